@@ -1,0 +1,50 @@
+"""Packaging. The TensorFlow build is an extra, so that no install pulls the other one:
+
+pip install "keras-autoencoder-zoo[cpu]"   tensorflow-cpu (plain tensorflow on macOS and on Arm)
+pip install "keras-autoencoder-zoo[gpu]"   tensorflow with CUDA, Linux with an NVIDIA GPU
+"""
+
+import pathlib
+import re
+
+from setuptools import find_packages, setup
+
+ROOT = pathlib.Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "zoo/__init__.py").read_text())[1]
+
+TENSORFLOW = ">=2.19,<2.22"
+HAS_CPU_BUILD = "sys_platform != 'darwin' and platform_machine in 'x86_64 AMD64'"
+HAS_NO_CPU_BUILD = "sys_platform == 'darwin' or platform_machine not in 'x86_64 AMD64'"
+
+EXTRAS = {
+    "cpu": [
+        f"tensorflow-cpu{TENSORFLOW}; {HAS_CPU_BUILD}",
+        f"tensorflow{TENSORFLOW}; {HAS_NO_CPU_BUILD}",
+    ],
+    "gpu": [f"tensorflow[and-cuda]{TENSORFLOW}; sys_platform == 'linux'"],
+    "test": ["pytest>=8,<10", "pytest-benchmark>=5,<6"],
+    "tuner": ["keras-tuner>=1.4.8,<1.5"],
+}
+EXTRAS["dev"] = [*EXTRAS["test"], *EXTRAS["tuner"], "ruff>=0.14,<0.18"]
+
+setup(
+    name="keras-autoencoder-zoo",
+    version=VERSION,
+    description="Autoencoders and U-Nets for Keras 3, and a harness that says which fits your images",
+    long_description=(ROOT / "README.md").read_text(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=["zoo", "zoo.*", "bench", "bench.*", "tuner", "tuner.*"]),
+    install_requires=[
+        "keras>=3.15,<3.16",
+        "matplotlib>=3.9,<4",
+        "numpy>=2.0,<3",
+        "pillow>=10,<14",
+        "rich>=13.7,<16",
+        "scikit-image>=0.24,<0.27",
+        "scikit-learn>=1.5,<1.10",
+        "scipy>=1.13,<2",
+    ],
+    extras_require=EXTRAS,
+)

@@ -1,0 +1,317 @@
+"""The base class of the zoo: hooks for what a model is, and the one training step."""
+
+import functools
+import inspect
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from zoo import checks
+
+# Noise at evaluation comes from this seed, so that `evaluate` gives the same number every time.
+EVALUATION_SEED = 20_140_101
+
+
+def _then_build(model_class, init):
+    """Wraps a constructor so that the outermost one ends by building the model."""
+
+    @functools.wraps(init)
+    def __init__(self, *args, **kwargs):
+        init(self, *args, **kwargs)
+        if type(self) is model_class:
+            self._build_from_arguments()
+
+    return __init__
+
+
+class ZooModel(keras.Model):
+    """Trains any model of the zoo; a model says what is new about it and nothing else.
+
+    loss = mean over the batch of sum_i term_weights[i] * loss_terms[i]
+
+    A subclass keeps its constructor's arguments as attributes of the same name and overrides some
+    of these hooks:
+
+    - `build_networks()` makes the children from the arguments;
+    - `corrupt(x, training)` damages the input: denoising;
+    - `forward(x, training)` returns a dict of named tensors, always with `"prediction"`;
+    - `loss_terms(x, target, outputs)` returns a dict of per-sample values, shape `(batch,)`;
+    - `term_weights` names the terms and their weights; a weight may be a variable.
+
+    The model is built when its constructor returns: `summary`, `save` and `count_params` work at
+    once. The loss belongs to the model, so `compile` takes an optimizer and metrics, but no loss.
+
+    Args:
+        image_shape: `(height, width, channels)`, `(length, channels)` or `(features,)`.
+        seed: Int or None. Seed of the model's own noise (sampling, corruption). `None` draws one
+            from the generator that `keras.utils.set_random_seed` seeds.
+        **kwargs: `name`, `dtype` and `trainable`, as in `keras.Model`.
+
+    Call arguments:
+        x: Float tensor `(batch, *image_shape)` in `[0, 1]`.
+
+    Returns:
+        The prediction, `(batch, *image_shape)`.
+
+    Raises:
+        ValueError: for arguments out of range, and for data that does not fit.
+        TypeError: for an unknown argument.
+    """
+
+    registry_name: str | None = None
+
+    def __init__(self, image_shape, *, seed=None, **kwargs):
+        unknown = set(kwargs) - {"name", "dtype", "trainable"}
+        if unknown:
+            self._raise_unknown_argument(sorted(unknown)[0])
+        super().__init__(**kwargs)
+        self.image_shape = checks.image_shape(self.owner, image_shape)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        cls.__init__ = _then_build(cls, cls.__init__)
+
+    # --- hooks ------------------------------------------------------------------------------
+
+    def build_networks(self) -> None:
+        """Makes the children from the constructor's arguments."""
+        raise NotImplementedError
+
+    def corrupt(self, x, training: bool):
+        """Returns the damaged input that the model sees; the target stays clean."""
+        return x
+
+    def forward(self, x, training: bool = False) -> dict:
+        """Returns the named tensors of one pass, with `"prediction"` among them."""
+        raise NotImplementedError
+
+    def loss_terms(self, x, target, outputs: dict) -> dict:
+        """Returns the unweighted loss terms, each of shape `(batch,)`."""
+        raise NotImplementedError
+
+    @property
+    def term_weights(self) -> dict:
+        """Names of the loss terms and their weights: numbers, or variables of a schedule."""
+        return {"reconstruction": 1.0}
+
+    def target_of(self, x, y):
+        """Returns what the prediction should be: the input itself when there is no `y`."""
+        return x if y is None else y
+
+    def example_inputs(self):
+        """Returns symbolic inputs, by which the model is built."""
+        return keras.KerasTensor((None, *self.image_shape), dtype="float32")
+
+    def check_inputs(self, x, name: str = "x") -> None:
+        """Raises ValueError when an array does not fit the model."""
+        checks.images(self.owner, x, self.image_shape, name)
+
+    def check_targets(self, y) -> None:
+        """Raises ValueError when a target array does not fit the model."""
+        checks.images(self.owner, y, self.image_shape, "y")
+
+    def random_seed(self, training: bool):
+        """Returns a source of fresh noise in training, and of the same noise at evaluation."""
+        return self.seed_generator if training else EVALUATION_SEED
+
+    # --- construction and configuration -----------------------------------------------------
+
+    @property
+    def owner(self) -> str:
+        """Class name, as error messages give it."""
+        return type(self).__name__
+
+    def _build_from_arguments(self) -> None:
+        self.build_networks()
+        terms = [*self.term_weights, *(["regularization"] if self.losses else [])]
+        self.term_trackers = {name: keras.metrics.Mean(name=name) for name in terms}
+        self(
+            self.example_inputs(), training=True
+        )  # builds every child, so that a saved model reloads whole
+        self.built = True
+
+    @classmethod
+    def argument_names(cls) -> list[str]:
+        """Returns the names of all constructor arguments, those of base classes included."""
+        found = {}
+        for base in cls.__mro__:
+            if "__init__" not in vars(base):
+                continue
+            parameters = list(inspect.signature(base.__init__).parameters.values())[1:]
+            for parameter in parameters:
+                if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+                    found.setdefault(parameter.name)
+            if base is ZooModel or not any(p.kind == p.VAR_KEYWORD for p in parameters):
+                break
+        return list(found)
+
+    def get_config(self) -> dict:
+        """Returns every constructor argument, read back from the attribute of the same name."""
+        arguments = {name: getattr(self, name) for name in self.argument_names()}
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": keras.dtype_policies.serialize(self.dtype_policy),
+            **{key: _plain(value) for key, value in arguments.items()},
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**config)
+
+    @classmethod
+    def _raise_unknown_argument(cls, name: str):
+        allowed = [*cls.argument_names(), "name", "dtype", "trainable"]
+        raise TypeError(
+            f"{cls.__name__}: unknown argument {name!r}.{checks.suggestion(name, allowed)} "
+            f"Its arguments: {', '.join(allowed)}."
+        )
+
+    # --- calling ----------------------------------------------------------------------------
+
+    def call(self, x, training=None):
+        return self.forward(x, training=bool(training))["prediction"]
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """Trains the model as `keras.Model.fit` does; without `y` the target is `x` itself.
+
+        Arrays are checked first: shape, finite, in `[0, 1]`.
+        """
+        self._check_compiled()
+        self._check_data(x, y)
+        validation = kwargs.get("validation_data")
+        if isinstance(validation, np.ndarray):
+            validation = kwargs["validation_data"] = (validation,)
+        if isinstance(validation, (tuple, list)) and validation:
+            self._check_data(validation[0], validation[1] if len(validation) > 1 else None)
+        return super().fit(x, y, *args, **kwargs)
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """Returns the loss terms and metrics, as `keras.Model.evaluate` does."""
+        self._check_compiled()
+        if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked its validation data
+            self._check_data(x, y)
+        return super().evaluate(x, y, *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        """Returns the predictions, as `keras.Model.predict` does."""
+        self._check_data(x, None)
+        return super().predict(x, *args, **kwargs)
+
+    def _check_compiled(self) -> None:
+        if not self.compiled:
+            raise ValueError(
+                f"{self.owner}: the model must be compiled first. "
+                "Call model.compile(optimizer='adam')."
+            )
+        if self._compile_loss is not None:
+            raise ValueError(
+                f"{self.owner}: compile must be called without a loss, which belongs to the "
+                f"model. Its terms: {', '.join(self.term_weights)}. "
+                "Choose them in the constructor, and pass extra measures as metrics=[...]."
+            )
+
+    def _check_data(self, x, y) -> None:
+        if _is_array(x):
+            self.check_inputs(x)
+            if _is_array(y):
+                self.check_targets(y)
+                num_inputs, num_targets = _num_rows(x), _num_rows(y)
+                if num_inputs != num_targets:
+                    raise ValueError(
+                        f"{self.owner}: x and y must have the same length. "
+                        f"Received: {num_inputs} and {num_targets} rows."
+                    )
+        elif isinstance(x, tf.data.Dataset):
+            self._check_element_spec(x.element_spec)
+
+    def _check_element_spec(self, spec) -> None:
+        first = spec[0] if isinstance(spec, tuple) else spec
+        if isinstance(first, tf.TensorSpec) and first.shape.rank is not None:
+            checks.array_shape(
+                self.owner, first.shape, self.image_shape, "the data set's first element"
+            )
+
+    # --- training ---------------------------------------------------------------------------
+
+    def train_step(self, data):
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        with tf.GradientTape() as tape:
+            loss, target, prediction = self._tracked_loss(x, y, sample_weight, training=True)
+            loss = self.optimizer.scale_loss(loss)
+        gradients = tape.gradient(loss, self.trainable_weights)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
+        return self.compute_metrics(x, target, prediction, sample_weight=sample_weight)
+
+    def test_step(self, data):
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        _, target, prediction = self._tracked_loss(x, y, sample_weight, training=False)
+        return self.compute_metrics(x, target, prediction, sample_weight=sample_weight)
+
+    def _tracked_loss(self, x, y, sample_weight, training: bool):
+        """Runs one pass and updates the trackers.
+
+        Returns:
+            The loss to differentiate (scaled to the number of replicas), the target and the
+            prediction. A target that was given comes with an input that is used as it is: pairs
+            of noisy and clean images are not corrupted again.
+        """
+        target = self.target_of(x, y)
+        inputs = self.corrupt(x, training) if y is None else x
+        outputs = self.forward(inputs, training=training)
+        terms = self.loss_terms(inputs, target, outputs)
+        weights = self.term_weights
+        if set(terms) != set(weights):
+            raise ValueError(
+                f"{self.owner}.loss_terms() must return {tuple(weights)}. Received: {tuple(terms)}."
+            )
+        batch_size = ops.shape(next(iter(terms.values())))[0]
+        sample_weight = self._per_sample_weight(sample_weight)
+        loss = 0.0
+        for name, term in terms.items():
+            term = ops.cast(term, "float32")
+            if sample_weight is not None:
+                term = term * sample_weight
+            self.term_trackers[name].update_state(term)
+            loss = loss + ops.cast(weights[name], "float32") * ops.mean(term)
+        if "regularization" in self.term_trackers:
+            penalty = sum(ops.cast(ops.sum(value), "float32") for value in self.losses)
+            self.term_trackers["regularization"].update_state(penalty, sample_weight=batch_size)
+            loss = loss + penalty
+        self._loss_tracker.update_state(loss, sample_weight=batch_size)
+        num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        return loss / num_replicas, target, outputs["prediction"]
+
+    def _per_sample_weight(self, sample_weight):
+        if sample_weight is None:
+            return None
+        if len(sample_weight.shape) == 2 and sample_weight.shape[1] == 1:
+            sample_weight = sample_weight[:, 0]
+        if len(sample_weight.shape) != 1:
+            raise ValueError(
+                f"{self.owner}: sample_weight must have shape (batch,). "
+                f"Received: shape {tuple(sample_weight.shape)}. Give one weight per image."
+            )
+        return ops.cast(sample_weight, "float32")
+
+
+def _is_array(x) -> bool:
+    leaves = keras.tree.flatten(x)
+    return bool(leaves) and all(isinstance(leaf, np.ndarray) for leaf in leaves)
+
+
+def _num_rows(x) -> int:
+    return len(keras.tree.flatten(x)[0])
+
+
+def _plain(value):
+    """Returns plain data: what Keras tracks as special lists becomes tuples and dicts again."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return tuple(_plain(item) for item in value)
+    return value

@@ -1,0 +1,58 @@
+"""Methods that take tensors or whole numpy arrays."""
+
+import functools
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+BATCH_SIZE = 256
+
+
+def over_batches(check):
+    """Lets a tensor method take numpy arrays of any length.
+
+    Given tensors, the method runs as written. Given a numpy array it is checked at the door,
+    run in compiled batches of `batch_size`, and the results come back as numpy.
+
+    Args:
+        check: `check(model, x)` raises ValueError when `x` does not fit.
+    """
+
+    def decorate(method):
+        @functools.wraps(method)
+        def wrapper(self, x, *args, batch_size: int = BATCH_SIZE, **kwargs):
+            leaves = keras.tree.flatten(x)
+            if not all(isinstance(leaf, (np.ndarray, list, float, int)) for leaf in leaves):
+                return method(self, x, *args, **kwargs)
+            x = keras.tree.map_structure(_as_array, x) if isinstance(x, dict) else _as_array(x)
+            check(self, x)
+            function = _compiled(self, method)
+            num_rows = len(keras.tree.flatten(x)[0])
+            parts = []
+            for start in range(0, num_rows, batch_size):
+                rows = slice(start, start + batch_size)
+                batch = keras.tree.map_structure(lambda a: tf.convert_to_tensor(a[rows]), x)  # noqa: B023
+                parts.append(keras.tree.map_structure(np.asarray, function(batch, *args, **kwargs)))
+            return keras.tree.map_structure(lambda *p: np.concatenate(p), *parts)
+
+        return wrapper
+
+    return decorate
+
+
+def _as_array(values) -> np.ndarray:
+    values = np.asarray(values)
+    return values.astype("float32") if values.dtype.kind == "f" else values
+
+
+def _compiled(model, method):
+    functions = model.__dict__.get("_batch_functions")
+    if functions is None:
+        functions = {}
+        object.__setattr__(model, "_batch_functions", functions)
+    if method.__name__ not in functions:
+        functions[method.__name__] = tf.function(
+            functools.partial(method, model), reduce_retracing=True, autograph=False
+        )
+    return functions[method.__name__]

@@ -1,0 +1,166 @@
+"""Argument errors in one style: owner, expectation, what came, and the fix."""
+
+import difflib
+import numbers
+
+import numpy as np
+
+
+def suggestion(value, allowed) -> str:
+    """Returns `" Did you mean 'x'?"` for the nearest allowed name, or an empty string."""
+    near = difflib.get_close_matches(str(value), [str(name) for name in allowed], n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def one_of(owner: str, **arguments) -> None:
+    """Checks `name=(value, allowed)` pairs."""
+    for name, (value, allowed) in arguments.items():
+        if value not in allowed:
+            raise ValueError(
+                f"{owner}: {name} must be one of {', '.join(repr(a) for a in allowed)}. "
+                f"Received: {name}={value!r}.{suggestion(value, allowed)}"
+            )
+
+
+def positive_int(owner: str, **arguments) -> None:
+    """Checks that each argument is an int of at least 1."""
+    for name, value in arguments.items():
+        if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"{owner}: {name} must be an int >= 1. Received: {name}={value!r}.")
+
+
+def number(owner: str, *, low=-np.inf, high=np.inf, **arguments) -> None:
+    """Checks that each argument is a finite number in `[low, high]`."""
+    for name, value in arguments.items():
+        is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        if not is_number or not np.isfinite(value) or not low <= value <= high:
+            raise ValueError(
+                f"{owner}: {name} must be a number in [{low:g}, {high:g}]. "
+                f"Received: {name}={value!r}."
+            )
+
+
+def ints(owner: str, name: str, values, *, allow_empty: bool = False) -> tuple[int, ...]:
+    """Returns `values` as a tuple of positive ints."""
+    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+        raise TypeError(
+            f"{owner}: {name} must be a tuple of ints, such as (32, 64). "
+            f"Received: {name}={values!r}."
+        )
+    values = tuple(values)
+    if not values and not allow_empty:
+        raise ValueError(f"{owner}: {name} must not be empty. Received: {name}={values!r}.")
+    for value in values:
+        positive_int(owner, **{name: value})
+    return tuple(int(value) for value in values)
+
+
+def image_shape(owner: str, shape) -> tuple[int, ...]:
+    """Returns `shape` as a tuple: an image, a series, or a flat vector."""
+    if isinstance(shape, numbers.Integral):
+        shape = (shape,)
+    if shape is None or isinstance(shape, str) or not hasattr(shape, "__iter__"):
+        shape_error(owner, shape)
+    shape = tuple(shape)
+    sizes_ok = all(isinstance(n, numbers.Integral) and n >= 1 for n in shape)
+    if len(shape) not in (1, 2, 3) or not sizes_ok:
+        shape_error(owner, shape)
+    return tuple(int(n) for n in shape)
+
+
+def shape_error(owner: str, shape):
+    raise ValueError(
+        f"{owner}: image_shape must be (height, width, channels) for images, "
+        "(length, channels) for series or (features,) for flat vectors, without the batch axis. "
+        f"Received: image_shape={shape!r}. For example (28, 28, 1)."
+    )
+
+
+def divisible(owner: str, shape: tuple[int, ...], num_halvings: int) -> None:
+    """Checks that every spatial size of `shape` can be halved `num_halvings` times."""
+    factor = 2**num_halvings
+    spatial, channels = shape[:-1], shape[-1:]
+    if all(size % factor == 0 for size in spatial):
+        return
+    padded = tuple(-(-size // factor) * factor for size in spatial) + channels
+    axes = "height and width" if len(spatial) == 2 else "length"
+    raise ValueError(
+        f"{owner}: image_shape {axes} must be divisible by {factor}, as {num_halvings} widths "
+        f"halve it {num_halvings} times. Received: image_shape={shape}. "
+        f"Pad to {padded} or use fewer widths."
+    )
+
+
+def images(owner: str, values, shape: tuple[int, ...], name: str = "x") -> None:
+    """Checks a batch of images at the door, before any long work.
+
+    Args:
+        values: Array `(batch, *shape)`, expected finite and in `[0, 1]`.
+        shape: The model's `image_shape`.
+    """
+    values = np.asarray(values)
+    if values.dtype == object or not np.issubdtype(values.dtype, np.number):
+        raise TypeError(
+            f"{owner}: {name} must be a numeric array of shape (batch, "
+            f"{', '.join(map(str, shape))}). Received: dtype {values.dtype}."
+        )
+    array_shape(owner, values.shape, shape, name)
+    if values.size == 0:
+        raise ValueError(f"{owner}: {name} must hold at least one image. Received: 0 images.")
+    low, high = values.min(), values.max()
+    if not (np.isfinite(low) and np.isfinite(high)):
+        bad = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+        raise ValueError(
+            f"{owner}: {name} must be finite. Received: NaN or infinity in {bad.sum()} of "
+            f"{len(values)} images, the first at index {int(bad.argmax())}. "
+            f"Remove them, or replace them with numpy.nan_to_num."
+        )
+    if low < 0 or high > 1:
+        fix = (
+            "Divide by 255: x.astype('float32') / 255."
+            if low >= 0 and high <= 255
+            else "Rescale with (x - x.min()) / (x.max() - x.min())."
+        )
+        raise ValueError(
+            f"{owner}: {name} must lie in [0, 1]. "
+            f"Received: minimum {low:.4g}, maximum {high:.4g}. {fix}"
+        )
+
+
+def array_shape(owner: str, received, shape: tuple[int, ...], name: str = "x") -> None:
+    """Checks `(batch, *shape)`; unknown (None) sizes pass."""
+    received = tuple(received)
+    expected = f"(batch, {', '.join(map(str, shape))})"
+    if len(received) == len(shape) + 1 and all(
+        got is None or got == want for got, want in zip(received[1:], shape, strict=True)
+    ):
+        return
+    if received == shape:
+        fix = f"Add the batch axis: {name}[None]."
+    elif (*received, 1) == (received[0] if received else 0, *shape):
+        fix = f"Add the channel axis: {name}[..., None]."
+    elif len(received) > 1 and int(np.prod([n or 1 for n in received[1:]])) == int(np.prod(shape)):
+        fix = f"Reshape it: {name}.reshape((-1, {', '.join(map(str, shape))}))."
+    else:
+        fix = f"Create the model with image_shape={received[1:]}, or resize the images."
+    raise ValueError(
+        f"{owner}: {name} must have shape {expected}. Received: shape {received}. {fix}"
+    )
+
+
+def activation(owner: str, name: str, value) -> None:
+    """Checks that a name is an activation of Keras."""
+    import keras
+
+    try:
+        keras.activations.get(value)
+    except (ValueError, TypeError):
+        value_is_known = False
+    else:
+        value_is_known = isinstance(value, str)
+    if not value_is_known:
+        known = [n for n in dir(keras.activations) if n.islower() and n[0] != "_"]
+        raise ValueError(
+            f"{owner}: {name} must be the name of a Keras activation. "
+            f"Received: {name}={value!r}.{suggestion(value, known)} See keras.activations."
+        )

@@ -1,0 +1,276 @@
+"""The plain autoencoder, dense or convolutional, and the parent of the family."""
+
+import keras
+from keras import ops
+
+from zoo import checks, losses, networks
+from zoo.base import ZooModel
+from zoo.batching import over_batches
+from zoo.registry import register
+
+# Name to (loss per sample, does it read logits?).
+RECONSTRUCTIONS = {
+    "mean_squared_error": (losses.mean_squared_error, False),
+    "mean_absolute_error": (losses.mean_absolute_error, False),
+    "mean_huber": (losses.mean_huber, False),
+    "binary_crossentropy": (losses.binary_crossentropy, True),
+}
+OUTPUT_ACTIVATIONS = ("sigmoid", "linear", "relu")
+
+
+def _check_codes(model, codes) -> None:
+    shape = tuple(model.decoder.input_shape[1:])
+    checks.array_shape(model.owner, codes.shape, shape, "codes")
+
+
+def check_images(model, x) -> None:
+    """Checks input arrays of a batched method."""
+    model.check_inputs(x)
+
+
+@register("autoencoder", paper="https://www.science.org/doi/10.1126/science.1127647")
+class Autoencoder(ZooModel):
+    """Learns to copy an image through a small code.
+
+    loss = mean over the batch of reconstruction(x, decode(encode(x)))
+
+    The first model to try, and the yardstick for the others. With `widths=()` it is dense, with
+    widths it halves the image once per width by convolutions. A linear one with squared error
+    cannot beat PCA of the same code size; this one should.
+
+    Args:
+        image_shape: `(height, width, channels)`, `(length, channels)` or `(features,)`. Height,
+            width and length must be divisible by `2 ** len(widths)`.
+        latent_dim: Positive int, size of the code; `None` makes the last feature map the code.
+        widths: Channels of each halving stage, the first nearest to the image. `None` means
+            `(32, 64)` for images and series and `()` for flat vectors.
+        hidden_units: Dense layers between the last map and the code. `None` means `()`, or
+            `(128,)` for flat vectors.
+        mirror_hidden: Whether the decoder has the same dense layers.
+        kernel_size: Int, or one int per width.
+        activation: Keras activation of the hidden layers.
+        latent_activation: Keras activation of the code.
+        normalization: `None`, `"batch"`, `"group"` or `"layer"`, after each hidden layer.
+        down: `"strided"` convolutions or `"maxpool"`.
+        up: `"transpose"` convolutions or `"upsample"` (nearest) with a convolution.
+        convs_per_stage: Convolutions per stage.
+        output_activation: `"sigmoid"` (pixels in `[0, 1]`), `"linear"` or `"relu"`.
+        reconstruction: `"mean_squared_error"`, `"mean_absolute_error"`, `"mean_huber"` or
+            `"binary_crossentropy"`, each a mean over pixels.
+        **kwargs: See `ZooModel`.
+
+    Call arguments:
+        x: Float tensor `(batch, *image_shape)` in `[0, 1]`.
+
+    Returns:
+        The reconstruction, `(batch, *image_shape)`.
+
+    Loss terms:
+        `reconstruction`: mean over pixels, `(batch,)`.
+
+    Raises:
+        ValueError: if `image_shape` does not fit `widths`, or an argument is out of range.
+
+    Differs from the paper: trained end to end, without the layer-wise pre-training of 2006.
+
+    Example:
+        >>> model = zoo.create("autoencoder", image_shape=(28, 28, 1), preset="tf_tutorial_dense")
+        >>> model.count_params()
+        101200
+
+    Reference: Hinton and Salakhutdinov, 2006. https://www.science.org/doi/10.1126/science.1127647
+    """
+
+    def __init__(
+        self,
+        image_shape,
+        *,
+        latent_dim=16,
+        widths=None,
+        hidden_units=None,
+        mirror_hidden=True,
+        kernel_size=3,
+        activation="relu",
+        latent_activation="linear",
+        normalization=None,
+        down="strided",
+        up="transpose",
+        convs_per_stage=1,
+        output_activation="sigmoid",
+        reconstruction="mean_squared_error",
+        **kwargs,
+    ):
+        super().__init__(image_shape, **kwargs)
+        owner, is_flat = self.owner, len(self.image_shape) == 1
+        self.widths = (() if is_flat else (32, 64)) if widths is None else widths
+        self.widths = checks.ints(owner, "widths", self.widths, allow_empty=True)
+        self.hidden_units = ((128,) if is_flat else ()) if hidden_units is None else hidden_units
+        self.hidden_units = checks.ints(owner, "hidden_units", self.hidden_units, allow_empty=True)
+        if is_flat and self.widths:
+            raise ValueError(
+                f"{owner}: widths must be () for flat vectors. Received: widths={self.widths}, "
+                f"image_shape={self.image_shape}. Use hidden_units=(256, 128), or give the image's "
+                "shape as (height, width, channels)."
+            )
+        checks.divisible(owner, self.image_shape, len(self.widths))
+        if latent_dim is not None:
+            checks.positive_int(owner, latent_dim=latent_dim)
+        elif not self.widths or self.hidden_units:
+            raise ValueError(
+                f"{owner}: latent_dim must be an int when there are no widths, or dense layers. "
+                f"Received: latent_dim=None, widths={self.widths}, "
+                f"hidden_units={self.hidden_units}. A feature map as code needs widths alone."
+            )
+        if not isinstance(kernel_size, int):
+            kernel_size = checks.ints(owner, "kernel_size", kernel_size)
+            if len(kernel_size) != len(self.widths):
+                raise ValueError(
+                    f"{owner}: kernel_size must be an int or one int per width. Received: "
+                    f"kernel_size={kernel_size} for widths={self.widths}."
+                )
+        else:
+            checks.positive_int(owner, kernel_size=kernel_size)
+        checks.positive_int(owner, convs_per_stage=convs_per_stage)
+        checks.one_of(
+            owner,
+            normalization=(normalization, networks.NORMALIZATIONS),
+            down=(down, networks.DOWN),
+            up=(up, networks.UP),
+            output_activation=(output_activation, OUTPUT_ACTIVATIONS),
+            reconstruction=(reconstruction, tuple(RECONSTRUCTIONS)),
+        )
+        for name, value in {
+            "activation": activation,
+            "latent_activation": latent_activation,
+        }.items():
+            checks.activation(owner, name, value)
+        if reconstruction == "binary_crossentropy" and output_activation != "sigmoid":
+            raise ValueError(
+                f"{owner}: output_activation must be 'sigmoid' with binary_crossentropy. Received: "
+                f"output_activation={output_activation!r}. Use 'sigmoid', or mean_squared_error."
+            )
+        self.latent_dim = latent_dim
+        self.mirror_hidden = bool(mirror_hidden)
+        self.kernel_size = kernel_size
+        self.activation = activation
+        self.latent_activation = latent_activation
+        self.normalization = normalization
+        self.down = down
+        self.up = up
+        self.convs_per_stage = convs_per_stage
+        self.output_activation = output_activation
+        self.reconstruction = reconstruction
+
+    # --- networks ---------------------------------------------------------------------------
+
+    def build_networks(self):
+        self.encoder = networks.encoder(self.image_shape, **self.encoder_arguments())
+        self.decoder = networks.decoder(self.image_shape, **self.decoder_arguments())
+
+    def encoder_arguments(self) -> dict:
+        """Returns the arguments of `networks.encoder`; a variant changes a few."""
+        return {
+            "widths": self.widths,
+            "hidden_units": self.hidden_units,
+            "heads": None if self.latent_dim is None else {"code": self.latent_dim},
+            "kernel_size": self.kernel_size,
+            "activation": self.activation,
+            "normalization": self.normalization,
+            "down": self.down,
+            "convs_per_stage": self.convs_per_stage,
+            "dtype": self.dtype_policy,
+        }
+
+    def decoder_arguments(self) -> dict:
+        """Returns the arguments of `networks.decoder`; a variant changes a few."""
+        return {
+            "code_shape": self.code_shape,
+            "widths": self.widths,
+            "hidden_units": self.hidden_units[::-1] if self.mirror_hidden else (),
+            "kernel_size": self.kernel_size,
+            "activation": self.activation,
+            "normalization": self.normalization,
+            "up": self.up,
+            "convs_per_stage": self.convs_per_stage,
+            "dtype": self.dtype_policy,
+        }
+
+    @property
+    def code_shape(self) -> tuple[int, ...]:
+        """Shape of one code."""
+        if self.latent_dim is not None:
+            return (self.latent_dim,)
+        return networks.code_map_shape(self.image_shape, len(self.widths), self.widths[-1])
+
+    # --- the model --------------------------------------------------------------------------
+
+    @over_batches(check_images)
+    def encode(self, x, training: bool = False):
+        """Returns the codes of images: `(batch, *code_shape)`. Takes tensors or arrays."""
+        return self.activate_code(self.encoder(self.rescale(x), training=training))
+
+    @over_batches(_check_codes)
+    def decode(self, codes, training: bool = False):
+        """Returns the images of codes: `(batch, *image_shape)`. Takes tensors or arrays."""
+        return self.to_pixels(self.decoder(codes, training=training))
+
+    def rescale(self, x):
+        """Maps pixels in `[0, 1]` to the range that the networks work in."""
+        return x
+
+    def activate_code(self, code):
+        """Applies what makes the encoder's linear head the code."""
+        return keras.activations.get(self.latent_activation)(code)
+
+    def to_pixels(self, logits):
+        """Applies the output activation, in float32."""
+        return keras.activations.get(self.output_activation)(ops.cast(logits, "float32"))
+
+    def forward(self, x, training=False):
+        code = self.encode(x, training=training)  # (batch, *code_shape)
+        logits = self.decoder(code, training=training)  # (batch, *image_shape)
+        return {"prediction": self.to_pixels(logits), "logits": logits, "code": code}
+
+    def loss_terms(self, x, target, outputs):
+        function, reads_logits = RECONSTRUCTIONS[self.reconstruction]
+        return {
+            "reconstruction": function(target, outputs["logits" if reads_logits else "prediction"])
+        }
+
+    # --- use --------------------------------------------------------------------------------
+
+    @over_batches(check_images)
+    def reconstruct(self, x):
+        """Returns the reconstructions, `(batch, *image_shape)`. Takes tensors or arrays."""
+        return self.call(x, training=False)
+
+    @over_batches(check_images)
+    def score_map(self, x):
+        """Returns the anomaly score of each pixel: squared error, averaged over channels.
+
+        Shape `(batch, height, width)` or `(batch, length)`; `(batch, features)` for flat vectors.
+        """
+        error = ops.square(ops.cast(x, "float32") - self.call(x, training=False))
+        return ops.mean(error, axis=-1) if len(self.image_shape) > 1 else error
+
+    @over_batches(check_images)
+    def anomaly_score(self, x):
+        """Returns one score per image, higher for stranger ones: the mean of `score_map`."""
+        return losses.mean_over_event(self.score_map(x))
+
+    def interpolate(self, start, end, num_steps: int = 8):
+        """Decodes codes on the line between two images.
+
+        Args:
+            start: Array of one image, `image_shape`.
+            end: Array of one image, `image_shape`.
+            num_steps: Number of images, both ends included.
+
+        Returns:
+            Array `(num_steps, *image_shape)`.
+        """
+        checks.positive_int(self.owner, num_steps=num_steps)
+        first, last = (ops.convert_to_numpy(self.encode(image[None])) for image in (start, end))
+        steps = ops.convert_to_numpy(ops.linspace(0.0, 1.0, num_steps))
+        steps = steps.reshape((num_steps,) + (1,) * len(self.code_shape))
+        return self.decode(first + steps * (last - first))

@@ -1,0 +1,128 @@
+"""The sparse autoencoder: few code units speak for each image."""
+
+from keras import ops
+
+from zoo import checks, losses
+from zoo.models.autoencoder import Autoencoder
+from zoo.registry import register
+
+PENALTIES = ("l1", "kl", "top_k")
+
+
+def keep_largest(code, num_active: int):
+    """Keeps the `num_active` largest values of each row and sets the others to 0."""
+    _, kept = ops.top_k(code, num_active, sorted=False)
+    mask = ops.sum(ops.one_hot(kept, code.shape[-1], dtype=code.dtype), axis=-2)
+    return code * mask
+
+
+@register("sparse", paper="https://web.stanford.edu/class/cs294a/sparseAutoencoder_2011new.pdf")
+class SparseAutoencoder(Autoencoder):
+    """Learns a code of which few units are active.
+
+    loss = reconstruction + sparsity_weight * sparsity
+
+    `l1`: `sparsity = sum_j |h_j|` (prefers zeros). `kl`: `sparsity = sum_j KL(Bernoulli(rho) ||
+    Bernoulli(mean over the batch of h_j))` (each unit is active for a share `rho` of the images).
+    `top_k`: no penalty; the `num_active` largest units are kept, the others are exactly 0. Choose
+    it for codes to be read by people, or for a code larger than the image.
+
+    Args:
+        image_shape: See `Autoencoder`.
+        penalty: `"l1"`, `"kl"` or `"top_k"`.
+        sparsity_weight: Float >= 0; not used by `top_k`.
+        target_rate: Float in `(0, 1)`, `rho` of `kl`: mean activation of a unit.
+        num_active: Positive int <= `latent_dim`, `k` of `top_k`.
+        latent_dim: Positive int, size of the code. Defaults to `64`.
+        latent_activation: Defaults to `"relu"` for `l1`, `"sigmoid"` for `kl`, whose activations
+            must be rates, and `"linear"` for `top_k`.
+        **kwargs: See `Autoencoder`.
+
+    Call arguments:
+        x: Float tensor `(batch, *image_shape)` in `[0, 1]`.
+
+    Returns:
+        The reconstruction, `(batch, *image_shape)`.
+
+    Loss terms:
+        `reconstruction`: mean over pixels. `sparsity` (not for `top_k`): sum over code units;
+        for `kl` it is a property of the batch, in nats, and the same for all its rows, so its
+        value depends on the batch size. With several replicas each takes its own batch's.
+
+    Raises:
+        ValueError: if an argument is out of range.
+
+    Differs from the papers: for `top_k`, Makhzani and Frey use more active units at test time
+    (`alpha * k`); here it is `k` in both, so that what is trained is what is used.
+
+    Example:
+        >>> model = zoo.create("sparse", image_shape=(28, 28, 1), penalty="top_k", num_active=5)
+        >>> model.latent_dim
+        64
+
+    Reference: Ng, 2011, section 3 (`kl`). Makhzani and Frey, 2014, section 2 (`top_k`).
+    https://arxiv.org/abs/1312.5663
+    """
+
+    def __init__(
+        self,
+        image_shape,
+        *,
+        penalty="l1",
+        sparsity_weight=1e-3,
+        target_rate=0.05,
+        num_active=8,
+        latent_dim=64,
+        latent_activation=None,
+        **kwargs,
+    ):
+        defaults = {"l1": "relu", "kl": "sigmoid", "top_k": "linear"}
+        checks.one_of("SparseAutoencoder", penalty=(penalty, PENALTIES))
+        if latent_activation is None:
+            latent_activation = defaults[penalty]
+        super().__init__(
+            image_shape, latent_dim=latent_dim, latent_activation=latent_activation, **kwargs
+        )
+        checks.number(self.owner, low=0.0, sparsity_weight=sparsity_weight)
+        checks.number(self.owner, low=1e-6, high=1 - 1e-6, target_rate=target_rate)
+        checks.positive_int(self.owner, num_active=num_active)
+        if latent_dim is None:
+            raise ValueError(
+                f"{self.owner}: latent_dim must be an int. Received: latent_dim=None. "
+                "Sparsity is counted over code units, for example latent_dim=64."
+            )
+        if penalty == "top_k" and num_active > latent_dim:
+            raise ValueError(
+                f"{self.owner}: num_active must be <= latent_dim. Received: "
+                f"num_active={num_active}, latent_dim={latent_dim}. Lower one, or raise the other."
+            )
+        if penalty == "kl" and latent_activation not in ("sigmoid", "hard_sigmoid"):
+            raise ValueError(
+                f"{self.owner}: latent_activation must be 'sigmoid' for the 'kl' penalty, which "
+                f"needs rates in [0, 1]. Received: latent_activation={latent_activation!r}."
+            )
+        self.penalty = penalty
+        self.sparsity_weight = sparsity_weight
+        self.target_rate = target_rate
+        self.num_active = num_active
+
+    @property
+    def term_weights(self):
+        if self.penalty == "top_k":
+            return super().term_weights
+        return {**super().term_weights, "sparsity": self.sparsity_weight}
+
+    def activate_code(self, code):
+        code = super().activate_code(code)
+        return keep_largest(code, self.num_active) if self.penalty == "top_k" else code
+
+    def loss_terms(self, x, target, outputs):
+        terms = super().loss_terms(x, target, outputs)
+        code = ops.cast(outputs["code"], "float32")
+        if self.penalty == "l1":
+            terms["sparsity"] = losses.sum_over_event(ops.abs(code))
+        elif self.penalty == "kl":
+            rates = ops.mean(code, axis=0)
+            penalty = ops.sum(losses.kl_bernoulli(self.target_rate, rates))
+            terms["sparsity"] = ops.broadcast_to(penalty, ops.shape(code)[:1])
+        return terms

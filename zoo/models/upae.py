@@ -1,0 +1,173 @@
+"""The autoencoder that predicts its own uncertainty (UPAE), for anomaly detection."""
+
+import keras
+from keras import ops
+
+from zoo import losses
+from zoo.batching import over_batches
+from zoo.models.autoencoder import Autoencoder, check_images
+from zoo.registry import register
+
+
+def _pytorch_uniform():
+    return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
+
+
+@register("upae", paper="https://arxiv.org/abs/2006.13462")
+class UPAE(Autoencoder):
+    """Learns a reconstruction and, for each pixel, how far off it expects to be.
+
+    loss = mean over pixels of exp(-s) (x' - mu)^2 + s,  s = log sigma^2,  x' = 2 x - 1
+    score = mean over pixels of exp(-s) (x' - mu)^2
+
+    Errors where the model is unsure (edges, texture) count less than errors where it is sure:
+    that makes it the choice for anomaly detection. The gain comes from the score, not the loss.
+
+    Args:
+        image_shape: See `Autoencoder`.
+        latent_dim: Positive int, size of the code.
+        widths: Channels of each halving stage. Defaults to `(16, 32, 64, 64)` cut to as many
+            stages as the shape allows, `()` for flat vectors.
+        hidden_units: Defaults to `(256,)`; the paper has `(2048,)`.
+        kernel_size: Defaults to `4`, as in the paper.
+        normalization: Defaults to `"batch"`, as in the paper.
+        log_variance_bounds: Pair `(low, high)` that `s` is kept between, smoothly, by a tanh;
+            `None`, as in the paper, leaves it free. Without bounds, pixels that never change in
+            training (a black border) drive `s` to minus infinity, and a single anomaly there
+            makes the score explode. The default lower end is a standard deviation of 2.5 % of
+            the pixel range.
+        **kwargs: See `Autoencoder`, but for `output_activation`, `reconstruction` and
+            `latent_activation`, which are fixed.
+
+    Call arguments:
+        x: Float tensor `(batch, *image_shape)` in `[0, 1]`; rescaled to `[-1, 1]` inside.
+
+    Returns:
+        The reconstruction in `[0, 1]` units, `(batch, *image_shape)`, not clipped.
+
+    Loss terms:
+        `reconstruction`: the loss above, a mean over pixels, `(batch,)`. Can be negative.
+
+    Raises:
+        ValueError: if `image_shape` does not fit `widths`, or the bounds are not a rising pair.
+
+    Differs from the paper: biases of dense layers start at zero, where PyTorch draws them.
+
+    Example:
+        >>> model = zoo.create("upae", preset="upae_paper")
+        >>> sum(weight.numpy().size for weight in model.trainable_weights)
+        4487504
+
+    Reference: Mao et al., 2020, Eq. 3 and 4. https://arxiv.org/abs/2006.13462
+    """
+
+    def __init__(
+        self,
+        image_shape,
+        *,
+        latent_dim=16,
+        widths=None,
+        hidden_units=(256,),
+        kernel_size=4,
+        normalization="batch",
+        log_variance_bounds=(-6.0, 6.0),
+        **kwargs,
+    ):
+        for name in FIXED:
+            if name in kwargs:
+                raise TypeError(
+                    f"{type(self).__name__}: {name} is fixed by the model's loss. Leave it out."
+                )
+        super().__init__(
+            image_shape,
+            latent_dim=latent_dim,
+            widths=_default_widths(image_shape) if widths is None else widths,
+            hidden_units=hidden_units,
+            kernel_size=kernel_size,
+            normalization=normalization,
+            output_activation="linear",
+            **kwargs,
+        )
+        if log_variance_bounds is not None:
+            log_variance_bounds = tuple(float(bound) for bound in log_variance_bounds)
+            if len(log_variance_bounds) != 2 or not log_variance_bounds[0] < log_variance_bounds[1]:
+                raise ValueError(
+                    f"{self.owner}: log_variance_bounds must be a pair (low, high) with "
+                    f"low < high, or None. Received: {log_variance_bounds}. For example (-6, 6)."
+                )
+        self.log_variance_bounds = log_variance_bounds
+
+    @classmethod
+    def argument_names(cls):
+        return [name for name in super().argument_names() if name not in FIXED]
+
+    def encoder_arguments(self):
+        return {**super().encoder_arguments(), "kernel_initializer": _pytorch_uniform()}
+
+    def decoder_arguments(self):
+        return {
+            **super().decoder_arguments(),
+            "channels": 2 * self.image_shape[-1],  # mean and log-variance
+            "unflatten_activation": "linear",
+            "head": "transpose" if self.up == "transpose" else "conv",
+            "kernel_initializer": _pytorch_uniform(),
+        }
+
+    def forward(self, x, training=False):
+        code = self.encode(x, training=training)
+        mean, log_variance = ops.split(self.decoder(code, training=training), 2, axis=-1)
+        if self.log_variance_bounds is not None:
+            low, high = self.log_variance_bounds
+            middle, half = (low + high) / 2, (high - low) / 2
+            log_variance = middle + half * ops.tanh((log_variance - middle) / half)
+        return {
+            "prediction": self.to_pixels(mean),
+            "mean": mean,
+            "log_variance": log_variance,
+            "code": code,
+        }
+
+    def rescale(self, x):
+        return 2 * ops.cast(x, "float32") - 1
+
+    def to_pixels(self, logits):
+        mean = ops.cast(logits[..., : self.image_shape[-1]], "float32")
+        return (mean + 1) / 2
+
+    def loss_terms(self, x, target, outputs):
+        nll = losses.heteroscedastic_squared_error(
+            self.rescale(target), outputs["mean"], outputs["log_variance"]
+        )
+        return {"reconstruction": nll}
+
+    @over_batches(check_images)
+    def score_map(self, x):
+        """Returns `exp(-s) (x' - mu)^2` of each pixel, averaged over channels, dimensionless.
+
+        Shape `(batch, height, width)` or `(batch, length)`; `(batch, features)` for vectors.
+        """
+        outputs = self.forward(x)
+        error = ops.square(self.rescale(x) - outputs["mean"])
+        normalized = ops.exp(-outputs["log_variance"]) * error
+        return ops.mean(normalized, axis=-1) if len(self.image_shape) > 1 else normalized
+
+    @over_batches(check_images)
+    def predict_uncertainty(self, x):
+        """Returns the predicted standard deviation of each pixel, in `[0, 1]` pixel units.
+
+        Shape `(batch, *image_shape)`; that is `exp(s / 2) / 2`.
+        """
+        return ops.exp(0.5 * self.forward(x)["log_variance"]) / 2
+
+
+FIXED = ("output_activation", "reconstruction", "latent_activation")
+
+
+def _default_widths(image_shape):
+    """Returns the paper's widths, cut to the number of times that every side can be halved."""
+    widths = (16, 32, 64, 64)
+    spatial = tuple(image_shape)[:-1] if hasattr(image_shape, "__iter__") else ()
+    if not spatial:
+        return ()
+    halvings = min((size & -size).bit_length() - 1 for size in spatial)
+    return widths[: max(1, halvings)]

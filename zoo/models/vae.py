@@ -1,0 +1,306 @@
+"""The variational autoencoder and the beta-VAE."""
+
+import math
+
+import keras
+from keras import ops
+
+from zoo import base, checks, losses
+from zoo.batching import over_batches
+from zoo.layers import GaussianSampler
+from zoo.models.autoencoder import Autoencoder, check_images
+from zoo.registry import register
+
+LIKELIHOODS = ("bernoulli", "gaussian", "laplace")
+KL_ESTIMATES = ("analytic", "monte_carlo")
+
+
+@register("vae", paper="https://arxiv.org/abs/1312.6114")
+class VAE(Autoencoder):
+    """Learns a distribution over images through a Gaussian code.
+
+    loss = -E_q[log p(x | z)] + beta * kl_scale * KL(q(z | x) || N(0, I)),  nats per image
+
+    With `beta = 1` the loss is the negative evidence lower bound (ELBO). Choose it to sample new
+    images, to score images by likelihood, or for a smooth code. `call` decodes the mean of the
+    code, without noise; `fit` and `evaluate` use one sample of it, `evaluate` with fixed noise.
+
+    Args:
+        image_shape: See `Autoencoder`.
+        latent_dim: Positive int, size of the code.
+        likelihood: `"bernoulli"` (cross-entropy; pixels near 0 or 1), `"gaussian"` (squared
+            error) or `"laplace"` (absolute error, the L1 likelihood).
+        scale: Float > 0, in pixel units: standard deviation of the Gaussian, or `b` of the
+            Laplace. The start value when it is learned. Not used by `"bernoulli"`.
+        learn_scale: Whether one scale for all pixels is learned with the weights.
+        kl: `"analytic"`, or `"monte_carlo"`: `log q(z | x) - log p(z)` at the sample; same mean,
+            more noise, and may be negative for single images.
+        beta: Float >= 0, dimensionless. `1` gives the VAE.
+        output_activation: `"sigmoid"` or `"linear"`; `"bernoulli"` needs `"sigmoid"`.
+        **kwargs: See `Autoencoder`, but for `latent_activation` and `reconstruction`.
+
+    Call arguments:
+        x: Float tensor `(batch, *image_shape)` in `[0, 1]`.
+
+    Returns:
+        The mean image of the mean code, `(batch, *image_shape)`.
+
+    Loss terms:
+        `reconstruction`, `kl`: nats per image, `(batch,)`.
+
+    Raises:
+        ValueError: if an argument is out of range.
+
+    Differs from the paper: `kl_scale`, a variable of value 1, lets a callback of `zoo.schedules`
+    warm the KL up. Pixels between 0 and 1 under `"bernoulli"` are targets of a cross-entropy.
+
+    Example:
+        >>> model = zoo.create("vae", preset="pytorch_example")
+        >>> model.count_params() - 1  # less kl_scale
+        652824
+
+    Reference: Kingma and Welling, 2014, Eq. 7 and 10. https://arxiv.org/abs/1312.6114
+    """
+
+    def __init__(
+        self,
+        image_shape,
+        *,
+        latent_dim=16,
+        likelihood="bernoulli",
+        scale=1.0,
+        learn_scale=False,
+        kl="analytic",
+        beta=1.0,
+        **kwargs,
+    ):
+        for name in ("latent_activation", "reconstruction"):
+            if name in kwargs:
+                raise TypeError(
+                    f"{type(self).__name__}: {name} is fixed in a VAE, whose code is Gaussian and "
+                    "whose reconstruction is a likelihood. Use likelihood=... instead."
+                )
+        super().__init__(image_shape, latent_dim=latent_dim, **kwargs)
+        checks.positive_int(self.owner, latent_dim=latent_dim)
+        checks.one_of(self.owner, likelihood=(likelihood, LIKELIHOODS), kl=(kl, KL_ESTIMATES))
+        checks.number(self.owner, low=1e-6, scale=scale)
+        checks.number(self.owner, low=0.0, beta=beta)
+        if likelihood == "bernoulli" and self.output_activation != "sigmoid":
+            raise ValueError(
+                f"{self.owner}: output_activation must be 'sigmoid' for the Bernoulli likelihood. "
+                f"Received: output_activation={self.output_activation!r}. "
+                "Use 'sigmoid', or likelihood='gaussian'."
+            )
+        if likelihood == "bernoulli" and learn_scale:
+            raise ValueError(
+                f"{self.owner}: learn_scale needs a likelihood with a scale. "
+                "Received: likelihood='bernoulli'. Use 'gaussian' or 'laplace'."
+            )
+        self.likelihood = likelihood
+        self.scale = scale
+        self.learn_scale = bool(learn_scale)
+        self.kl = kl
+        self.beta = beta
+        self.kl_scale = self.add_weight(
+            name="kl_scale", shape=(), initializer="ones", trainable=False, dtype="float32"
+        )
+
+    @classmethod
+    def argument_names(cls):
+        fixed = ("latent_activation", "reconstruction")
+        return [name for name in super().argument_names() if name not in fixed]
+
+    def encoder_arguments(self):
+        heads = {"z_mean": self.latent_dim, "z_log_var": self.latent_dim}
+        return {**super().encoder_arguments(), "heads": heads}
+
+    def build_networks(self):
+        super().build_networks()
+        self.sampler = GaussianSampler(self.seed_generator, base.EVALUATION_SEED, name="sampler")
+        if self.learn_scale:
+            start = keras.initializers.Constant(math.log(self.scale))
+            self.log_scale = self.add_weight(
+                name="log_scale", shape=(), initializer=start, dtype="float32"
+            )
+        else:
+            self.log_scale = math.log(self.scale)
+
+    @property
+    def term_weights(self):
+        return {"reconstruction": 1.0, "kl": self.beta * self.kl_scale}
+
+    # --- the model --------------------------------------------------------------------------
+
+    def encode_distribution(self, x, training: bool = False):
+        """Returns mean and log-variance (nats) of `q(z | x)`, each `(batch, latent_dim)`."""
+        code = self.encoder(x, training=training)
+        return code["z_mean"], code["z_log_var"]
+
+    @over_batches(check_images)
+    def encode(self, x, training: bool = False):
+        """Returns the mean codes, `(batch, latent_dim)`. Takes tensors or arrays."""
+        return self.encode_distribution(x, training)[0]
+
+    def forward(self, x, training=False):
+        z_mean, z_log_var = self.encode_distribution(x, training)  # (batch, latent_dim)
+        z = self.sampler(z_mean, z_log_var, training=training)
+        logits = self.decoder(z, training=training)
+        return {
+            "prediction": self.to_pixels(logits),
+            "logits": logits,
+            "z_mean": z_mean,
+            "z_log_var": z_log_var,
+            "z": z,
+        }
+
+    def call(self, x, training=None):
+        if training:
+            return self.forward(x, training=True)["prediction"]
+        return self.decode(self.encode(x))
+
+    def negative_log_likelihood(self, target, logits):
+        """Computes `-log p(target | z)`, nats per image, from the decoder's linear output."""
+        if self.likelihood == "bernoulli":
+            return losses.bernoulli_nll(target, logits)
+        nll = {"gaussian": losses.gaussian_nll, "laplace": losses.laplace_nll}[self.likelihood]
+        return nll(target, self.to_pixels(logits), self.log_scale)
+
+    def kl_divergence(self, outputs):
+        """Computes the KL term by the chosen estimate, nats per image."""
+        z_mean, z_log_var = outputs["z_mean"], outputs["z_log_var"]
+        if self.kl == "analytic":
+            return losses.kl_standard_normal(z_mean, z_log_var)
+        z = outputs["z"]
+        return losses.log_normal(z, z_mean, z_log_var) - losses.log_standard_normal(z)
+
+    def loss_terms(self, x, target, outputs):
+        return {
+            "reconstruction": self.negative_log_likelihood(target, outputs["logits"]),
+            "kl": self.kl_divergence(outputs),
+        }
+
+    # --- use --------------------------------------------------------------------------------
+
+    @over_batches(check_images)
+    def elbo(self, x, num_samples: int = 1):
+        """Computes the evidence lower bound (with `beta = 1`), nats per image, `(batch,)`.
+
+        Args:
+            x: Images, tensor or array.
+            num_samples: Samples of the code to average over; the noise is the same at each call.
+        """
+        z_mean, z_log_var = self.encode_distribution(x)
+        log_likelihood = 0.0
+        for index in range(num_samples):
+            z = self.sampler.draw(z_mean, z_log_var, base.EVALUATION_SEED + index)
+            log_likelihood -= self.negative_log_likelihood(x, self.decoder(z))
+        return log_likelihood / num_samples - losses.kl_standard_normal(z_mean, z_log_var)
+
+    @over_batches(check_images)
+    def log_likelihood(self, x, num_samples: int = 100):
+        """Estimates `log p(x)` by importance sampling, nats per image, `(batch,)`.
+
+            log (1 / S) sum_s p(x | z_s) p(z_s) / q(z_s | x),  z_s ~ q(z | x)
+
+        A lower bound in the mean, at least the ELBO, and it rises with `num_samples`.
+
+        Args:
+            x: Images, tensor or array.
+            num_samples: `S`; published numbers use 5000.
+
+        Reference: Burda et al., 2016, Eq. 8. https://arxiv.org/abs/1509.00519
+        """
+        z_mean, z_log_var = self.encode_distribution(x)
+        noise = self.sampler.evaluation_noise()
+
+        def add_sample(_, log_sum):
+            z = self.sampler.draw(z_mean, z_log_var, noise)
+            log_weight = (
+                losses.log_standard_normal(z)
+                - losses.log_normal(z, z_mean, z_log_var)
+                - self.negative_log_likelihood(x, self.decoder(z))
+            )
+            return ops.logaddexp(log_sum, log_weight)
+
+        start = ops.full(ops.shape(z_mean)[:1], -math.inf, dtype="float32")
+        return ops.fori_loop(0, num_samples, add_sample, start) - math.log(num_samples)
+
+    def sample(self, num_images: int = 25, *, temperature: float = 1.0, seed: int | None = None):
+        """Draws new images: the mean images of codes from `N(0, temperature^2 I)`.
+
+        Returns:
+            Array `(num_images, *image_shape)`.
+        """
+        checks.positive_int(self.owner, num_images=num_images)
+        checks.number(self.owner, low=0.0, temperature=temperature)
+        source = self.seed_generator if seed is None else seed
+        codes = temperature * keras.random.normal((num_images, self.latent_dim), seed=source)
+        return self.decode(ops.convert_to_numpy(codes))
+
+
+@register("beta_vae", paper="https://openreview.net/forum?id=Sy2fzU9gl")
+class BetaVAE(VAE):
+    """Learns a code whose units change one factor of the image each.
+
+    loss = reconstruction + beta * kl_scale * kl                      (Higgins et al.)
+    loss = reconstruction + beta * kl_scale * |kl - capacity|         (Burgess et al.)
+
+    A larger `beta` gives a simpler, more independent code and blurrier images. With a capacity,
+    the code carries about that many nats, whatever `beta` is: let `zoo.schedules.CapacityIncrease`
+    raise it during training.
+
+    Args:
+        image_shape: See `Autoencoder`.
+        beta: Float >= 0, dimensionless; the `gamma` of Burgess et al. when there is a capacity.
+        capacity: Float >= 0, nats per image, or `None` for the first loss.
+        **kwargs: See `VAE`.
+
+    Call arguments:
+        x: Float tensor `(batch, *image_shape)` in `[0, 1]`.
+
+    Returns:
+        The mean image of the mean code, `(batch, *image_shape)`.
+
+    Loss terms:
+        `reconstruction`, `kl`: nats per image; `capacity_gap`, with a capacity:
+        `|kl - capacity|`, nats per image, and `kl` then has weight 0.
+
+    Raises:
+        ValueError: if an argument is out of range.
+
+    Differs from the paper: the gap is taken of each image's KL, not of the batch's mean.
+
+    Example:
+        >>> model = zoo.create("beta_vae", image_shape=(28, 28, 1), preset="tiny")
+        >>> model.beta
+        4.0
+
+    Reference: Higgins et al., 2017, Eq. 4. https://openreview.net/forum?id=Sy2fzU9gl
+    Burgess et al., 2018, Eq. 8. https://arxiv.org/abs/1804.03599
+    """
+
+    def __init__(self, image_shape, *, beta=4.0, capacity=None, **kwargs):
+        super().__init__(image_shape, beta=beta, **kwargs)
+        if capacity is not None:
+            checks.number(self.owner, low=0.0, capacity=capacity)
+            self.capacity_now = self.add_weight(
+                name="capacity_now",
+                shape=(),
+                initializer=keras.initializers.Constant(capacity),
+                trainable=False,
+                dtype="float32",
+            )
+        self.capacity = capacity
+
+    @property
+    def term_weights(self):
+        weights = super().term_weights
+        if self.capacity is None:
+            return weights
+        return {"reconstruction": 1.0, "kl": 0.0, "capacity_gap": weights["kl"]}
+
+    def loss_terms(self, x, target, outputs):
+        terms = super().loss_terms(x, target, outputs)
+        if self.capacity is not None:
+            terms["capacity_gap"] = ops.abs(terms["kl"] - self.capacity_now)
+        return terms
