@@ -30,7 +30,7 @@ EXTRAS["dev"] = [*EXTRAS["test"], *EXTRAS["tuner"], "ruff>=0.14,<0.18"]
 setup(
     name="keras-autoencoder-zoo",
     version=VERSION,
-    description="Autoencoders and U-Nets for Keras 3, and a harness that says which fits your images",
+    description="Autoencoders and U-Nets for Keras 3, measured on your images",
     long_description=(ROOT / "README.md").read_text(),
     long_description_content_type="text/markdown",
     license="Apache-2.0",

@@ -18,12 +18,12 @@ def _then_build(model_class, init):
     """Wraps a constructor so that the outermost one ends by building the model."""
 
     @functools.wraps(init)
-    def __init__(self, *args, **kwargs):
+    def constructor(self, *args, **kwargs):
         init(self, *args, **kwargs)
         if type(self) is model_class:
             self._build_from_arguments()
 
-    return __init__
+    return constructor
 
 
 class ZooModel(keras.Model):
@@ -129,9 +129,8 @@ class ZooModel(keras.Model):
         self.build_networks()
         terms = [*self.term_weights, *(["regularization"] if self.losses else [])]
         self.term_trackers = {name: keras.metrics.Mean(name=name) for name in terms}
-        self(
-            self.example_inputs(), training=True
-        )  # builds every child, so that a saved model reloads whole
+        # Builds every child: a saved model with an unbuilt one would reload with random weights.
+        self(self.example_inputs(), training=True)
         self.built = True
 
     @classmethod

@@ -109,9 +109,9 @@ def encoder(
     outputs = {
         key: layers.Dense(units, name=key, **float32_head)(x) for key, units in heads.items()
     }
-    return keras.Model(
-        inputs, next(iter(outputs.values())) if len(heads) == 1 else outputs, name=name
-    )
+    if len(heads) == 1:
+        (outputs,) = outputs.values()
+    return keras.Model(inputs, outputs, name=name)
 
 
 def decoder(

@@ -139,11 +139,8 @@ class Autoencoder(ZooModel):
             output_activation=(output_activation, OUTPUT_ACTIVATIONS),
             reconstruction=(reconstruction, tuple(RECONSTRUCTIONS)),
         )
-        for name, value in {
-            "activation": activation,
-            "latent_activation": latent_activation,
-        }.items():
-            checks.activation(owner, name, value)
+        checks.activation(owner, "activation", activation)
+        checks.activation(owner, "latent_activation", latent_activation)
         if reconstruction == "binary_crossentropy" and output_activation != "sigmoid":
             raise ValueError(
                 f"{owner}: output_activation must be 'sigmoid' with binary_crossentropy. Received: "
@@ -233,9 +230,8 @@ class Autoencoder(ZooModel):
 
     def loss_terms(self, x, target, outputs):
         function, reads_logits = RECONSTRUCTIONS[self.reconstruction]
-        return {
-            "reconstruction": function(target, outputs["logits" if reads_logits else "prediction"])
-        }
+        output = outputs["logits" if reads_logits else "prediction"]
+        return {"reconstruction": function(target, output)}
 
     # --- use --------------------------------------------------------------------------------
 
