@@ -1,0 +1,144 @@
+"""Command line of the harness: `python -m bench list | run | report`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from bench.errors import BenchError
+
+EXAMPLES = """examples:
+  python -m bench run                                     every model of the core suite on digits
+  python -m bench run --dataset fashion_mnist --models "*vae*" --epochs 5 --seeds 3
+  python -m bench run --dataset my_images/ --resize 64x64
+  python -m bench run --noise gaussian:0.3                noisy inputs, clean targets
+  python -m bench run --models autoencoder:tf_tutorial_dense --dataset fashion_mnist --epochs 10
+  python -m bench report runs/digits-core                 pictures and a page from the records
+  python -m bench list                                    models, presets and data sets
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command and returns its exit code: 0 done, 1 failed case, 2 wrong use, 130 Ctrl-C."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped. What is finished is kept: the same command goes on.", file=sys.stderr)
+        return 130
+
+
+def _run(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from bench import leaderboard, run
+
+    names = run.Request.__dataclass_fields__
+    request = run.Request(**{name: getattr(options, name) for name in names})
+    console = Console()
+    outcome = run.run(request, console)
+    rows = leaderboard.rows(outcome.records)
+    console.print(leaderboard.to_rich_table(rows))
+    console.print(f"pictures and a page: python -m bench report {outcome.output}")
+    return 1 if outcome.num_failed else 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from bench import report
+
+    for path in report.write(options.folder):
+        print(path)
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    import os
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from rich.console import Console
+    from rich.table import Table
+
+    import zoo
+    from bench import cases, datasets
+
+    console = Console()
+    models = Table("model", "what it is", "presets", title="models", title_justify="left")
+    for name in zoo.names(options.pattern):
+        entry = zoo.get(name)
+        models.add_row(name, entry.summary, ", ".join(entry.presets))
+    console.print(models)
+    data = Table("dataset", "what it is", "here", title="data sets", title_justify="left")
+    for found in datasets.describe():
+        data.add_row(found["name"], found["description"], "yes" if found["is_local"] else "no")
+    console.print(data)
+    for suite, members in cases.SUITES.items():
+        console.print(f"suite {suite}: {', '.join(members)}", highlight=False)
+    return 0
+
+
+def _size(text: str) -> tuple[int, int]:
+    try:
+        height, width = (int(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be HEIGHTxWIDTH, not {text!r}") from None
+    return height, width
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Measures the models of the zoo on your images and your machine.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser(
+        "run",
+        help="train and measure models, then print the leaderboard",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    run.set_defaults(command=_run)
+    run.add_argument("--dataset", default="digits", help="name, folder of images, or .npz file")
+    run.add_argument(
+        "--models", nargs="+", metavar="NAME[:PRESET]", help='wildcards, such as "*vae*" or "*"'
+    )
+    run.add_argument("--suite", default="core", help="models to run without --models")
+    run.add_argument("--preset", default="small", help="preset of models named without one")
+    run.add_argument("--seeds", type=int, default=3, help="trainings per model (default: 3)")
+    run.add_argument("--epochs", type=int, help="default: about 400 updates, 10 to 200 epochs")
+    run.add_argument("--batch-size", type=int, help="default: 64 below 5,000 images, else 128")
+    run.add_argument("--learning-rate", type=float, default=2e-3, help="of Adam (default: 0.002)")
+    run.add_argument(
+        "--precision", default="float32", choices=("float32", "mixed_bfloat16", "mixed_float16")
+    )
+    run.add_argument("--noise", metavar="KIND:LEVEL", help="noise on all inputs: gaussian:0.2")
+    run.add_argument("--resize", type=_size, metavar="HxW", help="for folders of mixed sizes")
+    run.add_argument("--limit", type=int, help="number of training images to use")
+    run.add_argument("--output", type=Path, help="folder of the records (default: runs/...)")
+    run.add_argument("--fresh", action="store_true", help="run finished cases again")
+    run.add_argument(
+        "--timing-rounds",
+        type=int,
+        default=1,
+        help="seeds for which speed is measured too (default: 1; 0: quality only)",
+    )
+    run.add_argument("--timeout-seconds", type=float, help="limit of one case")
+
+    report = commands.add_parser(
+        "report", help="write Markdown, CSV, pictures and a page from the records"
+    )
+    report.set_defaults(command=_report)
+    report.add_argument("folder", type=Path, help="folder of a run, such as runs/digits-core")
+
+    list_ = commands.add_parser("list", help="show models, presets, data sets and suites")
+    list_.set_defaults(command=_list)
+    list_.add_argument("pattern", nargs="?", default="*", help='wildcard, such as "*vae*"')
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,443 @@
+"""The record file: one JSON object per line, written so that a killed run loses at most one line.
+
+Reports, tables and plots are derived from these lines and from nothing else.
+"""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.errors import BenchError
+
+try:
+    import fcntl
+except ImportError:  # Windows has no flock: two runs into one folder are then not noticed
+    fcntl = None
+
+SCHEMA_VERSION = 1
+FILE_NAME = "records.jsonl"
+
+_ENVIRONMENT_KINDS: dict[str, type] = {
+    "python_version": str,
+    "keras_version": str,
+    "tensorflow_version": str,
+    "numpy_version": str,
+    "backend": str,
+    "device": str,
+    "cpu_model": str,
+    "num_cpus": int,
+    "ram_gib": float,
+    "os": str,
+    "git_commit": str,
+    "git_dirty": bool,
+    "load_average": float,
+    "threads": int,
+}
+_KINDS: dict[str, type] = {
+    "schema_version": int,
+    "case_id": str,
+    "run_id": str,
+    "time_utc": str,
+    "status": str,
+    "error": str,
+    "kind": str,
+    "model": str,
+    "preset": str,
+    "config": dict,
+    "paper": str,
+    "dataset": str,
+    "dataset_checksum": str,
+    "task": str,
+    "image_shape": list,
+    "num_train": int,
+    "num_validation": int,
+    "num_test": int,
+    "noise": str,
+    "seed": int,
+    "epochs": int,
+    "batch_size": int,
+    "samples_seen": int,
+    "optimizer": str,
+    "learning_rate": float,
+    "precision": str,
+    "jit_compile": bool,
+    "steps_per_execution": int,
+    "params_total": int,
+    "params_trainable": int,
+    "forward_macs": int,
+    "uncounted_layers": list,
+    "code_size": int,
+    "build_seconds": float,
+    "first_step_seconds": float,
+    "train_seconds": float,
+    "train_images_per_second": float,
+    "train_images_per_second_low": float,
+    "train_images_per_second_high": float,
+    "infer_images_per_second": float,
+    "infer_images_per_second_low": float,
+    "infer_images_per_second_high": float,
+    "infer_batch_size": int,
+    "latency_ms": float,
+    "latency_ms_low": float,
+    "latency_ms_high": float,
+    "peak_memory_mib": float,
+    "timing_stable": bool,
+    "noisy": bool,
+    "test_mse": float,
+    "test_mae": float,
+    "test_psnr": float,
+    "test_ssim": float,
+    "train_loss": float,
+    "val_loss": float,
+    "history": dict,
+    "samples_file": str,
+    **_ENVIRONMENT_KINDS,
+}
+_REQUIRED = ("case_id", "status", "kind", "model")
+
+RECORD_FIELDS = tuple(_KINDS)
+ENVIRONMENT_FIELDS = tuple(_ENVIRONMENT_KINDS)
+
+
+def append(path: str | Path, record: dict[str, Any]) -> None:
+    """Adds one record to the end of a record file and returns once it is on the disk.
+
+    Fields that `record` lacks are written as null, NaN and infinities too; fields beyond
+    `RECORD_FIELDS` are kept behind them. A last line that an earlier writer left without its
+    newline is ended first, so that it cannot swallow this record.
+
+    Args:
+        path: The record file. Made, with its folder, if missing.
+        record: Plain data; numpy scalars and arrays are converted.
+
+    Raises:
+        TypeError: if a value is not plain data.
+        BenchError: if the file cannot be written.
+    """
+    full = {field: record.get(field) for field in RECORD_FIELDS} | record
+    if full["schema_version"] is None:
+        full["schema_version"] = SCHEMA_VERSION
+    line = json.dumps(_plain(full), allow_nan=False).encode() + b"\n"
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "ab+") as file:
+            if file.seek(0, os.SEEK_END) > 0:
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    line = b"\n" + line
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise BenchError(f"cannot write records to {path}: {error.strerror}.") from error
+
+
+def read(path: str | Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """Reads every good line of a record file.
+
+    Args:
+        path: The record file, or the folder that holds it as `records.jsonl`.
+
+    Returns:
+        The records in file order, each with every field of `RECORD_FIELDS`, and the warnings,
+        one for each line or value that had to be left out, with its line number.
+
+    Raises:
+        BenchError: if the file is missing or cannot be read.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / FILE_NAME
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError as error:
+        raise BenchError(
+            f"no records at {path}. Make some: python -m bench run --output {path.parent}"
+        ) from error
+    except OSError as error:
+        raise BenchError(f"cannot read records from {path}: {error.strerror}.") from error
+    records, warnings = [], []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        record, problems = _parse(line)
+        warnings.extend(f"{path.name} line {number}: {problem}" for problem in problems)
+        if record is not None:
+            records.append(record)
+    return records, warnings
+
+
+def latest(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Keeps one record per `case_id`: the last one, but no failure in place of an earlier "ok".
+
+    Args:
+        records: Records in the order in which they were written.
+
+    Returns:
+        The kept records, in the order in which their cases first appeared.
+    """
+    kept: dict[str, dict[str, Any]] = {}
+    for record in records:
+        earlier = kept.get(record["case_id"])
+        if earlier is None or record["status"] == "ok" or earlier["status"] != "ok":
+            kept[record["case_id"]] = record
+    return list(kept.values())
+
+
+def case_id(identity: dict[str, Any]) -> str:
+    """Names a case by its content.
+
+        case_id = first 16 hex digits of sha256(canonical JSON)
+
+    Args:
+        identity: What tells this case from others, as plain data. Order of keys, tuple or list,
+            and numpy or Python numbers make no difference.
+
+    Returns:
+        16 hexadecimal digits.
+    """
+    text = json.dumps(_plain(identity), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def check_writable(output: str | Path) -> None:
+    """Makes the output folder and writes to it once, so that long work does not end in an error.
+
+    Args:
+        output: The folder of a run.
+
+    Raises:
+        BenchError: if a file is in the place, or the folder or its record file is read-only.
+    """
+    output = Path(output)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=output) as file:
+            file.write(b"x")
+        if (output / FILE_NAME).exists():
+            with open(output / FILE_NAME, "ab"):
+                pass
+    except (FileExistsError, NotADirectoryError) as error:
+        raise BenchError(
+            f"cannot write to {output}: a file is in the place of the folder. "
+            "Choose another --output."
+        ) from error
+    except OSError as error:
+        raise BenchError(
+            f"cannot write to {output}: {error.strerror}. Choose another --output."
+        ) from error
+
+
+@contextlib.contextmanager
+def folder_lock(output: str | Path) -> Iterator[None]:
+    """Holds `<output>/.lock`, so that two runs never write into one folder at a time.
+
+    The system drops the lock when the process ends, however it ends; the file itself stays.
+
+    Args:
+        output: The folder of a run. Made if missing.
+
+    Raises:
+        BenchError: if another process holds the lock, or the folder cannot be written.
+    """
+    check_writable(output)
+    with open(Path(output) / ".lock", "a+", encoding="utf-8") as file:
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                file.seek(0)
+                owner = file.read().strip() or "unknown"
+                raise BenchError(
+                    f"another run is writing to {output} (pid {owner}). "
+                    "Wait for it, or choose another --output."
+                ) from error
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+def write_whole(path: str | Path, data: bytes) -> None:
+    """Writes a file so that, whatever happens, either all of it or the earlier one is there.
+
+    Args:
+        path: The file, in a folder that exists.
+        data: What it shall hold.
+
+    Raises:
+        BenchError: if the file cannot be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise BenchError(f"cannot write {path}: {error.strerror}.") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def environment() -> dict[str, Any]:
+    """Describes the machine and the software: the `ENVIRONMENT_FIELDS` of a record.
+
+    Only the device and the number of threads need TensorFlow, which is imported for them; the
+    versions are read from the installed packages. What cannot be found out is None.
+    """
+    device, threads = _device_and_threads()
+    commit, dirty = _git()
+    return {
+        "python_version": platform.python_version(),
+        "keras_version": _version("keras"),
+        "tensorflow_version": _version("tensorflow", "tensorflow-cpu", "tf-nightly"),
+        "numpy_version": np.__version__,
+        "backend": _backend(),
+        "device": device,
+        "cpu_model": _cpu_model(),
+        "num_cpus": _num_cpus(),
+        "ram_gib": _ram_gib(),
+        "os": platform.platform(),
+        "git_commit": commit,
+        "git_dirty": dirty,
+        "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "threads": threads,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Converts to what JSON can say: numpy to Python, tuples to lists, NaN and inf to None."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(
+        "records: a value must be plain data (numbers, strings, lists, dicts). "
+        f"Received: {value!r} of type {type(value).__name__}."
+    )
+
+
+def _parse(line: bytes) -> tuple[dict[str, Any] | None, list[str]]:
+    """One line to (record, problems); the record is None where nothing of it can be used."""
+    try:
+        found = json.loads(line.decode(), parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
+        return None, ["cut off or not JSON; left out."]
+    if not isinstance(found, dict):
+        return None, ["not a JSON object; left out."]
+    version = found.get("schema_version")
+    if version != SCHEMA_VERSION:
+        return None, [f"schema_version {version!r} is not {SCHEMA_VERSION}; left out."]
+    record = {field: found.get(field) for field in RECORD_FIELDS} | found
+    problems = []
+    for field, kind in _KINDS.items():
+        value = record[field]
+        if value is not None and not _is_kind(value, kind):
+            problems.append(f"{field} is not {kind.__name__}; taken as unknown.")
+            record[field] = None
+    missing = [field for field in _REQUIRED if record[field] is None]
+    if missing:
+        return None, [f"without {', '.join(missing)}; left out."]
+    return record, problems
+
+
+def _is_kind(value: Any, kind: type) -> bool:
+    if kind in (int, float):
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and math.isfinite(value)
+    return isinstance(value, kind)
+
+
+def _version(*distributions: str) -> str | None:
+    for distribution in distributions:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            return importlib.metadata.version(distribution)
+    return None
+
+
+def _backend() -> str | None:
+    try:
+        import keras
+    except ImportError:
+        return None
+    return keras.backend.backend()
+
+
+def _device_and_threads() -> tuple[str | None, int | None]:
+    try:
+        import tensorflow as tf
+    except ImportError:
+        return None, None
+    gpus = tf.config.list_physical_devices("GPU")
+    names = [tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in gpus]
+    device = ", ".join(name or "GPU" for name in names) or "CPU"
+    return device, tf.config.threading.get_intra_op_parallelism_threads() or _num_cpus()
+
+
+def _num_cpus() -> int | None:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
+
+
+def _cpu_model() -> str | None:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine() or None
+
+
+def _ram_gib() -> float | None:
+    try:
+        return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1)
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _git() -> tuple[str | None, bool | None]:
+    """Commit and dirtiness of this package's checkout; (None, None) for an installed package."""
+    if _run_git("ls-files", "--error-unmatch", Path(__file__).name) is None:
+        return None, None
+    changed = _run_git("status", "--porcelain", "--untracked-files=no")
+    return _run_git("rev-parse", "HEAD"), None if changed is None else bool(changed)
+
+
+def _run_git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,218 @@
+"""Timing of steps: synchronised, warmed up until stable, median with an interval."""
+
+import dataclasses
+import gc
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bench import stats
+
+_WINDOW = 5
+_STABLE_CHANGE = 0.05
+_BUSY_SHARE = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class Timing:
+    """What was measured of one kind of step.
+
+    Attributes:
+        median_seconds: Median of one call; `low_seconds` and `high_seconds` bound its 95 %
+            interval from order statistics.
+        iqr_seconds: Distance between the quartiles.
+        first_call_seconds: The first call, with tracing and compilation.
+        stable: Whether two windows in a row agreed within 5 % before measuring began.
+        images_per_call: Images that one call works on.
+    """
+
+    median_seconds: float
+    low_seconds: float
+    high_seconds: float
+    iqr_seconds: float
+    num_samples: int
+    first_call_seconds: float
+    stable: bool
+    images_per_call: int
+
+    @property
+    def images_per_second(self) -> float:
+        return self.images_per_call / self.median_seconds
+
+    @property
+    def images_per_second_low(self) -> float:
+        return self.images_per_call / self.high_seconds
+
+    @property
+    def images_per_second_high(self) -> float:
+        return self.images_per_call / self.low_seconds
+
+
+def synchronize(result: Any) -> None:
+    """Waits until the device has computed `result`."""
+    import tensorflow as tf
+
+    tf.test.experimental.sync_devices()
+    for leaf in tf.nest.flatten(result):
+        if isinstance(leaf, tf.Tensor):
+            leaf.numpy()
+            break
+
+
+def measure(
+    step: Callable[[], Any],
+    *,
+    images_per_call: int,
+    min_samples: int = 30,
+    min_seconds: float = 1.0,
+    warmup_calls: int = 10,
+    warmup_limit_seconds: float = 30.0,
+    wait: Callable[[Any], None] = synchronize,
+) -> Timing:
+    """Times a step.
+
+    Warm-up is at least `warmup_calls` calls and goes on until the medians of two windows of 5
+    calls in a row differ by less than 5 %, or until `warmup_limit_seconds`: then `stable` is
+    False. Then at least `min_samples` calls, for at least `min_seconds`, each synchronised before
+    and after. Garbage collection is off meanwhile.
+
+    Args:
+        step: Does one unit of work and returns what to wait for.
+        images_per_call: Images in one unit of work.
+        wait: Waits for the result; a test may give its own.
+    """
+
+    def call() -> float:
+        started = time.perf_counter_ns()
+        wait(step())
+        return (time.perf_counter_ns() - started) / 1e9
+
+    first_call_seconds = call()
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        stable, warmup, began = False, [], time.perf_counter()
+        while time.perf_counter() - began < warmup_limit_seconds:
+            warmup.append(call())
+            if len(warmup) >= max(warmup_calls, 2 * _WINDOW) and len(warmup) % _WINDOW == 0:
+                before = np.median(warmup[-2 * _WINDOW : -_WINDOW])
+                if abs(np.median(warmup[-_WINDOW:]) - before) < _STABLE_CHANGE * before:
+                    stable = True
+                    break
+        samples, began = [], time.perf_counter()
+        while len(samples) < min_samples or time.perf_counter() - began < min_seconds:
+            samples.append(call())
+    finally:
+        if collecting:
+            gc.enable()
+    interval = stats.median_interval(samples)
+    quartiles = np.quantile(samples, [0.25, 0.75])
+    return Timing(
+        interval.median,
+        interval.low,
+        interval.high,
+        float(quartiles[1] - quartiles[0]),
+        len(samples),
+        first_call_seconds,
+        stable,
+        images_per_call,
+    )
+
+
+def time_training(model, images, targets=None, *, batch_size: int, **settings) -> Timing:
+    """Times training steps of a compiled model, on a few batches that lie on the device.
+
+    The step is `model.train_step`, compiled as `fit` compiles it (`model.jit_compile`). Weights,
+    optimizer and metrics are put back afterwards: timing never changes the model.
+    """
+    import tensorflow as tf
+
+    batches = [
+        tuple(tf.constant(part) for part in (x, y) if part is not None)
+        for x, y in _batches(images, targets, batch_size, limit=4)
+    ]
+    variables = [*model.variables, *model.optimizer.variables]
+    before = [variable.numpy() for variable in variables]
+    step = tf.function(model.train_step, jit_compile=model.jit_compile, autograph=False)
+    calls = 0
+
+    def next_step():
+        nonlocal calls
+        calls += 1
+        return step(batches[calls % len(batches)])
+
+    try:
+        settings = {"min_samples": 50} | settings
+        timing = measure(next_step, images_per_call=len(batches[0][0]), **settings)
+    finally:
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(value)
+    return timing
+
+
+def time_inference(model, images, *, batch_size: int, **settings) -> Timing:
+    """Times `model(x, training=False)`, compiled, on a batch that lies on the device."""
+    import tensorflow as tf
+
+    (batch, _), *_ = _batches(images, None, batch_size, limit=1)
+    batch = tf.constant(batch)
+
+    @tf.function(jit_compile=model.jit_compile, autograph=False)
+    def infer(x):
+        return model(x, training=False)
+
+    return measure(lambda: infer(batch), images_per_call=len(batch), **settings)
+
+
+def time_latency(model, images, **settings) -> Timing:
+    """Times inference on one image at a time."""
+    return time_inference(model, images, batch_size=1, **settings)
+
+
+def _batches(images, targets, batch_size: int, limit: int):
+    """Returns up to `limit` full batches of real images; few images are repeated to fill one."""
+    order = np.arange(max(batch_size, min(len(images), limit * batch_size))) % len(images)
+    order = order[: len(order) // batch_size * batch_size].reshape(-1, batch_size)
+    return [(images[rows], None if targets is None else targets[rows]) for rows in order]
+
+
+class Disturbance:
+    """Measures how much other processes took of the machine while it was open.
+
+    After the `with` block, `share` is the part of all cores' time that others used or that the
+    hypervisor withheld, in `[0, 1]` (None where `/proc/stat` is missing), and `noisy` tells
+    whether it was above 10 %.
+    """
+
+    share: float | None = None
+
+    def __enter__(self):
+        self._start = self._now()
+        return self
+
+    def __exit__(self, *_):
+        end = self._now()
+        if self._start is None or end is None or end[1] <= self._start[1]:
+            return
+        busy, total, own = (e - s for e, s in zip(end, self._start, strict=True))
+        self.share = min(max((busy - own) / total, 0.0), 1.0)
+
+    @property
+    def noisy(self) -> bool | None:
+        return None if self.share is None else self.share > _BUSY_SHARE
+
+    @staticmethod
+    def _now() -> tuple[float, float, float] | None:
+        """Returns busy, total and own seconds, summed over the cores."""
+        try:
+            with open("/proc/stat", encoding="ascii") as file:
+                fields = [float(field) for field in file.readline().split()[1:9]]
+        except OSError:
+            return None
+        per_second = os.sysconf("SC_CLK_TCK")
+        idle = fields[3] + fields[4]
+        own = time.process_time()
+        return (sum(fields) - idle) / per_second, sum(fields) / per_second, own

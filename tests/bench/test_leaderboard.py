@@ -1,0 +1,238 @@
+import csv
+import io
+import json
+import math
+
+import pytest
+from rich.console import Console
+
+from bench import leaderboard, records
+from bench.errors import BenchError
+
+
+def make_records(model, values, preset="small", kind="model", **changes):
+    """One record per value of the test MSE, over the seeds 0, 1, ..."""
+    found = []
+    for seed, value in enumerate(values):
+        record = dict.fromkeys(records.RECORD_FIELDS) | {
+            "schema_version": 1,
+            "status": "ok",
+            "kind": kind,
+            "model": model,
+            "seed": seed,
+            "preset": preset,
+            "config": {"latent_dim": 8},
+            "dataset": "digits",
+            "dataset_checksum": "ab",
+            "task": "reconstruction",
+            "test_mse": value,
+            "params_total": 101_200,
+            "forward_macs": 12_345,
+            "latency_ms": 1.25 + seed,
+            "infer_images_per_second": 12_300.0 + 10 * seed,
+            "peak_memory_mib": 400.0 + seed,
+            "test_psnr": value and 20 - value,
+            "timing_stable": True,
+            "noisy": False,
+            **changes,
+        }
+        record["case_id"] = records.case_id(record)
+        found.append(record)
+    return found
+
+
+FAILURE = {"status": "failed", "error": "Out of [red]memory | here", "test_mse": None}
+TIED = [
+    *make_records("conv", [0.0100, 0.0102, 0.0098]),
+    *make_records("dense", [0.0101, 0.0103, 0.0099]),
+    *make_records("poor", [0.0500, 0.0501, 0.0502]),
+    *make_records("mean_image", [0.0700], preset=None, kind="baseline", config={}),
+    *make_records("huge", [None, None], **FAILURE),
+]
+
+
+def shown(rows, width):
+    console = Console(width=width, file=io.StringIO(), color_system=None)
+    console.print(leaderboard.to_rich_table(rows))
+    return console.file.getvalue()
+
+
+def test_a_row_is_a_group_over_seeds():
+    row, *_ = leaderboard.rows(make_records("vae", [0.1, 0.2, 0.6]))
+    assert row.seeds == (0, 1, 2)
+    assert row.quality["mse"].mean == pytest.approx(0.3)
+    assert row.middle("latency_ms") == 2.25
+    assert row.quality["mse"].low < 0.3 < row.quality["mse"].high
+    assert "mae" not in row.quality
+
+
+def test_rows_that_intervals_cannot_tell_apart_share_a_rank():
+    rows = leaderboard.rows(TIED)
+    assert [row["model"] for row in rows] == ["conv", "dense", "poor", "mean_image", "huge"]
+    assert [row.rank for row in rows][:2] == [1, 1]
+    assert rows[2].rank > 1
+    assert rows[3].rank > rows[2].rank
+    assert rows[4].rank is None
+
+
+@pytest.mark.parametrize("metric", ["mse", "psnr"])
+def test_better_is_lower_for_errors_and_higher_for_psnr(metric):
+    good = make_records("good", [0.1, 0.1001, 0.1002])
+    bad = make_records("bad", [5.0, 5.0001, 5.0002])
+    assert [row["model"] for row in leaderboard.rows(bad + good, metric)] == ["good", "bad"]
+
+
+def test_an_unknown_metric_is_refused():
+    with pytest.raises(BenchError, match="metric must be one of mse, mae, psnr, ssim"):
+        leaderboard.rows(TIED, "fid")
+
+
+def test_ranks_are_given_within_one_dataset():
+    other = make_records("vae", [0.9, 0.91], dataset="mnist", dataset_checksum="cd")
+    rows = leaderboard.rows(make_records("vae", [0.1, 0.11]) + other)
+    assert [(row.table, row.rank) for row in rows] == [("digits", 1), ("mnist", 1)]
+    assert "dataset" in [column.key for column in leaderboard.columns(rows)]
+
+
+def test_a_row_without_the_metric_comes_after_those_with_it():
+    rows = leaderboard.rows(make_records("unknown", [None]) + make_records("known", [0.5]))
+    assert [(row["model"], row.rank) for row in rows] == [("known", 1), ("unknown", None)]
+
+
+def test_records_may_lack_fields_and_hold_what_is_not_finite():
+    bare = {"case_id": "a", "status": "ok", "kind": "model", "model": "vae", "test_mse": math.nan}
+    dead = {"case_id": "b", "status": "failed", "kind": "model", "model": "vae", "error": "died"}
+    rows = leaderboard.rows([dead, bare])
+    assert [(row.rank, row.failed) for row in rows] == [(None, False), (None, True)]
+    assert "died" in leaderboard.to_markdown(rows)
+
+
+def test_a_failed_run_that_was_run_again_is_no_failure():
+    (failed,) = make_records("vae", [None], **FAILURE)
+    again = failed | {"status": "ok", "error": None, "test_mse": 0.1}
+    (row,) = leaderboard.rows([failed, again])
+    assert not row.failed
+
+
+def test_namesakes_are_told_apart_by_what_differs():
+    small = make_records("vae", [0.1], epochs=5)
+    large = make_records("vae", [0.2], config={"latent_dim": 64}, epochs=5)
+    rows = leaderboard.rows(small + large)
+    assert [row.name for row in rows] == ["vae small (latent_dim=8)", "vae small (latent_dim=64)"]
+    pca = make_records("pca", [0.1], None, "baseline", config={}, code_size=8)
+    pca += make_records("pca", [0.2], None, "baseline", config={}, code_size=16)
+    assert [row.name for row in leaderboard.rows(pca)] == [
+        "pca (code_size=8)",
+        "pca (code_size=16)",
+    ]
+    longer = make_records("vae", [0.3], epochs=50)
+    assert leaderboard.rows(small + longer)[0].name == "vae small (epochs=5)"
+
+
+def test_a_seed_in_the_configuration_is_a_seed():
+    both = [
+        record | {"config": {"seed": record["seed"]}} for record in make_records("vae", [0.1, 0.2])
+    ]
+    assert len(leaderboard.rows(both)) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"),
+        (0, "0"),
+        (999, "999"),
+        (12.34, "12.3"),
+        (1.2, "1.20"),
+        (999.6, "1.00 k"),
+        (12_345, "12.3 k"),
+        (101_200, "101 k"),
+        (4_560_000, "4.56 M"),
+        (7.891e9, "7.89 G"),
+    ],
+)
+def test_short_numbers_keep_three_digits(value, text):
+    assert leaderboard.short_number(value) == text
+
+
+def cells(rows):
+    return {column.key: column.text(rows[0]) for column in leaderboard.columns(rows)}
+
+
+def test_cells_are_set_for_people():
+    found = cells(leaderboard.rows(make_records("vae", [0.0088, 0.0089, 0.0090])))
+    assert found["params_total"] == "101,200"
+    assert found["forward_macs"] == "12.3 k"
+    assert found["infer_images_per_second"] == "12.3 k/s"
+    assert found["peak_memory_mib"] == "402"
+    assert found["mse"].startswith("0.0089 ± 0.000")
+    assert found["seeds"] == "3"
+    assert found["train_images_per_second"] == found["ssim"] == "-"
+
+
+def test_a_small_interval_is_never_shown_as_none():
+    rows = leaderboard.rows(
+        make_records("noisy", [0.1, 0.2, 0.3]) + make_records("calm", [0.7, 0.7, 0.7000001])
+    )
+    (column,) = (c for c in leaderboard.columns(rows) if c.key == "mse")
+    assert "± <0.0" in column.text(rows[1])
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "mark"),
+    [
+        ({"noisy": True}, "latency_ms", "~"),
+        ({"timing_stable": False}, "infer_images_per_second", "~"),
+        ({"uncounted_layers": ["Odd"]}, "forward_macs", "≥"),
+        ({}, "mse", "†"),
+        ({"kind": "baseline"}, "model", "*"),
+    ],
+)
+def test_a_mark_stands_in_the_cell_and_in_the_footnotes(changes, field, mark):
+    rows = leaderboard.rows(make_records("vae", [0.1], **changes))
+    assert mark in cells(rows)[field]
+    assert any(note.startswith(mark) for note in leaderboard.footnotes(rows))
+    plain = leaderboard.rows(make_records("vae", [0.1, 0.2]))
+    assert not any(note.startswith(mark) for note in leaderboard.footnotes(plain))
+
+
+def test_markdown_has_each_model_on_a_line_of_equal_cells():
+    text = leaderboard.to_markdown(leaderboard.rows(TIED))
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    table = lines[: 2 + 4]
+    assert len({line.count(" | ") for line in table}) == 1
+    for model, line in zip(["conv", "dense", "poor", "mean_image"], table[2:], strict=True):
+        assert f" {model} " in line
+    assert [line.split(" | ")[0] for line in table[2:4]] == ["| 1", "| 1"]
+    assert "Out of \\[red\\]memory \\| here" in lines[-1]
+
+
+def test_csv_has_every_row_with_plain_numbers():
+    rows = list(csv.DictReader(io.StringIO(leaderboard.to_csv(leaderboard.rows(TIED)))))
+    assert [row["model"] for row in rows] == ["conv", "dense", "poor", "mean_image", "huge"]
+    assert float(rows[0]["test_mse"]) == pytest.approx(0.01)
+    assert float(rows[0]["test_mse_low"]) < 0.01 < float(rows[0]["test_mse_high"])
+    assert rows[3]["test_mse_low"] == ""
+    assert rows[0]["params_total"] == "101200"
+    assert json.loads(rows[0]["config"]) == {"latent_dim": 8}
+    assert rows[4]["error"] == FAILURE["error"]
+
+
+def test_csv_of_nothing_is_a_header():
+    assert leaderboard.to_csv([]) == "rank\n"
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_the_terminal_table_fits_and_hides_nothing(width):
+    text = shown(leaderboard.rows(TIED), width)
+    assert max(map(len, text.splitlines())) <= width
+    found = "".join(text.split())
+    for part in ("conv", "mean_image*", "101,200", "12.3k/s", "0.0700", "SSIM", "memory"):
+        assert part in found
+    assert "Outof[red]memory|here" in found
+
+
+def test_at_80_columns_no_number_is_broken():
+    text = shown(leaderboard.rows(make_records("wasserstein_autoencoder", [0.01, 0.012])), 80)
+    for part in ("wasserstein_autoencoder", "0.011 ±", "101,200", "12.3 k", "12.3 k/s", "1.75"):
+        assert part in text

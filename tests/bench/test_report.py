@@ -1,0 +1,412 @@
+"""Reports are made from a synthetic run: models over seeds, baselines, a failure, samples."""
+
+import base64
+import csv
+import html.parser
+import io
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+
+from bench import leaderboard, records, report
+from bench.errors import BenchError
+
+ROOT = Path(report.__file__).parents[1]  # where a fresh process finds the package
+MODELS = {  # name: (preset, parameters, mse, images per second)
+    "autoencoder": ("small", 101_200, 0.0089, 210_000.0),
+    "conv_autoencoder": ("small", 48_300, 0.0051, 61_000.0),
+    "vae": ("small", 118_400, 0.0147, 180_000.0),
+    "beta_vae": ("base", 1_183_000, 0.0131, 42_000.0),
+}
+ENVIRONMENT = {
+    "python_version": "3.12.1",
+    "keras_version": "3.15.1",
+    "tensorflow_version": "2.21.0",
+    "numpy_version": "2.4.0",
+    "backend": "tensorflow",
+    "device": "CPU",
+    "os": "Linux",
+    "cpu_model": "Imaginary 9000",
+    "num_cpus": 8,
+    "ram_gib": 31.2,
+    "threads": 8,
+    "git_commit": "0123456789abcdef",
+    "git_dirty": False,
+    "load_average": 0.4,
+}
+
+
+def make_record(model, seed=0, **changes):
+    """A plausible record of a model with an MSE that depends on the seed."""
+    preset, parameters, mse, speed = MODELS.get(model, (None, None, 0.05, None))
+    shift = 1 + 0.02 * (seed - 1)
+    kind = "model" if model in MODELS else "baseline"
+    record = dict.fromkeys(records.RECORD_FIELDS) | ENVIRONMENT
+    record |= {
+        "schema_version": 1,
+        "run_id": "run",
+        "status": "ok",
+        "kind": kind,
+        "model": model,
+        "time_utc": "2025-03-01T12:00:00Z",
+        "preset": preset,
+        "dataset": "digits",
+        "config": {"latent_dim": 16, "widths": [64, 32]} if parameters else {},
+        "dataset_checksum": "ab" * 32,
+        "task": "reconstruction",
+        "image_shape": [8, 8, 1],
+        "num_train": 1200,
+        "num_validation": 240,
+        "num_test": 357,
+        "seed": seed,
+        "test_mse": mse * shift,
+        "test_mae": 4 * mse,
+        "test_psnr": -10 * np.log10(mse * shift),
+        "test_ssim": 1 - 9 * mse * shift,
+        "paper": "https://arxiv.org/abs/1312.6114" if model == "vae" else None,
+    }
+    if parameters:
+        epochs = np.arange(1, 11)
+        loss = mse * shift * (1 + 6 * np.exp(-epochs / 2))
+        record |= {
+            "epochs": 10,
+            "batch_size": 128,
+            "samples_seen": 12_000,
+            "optimizer": "adam",
+            "learning_rate": 0.001,
+            "precision": "float32",
+            "jit_compile": False,
+            "steps_per_execution": 1,
+            "params_total": parameters,
+            "uncounted_layers": [],
+            "params_trainable": parameters,
+            "forward_macs": 11 * parameters,
+            "code_size": 16,
+            "build_seconds": 0.2,
+            "first_step_seconds": 1.1,
+            "train_seconds": 8.5,
+            "train_images_per_second": speed / 3 * shift,
+            "infer_images_per_second": speed * shift,
+            "infer_batch_size": 128,
+            "latency_ms": 1.3 * shift,
+            "peak_memory_mib": 412.0,
+            "timing_stable": True,
+            "noisy": False,
+            "train_loss": loss[-1],
+            "val_loss": loss[-1] * 1.1,
+            "history": {"loss": loss, "val_loss": loss * 1.1},
+        }
+    record |= changes
+    record["case_id"] = records.case_id({"model": model, "seed": seed, "changes": changes})
+    return record
+
+
+def write_samples(folder, record, inputs, targets):
+    """Stores targets with an error of the record's size as its reconstructions."""
+    noise = np.random.default_rng(record["seed"]).normal(size=targets.shape)
+    name = f"samples/{record['case_id']}.npz"
+    (folder / "samples").mkdir(parents=True, exist_ok=True)
+    arrays = {"inputs": inputs, "targets": targets}
+    arrays["reconstructions"] = np.clip(targets + noise * np.sqrt(record["test_mse"]), 0, 1)
+    np.savez(folder / name, **{key: value.astype(np.float32) for key, value in arrays.items()})
+    record["samples_file"] = name
+
+
+def blobs(shape, num=8):
+    """Smooth images, or series, in [0, 1]."""
+    axes = np.meshgrid(*(np.linspace(0, 1, size) for size in shape[:-1]), indexing="ij")
+    phases = np.arange(num).reshape(-1, *[1] * len(axes))
+    waves = sum(np.sin(6 * axis[None] + phases + k) for k, axis in enumerate(axes))
+    scaled = (waves - waves.min()) / np.ptp(waves)
+    return np.repeat(scaled[..., None], shape[-1], axis=-1)
+
+
+def write_run(folder, models=tuple(MODELS), image_shape=(8, 8, 1)):
+    """Writes a whole run into a folder and returns its records."""
+    images = blobs(image_shape)
+    written = [make_record(model, seed) for model in models for seed in range(3)]
+    written += [make_record("mean_image", test_mse=0.07), make_record("pca", test_mse=0.012)]
+    for record in written:
+        write_samples(folder, record, images, images)
+    failed = make_record("vae", 3, preset="huge", test_mse=None, history=None)
+    failed |= {"status": "failed", "error": "ResourceExhausted: <no> memory & no | luck"}
+    written.append(failed)
+    for record in written:
+        records.append(folder / "records.jsonl", record)
+    return written
+
+
+class Page(html.parser.HTMLParser):
+    """What a test wants to know of a page: its elements, its texts, and whether it is balanced."""
+
+    VOID = ("meta", "img", "input", "source", "br", "wbr", "path", "circle", "polyline")
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.open, self.texts = [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+    def of(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A folder with a report: four models, two baselines, a failure, and a line cut off."""
+    folder = tmp_path_factory.mktemp("run")
+    write_run(folder)
+    with open(folder / "records.jsonl", "ab") as file:
+        file.write(b'{"schema_version": 1, "cas')
+    return folder, report.write(folder)
+
+
+@pytest.fixture(scope="module")
+def page(run):
+    return Page((run[0] / "report.html").read_text())
+
+
+def test_the_files_are_there_and_nothing_half_written(run):
+    folder, written = run
+    assert {str(path.relative_to(folder)) for path in written} == {
+        *("report.html", "report.md", "leaderboard.csv", "records.csv", "plots/loss_curves.png"),
+        *("plots/quality_against_parameters.png", "plots/quality_against_speed.png"),
+        "plots/reconstructions.png",
+    }
+    kept = {"records.jsonl", *(path.name for path in written)}
+    found = {path.name for path in folder.rglob("*") if path.suffix not in ("", ".npz")}
+    assert found == kept
+
+
+def test_the_page_is_balanced_and_its_links_lead_somewhere(page):
+    assert page.open == []
+    names = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(names) == len(set(names))
+    local = {a["href"][1:] for a in page.of("a") if a["href"].startswith("#")}
+    assert local <= set(names)
+    assert len(local) > 10
+
+
+def test_the_page_fetches_nothing(run, page):
+    for _, attributes in page.elements:
+        for name in ("src", "srcset", "poster", "data"):
+            assert attributes.get(name, "data:").startswith("data:")
+    assert page.of("link") == []
+    outward = {a["href"] for a in page.of("a") if not a["href"].startswith("#")}
+    assert outward == {"https://arxiv.org/abs/1312.6114"}
+    text = (run[0] / "report.html").read_text()
+    assert "url(" not in text
+    assert "@import" not in text
+
+
+def test_every_picture_is_in_the_page(run, page):
+    inside = {a["src"] for a in page.of("img")}
+    for path in (run[0] / "plots").iterdir():
+        data = base64.b64encode(path.read_bytes()).decode()
+        assert f"data:image/png;base64,{data}" in inside
+    assert len(inside) == 4 + len(MODELS) + 2
+    assert len(page.of("source")) == 4
+    for image in page.of("img"):
+        png = base64.b64decode(image["src"].split(",")[1])
+        assert png.startswith(b"\x89PNG")
+        assert int(image["width"]) == int.from_bytes(png[16:20])
+        assert image["alt"]
+
+
+def test_the_table_can_be_sorted_and_filtered(page):
+    heads = [a for a in page.of("th") if "data-kind" in a]
+    assert [a.get("aria-sort") for a in heads] == ["ascending"] + [None] * (len(heads) - 1)
+    buttons = [a for a in page.of("button") if a.get("id") != "copy"]
+    assert len(buttons) == len(heads)
+    assert all(a["type"] == "button" for a in buttons)
+    values = [
+        a["data-value"] for tag, a in page.elements if tag in ("td", "th") if "data-value" in a
+    ]
+    assert len(values) == (len(MODELS) + 2) * len(heads)
+    for value in values[2 :: len(heads)]:
+        assert 0 < float(value) < 1
+    assert [a["type"] for a in page.of("input")] == ["search"]
+    assert any(a.get("name") == "viewport" for a in page.of("meta"))
+
+
+def test_each_model_has_a_card_and_the_failure_its_error(page):
+    cards = [a["data-name"] for a in page.of("article") if "data-name" in a]
+    assert cards[0] == "conv_autoencoder small"
+    assert len(cards) == len(MODELS) + 2
+    assert len([a for a in page.of("svg") if a.get("role") == "img"]) == len(MODELS)
+    assert "ResourceExhausted: <no> memory & no | luck" in page.texts
+    assert "Imaginary 9000" in page.texts
+    assert "records.jsonl line 16: cut off or not JSON; left out." in page.texts
+
+
+def test_text_from_a_record_is_never_markup(tmp_path):
+    evil = make_record("vae", dataset="<b>d</b>", paper="javascript:alert(1)")
+    evil |= {"model": '<script>alert("x")</script>', "cpu_model": "<img src=x>", "history": None}
+    records.append(tmp_path / "records.jsonl", evil)
+    report.write(tmp_path)
+    page = Page((tmp_path / "report.html").read_text())
+    assert len(page.of("script")) == 1
+    assert page.of("b") == []
+    assert all(a["src"].startswith("data:") for a in page.of("img"))
+    assert all(a["href"].startswith("#") for a in page.of("a"))
+    assert page.open == []
+    outside_code = (tmp_path / "report.md").read_text().split("```")[0]
+    assert "<" not in outside_code.replace("\\<", "")
+
+
+def test_markdown_has_each_model_each_picture_and_each_warning(run):
+    text = (run[0] / "report.md").read_text()
+    for model in (*MODELS, "mean_image", "pca"):
+        assert f"| {model} " in text
+    for path in (run[0] / "plots").iterdir():
+        assert f"](plots/{path.name})" in text
+    assert "**Warning:** records.jsonl line 16" in text
+    assert "python -m bench run" in text
+
+
+def test_csv_files_have_every_row(run):
+    found = list(csv.DictReader(io.StringIO((run[0] / "records.csv").read_text())))
+    assert len(found) == 3 * len(MODELS) + 3
+    assert set(records.RECORD_FIELDS) <= set(found[0])
+    assert json.loads(found[0]["history"])["loss"][0] > 0
+    assert found[-1]["error"] == "ResourceExhausted: <no> memory & no | luck"
+    board = list(csv.DictReader(io.StringIO((run[0] / "leaderboard.csv").read_text())))
+    assert len(board) == len(MODELS) + 3
+
+
+def test_the_same_records_give_the_same_report(tmp_path):
+    records.append(tmp_path / "records.jsonl", make_record("vae", history=None))
+    first = {path.name: path.read_bytes() for path in report.write(tmp_path)}
+    assert {path.name: path.read_bytes() for path in report.write(tmp_path)} == first
+
+
+def test_a_run_in_which_all_failed_still_has_a_report(tmp_path):
+    failed = make_record("vae", test_mse=None, history=None, status="failed", error="no luck")
+    records.append(tmp_path / "records.jsonl", failed)
+    written = report.write(tmp_path)
+    assert not any(path.suffix == ".png" for path in written)
+    page = Page((tmp_path / "report.html").read_text())
+    assert "no luck" in page.texts
+
+
+def test_baselines_alone_still_have_a_report(tmp_path):
+    records.append(tmp_path / "records.jsonl", make_record("pca"))
+    assert "pca" in Page((report.write(tmp_path)[0]).read_text()).texts
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b'{"cut', b"not json\n"])
+def test_no_readable_record_is_one_clear_error(tmp_path, content):
+    (tmp_path / "records.jsonl").write_bytes(content)
+    with pytest.raises(BenchError, match=r"no readable record .* python -m bench run --output"):
+        report.write(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["records.jsonl"]
+
+
+def test_a_missing_folder_is_one_clear_error_and_is_not_made(tmp_path):
+    with pytest.raises(BenchError, match="no records at"):
+        report.write(tmp_path / "nowhere")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "pickle", "outside", "array"])
+def test_samples_that_cannot_be_used_are_named(tmp_path, damage):
+    record = make_record("pca")
+    write_samples(tmp_path, record, blobs((8, 8, 1)), blobs((8, 8, 1)))
+    file = tmp_path / record["samples_file"]
+    if damage == "missing":
+        file.unlink()
+    elif damage == "cut":
+        file.write_bytes(file.read_bytes()[:200])
+    elif damage == "pickle":
+        np.savez(file, **dict.fromkeys(("inputs", "targets", "reconstructions"), np.array([{}])))
+    elif damage == "outside":
+        record["samples_file"] = f"../{tmp_path.name}/../{file.name}"
+        file.rename(tmp_path.parent / file.name)
+    else:
+        with open(file, "wb") as stream:
+            np.save(stream, np.zeros(3))
+    records.append(tmp_path / "records.jsonl", record)
+    report.write(tmp_path)
+    assert f"samples {record['samples_file']} are missing or damaged" in (
+        tmp_path / "report.md"
+    ).read_text().replace("\\", "")
+    assert not (tmp_path / "plots" / "reconstructions.png").exists()
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (8, 12, 3), (8, 8, 2), (30, 1), (30, 2)])
+def test_grey_colour_and_series_samples_are_drawn_with_their_noisy_inputs(tmp_path, shape):
+    from bench import plots
+
+    record = make_record("pca")
+    write_samples(tmp_path, record, blobs(shape), blobs(shape))
+    plain, noisy = io.BytesIO(), io.BytesIO()
+    assert plots.reconstruction_strip(tmp_path, [record], plain)
+    write_samples(tmp_path, record, 1 - blobs(shape), blobs(shape))
+    assert plots.reconstruction_strip(tmp_path, [record], noisy)
+    heights = [int.from_bytes(file.getvalue()[20:24]) for file in (plain, noisy)]
+    assert heights[1] == pytest.approx(heights[0] * 3 / 2, rel=0.02)  # a third line: the inputs
+
+
+def test_the_command_is_one_that_the_command_line_takes(tmp_path):
+    from bench import __main__
+
+    models = ["vae", "vae", "autoencoder"]
+    made = [make_record(model, seed) for model, seed in zip(models, (0, 2, 1), strict=True)]
+    made += [make_record("pca"), make_record("vae", 4, status="failed", learning_rate=None)]
+    made.append(make_record("beta_vae", infer_images_per_second=None, noise="gaussian:0.2"))
+    first, second = report.command(tmp_path / "a folder", made).splitlines()
+    options = __main__._parser().parse_args(shlex.split(first)[3:])
+    assert options.models == ["autoencoder:small", "vae:small"]
+    assert (options.seeds, options.epochs, options.batch_size) == (3, 10, 128)
+    assert (options.dataset, options.noise, options.timing) == ("digits", None, True)
+    assert options.output == tmp_path / "a folder"
+    options = __main__._parser().parse_args(shlex.split(second)[3:])
+    assert options.models == ["beta_vae:base"]
+    assert (options.noise, options.timing) == ("gaussian:0.2", False)
+
+
+def test_the_front_is_what_no_other_beats():
+    from bench.plots import _pareto_front
+
+    points = [(1, 9.0), (2, 5.0), (3, 6.0), (4, 5.0), (5, 1.0)]
+    assert _pareto_front(points, True, True) == [(1, 9.0), (2, 5.0), (5, 1.0)]
+    assert _pareto_front(points, False, True) == [(5, 1.0)]
+    assert _pareto_front(points, False, False) == [(5, 1.0), (4, 5.0), (3, 6.0), (1, 9.0)]
+
+
+def test_drawing_leaves_matplotlib_as_it_was(tmp_path):
+    from bench import plots
+
+    before = dict(matplotlib.rcParams)
+    rows = leaderboard.rows([make_record("vae")])
+    assert plots.quality_against_speed(rows, tmp_path / "speed.png", "dark")
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_reporting_imports_no_keras_and_no_pyplot():
+    script = "import sys, bench.report, bench.plots; print(*sys.modules)"
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    modules = set(done.stdout.split())
+    assert "bench.plots" in modules
+    assert not modules & {"keras", "tensorflow", "matplotlib.pyplot", "zoo"}
