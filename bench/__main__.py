@@ -109,9 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--suite", default="core", help="models to run without --models")
     run.add_argument("--preset", default="small", help="preset of models named without one")
     run.add_argument("--seeds", type=int, default=3, help="trainings per model (default: 3)")
-    run.add_argument("--epochs", type=int, help="default: about 400 updates, 10 to 200 epochs")
+    run.add_argument("--epochs", type=int, help="default: about 340 updates, 10 to 200 epochs")
     run.add_argument("--batch-size", type=int, help="default: 64 below 5,000 images, else 128")
-    run.add_argument("--learning-rate", type=float, default=2e-3, help="of Adam (default: 0.002)")
+    run.add_argument("--learning-rate", type=float, default=3e-3, help="of Adam (default: 0.003)")
     run.add_argument(
         "--precision", default="float32", choices=("float32", "mixed_bfloat16", "mixed_float16")
     )

@@ -25,7 +25,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     ),
 }
 BASELINES = ("mean_image", "pca", "identity")
-MIN_UPDATES = 400
+MIN_UPDATES = 336
 EPOCH_RANGE = (10, 200)
 
 
@@ -50,7 +50,7 @@ class Plan:
     limit: int | None = None
     epochs: int = 10
     batch_size: int = 128
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     precision: str = "float32"
 
 
@@ -94,7 +94,7 @@ def default_batch_size(num_train: int) -> int:
 
 
 def default_epochs(num_train: int, batch_size: int) -> int:
-    """Returns the epochs that give about 400 updates, but at least 10 and at most 200."""
+    """Returns the epochs that give about 340 updates, but at least 10 and at most 200."""
     low, high = EPOCH_RANGE
     return min(max(low, math.ceil(MIN_UPDATES / math.ceil(num_train / batch_size))), high)
 

@@ -42,7 +42,7 @@ class Request:
     seeds: int = 3
     epochs: int | None = None
     batch_size: int | None = None
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     precision: str = "float32"
     noise: str | None = None
     resize: tuple[int, int] | None = None

@@ -195,6 +195,7 @@ def run_model(case: Case, dataset, output: Path, connection) -> dict[str, Any]:
             batch_size=plan.batch_size,
             epochs=plan.epochs,
             validation_data=pairs(dataset.validation),
+            validation_batch_size=max(plan.batch_size, TEST_BATCH_SIZE),
             callbacks=[reporter],
             verbose=0,
         )

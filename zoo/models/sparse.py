@@ -69,7 +69,7 @@ class SparseAutoencoder(Autoencoder):
         image_shape,
         *,
         penalty="l1",
-        sparsity_weight=1e-3,
+        sparsity_weight=1e-4,
         target_rate=0.05,
         num_active=8,
         latent_dim=64,
