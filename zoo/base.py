@@ -12,6 +12,7 @@ from zoo import checks
 
 # Noise at evaluation comes from this seed, so that `evaluate` gives the same number every time.
 EVALUATION_SEED = 20_140_101
+_NOISE_STATE = "noise_state"  # Keras does not save seed generators; training goes on with it
 
 
 def _then_build(model_class, init):
@@ -158,6 +159,15 @@ class ZooModel(keras.Model):
             **{key: _plain(value) for key, value in arguments.items()},
         }
 
+    def save_own_variables(self, store):
+        super().save_own_variables(store)
+        store[_NOISE_STATE] = np.asarray(self.seed_generator.state)
+
+    def load_own_variables(self, store):
+        own = {key: store[key] for key in store.keys() if key != _NOISE_STATE}  # noqa: SIM118
+        super().load_own_variables(own)
+        self.seed_generator.state.assign(store[_NOISE_STATE])
+
     @classmethod
     def from_config(cls, config, custom_objects=None):
         return cls(**config)
@@ -184,9 +194,13 @@ class ZooModel(keras.Model):
         self._check_data(x, y)
         validation = kwargs.get("validation_data")
         if isinstance(validation, np.ndarray):
-            validation = kwargs["validation_data"] = (validation,)
+            validation = (validation,)
         if isinstance(validation, (tuple, list)) and validation:
-            self._check_data(validation[0], validation[1] if len(validation) > 1 else None)
+            val_x, val_y, *val_weight = *validation, *(None,) * (2 - len(validation))
+            self._check_data(val_x, val_y)
+            val_y = _explicit_target(val_x, val_y, *val_weight)
+            kwargs["validation_data"] = (val_x, val_y, *val_weight)
+        y = _explicit_target(x, y, kwargs.get("sample_weight"))
         return super().fit(x, y, *args, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
@@ -194,6 +208,7 @@ class ZooModel(keras.Model):
         self._check_compiled()
         if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked its validation data
             self._check_data(x, y)
+        y = _explicit_target(x, y, kwargs.get("sample_weight"))
         return super().evaluate(x, y, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
@@ -259,6 +274,8 @@ class ZooModel(keras.Model):
             prediction. A target that was given comes with an input that is used as it is: pairs
             of noisy and clean images are not corrupted again.
         """
+        if y is not None and _is_placeholder(y):
+            y = None
         target = self.target_of(x, y)
         inputs = self.corrupt(x, training) if y is None else x
         outputs = self.forward(inputs, training=training)
@@ -301,6 +318,20 @@ class ZooModel(keras.Model):
 def _is_array(x) -> bool:
     leaves = keras.tree.flatten(x)
     return bool(leaves) and all(isinstance(leaf, np.ndarray) for leaf in leaves)
+
+
+def _explicit_target(x, y, sample_weight=None):
+    """Returns a target of no columns where there are weights but no target.
+
+    Keras drops the sample weights of data without a target; `_tracked_loss` drops this one.
+    """
+    if y is None and sample_weight is not None and _is_array(x):
+        return np.zeros((_num_rows(x), 0), "float32")
+    return y
+
+
+def _is_placeholder(y) -> bool:
+    return not isinstance(y, dict) and y.shape.rank == 2 and y.shape[1] == 0
 
 
 def _num_rows(x) -> int:

@@ -135,7 +135,7 @@ def kl_bernoulli(target_rate, rate, epsilon=1e-6):
 
 
 def _xlogx(value):
-    return value * ops.log(ops.maximum(value, 1e-38))
+    return value * ops.log(ops.maximum(value, 1e-37))  # below 1.2e-38 it would flush to log(0)
 
 
 def heteroscedastic_squared_error(target, mean, log_variance):

@@ -72,7 +72,7 @@ def get(name: str) -> Entry:
     return _ENTRIES[name]
 
 
-def create(name: str, image_shape=None, *, preset: str | None = None, **arguments):
+def create(name: str, /, image_shape=None, *, preset: str | None = None, **arguments):
     """Creates a model by name.
 
     Args:

@@ -26,7 +26,7 @@ class Schedule(keras.callbacks.Callback):
         raise NotImplementedError
 
     def on_train_begin(self, logs=None):
-        if not hasattr(self.model, self.variable):
+        if not hasattr(getattr(self.model, self.variable, None), "assign"):
             raise ValueError(
                 f"{type(self).__name__}: the model must have a variable {self.variable!r}. "
                 f"Received: a {type(self.model).__name__}. Use it with a VAE."

@@ -145,7 +145,8 @@ class ContractiveAutoencoder(Autoencoder):
             kernel = ops.cast(self.encoder.get_layer("code").kernel, "float32")
             pre_activation = ops.cast(self.encoder(x), "float32")
             derivative = _DERIVATIVES[self.latent_activation](pre_activation)
-            return ops.square(derivative) @ ops.sum(ops.square(kernel), axis=0)
+            squared_columns = ops.sum(ops.square(kernel), axis=0)  # (latent_dim,)
+            return ops.sum(ops.square(derivative) * squared_columns, axis=-1)
         if self.resolved_method == "exact":
             return gradients.squared_jacobian_norm(self._float32_code, x)
         norms = [

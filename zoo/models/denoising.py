@@ -14,15 +14,22 @@ def gaussian(x, level, seed):
     return ops.clip(x + level * noise, 0.0, 1.0)
 
 
+def _uniform_per_pixel(x, seed):
+    """Draws one number per pixel for all its channels; a flat vector has no channels."""
+    shape = ops.shape(x)
+    shape = shape if len(shape) == 2 else (*shape[:-1], 1)
+    return keras.random.uniform(shape, dtype="float32", seed=seed)
+
+
 def masking(x, level, seed):
     """Sets each pixel to 0 with probability `level` (all its channels together)."""
-    uniform = keras.random.uniform((*ops.shape(x)[:-1], 1), dtype="float32", seed=seed)
+    uniform = _uniform_per_pixel(x, seed)
     return ops.where(uniform < level, ops.zeros_like(x), x)
 
 
 def salt_and_pepper(x, level, seed):
     """Sets each pixel with probability `level` to 0 or to 1, half and half."""
-    uniform = keras.random.uniform((*ops.shape(x)[:-1], 1), dtype="float32", seed=seed)
+    uniform = _uniform_per_pixel(x, seed)
     x = ops.where(uniform < level, ops.zeros_like(x), x)
     return ops.where(uniform < level / 2, ops.ones_like(x), x)
 

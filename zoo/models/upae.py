@@ -1,12 +1,15 @@
 """The autoencoder that predicts its own uncertainty (UPAE), for anomaly detection."""
 
 import keras
+import numpy as np
 from keras import ops
 
-from zoo import losses
+from zoo import checks, losses
 from zoo.batching import over_batches
 from zoo.models.autoencoder import Autoencoder, check_images
 from zoo.registry import register
+
+FIXED = ("output_activation", "reconstruction", "latent_activation")
 
 
 def _pytorch_uniform():
@@ -81,7 +84,7 @@ class UPAE(Autoencoder):
         super().__init__(
             image_shape,
             latent_dim=latent_dim,
-            widths=_default_widths(image_shape) if widths is None else widths,
+            widths=self._default_widths(image_shape) if widths is None else widths,
             hidden_units=hidden_units,
             kernel_size=kernel_size,
             normalization=normalization,
@@ -89,13 +92,24 @@ class UPAE(Autoencoder):
             **kwargs,
         )
         if log_variance_bounds is not None:
-            log_variance_bounds = tuple(float(bound) for bound in log_variance_bounds)
-            if len(log_variance_bounds) != 2 or not log_variance_bounds[0] < log_variance_bounds[1]:
+            bounds = np.asarray(log_variance_bounds)
+            if bounds.dtype.kind not in "iuf" or bounds.shape != (2,) or not bounds[0] < bounds[1]:
                 raise ValueError(
                     f"{self.owner}: log_variance_bounds must be a pair (low, high) with "
-                    f"low < high, or None. Received: {log_variance_bounds}. For example (-6, 6)."
+                    f"low < high, or None. Received: log_variance_bounds={log_variance_bounds!r}. "
+                    "For example (-6, 6)."
                 )
+            log_variance_bounds = tuple(bounds.astype(float).tolist())
         self.log_variance_bounds = log_variance_bounds
+
+    @classmethod
+    def _default_widths(cls, image_shape):
+        """Returns the paper's widths, cut to the number of times that every side halves."""
+        spatial = checks.image_shape(cls.__name__, image_shape)[:-1]
+        if not spatial:
+            return ()
+        halvings = min((size & -size).bit_length() - 1 for size in spatial)
+        return (16, 32, 64, 64)[: max(1, halvings)]
 
     @classmethod
     def argument_names(cls):
@@ -158,16 +172,3 @@ class UPAE(Autoencoder):
         Shape `(batch, *image_shape)`; that is `exp(s / 2) / 2`.
         """
         return ops.exp(0.5 * self.forward(x)["log_variance"]) / 2
-
-
-FIXED = ("output_activation", "reconstruction", "latent_activation")
-
-
-def _default_widths(image_shape):
-    """Returns the paper's widths, cut to the number of times that every side can be halved."""
-    widths = (16, 32, 64, 64)
-    spatial = tuple(image_shape)[:-1] if hasattr(image_shape, "__iter__") else ()
-    if not spatial:
-        return ()
-    halvings = min((size & -size).bit_length() - 1 for size in spatial)
-    return widths[: max(1, halvings)]

@@ -189,12 +189,17 @@ class VAE(Autoencoder):
             x: Images, tensor or array.
             num_samples: Samples of the code to average over; the noise is the same at each call.
         """
+        checks.positive_int(self.owner, num_samples=num_samples)
         z_mean, z_log_var = self.encode_distribution(x)
-        log_likelihood = 0.0
-        for index in range(num_samples):
-            z = self.sampler.draw(z_mean, z_log_var, base.EVALUATION_SEED + index)
-            log_likelihood -= self.negative_log_likelihood(x, self.decoder(z))
-        return log_likelihood / num_samples - losses.kl_standard_normal(z_mean, z_log_var)
+        noise = self.sampler.evaluation_noise()
+
+        def add_sample(_, nll_sum):
+            z = self.sampler.draw(z_mean, z_log_var, noise)
+            return nll_sum + self.negative_log_likelihood(x, self.decoder(z))
+
+        start = ops.zeros(ops.shape(z_mean)[:1], dtype="float32")
+        nll = ops.fori_loop(0, num_samples, add_sample, start) / num_samples
+        return -nll - losses.kl_standard_normal(z_mean, z_log_var)
 
     @over_batches(check_images)
     def log_likelihood(self, x, num_samples: int = 100):
@@ -210,6 +215,7 @@ class VAE(Autoencoder):
 
         Reference: Burda et al., 2016, Eq. 8. https://arxiv.org/abs/1509.00519
         """
+        checks.positive_int(self.owner, num_samples=num_samples)
         z_mean, z_log_var = self.encode_distribution(x)
         noise = self.sampler.evaluation_noise()
 
