@@ -78,6 +78,14 @@ def _list(options: argparse.Namespace) -> int:
     return 0
 
 
+def _table(options: argparse.Namespace) -> int:
+    from bench import model_table
+
+    changed = model_table.update(options.readme, options.records)
+    print(f"{options.readme} {'written' if changed else 'is up to date'}")
+    return 0
+
+
 def _size(text: str) -> tuple[int, int]:
     try:
         height, width = (int(part) for part in text.lower().split("x"))
@@ -133,6 +141,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     report.set_defaults(command=_report)
     report.add_argument("folder", type=Path, help="folder of a run, such as runs/digits-core")
+
+    table = commands.add_parser("table", help="write the README's table of models from records")
+    table.set_defaults(command=_table)
+    table.add_argument("records", type=Path, help="record file")
+    table.add_argument("--readme", type=Path, default=Path("README.md"))
 
     list_ = commands.add_parser("list", help="show models, presets, data sets and suites")
     list_.set_defaults(command=_list)

@@ -346,11 +346,19 @@ def _row(group: list[dict[str, Any]], metric: str) -> Row:
 def _ranked(table: list[Row], metric: str) -> list[Row]:
     known = [row for row in table if metric in row.quality]
     lower = metric not in HIGHER_IS_BETTER
-    ranks = stats.shared_ranks([row.quality[metric] for row in known], lower_is_better=lower)
+    ranks = stats.shared_ranks([_rank_interval(row, metric) for row in known], lower)
     found = [dataclasses.replace(row, rank=int(k)) for row, k in zip(known, ranks, strict=True)]
     sign = 1 if lower else -1
     found.sort(key=lambda row: (row.rank, sign * row.quality[metric].mean))
     return found + [row for row in table if metric not in row.quality]
+
+
+def _rank_interval(row: Row, metric: str) -> stats.Interval:
+    """A baseline has no seeds to vary over: its interval is the value itself."""
+    quality = row.quality[metric]
+    if row["kind"] == "baseline":
+        return dataclasses.replace(quality, low=quality.mean, high=quality.mean)
+    return quality
 
 
 def _told_apart(rows: list[Row]) -> list[Row]:

@@ -269,7 +269,10 @@ class _Runner:
         sender.close()
         try:
             while record is None:
-                if receiver.poll(_POLL_SECONDS):
+                if self._is_over_time(started):
+                    process.kill()
+                    record = self._failure(case, f"took over {self.timeout_seconds:g} seconds")
+                elif receiver.poll(_POLL_SECONDS):
                     kind, *content = receiver.recv()
                     if kind == "record":
                         (record,) = content
@@ -280,9 +283,6 @@ class _Runner:
                         progress.update(task, completed=content[0], info=info)
                     elif kind == "trace":
                         self._keep_trace(case, content[0])
-                elif self._is_over_time(started):
-                    process.kill()
-                    record = self._failure(case, f"took over {self.timeout_seconds:g} seconds")
         except EOFError:
             process.join()
             record = self._failure(case, _death(process.exitcode))

@@ -116,14 +116,15 @@ def images(owner: str, values, shape: tuple[int, ...], name: str = "x") -> None:
             f"Remove them, or replace them with numpy.nan_to_num."
         )
     if low < 0 or high > 1:
-        fix = (
-            "Divide by 255: x.astype('float32') / 255."
-            if low >= 0 and high <= 255
-            else "Rescale with (x - x.min()) / (x.max() - x.min())."
-        )
+        if low >= -0.01 and high <= 1.01:
+            fix = f"Clip it: {name}.clip(0, 1)."
+        elif low >= 0 and 1.5 < high <= 255:
+            fix = f"Divide by 255: {name}.astype('float32') / 255."
+        else:
+            fix = f"Rescale with ({name} - {name}.min()) / ({name}.max() - {name}.min())."
         raise ValueError(
             f"{owner}: {name} must lie in [0, 1]. "
-            f"Received: minimum {low:.4g}, maximum {high:.4g}. {fix}"
+            f"Received: minimum {low:.8g}, maximum {high:.8g}. {fix}"
         )
 
 
@@ -141,8 +142,10 @@ def array_shape(owner: str, received, shape: tuple[int, ...], name: str = "x") -
         fix = f"Add the channel axis: {name}[..., None]."
     elif len(received) > 1 and int(np.prod([n or 1 for n in received[1:]])) == int(np.prod(shape)):
         fix = f"Reshape it: {name}.reshape((-1, {', '.join(map(str, shape))}))."
-    else:
+    elif len(received) > 1:
         fix = f"Create the model with image_shape={received[1:]}, or resize the images."
+    else:
+        fix = "Give one row per image."
     raise ValueError(
         f"{owner}: {name} must have shape {expected}. Received: shape {received}. {fix}"
     )

@@ -29,7 +29,7 @@ class Schedule(keras.callbacks.Callback):
         if not hasattr(getattr(self.model, self.variable, None), "assign"):
             raise ValueError(
                 f"{type(self).__name__}: the model must have a variable {self.variable!r}. "
-                f"Received: a {type(self.model).__name__}. Use it with a VAE."
+                f"Received: {type(self.model).__name__}. Use it with a VAE."
             )
 
     def on_epoch_begin(self, epoch, logs=None):

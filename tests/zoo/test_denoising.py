@@ -103,7 +103,7 @@ def test_fit_draws_anew_at_each_step_and_evaluate_does_not():
 
 
 def test_pairs_are_not_corrupted_again():
-    model = make(level=0.9)
+    model = make(corruption="masking", level=1.0)
     noisy = np.clip(CLEAN + 0.1, 0, 1)
     expected = np.mean((model.predict(noisy, verbose=0) - CLEAN) ** 2)
     history = model.fit(noisy, CLEAN, epochs=2, validation_data=(noisy, CLEAN), verbose=0).history

@@ -40,9 +40,9 @@ def test_l1_term_is_the_sum_of_magnitudes():
 def test_l1_lowers_the_code():
     free, penalised = (
         np.abs(trained(penalty="l1", sparsity_weight=weight).encode(DIGITS))
-        for weight in (0.0, 1e-2)
+        for weight in (0.0, 1e-3)
     )
-    assert penalised.mean() < 0.5 * free.mean()
+    assert 0 < penalised.mean() < 0.5 * free.mean()
     assert np.mean(penalised == 0) > np.mean(free == 0)
 
 

@@ -37,7 +37,7 @@ class LinearGaussian:
         self.x = random.uniform(size=(64, FEATURES)).astype("float32")
         precision = self.weight.T @ self.weight / SCALE**2 + np.eye(LATENT)
         gain = np.linalg.solve(precision, self.weight.T) / SCALE**2  # (latent, features)
-        self.log_var = -np.log(np.diag(precision)) + (0.0 if orthogonal else 0.5)
+        self.log_var = -np.log(np.diag(precision)) + (0.0 if orthogonal else 1.0)
         self.mean_kernel, self.mean_bias = gain.T, -gain @ self.bias
         self.model = zoo.create(
             "vae",
@@ -105,15 +105,16 @@ def test_elbo_is_tight_when_the_posterior_is_exact(exact):
 
 
 def test_log_likelihood_lies_above_the_elbo_and_rises_with_the_samples(inexact):
-    x = np.tile(inexact.x, (30, 1))
-    means = [
-        inexact.model.log_likelihood(x, num_samples=count, batch_size=len(x)).mean()
+    repeats = 100
+    x = np.tile(inexact.x, (repeats, 1))
+    one, few, many = (
+        inexact.model.log_likelihood(x, num_samples=count, batch_size=len(x))
         for count in (1, 5, 200)
-    ]
-    elbo = inexact.elbo().mean()
-    assert means[0] == pytest.approx(elbo, abs=0.05)  # one sample: the ELBO, in the mean
-    assert elbo + 0.05 < means[1] < means[2] - 0.05
-    assert means[2] < inexact.log_density().mean() + 0.01
+    )
+    difference = one - np.tile(inexact.elbo(), repeats)  # one sample: the ELBO, in the mean
+    assert abs(difference.mean()) < 4 * difference.std() / np.sqrt(len(x))
+    assert one.mean() + 0.1 < few.mean() < many.mean() - 0.02
+    assert many.mean() < inexact.log_density().mean() + 0.01
 
 
 def test_the_loss_is_the_negative_elbo():
@@ -250,8 +251,8 @@ def test_call_decodes_the_mean_code():
 def test_samples_of_the_code_have_its_mean_and_variance():
     model = make()
     outputs = model.forward(np.repeat(DIGITS[:1], 5000, axis=0), training=True)
-    mean, deviation = outputs["z_mean"][0], np.exp(0.5 * np.asarray(outputs["z_log_var"][0]))
-    standardized = (np.asarray(outputs["z"]) - mean) / deviation
+    mean, log_var, z = (np.asarray(outputs[key]) for key in ("z_mean", "z_log_var", "z"))
+    standardized = (z - mean) / np.exp(0.5 * log_var)
     np.testing.assert_allclose(standardized.mean(axis=0), 0, atol=4 / np.sqrt(5000))
     np.testing.assert_allclose(standardized.std(axis=0), 1, atol=4 / np.sqrt(2 * 5000))
 

@@ -1,0 +1,92 @@
+"""What a run consists of."""
+
+import dataclasses
+
+import pytest
+
+import zoo
+from bench import cases
+from bench.errors import BenchError
+
+PLAN = cases.Plan("digits")
+CATALOGUE = {name: zoo.get(name).presets for name in zoo.names()}
+
+
+def case(**changes):
+    return dataclasses.replace(cases.Case(PLAN, "ab" * 32, "model", "vae", "small", 0), **changes)
+
+
+def test_an_id_names_all_that_changes_the_result():
+    ids = {
+        case().id,
+        case(seed=1).id,
+        case(model="autoencoder").id,
+        case(preset="tiny").id,
+        case(dataset_checksum="cd" * 32).id,
+        case(plan=dataclasses.replace(PLAN, epochs=11)).id,
+        case(plan=dataclasses.replace(PLAN, noise="gaussian:0.1")).id,
+    }
+    assert len(ids) == 7
+    assert case().id == case(timing=True).id  # measured beside the result
+
+
+def test_a_baseline_does_not_depend_on_the_budget():
+    short, long = (
+        case(kind="baseline", model="pca", code_size=4, plan=dataclasses.replace(PLAN, epochs=e))
+        for e in (1, 100)
+    )
+    assert short.id == long.id != dataclasses.replace(short, code_size=5).id
+
+
+def test_core_suite_is_short_and_exists():
+    for suite in cases.SUITES:
+        chosen = cases.select(None, suite, "small", CATALOGUE)
+        assert 1 <= len(chosen) <= 10
+        for name, preset in chosen:
+            zoo.create(name, (8, 8, 1), preset=preset)
+
+
+def test_wildcards_and_presets():
+    found = cases.select(["*vae*", "autoencoder:dense", "vae"], "core", "tiny", CATALOGUE)
+    vaes = [(name, "tiny") for name in zoo.names("*vae*")]
+    assert found == [*vaes, ("autoencoder", "dense")]
+    everything = cases.select(["*"], "core", "small", CATALOGUE)
+    assert [name for name, _ in everything] == zoo.names()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((["beta-vae"], "core", "small"), r"no model matches 'beta-vae'. Did you mean 'beta_vae'"),
+        ((["vae:smal"], "core", "small"), r"unknown preset 'smal' of 'vae'. Did you mean 'small'"),
+        ((None, "cor", "small"), r"unknown suite 'cor'. Did you mean 'core'"),
+    ],
+)
+def test_unknown_names(arguments, message):
+    with pytest.raises(BenchError, match=message):
+        cases.select(*arguments, CATALOGUE)
+
+
+def test_rounds_hold_each_model_once_and_time_the_first():
+    models = [("a", "x"), ("b", "x"), ("c", "x")]
+    ordered = cases.model_cases(PLAN, "ab", models, [0, 1, 2], timing_rounds=1)
+    for seed in range(3):
+        around = ordered[3 * seed : 3 * seed + 3]
+        assert {c.seed for c in around} == {seed}
+        assert sorted(c.model for c in around) == ["a", "b", "c"]
+        assert all(c.timing == (seed == 0) for c in around)
+    assert cases.model_cases(PLAN, "ab", models, [0, 1, 2], 1) == ordered
+
+
+def test_the_default_budget_follows_the_size():
+    assert (cases.default_batch_size(1_297), cases.default_batch_size(55_000)) == (64, 128)
+    assert cases.default_epochs(1_297, 64) == 16  # 336 updates / 21 a pass
+    assert cases.default_epochs(55_000, 128) == 10  # never fewer
+    assert cases.default_epochs(20, 64) == 200  # never more
+
+
+def test_identity_is_a_baseline_for_noisy_inputs_only():
+    clean = [c.title for c in cases.baseline_cases(PLAN, "ab", [4, 16])]
+    assert clean == ["mean_image", "pca-4", "pca-16"]
+    noisy = dataclasses.replace(PLAN, noise="gaussian:0.2")
+    assert [c.model for c in cases.baseline_cases(noisy, "ab", [4])][-1] == "identity"

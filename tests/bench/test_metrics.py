@@ -1,0 +1,93 @@
+"""Metrics against closed forms, scikit-image and scikit-learn."""
+
+import numpy as np
+import pytest
+from skimage.metrics import structural_similarity
+from sklearn.metrics import log_loss
+
+from bench import metrics
+
+
+@pytest.fixture
+def generator():
+    return np.random.default_rng(0)
+
+
+def test_constant_error_has_closed_forms():
+    target = np.full((3, 8, 8, 1), 0.5)
+    prediction = target + np.array([0.1, 0.01, 0.0]).reshape(3, 1, 1, 1)
+    np.testing.assert_allclose(metrics.mse(target, prediction), [1e-2, 1e-4, 0], atol=1e-12)
+    np.testing.assert_allclose(metrics.mae(target, prediction), [0.1, 0.01, 0], atol=1e-12)
+    np.testing.assert_allclose(metrics.psnr(target, prediction), [20, 40, 100])
+    np.testing.assert_allclose(metrics.psnr(255 * target, 255 * prediction, max_value=255)[0], 20)
+
+
+def test_bce_is_scikit_learns(generator):
+    target = generator.integers(0, 2, (4, 5, 5, 1))
+    prediction = generator.uniform(0.01, 0.99, (4, 5, 5, 1))
+    expected = [
+        log_loss(t.ravel(), p.ravel(), labels=[0, 1])
+        for t, p in zip(target, prediction, strict=True)
+    ]
+    np.testing.assert_allclose(metrics.bce(target, prediction), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3), (11, 40, 1), (64, 64, 1)])
+def test_ssim_is_scikit_images(generator, shape):
+    target = generator.random((4, *shape))
+    prediction = np.clip(target + 0.3 * generator.standard_normal(target.shape), 0, 1)
+    expected = [
+        structural_similarity(
+            t,
+            p,
+            data_range=1.0,
+            channel_axis=-1,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+        )
+        for t, p in zip(target, prediction, strict=True)
+    ]
+    np.testing.assert_allclose(metrics.ssim(target, prediction), expected, atol=1e-8)
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (7, 10, 3)])
+def test_ssim_of_small_images_has_a_uniform_window(generator, shape):
+    target, prediction = generator.random((2, 3, *shape))
+    expected = [
+        structural_similarity(
+            t, p, data_range=1.0, channel_axis=-1, win_size=7, use_sample_covariance=False
+        )
+        for t, p in zip(target, prediction, strict=True)
+    ]
+    np.testing.assert_allclose(metrics.ssim(target, prediction), expected, atol=1e-8)
+
+
+def test_ssim_of_equal_images_is_one(generator):
+    images = generator.random((2, 28, 28, 1))
+    np.testing.assert_allclose(metrics.ssim(images, images), 1.0)
+
+
+@pytest.mark.parametrize("shape", [(140, 1), (64,), (6, 20, 1)])
+def test_ssim_is_undefined_for_series_vectors_and_tiny_images(generator, shape):
+    images = generator.random((2, *shape))
+    assert metrics.ssim(images, images) is None
+    assert metrics.reconstruction_summary(images, images)["ssim"] is None
+
+
+def test_each_image_has_equal_weight(generator):
+    """Also beyond a chunk, with a last one that is short."""
+    target, prediction = generator.random((2, 1_003, 8, 8, 1))
+    found = metrics.reconstruction_summary(target, prediction)
+    errors = [np.mean((t - p) ** 2) for t, p in zip(target, prediction, strict=True)]
+    assert found["mse"] == pytest.approx(np.mean(errors))
+    assert found["psnr"] == pytest.approx(np.mean(-10 * np.log10(errors)))
+    assert len(metrics.ssim(target, prediction)) == 1_003
+
+
+def test_what_does_not_fit_is_refused(generator):
+    images = generator.random((2, 8, 8, 1))
+    with pytest.raises(ValueError, match="must have the same shape"):
+        metrics.mse(images, images[:1])
+    with pytest.raises(ValueError, match="prediction must be finite"):
+        metrics.psnr(images, images * np.nan)

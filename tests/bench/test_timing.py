@@ -1,0 +1,80 @@
+"""Timing: properties that hold on any machine, however slow."""
+
+import itertools
+import time
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from bench import timing
+
+QUICK = {"min_samples": 30, "min_seconds": 0.0, "warmup_limit_seconds": 5.0}
+
+
+def no_wait(_):
+    pass
+
+
+def test_a_sleep_takes_its_time():
+    found = timing.measure(lambda: time.sleep(0.005), images_per_call=10, wait=no_wait, **QUICK)
+    assert 0.005 <= found.low_seconds <= found.median_seconds <= found.high_seconds < 0.05
+    assert found.num_samples >= 30
+    assert found.images_per_second == pytest.approx(10 / found.median_seconds)
+    assert found.images_per_second_low == pytest.approx(10 / found.high_seconds)
+    assert found.images_per_second_high == pytest.approx(10 / found.low_seconds)
+
+
+def test_first_call_and_warm_up_are_apart():
+    durations = itertools.chain([0.08], [0.03] * 4, itertools.repeat(0.002))
+    found = timing.measure(
+        lambda: time.sleep(next(durations)), images_per_call=1, wait=no_wait, **QUICK
+    )
+    assert found.first_call_seconds >= 0.08
+    assert found.median_seconds < 0.02
+
+
+def test_what_does_not_settle_is_flagged():
+    durations = itertools.count(1)  # each call a tenth longer than the one before
+    found = timing.measure(
+        lambda: time.sleep(0.002 * 1.1 ** min(next(durations), 40)),
+        images_per_call=1,
+        min_samples=5,
+        min_seconds=0.0,
+        warmup_limit_seconds=0.1,
+        wait=no_wait,
+    )
+    assert not found.stable
+
+
+def test_at_least_the_asked_time():
+    started = time.perf_counter()
+    timing.measure(lambda: None, images_per_call=1, min_samples=5, min_seconds=0.3, wait=no_wait)
+    assert time.perf_counter() - started >= 0.3
+
+
+@pytest.mark.parametrize("name", ["vae", "upae"])
+def test_timing_does_not_change_the_model(digits, name):
+    """Not its weights, statistics, optimizer or noise."""
+    model = zoo.create(name, (8, 8, 1), preset="tiny")
+    model.compile(keras.optimizers.Adam(0.01))
+    model.fit(digits[:64], batch_size=32, verbose=0)
+    variables = [*model.variables, *model.optimizer.variables]
+    before = [variable.numpy() for variable in variables]
+    found = timing.time_training(model, digits, batch_size=32, **QUICK)
+    assert found.images_per_call == 32
+    for variable, value in zip(variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+    assert timing.time_latency(model, digits, **QUICK).images_per_call == 1
+    assert timing.time_inference(model, digits[:5], batch_size=16, **QUICK).images_per_call == 16
+
+
+def test_disturbance_is_a_share():
+    with timing.Disturbance() as disturbance:
+        deadline = time.perf_counter() + 0.3
+        while time.perf_counter() < deadline:
+            sum(range(1000))
+    if disturbance.share is not None:
+        assert 0 <= disturbance.share <= 1
+        assert disturbance.noisy == (disturbance.share > 0.1)

@@ -1,0 +1,126 @@
+"""The rules of the layout, checked on the syntax tree; a failure names file and line."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("zoo", "bench", "tuner")
+FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+# What a package must not import: imports go keras, numpy <- zoo <- bench <- tuner.
+FORBIDDEN = {
+    "zoo": {"bench", "tuner", "matplotlib", "sklearn", "skimage", "scipy", "keras_tuner", "rich"},
+    "bench": {"tuner", "keras_tuner"},
+    "tuner": set(),
+}
+MAY_IMPORT_TENSORFLOW = {"zoo/base.py", "zoo/batching.py", "zoo/gradients.py"}
+# Read records only: they measure nothing.
+READS_RECORDS = ("report", "page", "plots", "leaderboard", "tables", "records", "stats")
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imports(path: Path):
+    """Yields `(top module, module, line, is it at module level?)`."""
+    tree = ast.parse(path.read_text())
+    top_level = set(map(id, tree.body))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            modules = [node.module or ""]
+        else:
+            continue
+        for module in modules:
+            yield module.split(".")[0], module, node.lineno, id(node) in top_level
+
+
+def broken(rule):
+    """Returns `file:line module` for each import that breaks a rule."""
+    return [
+        f"{name_of(path)}:{line} imports {module}"
+        for path in FILES
+        for top, module, line, at_top in imports(path)
+        if rule(name_of(path), top, module, at_top)
+    ]
+
+
+def test_packages_import_one_way():
+    assert not broken(lambda file, top, *_: top in FORBIDDEN[file.split("/")[0]])
+
+
+def test_tensorflow_stays_in_three_files_of_zoo():
+    def rule(file, top, *_):
+        return file.startswith("zoo/") and top == "tensorflow" and file not in MAY_IMPORT_TENSORFLOW
+
+    assert not broken(rule)
+
+
+def test_nobody_reaches_into_private_keras():
+    assert not broken(lambda file, top, module, _: module.startswith("keras.src"))
+
+
+def test_matplotlib_is_in_the_plots_only():
+    def rule(file, top, *_):
+        return top == "matplotlib" and not file.startswith("bench/plots")
+
+    assert not broken(rule)
+
+
+def test_reports_do_not_measure():
+    def rule(file, top, module, _):
+        reads_only = file.startswith(tuple(f"bench/{name}" for name in READS_RECORDS))
+        return reads_only and top in {"keras", "zoo"}
+
+    assert not broken(rule)
+
+
+def test_one_training_step():
+    found = [
+        f"{name_of(path)}:{node.lineno}"
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef) and node.name in ("train_step", "test_step")
+    ]
+    assert len(found) == 2, found
+    assert all(place.startswith("zoo/base.py") for place in found), found
+
+
+def test_no_asserts_and_no_junk_drawer():
+    asserts = [
+        f"{name_of(path)}:{node.lineno}"
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Assert)
+    ]
+    assert not asserts
+    assert not [name_of(path) for path in FILES if path.stem in ("utils", "helpers", "misc")]
+
+
+def test_each_model_file_is_in_the_table_of_contents():
+    models = ROOT / "zoo/models"
+    listed = {module for _, module, _, _ in imports(models / "__init__.py")}
+    files = {f"zoo.models.{path.stem}" for path in models.glob("*.py") if path.stem != "__init__"}
+    assert files == listed
+
+
+@pytest.mark.parametrize("module", ["matplotlib", "sklearn", "skimage", "keras_tuner", "rich"])
+def test_importing_zoo_is_light(module, loaded_by_zoo):
+    assert module not in loaded_by_zoo
+
+
+@pytest.fixture(scope="module")
+def loaded_by_zoo():
+    """Modules that `import zoo` loads beyond those that `import keras` does."""
+    code = (
+        "import sys, keras; known = set(sys.modules); import zoo; print(*set(sys.modules) - known)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    return {module.split(".")[0] for module in result.stdout.split()}

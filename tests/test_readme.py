@@ -1,0 +1,52 @@
+"""The README's Python blocks run, and what they print is what the README shows."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import zoo
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "README.md").read_text()
+BLOCK = re.compile(r"```python\n(.*?)```\n(?:\n?It prints[^\n]*\n\n?```text\n(.*?)```)?", re.DOTALL)
+BLOCKS = BLOCK.findall(TEXT)
+
+
+def test_there_are_blocks():
+    assert BLOCKS
+
+
+@pytest.mark.parametrize(("code", "shown"), BLOCKS, ids=range(len(BLOCKS)))
+def test_python_block(code, shown, tmp_path):
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=300,
+        env={**__import__("os").environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    assert result.returncode == 0, result.stderr
+    without_numbers = [re.sub(r"[\d.]+", "#", text).split() for text in (result.stdout, shown)]
+    if shown:
+        assert without_numbers[0] == without_numbers[1]
+
+
+def test_every_model_has_a_row():
+    for name in zoo.names():
+        assert re.search(rf"^\| `{name}` \|.*https://", TEXT, re.MULTILINE), name
+
+
+def test_both_commands_install_the_package():
+    for marker in ("run", "tests"):
+        block = re.search(rf"<!-- {marker} -->\s*```bash\n(.*?)```", TEXT, re.DOTALL)
+        assert block, marker
+        assert "pip install" in block[1], marker
+
+
+def test_links_inside_the_repository_exist():
+    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", TEXT):
+        assert (ROOT / target).exists(), target
