@@ -225,3 +225,6 @@ def test_reductions():
     values = np.arange(12, dtype="float32").reshape(2, 3, 2)
     np.testing.assert_allclose(losses.sum_over_event(values), [15.0, 51.0])
     np.testing.assert_allclose(losses.mean_over_event(values), [2.5, 8.5])
+    half = np.ones((1, 70_000), "float16")  # more than float16 can count
+    np.testing.assert_allclose(losses.sum_over_event(half), [70_000.0])
+    np.testing.assert_allclose(losses.mean_over_event(half), [1.0])
