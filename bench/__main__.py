@@ -33,14 +33,14 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from bench import leaderboard, run
+    from bench import leaderboard, run, tables
 
     names = run.Request.__dataclass_fields__
     request = run.Request(**{name: getattr(options, name) for name in names})
     console = Console()
     outcome = run.run(request, console)
     rows = leaderboard.rows(outcome.records)
-    console.print(leaderboard.to_rich_table(rows))
+    console.print(tables.to_rich_table(rows))
     console.print(f"pictures and a page: python -m bench report {outcome.output}")
     return 1 if outcome.num_failed else 0
 

@@ -8,6 +8,7 @@ import dataclasses
 import fnmatch
 import math
 import random
+from datetime import UTC, datetime
 from typing import Any
 
 from bench import records
@@ -80,6 +81,39 @@ class Case:
     @property
     def id(self) -> str:
         return records.case_id(self.identity)
+
+    def start_record(self, run_id: str) -> dict[str, Any]:
+        """Returns what is known before the case runs; it counts as failed until it is done."""
+        plan = self.plan
+        record: dict[str, Any] = {
+            "schema_version": records.SCHEMA_VERSION,
+            "case_id": self.id,
+            "run_id": run_id,
+            "time_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+            "status": "failed",
+            "error": None,
+            "kind": self.kind,
+            "model": self.model,
+            "preset": self.preset,
+            "config": {},
+            "dataset": plan.dataset,
+            "dataset_argument": plan.dataset,
+            "dataset_checksum": self.dataset_checksum,
+            "noise": plan.noise,
+            "limit": plan.limit,
+            "resize": plan.resize,
+            "seed": self.seed,
+            "code_size": self.code_size,
+        }
+        if self.kind == "model":
+            record |= {
+                "epochs": plan.epochs,
+                "batch_size": plan.batch_size,
+                "optimizer": "adam",
+                "learning_rate": plan.learning_rate,
+                "precision": plan.precision,
+            }
+        return record
 
     @property
     def title(self) -> str:

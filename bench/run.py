@@ -302,25 +302,7 @@ class _Runner:
 
     def _failure(self, case: Case, error: str) -> dict[str, Any]:
         """Returns the record of a case whose process could not send its own."""
-        plan = case.plan
-        return {
-            "schema_version": records.SCHEMA_VERSION,
-            "case_id": case.id,
-            "run_id": self.run_id,
-            "time_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-            "status": "failed",
-            "error": error,
-            "kind": case.kind,
-            "model": case.model,
-            "preset": case.preset,
-            "dataset": plan.dataset,
-            "dataset_checksum": case.dataset_checksum,
-            "noise": plan.noise,
-            "seed": case.seed,
-            "epochs": plan.epochs,
-            "batch_size": plan.batch_size,
-            "precision": plan.precision,
-        }
+        return case.start_record(self.run_id) | {"error": error}
 
     def _keep_trace(self, case: Case, trace: str) -> None:
         """Keeps the stack trace of a failed case in a file, for who wants to look."""

@@ -9,7 +9,6 @@ import os
 import signal
 import time
 import traceback
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import keras
 import numpy as np
 
 import zoo
-from bench import baselines, datasets, flops, memory, metrics, records, timing
+from bench import baselines, datasets, environment, flops, memory, metrics, timing
 from bench.cases import Case
 
 NUM_SAMPLES = 8
@@ -37,9 +36,9 @@ def run(case: Case, output: str, run_id: str, connection) -> None:
     A failure is a record too, with the error's last line.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    record = start_record(case, run_id)
+    record = case.start_record(run_id)
     try:
-        record |= records.environment()
+        record |= environment.describe()
         connection.send(("stage", "loading"))
         dataset = load(case)
         record |= describe(dataset)
@@ -51,38 +50,6 @@ def run(case: Case, output: str, run_id: str, connection) -> None:
         connection.send(("trace", traceback.format_exc()))
     connection.send(("record", record))
     connection.close()
-
-
-def start_record(case: Case, run_id: str) -> dict[str, Any]:
-    """Returns what is known of a case before it runs; its status is "failed" until it is done."""
-    plan = case.plan
-    record: dict[str, Any] = {
-        "schema_version": records.SCHEMA_VERSION,
-        "case_id": case.id,
-        "run_id": run_id,
-        "time_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-        "status": "failed",
-        "error": None,
-        "kind": case.kind,
-        "model": case.model,
-        "preset": case.preset,
-        "config": {},
-        "dataset": plan.dataset,
-        "dataset_checksum": case.dataset_checksum,
-        "noise": plan.noise,
-        "seed": case.seed,
-        "code_size": case.code_size,
-    }
-    if case.kind == "model":
-        record |= {
-            "paper": zoo.get(case.model).paper,
-            "epochs": plan.epochs,
-            "batch_size": plan.batch_size,
-            "optimizer": "adam",
-            "learning_rate": plan.learning_rate,
-            "precision": plan.precision,
-        }
-    return record
 
 
 def one_line(error: BaseException) -> str:
@@ -210,6 +177,7 @@ def run_model(case: Case, dataset, output: Path, connection) -> dict[str, Any]:
     found |= {
         "config": plain_config(model),
         "code_size": int(np.prod(model.code_shape)) if hasattr(model, "code_shape") else None,
+        "paper": zoo.get(case.model).paper,
         "samples_seen": plan.epochs * dataset.num_train,
         "jit_compile": bool(model.jit_compile),
         "steps_per_execution": model.steps_per_execution,

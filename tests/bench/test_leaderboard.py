@@ -6,7 +6,7 @@ import math
 import pytest
 from rich.console import Console
 
-from bench import leaderboard, records
+from bench import leaderboard, records, tables
 from bench.errors import BenchError
 
 
@@ -53,7 +53,7 @@ TIED = [
 
 def shown(rows, width):
     console = Console(width=width, file=io.StringIO(), color_system=None)
-    console.print(leaderboard.to_rich_table(rows))
+    console.print(tables.to_rich_table(rows))
     return console.file.getvalue()
 
 
@@ -91,7 +91,7 @@ def test_ranks_are_given_within_one_dataset():
     other = make_records("vae", [0.9, 0.91], dataset="mnist", dataset_checksum="cd")
     rows = leaderboard.rows(make_records("vae", [0.1, 0.11]) + other)
     assert [(row.table, row.rank) for row in rows] == [("digits", 1), ("mnist", 1)]
-    assert "dataset" in [column.key for column in leaderboard.columns(rows)]
+    assert "dataset" in [column.key for column in tables.columns(rows)]
 
 
 def test_a_row_without_the_metric_comes_after_those_with_it():
@@ -104,7 +104,7 @@ def test_records_may_lack_fields_and_hold_what_is_not_finite():
     dead = {"case_id": "b", "status": "failed", "kind": "model", "model": "vae", "error": "died"}
     rows = leaderboard.rows([dead, bare])
     assert [(row.rank, row.failed) for row in rows] == [(None, False), (None, True)]
-    assert "died" in leaderboard.to_markdown(rows)
+    assert "died" in tables.to_markdown(rows)
 
 
 def test_a_failed_run_that_was_run_again_is_no_failure():
@@ -152,11 +152,11 @@ def test_a_seed_in_the_configuration_is_a_seed():
     ],
 )
 def test_short_numbers_keep_three_digits(value, text):
-    assert leaderboard.short_number(value) == text
+    assert tables.short_number(value) == text
 
 
 def cells(rows):
-    return {column.key: column.text(rows[0]) for column in leaderboard.columns(rows)}
+    return {column.key: column.text(rows[0]) for column in tables.columns(rows)}
 
 
 def test_cells_are_set_for_people():
@@ -174,7 +174,7 @@ def test_a_small_interval_is_never_shown_as_none():
     rows = leaderboard.rows(
         make_records("noisy", [0.1, 0.2, 0.3]) + make_records("calm", [0.7, 0.7, 0.7000001])
     )
-    (column,) = (c for c in leaderboard.columns(rows) if c.key == "mse")
+    (column,) = (c for c in tables.columns(rows) if c.key == "mse")
     assert "± <0.0" in column.text(rows[1])
 
 
@@ -191,13 +191,13 @@ def test_a_small_interval_is_never_shown_as_none():
 def test_a_mark_stands_in_the_cell_and_in_the_footnotes(changes, field, mark):
     rows = leaderboard.rows(make_records("vae", [0.1], **changes))
     assert mark in cells(rows)[field]
-    assert any(note.startswith(mark) for note in leaderboard.footnotes(rows))
+    assert any(note.startswith(mark) for note in tables.footnotes(rows))
     plain = leaderboard.rows(make_records("vae", [0.1, 0.2]))
-    assert not any(note.startswith(mark) for note in leaderboard.footnotes(plain))
+    assert not any(note.startswith(mark) for note in tables.footnotes(plain))
 
 
 def test_markdown_has_each_model_on_a_line_of_equal_cells():
-    text = leaderboard.to_markdown(leaderboard.rows(TIED))
+    text = tables.to_markdown(leaderboard.rows(TIED))
     lines = [line for line in text.splitlines() if line.startswith("|")]
     table = lines[: 2 + 4]
     assert len({line.count(" | ") for line in table}) == 1
@@ -208,7 +208,7 @@ def test_markdown_has_each_model_on_a_line_of_equal_cells():
 
 
 def test_csv_has_every_row_with_plain_numbers():
-    rows = list(csv.DictReader(io.StringIO(leaderboard.to_csv(leaderboard.rows(TIED)))))
+    rows = list(csv.DictReader(io.StringIO(tables.to_csv(leaderboard.rows(TIED)))))
     assert [row["model"] for row in rows] == ["conv", "dense", "poor", "mean_image", "huge"]
     assert float(rows[0]["test_mse"]) == pytest.approx(0.01)
     assert float(rows[0]["test_mse_low"]) < 0.01 < float(rows[0]["test_mse_high"])
@@ -219,7 +219,7 @@ def test_csv_has_every_row_with_plain_numbers():
 
 
 def test_csv_of_nothing_is_a_header():
-    assert leaderboard.to_csv([]) == "rank\n"
+    assert tables.to_csv([]) == "rank\n"
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])

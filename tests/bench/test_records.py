@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import records
+from bench import environment, records
 from bench.errors import BenchError
 
 ROOT = Path(records.__file__).parents[1]  # where a fresh process finds the package
@@ -197,8 +197,8 @@ def test_a_whole_file_or_the_earlier_one(tmp_path, monkeypatch):
 def test_environment_has_its_fields_and_says_none_where_it_does_not_know(monkeypatch):
     for name in ("keras", "tensorflow"):
         monkeypatch.setitem(sys.modules, name, None)  # importing it fails
-    found = records.environment()
-    assert tuple(found) == records.ENVIRONMENT_FIELDS
+    found = environment.describe()
+    assert tuple(found) == environment.FIELDS
     assert (found["device"], found["threads"], found["backend"]) == (None, None, None)
     assert found["keras_version"] == importlib.metadata.version("keras")
     assert found["numpy_version"] == np.__version__

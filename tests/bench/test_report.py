@@ -14,7 +14,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from bench import leaderboard, records, report
+from bench import leaderboard, records, report, report_text
 from bench.errors import BenchError
 
 ROOT = Path(report.__file__).parents[1]  # where a fresh process finds the package
@@ -57,6 +57,7 @@ def make_record(model, seed=0, **changes):
         "time_utc": "2025-03-01T12:00:00Z",
         "preset": preset,
         "dataset": "digits",
+        "dataset_argument": "digits",
         "config": {"latent_dim": 16, "widths": [64, 32]} if parameters else {},
         "dataset_checksum": "ab" * 32,
         "task": "reconstruction",
@@ -374,19 +375,19 @@ def test_the_command_is_one_that_the_command_line_takes(tmp_path):
     made = [make_record(model, seed) for model, seed in zip(models, (0, 2, 1), strict=True)]
     made += [make_record("pca"), make_record("vae", 4, status="failed", learning_rate=None)]
     made.append(make_record("beta_vae", infer_images_per_second=None, noise="gaussian:0.2"))
-    first, second = report.command(tmp_path / "a folder", made).splitlines()
+    first, second = report_text.command(tmp_path / "a folder", made).splitlines()
     options = __main__._parser().parse_args(shlex.split(first)[3:])
     assert options.models == ["autoencoder:small", "vae:small"]
     assert (options.seeds, options.epochs, options.batch_size) == (3, 10, 128)
-    assert (options.dataset, options.noise, options.timing) == ("digits", None, True)
+    assert (options.dataset, options.noise, options.timing_rounds) == ("digits", None, 1)
     assert options.output == tmp_path / "a folder"
     options = __main__._parser().parse_args(shlex.split(second)[3:])
     assert options.models == ["beta_vae:base"]
-    assert (options.noise, options.timing) == ("gaussian:0.2", False)
+    assert (options.noise, options.timing_rounds) == ("gaussian:0.2", 0)
 
 
 def test_the_front_is_what_no_other_beats():
-    from bench.plots import _pareto_front
+    from bench.plots_trade_off import _pareto_front
 
     points = [(1, 9.0), (2, 5.0), (3, 6.0), (4, 5.0), (5, 1.0)]
     assert _pareto_front(points, True, True) == [(1, 9.0), (2, 5.0), (5, 1.0)]
@@ -395,11 +396,11 @@ def test_the_front_is_what_no_other_beats():
 
 
 def test_drawing_leaves_matplotlib_as_it_was(tmp_path):
-    from bench import plots
+    from bench import plots_trade_off
 
     before = dict(matplotlib.rcParams)
     rows = leaderboard.rows([make_record("vae")])
-    assert plots.quality_against_speed(rows, tmp_path / "speed.png", "dark")
+    assert plots_trade_off.quality_against_speed(rows, tmp_path / "speed.png", "dark")
     assert dict(matplotlib.rcParams) == before
 
 

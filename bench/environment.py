@@ -1,0 +1,126 @@
+"""What a measurement was made on: the machine, the software and the state of the checkout."""
+
+import contextlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+KINDS: dict[str, type] = {
+    "python_version": str,
+    "keras_version": str,
+    "tensorflow_version": str,
+    "numpy_version": str,
+    "backend": str,
+    "device": str,
+    "cpu_model": str,
+    "num_cpus": int,
+    "ram_gib": float,
+    "os": str,
+    "git_commit": str,
+    "git_dirty": bool,
+    "load_average": float,
+    "threads": int,
+}
+FIELDS = tuple(KINDS)
+
+
+def describe() -> dict[str, Any]:
+    """Describes the machine and the software: the `FIELDS` of a record.
+
+    Only the device and the number of threads need TensorFlow, which is imported for them; the
+    versions are read from the installed packages. What cannot be found out is None.
+    """
+    device, threads = _device_and_threads()
+    commit, dirty = _git()
+    return {
+        "python_version": platform.python_version(),
+        "keras_version": _version("keras"),
+        "tensorflow_version": _version("tensorflow", "tensorflow-cpu", "tf-nightly"),
+        "numpy_version": np.__version__,
+        "backend": _backend(),
+        "device": device,
+        "cpu_model": _cpu_model(),
+        "num_cpus": _num_cpus(),
+        "ram_gib": _ram_gib(),
+        "os": platform.platform(),
+        "git_commit": commit,
+        "git_dirty": dirty,
+        "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "threads": threads,
+    }
+
+
+def _version(*distributions: str) -> str | None:
+    for distribution in distributions:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            return importlib.metadata.version(distribution)
+    return None
+
+
+def _backend() -> str | None:
+    try:
+        import keras
+    except ImportError:
+        return None
+    return keras.backend.backend()
+
+
+def _device_and_threads() -> tuple[str | None, int | None]:
+    try:
+        import tensorflow as tf
+    except ImportError:
+        return None, None
+    gpus = tf.config.list_physical_devices("GPU")
+    names = [tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in gpus]
+    device = ", ".join(name or "GPU" for name in names) or "CPU"
+    return device, tf.config.threading.get_intra_op_parallelism_threads() or _num_cpus()
+
+
+def _num_cpus() -> int | None:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
+
+
+def _cpu_model() -> str | None:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine() or None
+
+
+def _ram_gib() -> float | None:
+    try:
+        return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1)
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _git() -> tuple[str | None, bool | None]:
+    """Commit and dirtiness of this package's checkout; (None, None) for an installed package."""
+    if _run_git("ls-files", "--error-unmatch", Path(__file__).name) is None:
+        return None, None
+    changed = _run_git("status", "--porcelain", "--untracked-files=no")
+    return _run_git("rev-parse", "HEAD"), None if changed is None else bool(changed)
+
+
+def _run_git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

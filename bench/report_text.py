@@ -1,0 +1,130 @@
+"""What a report says in any of its formats: titles, settings, how it was measured, the command."""
+
+import json
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from bench import environment
+from bench.leaderboard import Row
+
+PICTURES = {
+    "quality_against_parameters": (
+        "Quality against size",
+        "Along the blue line no smaller model is better. Bars: 95 % interval over "
+        "seeds. Orange: baselines.",
+    ),
+    "quality_against_speed": (
+        "Quality against speed",
+        "Along the blue line no faster model is better. Bars: 95 % interval over "
+        "seeds. Orange: baselines.",
+    ),
+    "reconstructions": (
+        "Reconstructions",
+        "The first test images, and what each model makes of them, best first.",
+    ),
+    "loss_curves": (
+        "Learning",
+        "Loss by epoch. Thin lines are seeds, thick ones their mean. The losses of two models "
+        "are often two quantities: compare their shapes, not their heights.",
+    ),
+}
+
+# Heading to the record fields below it.
+FACTS = {
+    "Settings": (
+        *("dataset", "task", "noise", "image_shape", "num_train", "num_validation", "num_test"),
+        *("dataset_checksum", "seed", "epochs", "batch_size", "optimizer", "learning_rate"),
+        *("precision", "jit_compile", "steps_per_execution", "infer_batch_size"),
+    ),
+    "Environment": environment.FIELDS,
+}
+
+METHOD = (
+    "Every case ran in a process of its own. The test images were used once, after training.",
+    "Quality is computed on each test image and averaged with equal weight: MSE and MAE on values "
+    "in [0, 1], PSNR in dB for a peak of 1, SSIM where the data are images.",
+    "Speeds are medians after warming up; training speed is that of whole training steps, "
+    "inference speed that of one forward pass at the stated batch size, and latency is one image. "
+    "They are measured with the first seed only, unless --timing-rounds asked for more.",
+    "Memory is the peak of training above what was in use before it: on a GPU what TensorFlow "
+    "allocated there, else the resident memory of the process.",
+    "MACs are multiply-adds of one forward pass of one image.",
+)
+
+AGAIN = (
+    "With another output folder, else the finished cases are kept. The checksum tells whether the "
+    "data are the same."
+)
+
+
+def command(output: Path, records: list[dict[str, Any]]) -> str:
+    """Returns the command lines that make these records again, one for each dataset and budget."""
+    fields = ("dataset_argument", "noise", "limit", "resize", "epochs", "batch_size")
+    fields += ("learning_rate", "precision")
+    models = [record for record in records if record["kind"] == "model"]
+    runs: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for record in [r for r in models if r["status"] == "ok"] or models:
+        runs.setdefault(tuple(_text(record[field]) for field in fields), []).append(record)
+    lines = []
+    for budget, members in runs.items():
+        names = sorted({":".join(filter(None, (r["model"], r["preset"]))) for r in members})
+        settings = {name: [value] for name, value in zip(fields, budget, strict=True)}
+        settings = {"dataset": settings.pop("dataset_argument"), **settings}
+        options: dict[str, list[Any]] = {"models": names, **settings}
+        options["seeds"] = [1 + max((record["seed"] or 0) for record in members)]
+        options["output"] = [output]
+        parts = ["python -m bench run"]
+        for name, values in options.items():
+            if values[0] is not None:
+                shown = " ".join(shlex.quote(str(value)) for value in values)
+                parts.append(f"--{name.replace('_', '-')} {shown}")
+        if all(record["infer_images_per_second"] is None for record in members):
+            parts.append("--timing-rounds 0")
+        lines.append(" ".join(parts))
+    return "\n".join(lines)
+
+
+def _text(value: Any) -> Any:
+    """A size `[height, width]` as the command line writes it."""
+    return "x".join(map(str, value)) if isinstance(value, list) else value
+
+
+def title_of(rows: list[Row]) -> str:
+    return f"Leaderboard: {'; '.join(dict.fromkeys(row.table for row in rows))}"
+
+
+def summary(records: list[dict[str, Any]], rows: list[Row]) -> str:
+    models = len({row["model"] for row in rows if not row.baseline})
+    failed = sum(record["status"] != "ok" for record in records)
+    days = sorted({(record["time_utc"] or "")[:10] for record in records} - {""})
+    parts = [_plural(models, "model"), _plural(len(records), "run"), f"{failed} failed"]
+    when = f" Measured {' to '.join(dict.fromkeys((days[0], days[-1])))}." if days else ""
+    return f"{', '.join(parts)}.{when}"
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def facts_of(records: Iterable[dict[str, Any]], fields: Iterable[str]) -> list[tuple[str, str]]:
+    """Each field with the values that occur, fields unknown to all records left out."""
+    found = []
+    for field in fields:
+        values = [record[field] for record in records if record[field] is not None]
+        if values:
+            texts = dict.fromkeys(value_text(value) for value in values)
+            shown = ", ".join(list(texts)[:8]) + (", …" if len(texts) > 8 else "")
+            found.append((field, shown))
+    return found
+
+
+def value_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, int):
+        return f"{value:,}" if abs(value) >= 10_000 else str(value)
+    return value if isinstance(value, str) else json.dumps(value)
