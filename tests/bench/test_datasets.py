@@ -1,0 +1,407 @@
+"""Data sets: official layouts, your own files, and every way in which they can be wrong."""
+
+import gzip
+import io
+import os
+import pickle
+import tarfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench import datasets, sources
+from bench.errors import BenchError
+
+
+@pytest.fixture
+def generator():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def alone(monkeypatch, tmp_path):
+    """A machine without any data set: only `tmp_path / "data"` is searched."""
+    monkeypatch.setenv("ZOO_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr(sources, "roots", lambda: [tmp_path / "data"])
+    return tmp_path / "data"
+
+
+def idx(array):
+    sizes = np.array(array.shape, ">u4").tobytes()
+    return bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes()
+
+
+def write_idx(folder, generator, *, zipped=True, num=(60, 20)):
+    folder.mkdir(parents=True)
+    written = []
+    for prefix, count in zip(("train", "t10k"), num, strict=True):
+        images = generator.integers(0, 256, (count, 28, 28), dtype="uint8")
+        labels = (np.arange(count) % 10).astype("uint8")
+        for name, array in (("images-idx3", images), ("labels-idx1", labels)):
+            file = folder / f"{prefix}-{name}-ubyte"
+            if zipped:
+                file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(idx(array)))
+            else:
+                file.write_bytes(idx(array))
+        written.append((images, labels))
+    return written
+
+
+def save(path, array):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(array).save(path)
+
+
+# --- digits ---------------------------------------------------------------------------------
+
+
+def test_digits_are_split_once():
+    first, second = datasets.load("digits"), datasets.load("digits")
+    assert (first.num_train, first.num_validation, first.num_test) == (1297, 200, 300)
+    assert first.image_shape == (8, 8, 1)
+    assert first.train.images.dtype == np.float32
+    assert first.checksum == second.checksum != datasets.load("digits", seed=1).checksum
+    pixels = np.concatenate([s.images for s in (first.train, first.validation, first.test)])
+    assert (pixels.min(), pixels.max()) == (0, 1)
+    for split in (first.train, first.validation, first.test):
+        shares = np.bincount(split.labels) / len(split)
+        np.testing.assert_allclose(shares, 0.1, atol=0.02)
+
+
+def test_no_image_is_in_two_splits():
+    from sklearn.datasets import load_digits
+
+    found = datasets.load("digits")
+    parts = (found.train, found.validation, found.test)
+    together = np.concatenate([s.images.reshape(len(s), 64) for s in parts]) * 16
+    order = np.lexsort(together.T)
+    expected = load_digits().data
+    np.testing.assert_array_equal(together[order], expected[np.lexsort(expected.T)])
+
+
+def test_limit_and_noise():
+    clean = datasets.load("digits", limit=300)
+    assert (clean.num_train, clean.num_validation, clean.num_test) == (300, 100, 100)
+    noisy = datasets.load("digits", limit=300, noise="gaussian:0.2")
+    assert noisy.task == "denoising"
+    np.testing.assert_array_equal(noisy.test.target, clean.test.images)
+    assert noisy.checksum == datasets.load("digits", limit=300, noise="gaussian:0.2").checksum
+    whole = datasets.load("digits", noise="gaussian:0.1").train
+    inner = (whole.target > 0.4) & (whole.target < 0.6)  # four deviations from clipping
+    noise = (whole.images - whole.target)[inner]
+    assert inner.sum() > 5_000
+    assert noise.std() == pytest.approx(0.1, rel=0.03)
+    assert noise.mean() == pytest.approx(0.0, abs=0.005)
+    assert 0 <= noisy.train.images.min() <= noisy.train.images.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "low", "high"), [("masking", 0.3, 0), ("salt_and_pepper", 0.15, 0.15)]
+)
+def test_noise_of_pixels_hits_its_share(kind, low, high):
+    found = datasets.load("digits", noise=f"{kind}:0.3").train
+    inner = (found.target > 0.2) & (found.target < 0.8)
+    assert (found.images[inner] == 0).mean() == pytest.approx(low, abs=0.01)
+    assert (found.images[inner] == 1).mean() == pytest.approx(high, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    "noise", ["gaussian", "gaussian:0", "gaussian:two", "fog:0.1", "masking:2"]
+)
+def test_wrong_noise(noise):
+    with pytest.raises(BenchError, match=r"--noise must be KIND:LEVEL.*gaussian:0\.2"):
+        datasets.load("digits", noise=noise)
+
+
+def test_too_small_a_limit():
+    with pytest.raises(BenchError, match="--limit must be at least 10"):
+        datasets.load("digits", limit=3)
+
+
+def test_names_and_descriptions():
+    assert datasets.names()[0] == "digits"
+    rows = {row["name"]: row for row in datasets.describe()}
+    assert set(rows) == set(datasets.names())
+    assert rows["digits"]["is_local"]
+
+
+def test_unknown_name_suggests():
+    with pytest.raises(
+        BenchError, match=r"unknown dataset 'fashon_mnist'. Did you mean 'fashion_m"
+    ):
+        datasets.load("fashon_mnist")
+
+
+# --- official files -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_idx_files_in_the_official_layout(alone, generator, name, zipped):
+    (images, labels), (test_images, _) = write_idx(alone / name, generator, zipped=zipped)
+    found = datasets.load(name)
+    assert (found.num_train, found.num_validation, found.num_test) == (54, 6, 20)
+    both = np.concatenate([found.train.images, found.validation.images])
+    np.testing.assert_allclose(both[..., 0] * 255, images, atol=1e-4)
+    np.testing.assert_array_equal(found.train.labels, labels[:54])
+    np.testing.assert_allclose(found.test.images[..., 0] * 255, test_images, atol=1e-4)
+    assert len(found.class_names) == 10
+    assert found.source == str(alone / name)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (
+            lambda data: gzip.compress(gzip.decompress(data)[:-5]),
+            "must hold .* The file is cut off",
+        ),
+        (lambda data: gzip.compress(b"\x89PNG" + b"0" * 100), "is not an IDX file"),
+        (lambda data: b"not gzip", "cannot be read"),
+        (lambda data: data[:50], "cannot be read"),
+        (lambda data: gzip.compress(b""), "is not an IDX file"),
+    ],
+)
+def test_damaged_idx_files(alone, generator, damage, message):
+    write_idx(alone / "mnist", generator)
+    file = alone / "mnist" / "train-images-idx3-ubyte.gz"
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(BenchError, match=rf"train-images.*{message}"):
+        datasets.load("mnist")
+
+
+def test_labels_must_match_images(alone, generator):
+    write_idx(alone / "mnist", generator)
+    file = alone / "mnist" / "train-labels-idx1-ubyte.gz"
+    file.write_bytes(gzip.compress(idx(np.zeros(7, "uint8"))))
+    with pytest.raises(BenchError, match="60 images but 7 labels"):
+        datasets.load("mnist")
+
+
+def cifar_batches(generator):
+    for name in sources._CIFAR_BATCHES:
+        pixels = generator.integers(0, 256, (20, 3072), dtype="uint8")
+        yield name, pixels, pickle.dumps({b"data": pixels, b"labels": [3] * 20})
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_cifar_in_the_official_layout(alone, generator, packed):
+    alone.mkdir()
+    pixels = {}
+    packed_file = alone / "cifar-10-python.tar.gz"
+    archive = tarfile.open(packed_file, "w:gz") if packed else None  # noqa: SIM115
+    for name, values, data in cifar_batches(generator):
+        pixels[name] = values
+        if archive is None:
+            (alone / "cifar-10-batches-py").mkdir(exist_ok=True)
+            (alone / "cifar-10-batches-py" / name).write_bytes(data)
+        else:
+            member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    if archive is not None:
+        archive.close()
+    found = datasets.load("cifar10")
+    assert found.image_shape == (32, 32, 3)
+    assert (found.num_train, found.num_validation, found.num_test) == (90, 10, 20)
+    # The file holds 1,024 red values, then green, then blue, each row by row.
+    first = pixels["data_batch_1"][0]
+    corner = first[[1, 1024 + 1, 2048 + 1]] / np.float32(255)
+    np.testing.assert_allclose(found.train.images[0, 0, 1], corner, atol=1e-6)
+    assert set(found.test.labels) == {3}
+
+
+def test_a_pickle_that_would_run_code_is_refused(alone, generator, tmp_path):
+    class Harm:
+        def __reduce__(self):
+            return os.system, (f"touch {tmp_path / 'harmed'}",)
+
+    folder = alone / "cifar-10-batches-py"
+    folder.mkdir(parents=True)
+    for name, _, data in cifar_batches(generator):
+        (folder / name).write_bytes(data)
+    (folder / "data_batch_1").write_bytes(pickle.dumps(Harm()))
+    with pytest.raises(BenchError, match=r"data_batch_1 cannot be read .*not plain data"):
+        datasets.load("cifar10")
+    assert not (tmp_path / "harmed").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("mnist", "train-images"), ("fashion_mnist", "apt install"), ("cifar10", "cifar-10-python")],
+)
+def test_offline_says_which_file_goes_where(alone, monkeypatch, name, file):
+    def no_network():
+        raise OSError("URL fetch failure: no network")
+
+    monkeypatch.setattr(getattr(keras.datasets, name), "load_data", no_network)
+    with pytest.raises(BenchError, match=rf"{name} is not on this machine.*ZOO_DATA_DIR") as caught:
+        datasets.load(name)
+    assert file in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(
+    not Path("/usr/share/datasets/fashion-mnist").is_dir(),
+    reason="Debian's package dataset-fashion-mnist is not installed",
+)
+def test_the_real_fashion_mnist():
+    """Published counts: 6,000 of each class in train, 1,000 in test; 784 pixels."""
+    found = datasets.load("fashion_mnist")
+    assert (found.num_train, found.num_validation, found.num_test) == (55_000, 5_000, 10_000)
+    labels = np.concatenate([found.train.labels, found.validation.labels])
+    assert set(np.bincount(labels)) == {6_000}
+    assert set(np.bincount(found.test.labels)) == {1_000}
+    assert found.class_names[found.test.labels[0]] == "Ankle boot"
+
+
+# --- your own files -------------------------------------------------------------------------
+
+
+def test_folder_of_grey_images(tmp_path, generator):
+    for index in range(20):
+        save(tmp_path / f"{index:02}.png", generator.integers(0, 256, (6, 5), dtype="uint8"))
+    found = datasets.load(tmp_path)
+    assert found.image_shape == (6, 5, 1)
+    assert (found.num_train, found.num_validation, found.num_test) == (16, 2, 2)
+    assert found.train.labels is None
+
+
+def test_folders_are_classes_and_one_colour_image_makes_all_colour(tmp_path, generator):
+    for index in range(10):
+        save(tmp_path / "cat" / f"{index}.png", generator.integers(0, 256, (4, 4), dtype="uint8"))
+        save(
+            tmp_path / "dog" / f"{index}.bmp", generator.integers(0, 256, (4, 4, 3), dtype="uint8")
+        )
+    found = datasets.load(tmp_path)
+    assert found.image_shape == (4, 4, 3)
+    assert found.class_names == ("cat", "dog")
+    parts = (found.train, found.validation, found.test)
+    labels = np.concatenate([part.labels for part in parts])
+    images = np.concatenate([part.images for part in parts])
+    grey = images[labels == 0]
+    assert np.bincount(labels).tolist() == [10, 10]
+    np.testing.assert_array_equal(grey[..., 0], grey[..., 2])
+
+
+def test_train_and_test_folders_are_the_splits(tmp_path, generator):
+    for part, num in (("train", 20), ("val", 4), ("test", 5)):
+        for index in range(num):
+            save(tmp_path / part / f"{index}.png", np.full((4, 4), num, "uint8"))
+    found = datasets.load(tmp_path)
+    assert (found.num_train, found.num_validation, found.num_test) == (20, 4, 5)
+    np.testing.assert_allclose(found.test.images, 5 / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        (np.full((4, 4), 32_768, "uint16"), [32_768 / 65_535]),
+        (np.full((4, 4, 4), (10, 20, 30, 255), "uint8"), [10 / 255, 20 / 255, 30 / 255]),
+        (np.full((4, 4), True), [1.0]),
+    ],
+)
+def test_pixel_formats(tmp_path, array, expected):
+    for index in range(12):
+        save(tmp_path / f"{index}.png", array)
+    images = datasets.load(tmp_path).train.images
+    np.testing.assert_allclose(images[0, 0, 0], expected, atol=1e-5)
+
+
+def test_empty_folder(tmp_path):
+    with pytest.raises(BenchError, match=r"holds no images\. Put files there that end in \.png"):
+        datasets.load(tmp_path)
+
+
+def test_unreadable_image_is_named(tmp_path):
+    for index in range(12):
+        save(tmp_path / f"{index}.png", np.zeros((4, 4), "uint8"))
+    (tmp_path / "5.png").write_bytes(b"this is no picture")
+    with pytest.raises(BenchError, match=r"5\.png: cannot be read as an image"):
+        datasets.load(tmp_path)
+    whole = (tmp_path / "6.png").read_bytes()
+    (tmp_path / "5.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BenchError, match=r"5\.png: cannot be read as an image"):
+        datasets.load(tmp_path)
+
+
+def test_mixed_sizes_name_both_and_can_be_resized(tmp_path):
+    for index in range(12):
+        save(tmp_path / f"{index:02}.png", np.full((4 + 4 * (index == 7), 4), 100, "uint8"))
+    with pytest.raises(BenchError, match=r"00\.png is 4x4 but .*07\.png is 8x4.*--resize 4x4"):
+        datasets.load(tmp_path)
+    found = datasets.load(tmp_path, resize=(2, 6))
+    assert found.image_shape == (2, 6, 1)
+    np.testing.assert_allclose(found.train.images, 100 / 255, atol=1e-6)
+
+
+def test_too_few_images(tmp_path):
+    for index in range(4):
+        save(tmp_path / f"{index}.png", np.zeros((4, 4), "uint8"))
+    with pytest.raises(BenchError, match=r"at least 10 images are needed\. Received: 4"):
+        datasets.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "shape", "sizes"),
+    [
+        ({"images": np.ones((30, 6, 4, 3))}, (6, 4, 3), (24, 3, 3)),
+        ({"x": np.full((30, 6, 4), 255, "uint8"), "y": np.arange(30)}, (6, 4, 1), (24, 3, 3)),
+        ({"x_train": np.ones((30, 9)), "x_test": np.ones((7, 9))}, (9,), (27, 3, 7)),
+        (
+            {
+                "x_train": np.ones((30, 8, 1)),
+                "x_val": np.ones((4, 8, 1)),
+                "x_test": np.ones((7, 8, 1)),
+            },
+            (8, 1, 1),
+            (30, 4, 7),
+        ),
+    ],
+)
+def test_npz(tmp_path, arrays, shape, sizes):
+    np.savez(tmp_path / "data.npz", **arrays)
+    found = datasets.load(tmp_path / "data.npz")
+    assert found.image_shape == shape
+    assert (found.num_train, found.num_validation, found.num_test) == sizes
+    np.testing.assert_allclose(found.train.images, 1.0)
+    assert found.name == "data"
+
+
+def holed():
+    images = np.zeros((30, 4, 4, 1))
+    images[7, 1, 1] = np.nan
+    return images
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"pictures": np.ones((30, 4, 4, 1))}, "must hold x_train .*Received: pictures"),
+        ({"images": np.ones((30, 4, 4, 1)) * 200.0}, r"\[0, 1\].*maximum 200. Divide by 255"),
+        ({"images": np.ones((30, 4, 4, 1)) * -1}, r"\[0, 1\].*minimum -1"),
+        ({"images": np.ones(30)}, "must be numbers of shape"),
+        ({"images": np.ones((30, 4, 4, 1)), "labels": np.ones(4)}, "one number per image"),
+        ({"images": np.array([{}] * 30)}, "without object arrays"),
+        (
+            {"x_train": holed(), "x_test": np.ones((5, 4, 4, 1)), "x_val": np.ones((5, 4, 4, 1))},
+            "index 7",
+        ),
+        ({"images": np.ones((5, 4, 4, 1))}, "at least 10 images"),
+    ],
+)
+def test_wrong_npz(tmp_path, arrays, message):
+    np.savez(tmp_path / "data.npz", **arrays)
+    with pytest.raises(BenchError, match=message):
+        datasets.load(tmp_path / "data.npz")
+
+
+def test_corrupt_npz_and_missing_file(tmp_path):
+    (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04 cut off")
+    with pytest.raises(BenchError, match=r"cannot be read as \.npz"):
+        datasets.load(tmp_path / "bad.npz")
+    with pytest.raises(BenchError, match=r"a \.npz file that exists"):
+        datasets.load(tmp_path / "none.npz")
