@@ -11,12 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import sources
+from bench import corruptions, sources
 from bench.errors import BenchError
 
 MIN_IMAGES = 10
 NUM_VALIDATION = 5_000
-CORRUPTIONS = ("gaussian", "masking", "salt_and_pepper")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,11 +93,15 @@ def names() -> list[str]:
 
 
 def describe() -> list[dict]:
-    """Returns, for each name, what it is and whether it is on this machine already."""
+    """Returns, for each name, what it is and whether it is on this machine already.
+
+    Nothing is loaded: only the presence of the files is looked at.
+    """
     return [
         {
             "name": name,
             "description": " ".join(loader.__doc__.split()),
+            "image_shape": _IMAGE_SHAPES[name],
             "is_local": name == "digits" or sources.find(name) is not None,
         }
         for name, loader in _LOADERS.items()
@@ -124,22 +127,32 @@ def load(
             splits become noisy inputs, drawn once, and the clean ones their targets.
         resize: `(height, width)` for a folder of images of mixed sizes.
 
+    Returns:
+        The data set. Data without an official split are split 80 / 10 / 10 by `seed`, the classes
+        keeping their shares; a split that the data bring along is kept.
+
     Raises:
         BenchError: if the data are missing, unreadable, out of range or too few; the text says
             what to do.
     """
-    kind = _parse_noise(noise)
+    corruption = None if noise is None else corruptions.parse(noise)
+    if resize is not None and min(resize) < 1:
+        raise BenchError(f"--resize must be at least 1x1. Received: {resize[0]}x{resize[1]}.")
     loader = _LOADERS.get(str(name_or_path))
+    if resize is not None and (loader or Path(name_or_path).is_file()):
+        raise BenchError(f"--resize is for folders of images, and {name_or_path} is none.")
     if loader is not None:
-        if resize is not None:
-            raise BenchError(f"--resize is for folders of images, and {name_or_path} has one size.")
         dataset = loader(seed)
+    elif not str(name_or_path):
+        raise BenchError(
+            f"--dataset must be one of {', '.join(_LOADERS)}, or a path. Received: ''."
+        )
     else:
         dataset = _load_path(Path(name_or_path), seed, resize)
     _check(dataset)
     if limit is not None:
         dataset = _limited(dataset, limit, seed)
-    return dataset if kind is None else _noisy(dataset, *kind, seed)
+    return dataset if corruption is None else _noisy(dataset, *corruption, seed)
 
 
 # --- loaders --------------------------------------------------------------------------------
@@ -184,6 +197,12 @@ _LOADERS: dict[str, Callable[[int], Dataset]] = {
     "mnist": _mnist,
     "cifar10": _cifar10,
 }
+_IMAGE_SHAPES = {
+    "digits": (8, 8, 1),
+    "fashion_mnist": (28, 28, 1),
+    "mnist": (28, 28, 1),
+    "cifar10": (32, 32, 3),
+}
 
 
 def _official(name: str, class_names: tuple[str, ...]) -> Dataset:
@@ -191,6 +210,8 @@ def _official(name: str, class_names: tuple[str, ...]) -> Dataset:
     train_images, test_images = _unit_range(train_images), _unit_range(test_images)
     num_validation = min(NUM_VALIDATION, len(train_images) // 10)
     cut = len(train_images) - num_validation
+    for split, images in (("train", train_images), ("test", test_images)):
+        _check_pixels(f"{source}, {split} split", images)
     parts = (
         Split(train_images[:cut], train_labels[:cut]),
         Split(train_images[cut:], train_labels[cut:]),
@@ -211,21 +232,20 @@ def _load_path(path: Path, seed: int, resize) -> Dataset:
             f"unknown dataset {str(path)!r}.{checks.suggestion(path, _LOADERS)} Give one of "
             f"{', '.join(_LOADERS)}, a folder of images, or a .npz file that exists."
         )
-    splits = {key: (_unit_range(images), labels) for key, (images, labels) in found.splits.items()}
-    test = splits.get("test")
-    if test is None:
-        _check_number(path, len(splits["train"][0]))
-        tenth = max(1, len(splits["train"][0]) // 10)
-        parts = _random_split(*splits["train"], seed, (tenth, tenth))
-    else:
-        validation = splits.get("validation")
-        if validation is None:
-            _check_number(path, len(splits["train"][0]))
-            tenth = max(1, len(splits["train"][0]) // 10)
-            train, _, validation_split = _random_split(*splits["train"], seed, (0, tenth))
-            parts = (train, validation_split, Split(*test))
-        else:
-            parts = (Split(*splits["train"]), Split(*validation), Split(*test))
+    splits = {}
+    for key, (images, labels) in found.splits.items():
+        splits[key] = Split(_unit_range(images), labels)
+        # Before the split: an index in the error is then the index in the file.
+        where = str(path) if len(found.splits) == 1 else f"{path}, {key} split"
+        _check_pixels(where, splits[key].images)
+    if len(splits) < 3:
+        train = splits["train"]
+        _check_number(path, len(train))
+        tenth = max(1, len(train) // 10)
+        sizes = tuple(0 if key in splits else tenth for key in ("validation", "test"))
+        train, validation, test = _random_split(train.images, train.labels, seed, sizes)
+        splits = {"validation": validation, "test": test, **splits, "train": train}
+    parts = (splits["train"], splits["validation"], splits["test"])
     return _dataset(path.resolve().stem, parts, found.class_names, str(path))
 
 
@@ -275,26 +295,38 @@ def _check_number(source, num: int) -> None:
         raise BenchError(f"{source}: at least {MIN_IMAGES} images are needed. Received: {num}.")
 
 
+def _check_pixels(where: str, images: np.ndarray) -> None:
+    if images.size == 0:
+        raise BenchError(f"{where}: holds no images. Received: shape {images.shape}.")
+    finite = np.isfinite(images.reshape(len(images), -1)).all(axis=1)
+    if not finite.all():
+        raise BenchError(
+            f"{where}: NaN or infinity in {int((~finite).sum())} images, the first at index "
+            f"{int(finite.argmin())}. Remove them, or replace them with numpy.nan_to_num."
+        )
+    low, high = float(images.min()), float(images.max())
+    if low < 0 or high > 1:
+        fix = "Divide by 255." if low >= 0 and 1 < high <= 255 else "Rescale them."
+        raise BenchError(
+            f"{where}: pixels must lie in [0, 1]. "
+            f"Received: minimum {low:.4g}, maximum {high:.4g}. {fix}"
+        )
+
+
 def _check(dataset: Dataset) -> None:
+    source = dataset.source or dataset.name
     for name in ("train", "validation", "test"):
         images = getattr(dataset, name).images
-        where = f"{dataset.source or dataset.name}, {name} split"
         if len(images) == 0:
-            raise BenchError(f"{where}: holds no images. At least one is needed in each split.")
-        finite = np.isfinite(images.reshape(len(images), -1)).all(axis=1)
-        if not finite.all():
             raise BenchError(
-                f"{where}: NaN or infinity in {int((~finite).sum())} images, the first at index "
-                f"{int(finite.argmin())}. Remove them, or replace them with numpy.nan_to_num."
+                f"{source}, {name} split: holds no images. At least one is needed in each split."
             )
-        low, high = float(images.min()), float(images.max())
-        if low < 0 or high > 1:
-            fix = "Divide by 255." if low >= 0 and 1 < high <= 255 else "Rescale them."
+        if images.shape[1:] != dataset.image_shape:
             raise BenchError(
-                f"{where}: pixels must lie in [0, 1]. "
-                f"Received: minimum {low:.4g}, maximum {high:.4g}. {fix}"
+                f"{source}: the images of all splits must have one shape. Received: train "
+                f"{dataset.image_shape}, {name} {images.shape[1:]}. Resize or crop them."
             )
-    _check_number(dataset.source or dataset.name, dataset.num_train)
+    _check_number(source, dataset.num_train)
 
 
 def _limited(dataset: Dataset, limit: int, seed: int) -> Dataset:
@@ -314,36 +346,11 @@ def _limited(dataset: Dataset, limit: int, seed: int) -> Dataset:
     )
 
 
-def _parse_noise(noise: str | None) -> tuple[str, float] | None:
-    if noise is None:
-        return None
-    kind, _, level = noise.partition(":")
-    try:
-        value = float(level)
-    except ValueError:
-        value = -1.0
-    if kind not in CORRUPTIONS or not 0 < value <= 1:
-        raise BenchError(
-            f"--noise must be KIND:LEVEL with KIND one of {', '.join(CORRUPTIONS)} and LEVEL in "
-            f"(0, 1]. Received: {noise!r}. For example gaussian:0.2."
-        )
-    return kind, value
-
-
 def _noisy(dataset: Dataset, kind: str, level: float, seed: int) -> Dataset:
     generator = np.random.default_rng([seed, 7])
-
-    def corrupted(split: Split) -> Split:
-        clean = split.images
-        if kind == "gaussian":
-            noise = generator.standard_normal(clean.shape, dtype="float32")
-            damaged = np.clip(clean + np.float32(level) * noise, 0, 1)
-        else:
-            hit = generator.random((*clean.shape[:-1], 1), dtype="float32")
-            damaged = np.where(hit < level, np.float32(0), clean)
-            if kind == "salt_and_pepper":
-                damaged = np.where(hit < level / 2, np.float32(1), damaged)
-        return Split(damaged, split.labels, clean)
-
-    parts = {name: corrupted(getattr(dataset, name)) for name in ("train", "validation", "test")}
+    parts = {}
+    for name in ("train", "validation", "test"):
+        clean = getattr(dataset, name)
+        damaged = corruptions.corrupt(clean.images, kind, level, generator)
+        parts[name] = Split(damaged, clean.labels, clean.images)
     return dataclasses.replace(dataset, task="denoising", **parts)

@@ -71,7 +71,8 @@ def command(output: Path, records: list[dict[str, Any]]) -> str:
     for budget, members in runs.items():
         names = sorted({":".join(filter(None, (r["model"], r["preset"]))) for r in members})
         settings = {name: [value] for name, value in zip(fields, budget, strict=True)}
-        settings = {"dataset": settings.pop("dataset_argument"), **settings}
+        argument = settings.pop("dataset_argument")[0] or members[0]["dataset"]
+        settings = {"dataset": [argument], **settings}
         options: dict[str, list[Any]] = {"models": names, **settings}
         options["seeds"] = [1 + max((record["seed"] or 0) for record in members)]
         options["output"] = [output]

@@ -4,6 +4,8 @@ import gzip
 import io
 import os
 import pickle
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -405,3 +407,149 @@ def test_corrupt_npz_and_missing_file(tmp_path):
         datasets.load(tmp_path / "bad.npz")
     with pytest.raises(BenchError, match=r"a \.npz file that exists"):
         datasets.load(tmp_path / "none.npz")
+
+
+# --- what the loader does with any data -----------------------------------------------------
+
+
+def numbered(num, *shape):
+    """Images whose every pixel tells the row of the file they came from."""
+    return np.broadcast_to(np.arange(num).reshape(-1, *[1] * len(shape)) / 100, (num, *shape))
+
+
+def rows(split):
+    return set(np.rint(split.images.reshape(len(split), -1)[:, 0] * 100).astype(int).tolist())
+
+
+def test_index_of_a_bad_image_is_that_in_the_file(tmp_path):
+    images = np.zeros((40, 4, 4, 1))
+    images[17, 1, 1] = np.inf
+    np.savez(tmp_path / "data.npz", images=images)
+    with pytest.raises(BenchError, match=r"data\.npz: NaN or infinity in 1 images.*at index 17\."):
+        datasets.load(tmp_path / "data.npz")
+
+
+def test_given_validation_is_kept_when_the_test_split_is_drawn(tmp_path):
+    images = numbered(50, 4, 4, 1)
+    np.savez(tmp_path / "data.npz", x_train=images[:40], x_val=images[40:])
+    found = datasets.load(tmp_path / "data.npz")
+    assert (found.num_train, found.num_validation, found.num_test) == (36, 10, 4)
+    assert rows(found.validation) == set(range(40, 50))
+    assert rows(found.train) | rows(found.test) == set(range(40))
+
+
+def test_splits_must_have_one_shape(tmp_path):
+    np.savez(tmp_path / "data.npz", x_train=np.ones((20, 4, 4)), x_test=np.ones((20, 4, 5)))
+    with pytest.raises(
+        BenchError, match=r"one shape\. Received: train \(4, 4, 1\), test \(4, 5, 1"
+    ):
+        datasets.load(tmp_path / "data.npz")
+
+
+@pytest.mark.parametrize("shape", [(0, 4, 4, 1), (20, 0, 4, 1)])
+def test_images_without_pixels(tmp_path, shape):
+    np.savez(tmp_path / "data.npz", images=np.ones(shape))
+    with pytest.raises(BenchError, match=r"holds no images\. Received: shape"):
+        datasets.load(tmp_path / "data.npz")
+
+
+def test_masking_of_flat_vectors_hits_single_features(tmp_path):
+    np.savez(tmp_path / "data.npz", images=np.ones((100, 400)))
+    found = datasets.load(tmp_path / "data.npz", noise="masking:0.3").train
+    masked = (found.images == 0).mean(axis=1)
+    np.testing.assert_allclose(masked, 0.3, atol=0.12)  # five deviations of one vector's share
+    assert masked.mean() == pytest.approx(0.3, abs=0.02)
+
+
+def test_masking_of_colour_hits_all_channels_of_a_pixel(tmp_path):
+    np.savez(tmp_path / "data.npz", images=np.ones((40, 8, 8, 3)))
+    images = datasets.load(tmp_path / "data.npz", noise="masking:0.5").train.images
+    np.testing.assert_array_equal(images.min(axis=-1), images.max(axis=-1))
+    assert set(np.unique(images)) == {0, 1}
+
+
+def test_resize_is_refused_where_it_would_be_ignored(tmp_path):
+    np.savez(tmp_path / "data.npz", images=np.ones((20, 4, 4)))
+    for source in ("digits", tmp_path / "data.npz"):
+        with pytest.raises(BenchError, match="--resize is for folders of images"):
+            datasets.load(source, resize=(2, 2))
+    with pytest.raises(BenchError, match=r"--resize must be at least 1x1\. Received: 0x4"):
+        datasets.load(tmp_path, resize=(0, 4))
+    with pytest.raises(BenchError, match="unknown dataset"):  # the folder is what is wrong
+        datasets.load(tmp_path / "none", resize=(2, 2))
+
+
+def test_empty_name_does_not_read_the_current_folder(tmp_path, monkeypatch):
+    for index in range(12):
+        save(tmp_path / f"{index}.png", np.zeros((4, 4), "uint8"))
+    monkeypatch.chdir(tmp_path)
+    assert datasets.load(".").num_train == 10
+    with pytest.raises(BenchError, match="--dataset must be one of digits"):
+        datasets.load("")
+
+
+def test_described_shape_is_the_loaded_one(alone, generator):
+    write_idx(alone / "mnist", generator)
+    described = {row["name"]: row["image_shape"] for row in datasets.describe()}
+    for name in ("digits", "mnist"):
+        assert datasets.load(name).image_shape == described[name]
+
+
+def test_describing_finds_files_without_reading_them(alone, generator):
+    write_idx(alone / "mnist", generator)
+    for file in (alone / "mnist").iterdir():
+        file.write_bytes(b"damaged")
+    is_local = {row["name"]: row["is_local"] for row in datasets.describe()}
+    assert is_local == {"digits": True, "fashion_mnist": False, "mnist": True, "cifar10": False}
+
+
+def test_seed_changes_the_split_and_the_noise_only(tmp_path):
+    np.savez(tmp_path / "data.npz", images=numbered(80, 4, 4, 1))
+    first, again, second = (
+        datasets.load(tmp_path / "data.npz", seed=seed, noise="gaussian:0.1") for seed in (0, 0, 1)
+    )
+    assert first.checksum == again.checksum != second.checksum
+    for found in (first, second):
+        parts = [part.target for part in (found.train, found.validation, found.test)]
+        together = np.rint(np.concatenate(parts)[:, 0, 0, 0] * 100)
+        assert sorted(together) == list(range(80))
+
+
+def test_checksum_is_the_same_in_another_process(tmp_path):
+    np.savez(tmp_path / "data.npz", images=numbered(40, 4, 4, 1), labels=np.arange(40) % 4)
+    code = (
+        "import sys; from bench import datasets;"
+        "print(datasets.load(sys.argv[1], noise='masking:0.3').checksum, 'keras' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "data.npz")]
+    root = Path(datasets.__file__).parents[1]
+    environment = {**os.environ, "PYTHONHASHSEED": "7"}
+    done = subprocess.run(
+        command, cwd=root, env=environment, capture_output=True, text=True, check=True
+    )
+    expected = datasets.load(tmp_path / "data.npz", noise="masking:0.3").checksum
+    assert done.stdout.split() == [expected, "False"]
+
+
+def test_checksum_covers_pixels_labels_and_places(tmp_path):
+    images = numbered(40, 4, 4, 1)
+
+    def checksum(**changed):
+        arrays = {"x_train": images, "y_train": np.arange(40), "x_val": images, "x_test": images}
+        np.savez(tmp_path / "data.npz", **{**arrays, **changed})
+        return datasets.load(tmp_path / "data.npz").checksum
+
+    nudged = images.copy()
+    nudged[3, 2, 1, 0] += 0.01
+    found = {
+        checksum(),
+        checksum(x_test=nudged),
+        checksum(x_val=nudged),
+        checksum(y_train=np.arange(40)[::-1]),
+        checksum(
+            x_train=images.reshape(40, 2, 8, 1),
+            x_val=nudged.reshape(40, 2, 8, 1),
+            x_test=images.reshape(40, 2, 8, 1),
+        ),
+    }
+    assert len(found) == 5
