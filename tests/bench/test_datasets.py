@@ -553,3 +553,96 @@ def test_checksum_covers_pixels_labels_and_places(tmp_path):
         ),
     }
     assert len(found) == 5
+
+
+# --- damaged files, further -----------------------------------------------------------------
+
+
+def test_labels_in_the_place_of_images(alone, generator):
+    write_idx(alone / "mnist", generator)
+    for prefix in ("train", "t10k"):
+        labels = (alone / "mnist" / f"{prefix}-labels-idx1-ubyte.gz").read_bytes()
+        (alone / "mnist" / f"{prefix}-images-idx3-ubyte.gz").write_bytes(labels)
+    with pytest.raises(BenchError, match=r"images must have shape \(n, height, width\)"):
+        datasets.load("mnist")
+
+
+def test_mnist_npz_of_keras(alone, generator):
+    alone.mkdir()
+    arrays = {"x_train": np.zeros((60, 28, 28), "uint8"), "y_train": np.arange(60) % 10}
+    np.savez(alone / "mnist.npz", **arrays)
+    with pytest.raises(BenchError, match="must hold x_train, y_train, x_test, y_test"):
+        datasets.load("mnist")
+    arrays |= {"x_test": np.full((20, 28, 28), 51, "uint8"), "y_test": np.arange(20) % 10}
+    np.savez(alone / "mnist.npz", **arrays)
+    found = datasets.load("mnist")
+    assert (found.num_train, found.num_validation, found.num_test) == (54, 6, 20)
+    np.testing.assert_allclose(found.test.images, 0.2, atol=1e-6)
+
+
+@pytest.mark.parametrize("content", [[1, 2], {b"data": None, b"labels": [1]}, {}, b"text"])
+def test_cifar_batch_of_other_content(alone, generator, content):
+    folder = alone / "cifar-10-batches-py"
+    folder.mkdir(parents=True)
+    for name, _, data in cifar_batches(generator):
+        (folder / name).write_bytes(data)
+    (folder / "data_batch_3").write_bytes(pickle.dumps(content))
+    with pytest.raises(BenchError, match=r"data_batch_3 cannot be read.*again"):
+        datasets.load("cifar10")
+
+
+def test_any_damaged_byte_of_a_cifar_batch_is_a_clear_error_or_harmless(alone, generator):
+    folder = alone / "cifar-10-batches-py"
+    folder.mkdir(parents=True)
+    for name, _, data in cifar_batches(generator):
+        (folder / name).write_bytes(data)
+    whole = bytearray(data)
+    num_errors = 0
+    for place in range(0, 160, 2):  # the head, where the constructors are called
+        damaged = whole.copy()
+        damaged[place] ^= 0x15
+        (folder / "test_batch").write_bytes(damaged)
+        try:
+            datasets.load("cifar10")
+        except BenchError:
+            num_errors += 1
+    assert num_errors > 20
+
+
+def test_npy_by_the_name_of_npz(tmp_path):
+    with (tmp_path / "data.npz").open("wb") as file:
+        np.save(file, np.ones((20, 4, 4)))
+    with pytest.raises(BenchError, match=r"cannot be read as \.npz.*no zip file.*numpy\.savez"):
+        datasets.load(tmp_path / "data.npz")
+
+
+@pytest.mark.parametrize("label", [np.nan, 1.5])
+def test_labels_are_whole_numbers(tmp_path, label):
+    np.savez(tmp_path / "data.npz", images=np.ones((20, 4, 4)), labels=np.full(20, label))
+    with pytest.raises(BenchError, match="labels must be whole numbers"):
+        datasets.load(tmp_path / "data.npz")
+
+
+def test_grey_gif_stays_grey_and_a_coloured_one_does_not(tmp_path, generator):
+    for index in range(12):
+        save(tmp_path / "grey" / f"{index}.gif", generator.integers(0, 256, (6, 5), dtype="uint8"))
+        save(tmp_path / "red" / f"{index}.gif", np.full((6, 5, 3), (255, 0, 0), "uint8"))
+    assert datasets.load(tmp_path / "grey").image_shape == (6, 5, 1)
+    assert datasets.load(tmp_path / "red").train.images[0, 0, 0].tolist() == [1, 0, 0]
+
+
+def test_float_tiff_is_refused_not_turned_black(tmp_path, generator):
+    for index in range(12):
+        save(tmp_path / f"{index}.tif", generator.random((6, 5), dtype="float32"))
+    with pytest.raises(BenchError, match=r"\.tif: cannot be read.*floats of unknown range"):
+        datasets.load(tmp_path)
+
+
+def test_image_that_claims_to_be_huge(tmp_path):
+    for index in range(12):
+        save(tmp_path / f"{index}.bmp", np.zeros((4, 4), "uint8"))
+    damaged = bytearray((tmp_path / "3.bmp").read_bytes())
+    damaged[18:26] = (60_000).to_bytes(4, "little") * 2  # width and height
+    (tmp_path / "3.bmp").write_bytes(damaged)
+    with pytest.raises(BenchError, match=r"3\.bmp: cannot be read as an image.*bomb"):
+        datasets.load(tmp_path)
