@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import corruptions, sources
+from bench import corruptions, own_files, sources
 from bench.errors import BenchError
 
 MIN_IMAGES = 10
@@ -222,9 +222,9 @@ def _official(name: str, class_names: tuple[str, ...]) -> Dataset:
 
 def _load_path(path: Path, seed: int, resize) -> Dataset:
     if path.is_dir():
-        found = sources.image_folder(path, resize)
+        found = own_files.image_folder(path, resize)
     elif path.suffix == ".npz" and path.is_file():
-        found = sources.npz(path)
+        found = own_files.npz(path)
     else:
         from zoo import checks
 
