@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bench import cases, datasets, records
@@ -150,10 +151,11 @@ def _headline(request: Request, plan: Plan, dataset, num_models: int, output: Pa
     shape = " x ".join(str(size) for size in dataset.image_shape)
     noise = f", noise {plan.noise}" if plan.noise else ""
     return (
-        f"[bold]{dataset.name}[/]: {dataset.num_train:,} training, {dataset.num_validation:,} "
+        f"[bold]{escape(dataset.name)}[/]: {dataset.num_train:,} training, {dataset.num_validation:,} "
         f"validation, {dataset.num_test:,} test images of {shape}{noise}\n"
-        f"{num_models} models x {request.seeds} seeds, each {plan.epochs} epochs of batch "
-        f"{plan.batch_size} = {plan.epochs * dataset.num_train:,} images; records in {output}"
+        f"{num_models} model{'s' * (num_models > 1)} x {request.seeds} "
+        f"seed{'s' * (request.seeds > 1)}, each {plan.epochs} epochs of batch "
+        f"{plan.batch_size} = {plan.epochs * dataset.num_train:,} images; records in {escape(str(output))}"
     )
 
 
@@ -215,7 +217,7 @@ class _Runner:
             return {}
         found, warnings = records.read(self.output)
         for warning in warnings:
-            self.console.print(f"[yellow]warning:[/] {warning}")
+            self.console.print(f"[yellow]warning:[/] {escape(warning)}")
         return {record["case_id"]: record for record in records.latest(found)}
 
     def found(self, wanted: list[Case]) -> list[dict[str, Any]]:
@@ -321,7 +323,7 @@ def _death(exit_code: int | None) -> str:
 
 def _result_line(case: Case, record: dict[str, Any]) -> str:
     if record["status"] != "ok":
-        return f"[red]failed[/] {case.title} seed {case.seed}: {record['error']}"
+        return f"[red]failed[/] {case.title} seed {case.seed}: {escape(record['error'])}"
     seconds = record.get("train_seconds")
     trained = f", trained in {seconds:.1f} s" if seconds else ""
     return f"[green]done[/]   {case.title} seed {case.seed}: MSE {record['test_mse']:.5f}{trained}"
