@@ -150,12 +150,13 @@ def _default_folder(request: Request) -> str:
 def _headline(request: Request, plan: Plan, dataset, num_models: int, output: Path) -> str:
     shape = " x ".join(str(size) for size in dataset.image_shape)
     noise = f", noise {plan.noise}" if plan.noise else ""
+    num_images = plan.epochs * dataset.num_train
     return (
-        f"[bold]{escape(dataset.name)}[/]: {dataset.num_train:,} training, {dataset.num_validation:,} "
-        f"validation, {dataset.num_test:,} test images of {shape}{noise}\n"
-        f"{num_models} model{'s' * (num_models > 1)} x {request.seeds} "
+        f"[bold]{escape(dataset.name)}[/]: {dataset.num_train:,} training, "
+        f"{dataset.num_validation:,} validation, {dataset.num_test:,} test images of "
+        f"{shape}{noise}\n{num_models} model{'s' * (num_models > 1)} x {request.seeds} "
         f"seed{'s' * (request.seeds > 1)}, each {plan.epochs} epochs of batch "
-        f"{plan.batch_size} = {plan.epochs * dataset.num_train:,} images; records in {escape(str(output))}"
+        f"{plan.batch_size} = {num_images:,} images; records in {escape(str(output))}"
     )
 
 
