@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -102,20 +102,11 @@ def run(request: Request, console: Console | None = None) -> Outcome:
     records.check_writable(output)
     with records.folder_lock(output), _forkserver() as context:
         with console.status("loading data and models"):
-            names = context.Pipe(duplex=False)
-            first = context.Process(target=_catalogue, args=(names[1],), daemon=True)
-            first.start()
-            names[1].close()
+            receive_models = _start_choosing(context, request)
             dataset = datasets.load(
                 request.dataset, limit=request.limit, noise=request.noise, resize=request.resize
             )
-            catalogue = _receive_catalogue(names[0], first)
-        models = cases.select(
-            None if request.models is None else list(request.models),
-            request.suite,
-            request.preset,
-            catalogue,
-        )
+            models = receive_models()
         plan = request.make_plan(dataset.num_train)
         console.print(_headline(request, plan, dataset, len(models), output))
         runner = _Runner(context, output, request, console)
@@ -177,10 +168,10 @@ def _forkserver() -> Iterator[Any]:
     yield context
 
 
-def _catalogue(connection) -> None:
+def _choose(connection, models: list[str] | None, suite: str, preset: str) -> None:
     from bench import worker
 
-    worker.catalogue(connection)
+    worker.choose(connection, models, suite, preset)
 
 
 def _run_case(case: Case, output: str, run_id: str, connection) -> None:
@@ -189,16 +180,29 @@ def _run_case(case: Case, output: str, run_id: str, connection) -> None:
     worker.run(case, output, run_id, connection)
 
 
-def _receive_catalogue(connection, process) -> dict[str, list[str]]:
-    try:
-        return connection.recv()
-    except EOFError as error:
-        process.join()
-        raise BenchError(
-            "the models cannot be imported. Try: python -c 'import zoo' to see why."
-        ) from error
-    finally:
-        process.join()
+def _start_choosing(context, request: Request) -> Callable[[], list[tuple[str, str]]]:
+    """Lets a process choose the models, while this one loads the data; returns how to wait."""
+    receiver, sender = context.Pipe(duplex=False)
+    models = None if request.models is None else list(request.models)
+    arguments = (sender, models, request.suite, request.preset)
+    process = context.Process(target=_choose, args=arguments, daemon=True)
+    process.start()
+    sender.close()
+
+    def receive() -> list[tuple[str, str]]:
+        try:
+            found = receiver.recv()
+        except EOFError as error:
+            raise BenchError(
+                "the models cannot be imported. Try: python -c 'import zoo' to see why."
+            ) from error
+        finally:
+            process.join()
+        if isinstance(found, BenchError):
+            raise found
+        return found
+
+    return receive
 
 
 class _Runner:

@@ -16,17 +16,22 @@ import keras
 import numpy as np
 
 import zoo
-from bench import baselines, datasets, environment, flops, memory, metrics, timing
+from bench import baselines, cases, datasets, environment, flops, memory, metrics, timing
 from bench.cases import Case
+from bench.errors import BenchError
 
 NUM_SAMPLES = 8
 TEST_BATCH_SIZE = 256
 INFER_BATCH_SIZE = 128
 
 
-def catalogue(connection) -> None:
-    """Sends the registered models: name to presets."""
-    connection.send({name: zoo.get(name).presets for name in zoo.names()})
+def choose(connection, models: list[str] | None, suite: str, preset: str) -> None:
+    """Sends the models of a run, or the error: the parent need not import the zoo itself."""
+    catalogue = {name: zoo.get(name).presets for name in zoo.names()}
+    try:
+        connection.send(cases.select(models, suite, preset, catalogue))
+    except BenchError as error:
+        connection.send(error)
     connection.close()
 
 

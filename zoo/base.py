@@ -316,8 +316,10 @@ class ZooModel(keras.Model):
 
 
 def _is_array(x) -> bool:
+    """Tells whether the values of `x` can be read at once: numpy arrays or eager tensors."""
     leaves = keras.tree.flatten(x)
-    return bool(leaves) and all(isinstance(leaf, np.ndarray) for leaf in leaves)
+    readable = (isinstance(leaf, np.ndarray) or hasattr(leaf, "numpy") for leaf in leaves)
+    return bool(leaves) and all(readable)
 
 
 def _explicit_target(x, y, sample_weight=None):
