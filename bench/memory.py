@@ -6,6 +6,7 @@ from pathlib import Path
 
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
+_RESET_SLACK_MIB = 16  # of growth between the reset and the look at it
 
 
 class PeakMemory:
@@ -15,6 +16,7 @@ class PeakMemory:
     high-water mark Linux can reset, so that it also holds in a forked process. Afterwards `mib`
     is the peak in MiB and `method` says how it was found: `"gpu"`, `"high_water_mark"`, or
     `"max_rss"`, the fallback of other systems, which cannot see a peak below an earlier one.
+    Blocks must not be nested: the inner one would reset the mark of the outer.
     """
 
     mib: float | None = None
@@ -30,10 +32,12 @@ class PeakMemory:
             return self
         try:
             _CLEAR.write_text("5")  # sets the high-water mark to the present size
-            self.method = "high_water_mark"
             self.start = _status_mib("VmRSS")
+            was_reset = _status_mib("VmHWM") < self.start + _RESET_SLACK_MIB
         except OSError:
-            self.method = "max_rss"
+            was_reset = False
+        self.method = "high_water_mark" if was_reset else "max_rss"
+        if not was_reset:
             self.start = _max_rss_mib()
         return self
 

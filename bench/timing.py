@@ -14,6 +14,7 @@ from bench import stats
 _WINDOW = 5
 _STABLE_CHANGE = 0.05
 _BUSY_SHARE = 0.1
+_BUSY_LOAD_PER_CORE = 0.3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,8 +26,11 @@ class Timing:
             interval from order statistics.
         iqr_seconds: Distance between the quartiles.
         first_call_seconds: The first call, with tracing and compilation.
-        stable: Whether two windows in a row agreed within 5 % before measuring began.
+        stable: Whether two windows in a row agreed within 5 % before measuring began, and nothing
+            was traced again while it went on.
         images_per_call: Images that one call works on.
+        p90_seconds, p95_seconds: Percentiles; None for a sample too small to bound them.
+        num_retraces: Traces while measuring; more than 0 means that the step is not steady.
     """
 
     median_seconds: float
@@ -37,6 +41,9 @@ class Timing:
     first_call_seconds: float
     stable: bool
     images_per_call: int
+    p90_seconds: float | None = None
+    p95_seconds: float | None = None
+    num_retraces: int = 0
 
     @property
     def images_per_second(self) -> float:
@@ -58,6 +65,8 @@ def synchronize(result: Any) -> None:
     tf.test.experimental.sync_devices()
     for leaf in tf.nest.flatten(result):
         if isinstance(leaf, tf.Tensor):
+            if "CPU" not in leaf.device:  # copying all of it to the host is not the step's work
+                leaf = tf.reshape(leaf, (-1,))[:1]
             leaf.numpy()
             break
 
@@ -71,6 +80,7 @@ def measure(
     warmup_calls: int = 10,
     warmup_limit_seconds: float = 30.0,
     wait: Callable[[Any], None] = synchronize,
+    tracing_count: Callable[[], int] | None = None,
 ) -> Timing:
     """Times a step.
 
@@ -83,6 +93,8 @@ def measure(
         step: Does one unit of work and returns what to wait for.
         images_per_call: Images in one unit of work.
         wait: Waits for the result; a test may give its own.
+        tracing_count: Tells how often the step was traced so far, such as a `tf.function`'s
+            `experimental_get_tracing_count`. A trace while measuring makes `stable` False.
     """
 
     def call() -> float:
@@ -102,14 +114,22 @@ def measure(
                 if abs(np.median(warmup[-_WINDOW:]) - before) < _STABLE_CHANGE * before:
                     stable = True
                     break
+        num_traces = tracing_count() if tracing_count else 0
         samples, began = [], time.perf_counter()
         while len(samples) < min_samples or time.perf_counter() - began < min_seconds:
             samples.append(call())
+        num_retraces = tracing_count() - num_traces if tracing_count else 0
     finally:
         if collecting:
             gc.enable()
     interval = stats.median_interval(samples)
     quartiles = np.quantile(samples, [0.25, 0.75])
+    p90_seconds, p95_seconds = (
+        float(np.percentile(samples, percent))
+        if stats.percentile_allowed(percent, len(samples))
+        else None
+        for percent in (90, 95)
+    )
     return Timing(
         interval.median,
         interval.low,
@@ -117,8 +137,11 @@ def measure(
         float(quartiles[1] - quartiles[0]),
         len(samples),
         first_call_seconds,
-        stable,
+        stable and num_retraces == 0,
         images_per_call,
+        p90_seconds,
+        p95_seconds,
+        num_retraces,
     )
 
 
@@ -126,15 +149,26 @@ def time_training(model, images, targets=None, *, batch_size: int, **settings) -
     """Times training steps of a compiled model, on a few batches that lie on the device.
 
     The step is `model.train_step`, compiled as `fit` compiles it (`model.jit_compile`). Weights,
-    optimizer and metrics are put back afterwards: timing never changes the model.
+    optimizer and metrics are put back afterwards: timing never changes the model, trained or not.
+
+    Raises:
+        ValueError: if the model has no optimizer.
     """
     import tensorflow as tf
+
+    if getattr(model, "optimizer", None) is None:
+        raise ValueError(
+            "time_training: model must be compiled. "
+            f"Received: model={model.name!r} without an optimizer. Call model.compile first."
+        )
+    if not model.optimizer.built:  # else its slots would come into being in the timed steps
+        model.optimizer.build(model.trainable_variables)
 
     batches = [
         tuple(tf.constant(part) for part in (x, y) if part is not None)
         for x, y in _batches(images, targets, batch_size, limit=4)
     ]
-    variables = [*model.variables, *model.optimizer.variables]
+    variables = [*model.variables, *model.metrics_variables, *model.optimizer.variables]
     before = [variable.numpy() for variable in variables]
     step = tf.function(model.train_step, jit_compile=model.jit_compile, autograph=False)
     calls = 0
@@ -146,8 +180,14 @@ def time_training(model, images, targets=None, *, batch_size: int, **settings) -
 
     try:
         settings = {"min_samples": 50} | settings
-        timing = measure(next_step, images_per_call=len(batches[0][0]), **settings)
+        timing = measure(
+            next_step,
+            images_per_call=len(batches[0][0]),
+            tracing_count=step.experimental_get_tracing_count,
+            **settings,
+        )
     finally:
+        model.reset_metrics()  # those that the first step made
         for variable, value in zip(variables, before, strict=True):
             variable.assign(value)
     return timing
@@ -164,7 +204,12 @@ def time_inference(model, images, *, batch_size: int, **settings) -> Timing:
     def infer(x):
         return model(x, training=False)
 
-    return measure(lambda: infer(batch), images_per_call=len(batch), **settings)
+    return measure(
+        lambda: infer(batch),
+        images_per_call=len(batch),
+        tracing_count=infer.experimental_get_tracing_count,
+        **settings,
+    )
 
 
 def time_latency(model, images, **settings) -> Timing:
@@ -177,6 +222,23 @@ def _batches(images, targets, batch_size: int, limit: int):
     order = np.arange(max(batch_size, min(len(images), limit * batch_size))) % len(images)
     order = order[: len(order) // batch_size * batch_size].reshape(-1, batch_size)
     return [(images[rows], None if targets is None else targets[rows]) for rows in order]
+
+
+def machine_load() -> dict[str, float | bool | None]:
+    """Tells whether the machine is busy before any work of one's own has begun.
+
+    Returns:
+        `load_average`: of the last minute; `noisy`: whether it is above 0.3 per core. Both are
+        None where the system does not say. The average counts earlier work of one's own too:
+        once that has begun, use `Disturbance`.
+    """
+    if not hasattr(os, "getloadavg"):
+        return {"load_average": None, "noisy": None}
+    load_average = os.getloadavg()[0]
+    return {
+        "load_average": load_average,
+        "noisy": load_average > _BUSY_LOAD_PER_CORE * (os.cpu_count() or 1),
+    }
 
 
 class Disturbance:

@@ -1,5 +1,7 @@
 """Multiply-accumulates against hand counts and TensorFlow's profiler."""
 
+import threading
+
 import keras
 import numpy as np
 import pytest
@@ -58,26 +60,155 @@ def test_a_layer_called_twice_counts_twice():
     assert len(found.by_layer) == 2
 
 
-def test_unknown_layers_are_listed_and_the_hook_is_removed():
-    class Strange(layers.Layer):
-        def call(self, x):
-            return x * 2
+def test_a_layer_that_inference_skips_counts_nothing():
+    class Training(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.used, self.head = layers.Dense(3), layers.Dense(100)
 
+        def call(self, x, training=False):
+            x = self.used(x)
+            return self.head(x) if training else x
+
+    found = flops.count_macs(Training(), (5,))
+    assert found.total == 15
+    assert found.uncounted_layers == ()
+
+
+@pytest.mark.parametrize("kind", ["layer", "function", "name"])
+def test_an_activation_is_the_same_work_however_it_is_given(kind):
+    activation = {"layer": layers.ReLU(), "function": keras.activations.relu, "name": "relu"}[kind]
+    found = flops.count_macs(sequential((6, 6, 2), layers.Conv2D(3, 3, activation=activation)))
+    assert found.total == 16 * 3 * 9 * 2
+    assert found.pointwise == 2 * 16 * 3
+    assert found.uncounted_layers == ()
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_attention(by_name):
+    """5 queries and 7 keys, 2 heads of 3 with values of 4."""
+    query, value = keras.Input((5, 8)), keras.Input((7, 6))
+    attention = layers.MultiHeadAttention(2, key_dim=3, value_dim=4)
+    output = attention(value=value, query=query) if by_name else attention(query, value)
+    found = flops.count_macs(keras.Model([query, value], output))
+    projections = 5 * 8 * 6 + 7 * 6 * 6 + 7 * 6 * 8 + 5 * 8 * 8
+    assert found.total == projections + 2 * 5 * 7 * (3 + 4)
+    assert found.uncounted_layers == ()
+
+
+@pytest.mark.parametrize(
+    ("equation", "output_shape", "expected"),
+    [
+        ("abc,cd->abd", (None, 5), 6 * 4 * 5),
+        ("abc,cde->abde", (None, 3, 2), 6 * 4 * 3 * 2),
+        ("...x,xy->...y", 5, 6 * 4 * 5),
+    ],
+)
+def test_einsum_dense_is_the_product_of_its_axes(equation, output_shape, expected):
+    layer = layers.EinsumDense(equation, output_shape=output_shape)
+    assert flops.count_macs(sequential((6, 4), layer)).total == expected
+
+
+def test_inputs_in_a_dict():
+    image, label = keras.Input((4, 4, 1), name="image"), keras.Input((3,), name="label")
+    joined = layers.Concatenate()([layers.Flatten()(image), label])
+    model = keras.Model({"image": image, "label": label}, layers.Dense(2)(joined))
+    sample = {"image": np.zeros((1, 4, 4, 1), "float32"), "label": np.zeros((1, 3), "float32")}
+    assert flops.count_macs(model).total == flops.count_macs(model, inputs=sample).total == 19 * 2
+    sample["label"] = np.zeros((2, 3), "float32")
+    with pytest.raises(ValueError, match="inputs must hold a batch of 1"):
+        flops.count_macs(model, inputs=sample)
+
+
+def test_integer_inputs_keep_their_type():
+    model = keras.Sequential([keras.Input((5,), dtype="int32"), layers.Embedding(10, 4)])
+    model.add(layers.Dense(3))
+    assert flops.count_macs(model).total == 5 * 4 * 3
+
+
+def test_the_shape_must_be_known():
+    model = sequential((None, None, 1), layers.Conv2D(2, 3, padding="same"))
+    with pytest.raises(ValueError, match="input_shape must be given"):
+        flops.count_macs(model)
+    assert flops.count_macs(model, (5, 4, 1)).total == 20 * 2 * 9
+
+
+class Strange(layers.Layer):
+    def call(self, x):
+        return x * 2
+
+
+class OwnWeights(layers.Layer):
+    """Calls a layer, and multiplies by a matrix of its own beside it."""
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], 7))
+        self.activation_layer = layers.ReLU()
+
+    def call(self, x):
+        return self.activation_layer(x @ self.kernel)
+
+
+class OwnScale(OwnWeights):
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=())
+        self.activation_layer = layers.ReLU()
+
+    def call(self, x):
+        return self.activation_layer(x * self.kernel)
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (lambda: Strange(name="odd"), ("Strange:odd",)),
+        (lambda: OwnWeights(name="odd"), ("OwnWeights:odd",)),
+        (lambda: OwnScale(name="odd"), ()),
+        (lambda: layers.LSTM(2), ("LSTMCell:lstm_cell",)),
+        (lambda: layers.GroupQueryAttention(2, 2, 1, name="odd"), ("GroupQueryAttention:odd",)),
+    ],
+)
+def test_what_has_no_formula_is_listed(layer, expected):
+    keras.backend.clear_session()
+    inputs = keras.Input((6, 4))
+    layer = layer()
+    is_attention = isinstance(layer, layers.GroupQueryAttention)
+    outputs = layer(inputs, inputs) if is_attention else layer(inputs)
+    found = flops.count_macs(keras.Model(inputs, layers.Dense(3)(outputs)))
+    assert found.uncounted_layers == expected
+    assert found.total > 0
+
+
+def test_no_model_of_the_zoo_is_uncounted():
+    for name in zoo.names():
+        model = zoo.create(name, (16, 16, 1), preset="tiny")
+        found = flops.count_macs(model)
+        assert found.uncounted_layers == (), name
+        assert found.total > 0, name
+
+
+def test_the_hook_is_removed():
     before = layers.Layer.__call__
-    found = flops.count_macs(sequential((4,), layers.Dense(3), Strange(name="odd")))
-    assert found.uncounted_layers == ("Strange:odd",)
+    flops.count_macs(sequential((4,), layers.Dense(3)))
+    assert layers.Layer.__call__ is before
+    with pytest.raises(ValueError):
+        flops.count_macs(sequential((4,), layers.Dense(3)), (5,))
     assert layers.Layer.__call__ is before
 
-    class Broken(layers.Layer):
+
+def test_other_threads_are_not_counted():
+    other = layers.Dense(50)
+    other.build((None, 4))
+
+    class Spawning(layers.Dense):
         def call(self, x):
-            raise RuntimeError("no")
+            thread = threading.Thread(target=other, args=(np.zeros((1, 4), "float32"),))
+            thread.start()
+            thread.join(10)
+            return super().call(x)
 
-    with pytest.raises(RuntimeError, match="no"):
-        broken = Broken()
-        broken.input_shape_ = None
-        with flops._recorded_calls([]):
-            broken(np.zeros((1, 2)))
-    assert layers.Layer.__call__ is before
+    model = keras.Sequential([Spawning(3)])
+    assert flops.count_macs(model, (4,)).total == 12
 
 
 def test_pointwise_work():
@@ -87,6 +218,12 @@ def test_pointwise_work():
     assert found.pointwise == 2 * 32 + 8 * 4
     assert found.flops == 2 * 32 + found.pointwise
     assert found.activations == 32
+
+
+def test_upsampling_copies_or_interpolates():
+    for interpolation, expected in (("nearest", 0), ("bilinear", 64)):
+        model = sequential((4, 4, 1), layers.UpSampling2D(interpolation=interpolation))
+        assert flops.count_macs(model).pointwise == expected
 
 
 def test_tensorflow_profiler_agrees():

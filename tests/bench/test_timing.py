@@ -1,5 +1,6 @@
 """Timing: properties that hold on any machine, however slow."""
 
+import gc
 import itertools
 import time
 
@@ -48,6 +49,40 @@ def test_what_does_not_settle_is_flagged():
     assert not found.stable
 
 
+def test_a_step_that_is_traced_again_is_not_stable():
+    traces = itertools.count()
+    found = timing.measure(
+        lambda: time.sleep(0.001),
+        images_per_call=1,
+        wait=no_wait,
+        tracing_count=lambda: next(traces),  # one more at the second look
+        **QUICK,
+    )
+    assert found.num_retraces == 1
+    assert not found.stable
+
+
+@pytest.mark.parametrize(("num", "p90", "p95"), [(28, 0, 0), (30, 1, 0), (60, 1, 1)])
+def test_percentiles_only_where_the_sample_bounds_them(num, p90, p95):
+    found = timing.measure(
+        lambda: None, images_per_call=1, wait=no_wait, **(QUICK | {"min_samples": num})
+    )
+    assert found.num_samples == num
+    assert (found.p90_seconds is not None, found.p95_seconds is not None) == (p90, p95)
+    if p95:
+        assert found.median_seconds <= found.p90_seconds <= found.p95_seconds
+
+
+def test_garbage_collection_is_put_back():
+    def fail():
+        raise RuntimeError("no")
+
+    steps = itertools.chain([lambda: None], itertools.repeat(fail))
+    with pytest.raises(RuntimeError, match="no"):
+        timing.measure(lambda: next(steps)(), images_per_call=1, wait=no_wait)
+    assert gc.isenabled()
+
+
 def test_at_least_the_asked_time():
     started = time.perf_counter()
     timing.measure(lambda: None, images_per_call=1, min_samples=5, min_seconds=0.3, wait=no_wait)
@@ -68,6 +103,39 @@ def test_timing_does_not_change_the_model(digits, name):
         np.testing.assert_array_equal(variable.numpy(), value)
     assert timing.time_latency(model, digits, **QUICK).images_per_call == 1
     assert timing.time_inference(model, digits[:5], batch_size=16, **QUICK).images_per_call == 16
+
+
+def test_training_after_timing_is_as_without():
+    """Also of a model that was never trained, whose optimizer has no slots yet."""
+    images = np.random.default_rng(0).random((64, 8, 8, 1), "float32")
+
+    def trained(timed):
+        keras.utils.set_random_seed(3)
+        model = zoo.create("autoencoder", (8, 8, 1), preset="tiny", seed=3)
+        model.compile(keras.optimizers.Adam(0.01))
+        if timed:
+            short = {"warmup_limit_seconds": 0.2, "min_samples": 5, "min_seconds": 0.0}
+            timing.time_training(model, images, images, batch_size=32, **short)
+        history = model.fit(images, batch_size=32, epochs=2, shuffle=False, verbose=0).history
+        return model.get_weights(), history["loss"]
+
+    (weights, losses), (weights_timed, losses_timed) = trained(False), trained(True)
+    assert losses == losses_timed
+    for weight, weight_timed in zip(weights, weights_timed, strict=True):
+        np.testing.assert_array_equal(weight, weight_timed)
+
+
+def test_training_needs_an_optimizer(digits):
+    model = zoo.create("autoencoder", (8, 8, 1), preset="tiny")
+    with pytest.raises(ValueError, match="model must be compiled"):
+        timing.time_training(model, digits, batch_size=8)
+
+
+@pytest.mark.parametrize(("load", "noisy"), [(0.29, False), (0.31, True)])
+def test_the_load_is_per_core(monkeypatch, load, noisy):
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr("os.getloadavg", lambda: (8 * load, 0.0, 0.0))
+    assert timing.machine_load() == {"load_average": 8 * load, "noisy": noisy}
 
 
 def test_disturbance_is_a_share():
