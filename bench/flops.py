@@ -147,8 +147,10 @@ def count_macs(
     Reference: Goodfellow et al., Deep Learning, 2016, chapter 9 for the convolutions; Vaswani et
     al., 2017, section 3.2 for attention. https://arxiv.org/abs/1706.03762
     """
+    sample = _sample(model, input_shape, inputs)
+    model(sample, training=False)  # a first call also builds, which calls layers once more
     with _recorded_calls() as calls:
-        model(_sample(model, input_shape, inputs), training=False)
+        model(sample, training=False)
     total = pointwise = activations = 0
     by_layer: dict[str, int] = {}
     uncounted: dict[str, None] = {}

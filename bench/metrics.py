@@ -15,9 +15,9 @@ def _per_image(values: np.ndarray) -> np.ndarray:
 
 def _checked(target, prediction) -> tuple[np.ndarray, np.ndarray]:
     target, prediction = np.asarray(target), np.asarray(prediction)
-    if target.shape != prediction.shape or target.ndim < 2 or len(target) == 0:
+    if target.shape != prediction.shape or target.ndim < 2 or target.size == 0:
         raise ValueError(
-            "metrics: target and prediction must have the same shape (images, ...). "
+            "metrics: target and prediction must have the same shape (images, ...), not empty. "
             f"Received: {target.shape} and {prediction.shape}."
         )
     for name, values in (("target", target), ("prediction", prediction)):
@@ -26,39 +26,69 @@ def _checked(target, prediction) -> tuple[np.ndarray, np.ndarray]:
     return target.astype("float64"), prediction.astype("float64")
 
 
-def mse(target, prediction) -> np.ndarray:
-    """Computes the mean squared error of each image, `(images,)`, in squared pixel units."""
+def _check_max_value(max_value: float) -> None:
+    if not 0 < max_value < np.inf:
+        raise ValueError(
+            f"metrics: max_value must be a finite number > 0. Received: max_value={max_value!r}. "
+            "Give the largest value that a pixel can have, such as 1.0 or 255."
+        )
+
+
+def mse(target: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Computes the mean squared error of each image, `(images,)`, in squared pixel units.
+
+    Raises:
+        ValueError: for shapes that differ, no images, NaN or infinity; as in all metrics here.
+    """
     target, prediction = _checked(target, prediction)
     return _per_image((target - prediction) ** 2)
 
 
-def mae(target, prediction) -> np.ndarray:
+def mae(target: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     """Computes the mean absolute error of each image, `(images,)`, in pixel units."""
     target, prediction = _checked(target, prediction)
     return _per_image(np.abs(target - prediction))
 
 
-def psnr(target, prediction, *, max_value: float = 1.0) -> np.ndarray:
+def psnr(
+    target: np.ndarray,
+    prediction: np.ndarray,
+    max_value: float = 1.0,
+    *,
+    ceiling: float = PSNR_CEILING,
+) -> np.ndarray:
     """Computes the peak signal-to-noise ratio of each image, `(images,)`, in dB.
 
-    10 log10(max_value^2 / mse), at most 100 dB, so that means stay finite
+        min(10 log10(max_value^2 / mse), ceiling)
+
+    Args:
+        max_value: The largest value that a pixel can have.
+        ceiling: In dB. What a perfect image gets, instead of infinity, so that means stay finite.
     """
+    _check_max_value(max_value)
     error = mse(target, prediction)
-    floor = max_value**2 * 10 ** (-PSNR_CEILING / 10)
+    floor = max_value**2 * 10 ** (-ceiling / 10)
     return 10 * np.log10(max_value**2 / np.maximum(error, floor))
 
 
-def bce(target, prediction, *, epsilon: float = 1e-7) -> np.ndarray:
+def bce(target: np.ndarray, prediction: np.ndarray, *, epsilon: float = 1e-7) -> np.ndarray:
     """Computes the binary cross-entropy of each image, a mean over pixels, in nats.
 
-    Predictions are clipped to `[epsilon, 1 - epsilon]`.
+        -target log(prediction) - (1 - target) log(1 - prediction)
+
+    Args:
+        target: In `[0, 1]`.
+        prediction: Probabilities, clipped to `[epsilon, 1 - epsilon]`.
+        epsilon: In `(0, 0.5)`.
     """
+    if not 0 < epsilon < 0.5:
+        raise ValueError(f"bce: epsilon must be in (0, 0.5). Received: epsilon={epsilon!r}.")
     target, prediction = _checked(target, prediction)
     prediction = np.clip(prediction, epsilon, 1 - epsilon)
     return _per_image(-target * np.log(prediction) - (1 - target) * np.log1p(-prediction))
 
 
-def ssim(target, prediction, *, max_value: float = 1.0) -> np.ndarray | None:
+def ssim(target: np.ndarray, prediction: np.ndarray, max_value: float = 1.0) -> np.ndarray | None:
     """Computes the structural similarity of each image, `(images,)`, at most 1.
 
         (2 m_t m_p + C1) (2 s_tp + C2) / ((m_t^2 + m_p^2 + C1) (s_t^2 + s_p^2 + C2))
@@ -74,6 +104,7 @@ def ssim(target, prediction, *, max_value: float = 1.0) -> np.ndarray | None:
 
     Reference: Wang et al., 2004. https://doi.org/10.1109/TIP.2003.819861
     """
+    _check_max_value(max_value)
     target, prediction = _checked(target, prediction)
     if target.ndim != 4 or min(target.shape[1:3]) < _UNIFORM_WINDOW:
         return None
@@ -110,7 +141,7 @@ def _ssim(target: np.ndarray, prediction: np.ndarray, max_value: float) -> np.nd
     return _per_image(similarity[:, inner, inner])
 
 
-def reconstruction_summary(target, prediction) -> dict[str, float | None]:
+def reconstruction_summary(target: np.ndarray, prediction: np.ndarray) -> dict[str, float | None]:
     """Returns the means over images of `mse`, `mae`, `psnr` and `ssim` (None where undefined)."""
     similarity = ssim(target, prediction)
     return {

@@ -46,8 +46,9 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval
         confidence: In `(0, 1)`.
 
     Raises:
-        ValueError: for no values, or a value that is not finite.
+        ValueError: for no values, a value that is not finite, or a confidence outside `(0, 1)`.
     """
+    _check_confidence(confidence)
     values = _finite(values)
     mean = float(values.mean())
     if len(values) == 1:
@@ -73,6 +74,7 @@ def median_interval(values: Sequence[float], confidence: float = 0.95) -> Median
     """
     from scipy.stats import binom
 
+    _check_confidence(confidence)
     ordered = np.sort(_finite(values))
     num = len(ordered)
     rank = int(binom.ppf((1 - confidence) / 2, num, 0.5))  # P(B < rank) <= alpha / 2
@@ -96,10 +98,19 @@ def bootstrap_interval(
     Args:
         values: At least two values.
         statistic: Maps a 1-D array to a number.
-        num_resamples: Resamples with replacement.
+        num_resamples: Resamples with replacement, at least one.
         seed: Of the resampling.
+
+    Returns:
+        The interval; its `mean` is the statistic of `values` themselves.
     """
+    _check_confidence(confidence)
     values = _finite(values)
+    if len(values) < 2 or num_resamples < 1:
+        raise ValueError(
+            "bootstrap_interval: values must be at least two, num_resamples at least one. "
+            f"Received: {len(values)} values, num_resamples={num_resamples!r}."
+        )
     generator = np.random.default_rng(seed)
     picks = generator.integers(0, len(values), (num_resamples, len(values)))
     found = np.array([statistic(values[pick]) for pick in picks])
@@ -108,7 +119,15 @@ def bootstrap_interval(
 
 
 def percentile_allowed(percentile: int, num_samples: int) -> bool:
-    """Tells whether a sample is large enough to state a percentile (90, 95 or 99)."""
+    """Tells whether a sample is large enough to state a percentile (90, 95 or 99).
+
+    Fewer than 29, 59 or 299 samples have no finite 95 % upper bound of it.
+    """
+    if percentile not in _FEWEST_SAMPLES:
+        raise ValueError(
+            "percentile_allowed: percentile must be 90, 95 or 99. "
+            f"Received: percentile={percentile!r}."
+        )
     return num_samples >= _FEWEST_SAMPLES[percentile]
 
 
@@ -118,7 +137,7 @@ def shared_ranks(intervals: Sequence[Interval], lower_is_better: bool = True) ->
     The rows are sorted by mean. The best row that has no rank yet leads the next one; the rows
     behind it whose interval overlaps the leader's share its rank, up to the first that does not.
     The rank is the leader's position, counted from 1: 1, 1, 3, ... A row without an interval (one
-    seed) shares a rank with equal means only.
+    seed) shares a rank with equal means only; the caller says that it has no interval.
 
     Args:
         intervals: One per row, in any order.
@@ -142,6 +161,14 @@ def _overlap(first: Interval, second: Interval) -> bool:
     if first.low is None or second.low is None:
         return first.mean == second.mean
     return first.low <= second.high and second.low <= first.high
+
+
+def _check_confidence(confidence: float) -> None:
+    if not 0 < confidence < 1:
+        raise ValueError(
+            f"stats: confidence must be in (0, 1). Received: confidence={confidence!r}. "
+            "Give 0.95 for 95 %."
+        )
 
 
 def _finite(values: Sequence[float]) -> np.ndarray:

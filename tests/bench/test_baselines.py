@@ -32,6 +32,23 @@ def test_pca_with_all_components_is_exact_and_caps_the_code(images):
     assert pca.num_parameters == 64 * 65
 
 
+def test_pca_is_not_clipped(images):
+    """Clipped, its error would no longer be the optimum of the linear autoencoders."""
+    pca = baselines.create("pca", 4)
+    pca.fit(images)
+    assert pca.reconstruct(images).min() < -0.01
+
+
+@pytest.mark.parametrize("shape", [(6, 70, 64, 1), (6, 140, 1)])
+def test_few_images_of_many_pixels_are_exact(shape):
+    """Six images span five directions; 4,480 pixels take the other solver."""
+    images = np.random.default_rng(0).random(shape, dtype="float32")
+    pca = baselines.create("pca", 1_000)
+    pca.fit(images)
+    np.testing.assert_allclose(pca.reconstruct(images), images, atol=1e-5)
+    assert pca.num_parameters == images[0].size * (6 + 1)
+
+
 def test_mean_image_error_is_the_pixel_variance(images):
     mean = baselines.create("mean_image")
     mean.fit(images)
@@ -60,8 +77,30 @@ def test_noisy_inputs_meet_the_clean_components(images):
     np.testing.assert_allclose(mean.mean, images.mean(axis=0), atol=1e-6)
 
 
-def test_wrong_names_and_sizes():
+def test_each_name_has_the_common_interface(images):
+    assert baselines.names() == ["mean_image", "pca", "identity"]
+    for name in baselines.names():
+        baseline = baselines.create(name, np.int64(3))
+        baseline.fit(images)
+        assert baseline.reconstruct(images[:5]).shape == (5, 8, 8, 1)
+        assert type(baseline.num_parameters) is type(baseline.forward_macs) is int
+
+
+@pytest.mark.parametrize("name", ["mean_image", "pca"])
+def test_images_must_be_those_that_were_fitted(images, name):
+    baseline = baselines.create(name, 3)
+    with pytest.raises(ValueError, match="fit must be called before"):
+        baseline.reconstruct(images)
+    baseline.fit(images)
+    with pytest.raises(ValueError, match=r"shape that was fitted, \(8, 8, 1\)"):
+        baseline.reconstruct(np.repeat(images[:2], 3, axis=-1))
+
+
+def test_wrong_names_and_sizes(images):
     with pytest.raises(BenchError, match="unknown baseline 'median'"):
         baselines.create("median")
-    with pytest.raises(BenchError, match="code_size must be an int >= 1"):
-        baselines.create("pca")
+    for code_size in (None, 0, 2.5, True, "8"):
+        with pytest.raises(BenchError, match="code_size must be an int >= 1"):
+            baselines.create("pca", code_size)
+    with pytest.raises(BenchError, match="training images must be at least 2"):
+        baselines.create("pca", 3).fit(images[:1])

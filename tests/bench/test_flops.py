@@ -165,7 +165,7 @@ class OwnScale(OwnWeights):
         (lambda: OwnWeights(name="odd"), ("OwnWeights:odd",)),
         (lambda: OwnScale(name="odd"), ()),
         (lambda: layers.LSTM(2), ("LSTMCell:lstm_cell",)),
-        (lambda: layers.GroupQueryAttention(2, 2, 1, name="odd"), ("GroupQueryAttention:odd",)),
+        (lambda: layers.GroupQueryAttention(2, 2, 1, name="odd"), ("GroupedQueryAttention:odd",)),
     ],
 )
 def test_what_has_no_formula_is_listed(layer, expected):

@@ -22,6 +22,28 @@ def test_constant_error_has_closed_forms():
     np.testing.assert_allclose(metrics.psnr(255 * target, 255 * prediction, max_value=255)[0], 20)
 
 
+def test_psnr_ceiling_keeps_means_finite():
+    target = np.zeros((2, 4, 4, 1))
+    prediction = target + np.array([0.01, 0.0]).reshape(2, 1, 1, 1)
+    np.testing.assert_allclose(metrics.psnr(target, prediction, ceiling=30), [30, 30])
+    np.testing.assert_allclose(metrics.psnr(target, prediction, ceiling=60), [40, 60])
+
+
+def test_bytes_do_not_wrap_around_and_sums_are_float64():
+    black, white = np.zeros((1, 3, 3, 1), "uint8"), np.full((1, 3, 3, 1), 255, "uint8")
+    assert metrics.mse(black, white) == 255.0**2
+    assert metrics.mae(black, white) == 255.0
+    halves = np.zeros((1, 4, 4, 1), "float16")
+    for metric in (metrics.mse, metrics.mae, metrics.psnr, metrics.bce):
+        assert metric(halves, halves).dtype == "float64"
+
+
+def test_bce_clips_what_is_certain_and_wrong():
+    target, prediction = np.zeros((1, 4)), np.ones((1, 4))
+    assert metrics.bce(target, prediction)[0] == pytest.approx(-np.log(1e-7))
+    assert metrics.bce(target, prediction, epsilon=1e-3)[0] == pytest.approx(-np.log(1e-3))
+
+
 def test_bce_is_scikit_learns(generator):
     target = generator.integers(0, 2, (4, 5, 5, 1))
     prediction = generator.uniform(0.01, 0.99, (4, 5, 5, 1))
@@ -68,6 +90,13 @@ def test_ssim_of_equal_images_is_one(generator):
     np.testing.assert_allclose(metrics.ssim(images, images), 1.0)
 
 
+@pytest.mark.parametrize("size", [8, 28])
+def test_ssim_of_flat_images_is_the_luminance_term(size):
+    dark, light = np.full((1, size, size, 1), 0.25), np.full((1, size, size, 1), 0.75)
+    expected = (2 * 0.25 * 0.75 + 1e-4) / (0.25**2 + 0.75**2 + 1e-4)
+    assert metrics.ssim(dark, light)[0] == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("shape", [(140, 1), (64,), (6, 20, 1)])
 def test_ssim_is_undefined_for_series_vectors_and_tiny_images(generator, shape):
     images = generator.random((2, *shape))
@@ -91,3 +120,16 @@ def test_what_does_not_fit_is_refused(generator):
         metrics.mse(images, images[:1])
     with pytest.raises(ValueError, match="prediction must be finite"):
         metrics.psnr(images, images * np.nan)
+    with pytest.raises(ValueError, match="target must be finite"):
+        metrics.reconstruction_summary(images / 0.0, images)
+    for metric in (metrics.psnr, metrics.ssim):
+        with pytest.raises(ValueError, match="max_value must be a finite number > 0"):
+            metric(images, images, max_value=0)
+    with pytest.raises(ValueError, match=r"epsilon must be in \(0, 0.5\)"):
+        metrics.bce(images, images, epsilon=0)
+
+
+@pytest.mark.parametrize("shape", [(0, 8, 8, 1), (2, 8, 8, 0)])
+def test_no_images_or_no_pixels_are_refused(shape):
+    with pytest.raises(ValueError, match="not empty"):
+        metrics.reconstruction_summary(np.zeros(shape), np.zeros(shape))

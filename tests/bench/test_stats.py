@@ -16,6 +16,17 @@ def test_mean_interval_is_students():
     assert found.num == 4
 
 
+def test_confidence_widens_the_interval_and_must_be_a_fraction():
+    low, high = scipy_stats.t.interval(0.8, 2, loc=2.0, scale=1 / np.sqrt(3))
+    found = stats.mean_interval([1.0, 2.0, 3.0], 0.8)
+    assert (found.low, found.high) == pytest.approx((low, high))
+    for function in (stats.mean_interval, stats.median_interval):
+        with pytest.raises(ValueError, match=r"confidence must be in \(0, 1\)"):
+            function([1.0, 2.0, 3.0], 95)
+    with pytest.raises(ValueError, match=r"confidence must be in \(0, 1\)"):
+        stats.bootstrap_interval([1.0, 2.0, 3.0], confidence=1.0)
+
+
 def test_one_value_has_no_interval():
     assert stats.mean_interval([0.3]) == Interval(0.3, None, None, 1)
 
@@ -46,6 +57,29 @@ def test_too_small_a_sample_is_flagged():
     assert (found.low, found.high, found.exact_coverage) == (1.0, 3.0, False)
 
 
+def test_six_samples_are_the_fewest_that_cover():
+    """The range of n misses with probability 2 / 2^n: 0.0625 for 5, 0.03125 for 6."""
+    assert not stats.median_interval(np.arange(5.0)).exact_coverage
+    found = stats.median_interval(np.arange(6.0))
+    assert (found.low, found.high, found.exact_coverage) == (0.0, 5.0, True)
+
+
+def test_bootstrap_repeats_with_its_seed_and_takes_any_statistic():
+    values = np.random.default_rng(2).exponential(size=40)
+    first = stats.bootstrap_interval(values, np.median, num_resamples=200, seed=3)
+    assert first == stats.bootstrap_interval(values, np.median, num_resamples=200, seed=3)
+    assert first != stats.bootstrap_interval(values, np.median, num_resamples=200, seed=4)
+    assert first.mean == np.median(values)
+    assert first.low <= first.mean <= first.high
+
+
+def test_bootstrap_needs_something_to_resample():
+    with pytest.raises(ValueError, match="values must be at least two"):
+        stats.bootstrap_interval([1.0])
+    with pytest.raises(ValueError, match="num_resamples at least one"):
+        stats.bootstrap_interval([1.0, 2.0], num_resamples=0)
+
+
 def test_bootstrap_of_a_mean_is_near_students():
     values = np.random.default_rng(1).normal(size=200)
     found, exact = stats.bootstrap_interval(values), stats.mean_interval(values)
@@ -54,11 +88,13 @@ def test_bootstrap_of_a_mean_is_near_students():
 
 
 def test_percentiles_need_samples():
-    assert [stats.percentile_allowed(p, n) for p, n in ((90, 29), (90, 28), (99, 299))] == [
-        True,
-        False,
-        True,
-    ]
+    """0.9^29 < 0.05 < 0.9^28: the largest of 29 samples is above p90 with 95 %."""
+    for percentile in (90, 95, 99):
+        fewest = int(np.ceil(np.log(0.05) / np.log(percentile / 100)))
+        assert stats.percentile_allowed(percentile, fewest)
+        assert not stats.percentile_allowed(percentile, fewest - 1)
+    with pytest.raises(ValueError, match="percentile must be 90, 95 or 99"):
+        stats.percentile_allowed(50, 1_000)
 
 
 def interval(mean, half):
@@ -73,6 +109,16 @@ def test_overlapping_rows_share_a_rank():
 def test_a_rank_is_judged_against_its_leader_not_along_a_chain():
     chain = [interval(1.0, 0.3), interval(1.5, 0.3), interval(2.0, 0.3)]
     assert stats.shared_ranks(chain) == [1, 1, 3]
+
+
+def test_a_wide_row_behind_a_new_leader_shares_with_that_leader():
+    table = [interval(1.0, 0.2), interval(2.0, 0.2), interval(2.5, 2.0), interval(9.0, 0.1)]
+    assert stats.shared_ranks(table) == [1, 2, 2, 4]
+
+
+def test_a_row_without_interval_does_not_share_by_overlap():
+    table = [interval(1.0, 0.5), Interval(1.1, None, None, 1), interval(1.2, 0.5)]
+    assert stats.shared_ranks(table) == [1, 2, 3]
 
 
 def test_direction():
