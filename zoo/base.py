@@ -12,6 +12,9 @@ from zoo import checks
 
 # Noise at evaluation comes from this seed, so that `evaluate` gives the same number every time.
 EVALUATION_SEED = 20_140_101
+# What the data of a model are: images alone; `{"image", "label"}`; images and labels, -1 for
+# unlabelled rows; images and 1 for the positive class, else 0; images and masks.
+TASKS = ("reconstruction", "conditional", "semi_supervised", "debiasing", "segmentation")
 _NOISE_STATE = "noise_state"  # Keras does not save seed generators; training goes on with it
 
 
@@ -62,6 +65,8 @@ class ZooModel(keras.Model):
     """
 
     registry_name: str | None = None
+    # What `fit` needs: one of TASKS.
+    task: str = "reconstruction"
 
     def __init__(self, image_shape, *, seed=None, **kwargs):
         unknown = set(kwargs) - {"name", "dtype", "trainable"}
@@ -114,6 +119,11 @@ class ZooModel(keras.Model):
     def check_targets(self, y) -> None:
         """Raises ValueError when a target array does not fit the model."""
         checks.images(self.owner, y, self.image_shape, "y")
+
+    @property
+    def optimized_weights(self) -> list:
+        """Returns the weights that the loss trains: all, but where a second player has its own."""
+        return self.trainable_weights
 
     def random_seed(self, training: bool):
         """Returns a source of fresh noise in training, and of the same noise at evaluation."""
@@ -257,8 +267,9 @@ class ZooModel(keras.Model):
         with tf.GradientTape() as tape:
             loss, target, prediction = self._tracked_loss(x, y, sample_weight, training=True)
             loss = self.optimizer.scale_loss(loss)
-        gradients = tape.gradient(loss, self.trainable_weights)
-        self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
+        weights = self.optimized_weights
+        gradients = tape.gradient(loss, weights)
+        self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
         return self.compute_metrics(x, target, prediction, sample_weight=sample_weight)
 
     def test_step(self, data):
