@@ -22,10 +22,17 @@ EXTRAS = {
         f"tensorflow{TENSORFLOW}; {HAS_NO_CPU_BUILD}",
     ],
     "gpu": [f"tensorflow[and-cuda]{TENSORFLOW}; sys_platform == 'linux'"],
-    "test": ["pytest>=8,<10", "pytest-benchmark>=5,<6"],
+    "onnx": ["tf2onnx>=1.17,<2", "onnx>=1.17,<2"],
+    "test": [
+        "pytest>=8,<10",
+        "pytest-benchmark>=5,<6",
+        "pytest-xdist>=3.6,<4",
+        "onnxruntime>=1.20,<2",
+    ],
     "tuner": ["keras-tuner>=1.4.8,<1.5"],
 }
-EXTRAS["dev"] = [*EXTRAS["test"], *EXTRAS["tuner"], "ruff>=0.14,<0.18"]
+EXTRAS["test"] += [*EXTRAS["onnx"], *EXTRAS["tuner"]]
+EXTRAS["dev"] = [*EXTRAS["test"], "ruff>=0.14,<0.18"]
 
 setup(
     name="keras-autoencoder-zoo",

@@ -11,6 +11,7 @@ EXAMPLES = """examples:
   python -m bench run --dataset fashion_mnist --models "*vae*" --epochs 5 --seeds 3
   python -m bench run --dataset my_images/ --resize 64x64
   python -m bench run --noise gaussian:0.3                noisy inputs, clean targets
+  python -m bench run --dataset composed_digits           four U-Nets, beside the trivial masks
   python -m bench run --models autoencoder:tf_tutorial_dense --dataset fashion_mnist --epochs 10
   python -m bench report runs/digits-core                 pictures and a page from the records
   python -m bench list                                    models, presets and data sets
@@ -112,9 +113,12 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(command=_run)
     run.add_argument("--dataset", default="digits", help="name, folder of images, or .npz file")
     run.add_argument(
-        "--models", nargs="+", metavar="NAME[:PRESET]", help='wildcards, such as "*vae*" or "*"'
+        "--models",
+        nargs="+",
+        metavar="NAME[:PRESET[:ARGUMENT=VALUE,...]]",
+        help='wildcards, such as "*vae*" or "*"; vae:small:beta=4 changes an argument',
     )
-    run.add_argument("--suite", default="core", help="models to run without --models")
+    run.add_argument("--suite", help="models to run without --models (default: by the data)")
     run.add_argument("--preset", default="small", help="preset of models named without one")
     run.add_argument("--seeds", type=int, default=3, help="trainings per model (default: 3)")
     run.add_argument("--epochs", type=int, help="default: about 340 updates, 10 to 200 epochs")
@@ -122,6 +126,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--learning-rate", type=float, default=3e-3, help="of Adam (default: 0.003)")
     run.add_argument(
         "--precision", default="float32", choices=("float32", "mixed_bfloat16", "mixed_float16")
+    )
+    run.add_argument("--augment", metavar="WHAT", help="fresh in each epoch: flip,shift:0.1")
+    run.add_argument(
+        "--num-labels", type=int, help="training rows that keep their label (semi-supervised)"
     )
     run.add_argument("--noise", metavar="KIND:LEVEL", help="noise on all inputs: gaussian:0.2")
     run.add_argument("--resize", type=_size, metavar="HxW", help="for folders of mixed sizes")
@@ -144,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
 
     table = commands.add_parser("table", help="write the README's table of models from records")
     table.set_defaults(command=_table)
-    table.add_argument("records", type=Path, help="record file")
+    table.add_argument("records", type=Path, nargs="+", help="record files")
     table.add_argument("--readme", type=Path, default=Path("README.md"))
 
     list_ = commands.add_parser("list", help="show models, presets, data sets and suites")

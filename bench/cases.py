@@ -4,10 +4,12 @@ A case is one training of one model with one seed. Its identity holds everything
 its result; `records.case_id` names it, and a run that is started again skips the names it has.
 """
 
+import ast
 import dataclasses
 import fnmatch
 import math
 import random
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,8 +26,14 @@ SUITES: dict[str, tuple[str, ...]] = {
         "vae:small",
         "upae:small",
     ),
+    "segmentation": (
+        "unet:maxpool_transpose_bce",
+        "unet:maxpool_transpose_dice",
+        "unet:strided_transpose_bce",
+        "unet:strided_upsample_dice",
+    ),
 }
-BASELINES = ("mean_image", "pca", "identity")
+BASELINES = ("mean_image", "pca", "identity", "all_foreground", "all_background", "mean_mask")
 MIN_UPDATES = 336
 EPOCH_RANGE = (10, 200)
 
@@ -43,6 +51,9 @@ class Plan:
         batch_size: Images per update, the same for each model.
         learning_rate: Of Adam.
         precision: Dtype policy of the models.
+        augment: What is changed in the training images afresh in each epoch, such as
+            `"flip,shift:0.1"`, or None.
+        num_labels: Training rows that keep their label in semi-supervised models, or None for all.
     """
 
     dataset: str
@@ -53,6 +64,8 @@ class Plan:
     batch_size: int = 128
     learning_rate: float = 3e-3
     precision: str = "float32"
+    augment: str | None = None
+    num_labels: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,12 +80,18 @@ class Case:
     seed: int
     code_size: int | None = None
     timing: bool = False
+    arguments: tuple[tuple[str, Any], ...] = ()
 
     @property
     def identity(self) -> dict[str, Any]:
         """Everything that can change the result."""
         identity = dataclasses.asdict(self)
         del identity["timing"]  # measured beside the result, not part of it
+        if not self.arguments:
+            del identity["arguments"]
+        for field in ("augment", "num_labels"):  # younger than the first records
+            if identity["plan"][field] is None or self.kind == "baseline":
+                del identity["plan"][field]
         if self.kind == "baseline":  # closed forms: no training
             for field in ("epochs", "batch_size", "learning_rate", "precision"):
                 del identity["plan"][field]
@@ -96,6 +115,7 @@ class Case:
             "model": self.model,
             "preset": self.preset,
             "config": {},
+            "arguments": dict(self.arguments),
             "dataset": plan.dataset,
             "dataset_argument": plan.dataset,
             "dataset_checksum": self.dataset_checksum,
@@ -112,6 +132,8 @@ class Case:
                 "optimizer": "adam",
                 "learning_rate": plan.learning_rate,
                 "precision": plan.precision,
+                "augment": plan.augment,
+                "num_labels": plan.num_labels,
             }
         return record
 
@@ -119,7 +141,26 @@ class Case:
     def title(self) -> str:
         if self.kind == "baseline":
             return self.model if self.code_size is None else f"{self.model}-{self.code_size}"
-        return f"{self.model}:{self.preset}" if self.preset else self.model
+        given = ",".join(f"{name}={value}" for name, value in self.arguments)
+        return ":".join(filter(None, (self.model, self.preset, given)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """What the choice of models needs to know of each."""
+
+    presets: tuple[str, ...]
+    arguments: tuple[str, ...]
+    task: str = "reconstruction"
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """A model of a run: name, preset, and constructor arguments that differ from the preset's."""
+
+    model: str
+    preset: str
+    arguments: tuple[tuple[str, Any], ...] = ()
 
 
 def default_batch_size(num_train: int) -> int:
@@ -134,21 +175,28 @@ def default_epochs(num_train: int, batch_size: int) -> int:
 
 
 def select(
-    models: list[str] | None, suite: str, preset: str, catalogue: dict[str, list[str]]
-) -> list[tuple[str, str]]:
+    models: list[str] | None,
+    suite: str,
+    preset: str,
+    catalogue: dict[str, Known],
+    misfits: dict[str, str] | None = None,
+) -> list[Choice]:
     """Chooses the models of a run.
 
     Args:
-        models: Wildcards over names, each with an optional `:preset`; None takes the suite.
+        models: Wildcards over names, each with an optional `:preset` and after that optional
+            arguments, `vae:small:beta=4,latent_dim=8`; None takes the suite.
         suite: Name of a suite.
         preset: Preset of the models that are named without one.
-        catalogue: Registered names and their presets.
+        catalogue: Registered names and what is known of them.
+        misfits: What some of the models lack in the data: wildcards pass them over, and asking
+            for one by name is an error.
 
     Returns:
-        Pairs `(name, preset)`, each once, in the order asked for.
+        The choices, each once, in the order asked for.
 
     Raises:
-        BenchError: for an unknown suite, preset, or a wildcard that no model matches.
+        BenchError: for an unknown suite, preset or argument, or a wildcard that no model matches.
     """
     from zoo import checks
 
@@ -159,29 +207,59 @@ def select(
                 f"Suites: {', '.join(SUITES)}."
             )
         models = list(SUITES[suite])
-    chosen: dict[tuple[str, str], None] = {}
+    chosen: dict[Choice, None] = {}
     for pattern in models:
-        wildcard, _, named = pattern.partition(":")
+        wildcard, _, rest = pattern.partition(":")
+        named, _, given = rest.partition(":")
         found = sorted(fnmatch.filter(catalogue, wildcard))
         if not found:
             raise BenchError(
                 f"no model matches {wildcard!r}.{checks.suggestion(wildcard, catalogue)} "
                 "See: python -m bench list"
             )
+        if wildcard in (misfits or {}):
+            raise BenchError(f"{wildcard!r} does not fit these data: it {misfits[wildcard]}.")
         for name in found:
+            if name in (misfits or {}):
+                continue
             wanted = named or preset
-            if wanted not in catalogue[name]:
+            known = catalogue[name]
+            if wanted not in known.presets:
                 raise BenchError(
                     f"unknown preset {wanted!r} of {name!r}."
-                    f"{checks.suggestion(wanted, catalogue[name])} "
-                    f"Its presets: {', '.join(catalogue[name])}."
+                    f"{checks.suggestion(wanted, known.presets)} "
+                    f"Its presets: {', '.join(known.presets)}."
                 )
-            chosen[name, wanted] = None
+            chosen[Choice(name, wanted, _arguments(name, given, known.arguments))] = None
+    if not chosen:
+        raise BenchError(f"none of the models fits these data: {', '.join(models)}.")
     return list(chosen)
 
 
+def _arguments(name: str, text: str, allowed: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
+    """Reads `beta=4,widths=(8,16)`; what is no Python literal is a string."""
+    if not text:
+        return ()
+    from zoo import checks
+
+    found: dict[str, Any] = {}
+    parts = re.split(r",(?=\s*\w+\s*=)", text)  # not the commas within a value
+    for part in parts:
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or key not in allowed:
+            raise BenchError(
+                f"unknown argument {part!r} of {name!r}.{checks.suggestion(key, allowed)} "
+                f"Write {name}:PRESET:argument=value, of: {', '.join(allowed)}."
+            )
+        try:
+            found[key] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            found[key] = value
+    return tuple(sorted(found.items()))
+
+
 def model_cases(
-    plan: Plan, checksum: str, models: list[tuple[str, str]], seeds: list[int], timing_rounds: int
+    plan: Plan, checksum: str, models: list[Choice], seeds: list[int], timing_rounds: int
 ) -> list[Case]:
     """Returns the cases in the order of running: a round per seed, shuffled within.
 
@@ -191,16 +269,29 @@ def model_cases(
     ordered = []
     for seed in seeds:
         around = [
-            Case(plan, checksum, "model", name, preset, seed, timing=seed < timing_rounds)
-            for name, preset in models
+            Case(
+                *(plan, checksum, "model", choice.model, choice.preset, seed),
+                timing=seed < timing_rounds,
+                arguments=choice.arguments,
+            )
+            for choice in models
         ]
         random.Random(seed).shuffle(around)
         ordered += around
     return ordered
 
 
-def baseline_cases(plan: Plan, checksum: str, code_sizes: list[int]) -> list[Case]:
-    """Returns the baselines: mean image, PCA at each code size, identity where input is noisy."""
+def baseline_cases(
+    plan: Plan, checksum: str, code_sizes: list[int], task: str = "reconstruction"
+) -> list[Case]:
+    """Returns the baselines of the task.
+
+    Masks: everywhere, nowhere, the mean mask. Images: the mean image, PCA at each code size, and
+    the identity where the input is noisy.
+    """
+    if task == "segmentation":
+        names = ("all_foreground", "all_background", "mean_mask")
+        return [Case(plan, checksum, "baseline", name, None, 0) for name in names]
     found = [Case(plan, checksum, "baseline", "mean_image", None, 0)]
     found += [Case(plan, checksum, "baseline", "pca", None, 0, size) for size in code_sizes]
     if plan.noise is not None:

@@ -4,92 +4,75 @@ The test split is read once, by the report; search and early stopping see valida
 """
 
 import dataclasses
-import functools
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from bench import corruptions, own_files, sources
+from bench import (
+    biased,
+    composed,
+    corruptions,
+    official,
+    own_files,
+    segmentation_data,
+    series,
+    sources,
+    splits,
+)
 from bench.errors import BenchError
-
-MIN_IMAGES = 10
-NUM_VALIDATION = 5_000
-
-
-@dataclasses.dataclass(frozen=True)
-class Split:
-    """One part of a data set.
-
-    Attributes:
-        images: Model inputs, float32 `(n, height, width, channels)`, `(n, length, channels)` or
-            `(n, features)`, in `[0, 1]`.
-        labels: int64 `(n,)`, or None.
-        targets: What the output should be, shaped as `images`; None: the images themselves.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray | None = None
-    targets: np.ndarray | None = None
-
-    @property
-    def target(self) -> np.ndarray:
-        return self.images if self.targets is None else self.targets
-
-    def __len__(self) -> int:
-        return len(self.images)
+from bench.splits import Dataset as Dataset
+from bench.splits import Split as Split
 
 
 @dataclasses.dataclass(frozen=True)
-class Dataset:
-    """A data set with its three splits.
+class _Entry:
+    """A named data set.
 
     Attributes:
-        task: `"reconstruction"`, or `"denoising"` when the inputs are noisy.
-        source: Where the data came from.
+        load: Takes the seed, and `resize` where `takes_resize`; its docstring is the description.
+        needs: Tells where the files are, or None; None: a package that is installed holds them.
     """
 
-    name: str
-    task: str
-    train: Split
-    validation: Split
-    test: Split
-    class_names: tuple[str, ...] = ()
-    source: str = ""
+    load: Callable[..., Dataset]
+    image_shape: tuple[int, ...]
+    needs: Callable[[], object] | None = None
+    task: str = "reconstruction"
+    takes_resize: bool = False
 
-    @property
-    def image_shape(self) -> tuple[int, ...]:
-        return self.train.images.shape[1:]
 
-    @property
-    def num_train(self) -> int:
-        return len(self.train)
+def _files_of(name: str) -> Callable[[], Path | None]:
+    return lambda: sources.find(name)
 
-    @property
-    def num_validation(self) -> int:
-        return len(self.validation)
 
-    @property
-    def num_test(self) -> int:
-        return len(self.test)
-
-    @functools.cached_property
-    def checksum(self) -> str:
-        """SHA-256 over names, shapes and bytes of all arrays of all splits, in hexadecimal."""
-        digest = hashlib.sha256()
-        for part in ("train", "validation", "test"):
-            for field in ("images", "labels", "targets"):
-                values = getattr(getattr(self, part), field)
-                if values is not None:
-                    digest.update(f"{part} {field} {values.dtype} {values.shape}".encode())
-                    digest.update(np.ascontiguousarray(values).data)
-        return digest.hexdigest()
+_PETS = {
+    "image_shape": (*segmentation_data.PETS_SIZE, 3),
+    "needs": segmentation_data.find_pets,
+    "task": "segmentation",
+    "takes_resize": True,
+}
+_COMPOSED_SHAPE = (composed.SIZE, composed.SIZE, 1)
+_ENTRIES = {
+    "digits": _Entry(official.digits, (8, 8, 1)),
+    "fashion_mnist": _Entry(official.fashion_mnist, (28, 28, 1), _files_of("fashion_mnist")),
+    "mnist": _Entry(official.mnist, (28, 28, 1), _files_of("mnist")),
+    "cifar10": _Entry(official.cifar10, (32, 32, 3), _files_of("cifar10")),
+    "oxford_pets": _Entry(segmentation_data.oxford_pets, **_PETS),
+    "oxford_pets_3": _Entry(segmentation_data.oxford_pets_3, **_PETS),
+    "composed_foreground": _Entry(
+        composed.composed_foreground, _COMPOSED_SHAPE, _files_of("fashion_mnist"), "segmentation"
+    ),
+    "composed_digits": _Entry(composed.composed_digits, _COMPOSED_SHAPE, task="segmentation"),
+    "ecg5000": _Entry(series.ecg5000, (series.LENGTH, 1), series.find_ecg5000),
+    "lfw_subset": _Entry(biased.lfw_subset, (24, 24, 1)),
+    "biased_footwear": _Entry(biased.biased_footwear, (28, 28, 1), _files_of("fashion_mnist")),
+    "biased_faces": _Entry(biased.biased_faces, (24, 24, 1)),
+}
 
 
 def names() -> list[str]:
     """Returns the names that `load` knows; a path to a folder or an `.npz` works as well."""
-    return list(_LOADERS)
+    return list(_ENTRIES)
 
 
 def describe() -> list[dict]:
@@ -100,11 +83,12 @@ def describe() -> list[dict]:
     return [
         {
             "name": name,
-            "description": " ".join(loader.__doc__.split()),
-            "image_shape": _IMAGE_SHAPES[name],
-            "is_local": name == "digits" or sources.find(name) is not None,
+            "description": " ".join(entry.load.__doc__.split()),
+            "task": entry.task,
+            "image_shape": entry.image_shape,
+            "is_local": entry.needs is None or entry.needs() is not None,
         }
-        for name, loader in _LOADERS.items()
+        for name, entry in _ENTRIES.items()
     ]
 
 
@@ -116,16 +100,19 @@ def load(
     noise: str | None = None,
     resize: tuple[int, int] | None = None,
 ) -> Dataset:
-    """Loads a data set by name, from a folder of images, or from an `.npz` file.
+    """Loads a data set by name, from a folder of images (and masks), or from an `.npz` file.
 
     Args:
-        name_or_path: One of `names()`, or a path.
-        seed: Of the split, for data without an official one, and of the noise.
+        name_or_path: One of `names()`, or a path. A folder that holds `images` and `masks` is for
+            segmentation.
+        seed: Of the split, for data without an official one, of what is drawn to compose a data
+            set, and of the noise.
         limit: Number of training images to keep (a seeded choice); validation and test keep at
             most a fifth of it each, but at least 100.
         noise: `"gaussian:0.2"`, `"masking:0.3"` or `"salt_and_pepper:0.1"`: the images of all
-            splits become noisy inputs, drawn once, and the clean ones their targets.
-        resize: `(height, width)` for a folder of images of mixed sizes.
+            splits become noisy inputs, drawn once, and the clean ones their targets; masks stay
+            the targets.
+        resize: `(height, width)` for a folder of images of mixed sizes, and for `oxford_pets`.
 
     Returns:
         The data set. Data without an official split are split 80 / 10 / 10 by `seed`, the classes
@@ -138,89 +125,56 @@ def load(
     corruption = None if noise is None else corruptions.parse(noise)
     if resize is not None and min(resize) < 1:
         raise BenchError(f"--resize must be at least 1x1. Received: {resize[0]}x{resize[1]}.")
-    loader = _LOADERS.get(str(name_or_path))
-    if resize is not None and (loader or Path(name_or_path).is_file()):
-        raise BenchError(f"--resize is for folders of images, and {name_or_path} is none.")
-    if loader is not None:
-        dataset = loader(seed)
+    entry = _ENTRIES.get(str(name_or_path))
+    takes_resize = entry.takes_resize if entry else not Path(name_or_path).is_file()
+    if resize is not None and not takes_resize:
+        resizable = [name for name, each in _ENTRIES.items() if each.takes_resize]
+        raise BenchError(
+            f"--resize is for folders of images and for {', '.join(resizable)}, and "
+            f"{name_or_path} is none of them."
+        )
+    if entry is not None:
+        dataset = entry.load(seed, **({"resize": resize} if entry.takes_resize else {}))
     elif not str(name_or_path):
         raise BenchError(
-            f"--dataset must be one of {', '.join(_LOADERS)}, or a path. Received: ''."
+            f"--dataset must be one of {', '.join(_ENTRIES)}, or a path. Received: ''."
         )
     else:
         dataset = _load_path(Path(name_or_path), seed, resize)
-    _check(dataset)
+    splits.check(dataset)
     if limit is not None:
         dataset = _limited(dataset, limit, seed)
     return dataset if corruption is None else _noisy(dataset, *corruption, seed)
 
 
-# --- loaders --------------------------------------------------------------------------------
-
-
-def _digits(seed: int) -> Dataset:
-    """Handwritten digits, 1,797 of 8 x 8 pixels, embedded in scikit-learn: needs no network."""
-    from sklearn.datasets import load_digits
-
-    found = load_digits()
-    images = (found.images[..., None] / 16.0).astype("float32")
-    parts = _random_split(images, found.target.astype("int64"), seed, (200, 300))
-    return _dataset("digits", parts, tuple("0123456789"), "scikit-learn")
-
-
-def _fashion_mnist(seed: int) -> Dataset:
-    """Garments, 70,000 of 28 x 28 pixels, Zalando; the last 5,000 of train are validation."""
-    class_names = (
-        *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
-        *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
-    )
-    return _official("fashion_mnist", class_names)
-
-
-def _mnist(seed: int) -> Dataset:
-    """Handwritten digits, 70,000 of 28 x 28 pixels; the last 5,000 of train are validation."""
-    return _official("mnist", tuple("0123456789"))
-
-
-def _cifar10(seed: int) -> Dataset:
-    """Photographs, 60,000 of 32 x 32 x 3 pixels; the last 5,000 of train are validation."""
-    class_names = (
-        *("airplane", "automobile", "bird", "cat", "deer"),
-        *("dog", "frog", "horse", "ship", "truck"),
-    )
-    return _official("cifar10", class_names)
-
-
-_LOADERS: dict[str, Callable[[int], Dataset]] = {
-    "digits": _digits,
-    "fashion_mnist": _fashion_mnist,
-    "mnist": _mnist,
-    "cifar10": _cifar10,
-}
-_IMAGE_SHAPES = {
-    "digits": (8, 8, 1),
-    "fashion_mnist": (28, 28, 1),
-    "mnist": (28, 28, 1),
-    "cifar10": (32, 32, 3),
-}
-
-
-def _official(name: str, class_names: tuple[str, ...]) -> Dataset:
-    (train_images, train_labels), (test_images, test_labels), source = sources.official(name)
-    train_images, test_images = _unit_range(train_images), _unit_range(test_images)
-    num_validation = min(NUM_VALIDATION, len(train_images) // 10)
-    cut = len(train_images) - num_validation
-    for split, images in (("train", train_images), ("test", test_images)):
-        _check_pixels(f"{source}, {split} split", images)
-    parts = (
-        Split(train_images[:cut], train_labels[:cut]),
-        Split(train_images[cut:], train_labels[cut:]),
-        Split(test_images, test_labels),
-    )
-    return _dataset(name, parts, class_names, source)
-
-
 def _load_path(path: Path, seed: int, resize) -> Dataset:
+    mask_names, class_names = (), ()
+    if path.is_dir() and segmentation_data.is_image_mask_folder(path):
+        parts, mask_names = segmentation_data.image_mask_folder(path, resize)
+    else:
+        parts, class_names = _read_images(path, resize)
+    for key, part in parts.items():
+        # Before the split: an index in the error is then the index in the file.
+        where = str(path) if len(parts) == 1 else f"{path}, {key} split"
+        splits.check_pixels(where, part.images)
+    if len(parts) < 3:
+        splits.check_number(path, len(parts["train"]))
+        tenth = max(1, len(parts["train"]) // 10)
+        sizes = tuple(0 if key in parts else tenth for key in ("validation", "test"))
+        drawn = splits.random_split(parts["train"], seed, sizes)
+        train, validation, test = drawn
+        parts = {"validation": validation, "test": test, **parts, "train": train}
+    return Dataset(
+        path.resolve().stem,
+        "segmentation" if mask_names else "reconstruction",
+        *(parts[name] for name in splits.PARTS),
+        class_names,
+        str(path),
+        mask_names,
+    )
+
+
+def _read_images(path: Path, resize) -> tuple[dict[str, Split], tuple[str, ...]]:
     if path.is_dir():
         found = own_files.image_folder(path, resize)
     elif path.suffix == ".npz" and path.is_file():
@@ -229,114 +183,28 @@ def _load_path(path: Path, seed: int, resize) -> Dataset:
         from zoo import checks
 
         raise BenchError(
-            f"unknown dataset {str(path)!r}.{checks.suggestion(path, _LOADERS)} Give one of "
-            f"{', '.join(_LOADERS)}, a folder of images, or a .npz file that exists."
+            f"unknown dataset {str(path)!r}.{checks.suggestion(path, _ENTRIES)} Give one of "
+            f"{', '.join(_ENTRIES)}, a folder of images, or a .npz file that exists."
         )
-    splits = {}
-    for key, (images, labels) in found.splits.items():
-        splits[key] = Split(_unit_range(images), labels)
-        # Before the split: an index in the error is then the index in the file.
-        where = str(path) if len(found.splits) == 1 else f"{path}, {key} split"
-        _check_pixels(where, splits[key].images)
-    if len(splits) < 3:
-        train = splits["train"]
-        _check_number(path, len(train))
-        tenth = max(1, len(train) // 10)
-        sizes = tuple(0 if key in splits else tenth for key in ("validation", "test"))
-        train, validation, test = _random_split(train.images, train.labels, seed, sizes)
-        splits = {"validation": validation, "test": test, **splits, "train": train}
-    parts = (splits["train"], splits["validation"], splits["test"])
-    return _dataset(path.resolve().stem, parts, found.class_names, str(path))
+    parts = {
+        key: Split(splits.unit_range(images), labels)
+        for key, (images, labels) in found.splits.items()
+    }
+    return parts, tuple(found.class_names)
 
 
-def _dataset(name, parts, class_names, source) -> Dataset:
-    return Dataset(name, "reconstruction", *parts, tuple(class_names), source)
-
-
-def _random_split(images, labels, seed: int, sizes: tuple[int, int]) -> tuple[Split, Split, Split]:
-    """Splits off validation and test of the given sizes; the classes keep their shares."""
-    order = _class_balanced_order(labels, len(images), seed)
-    num_validation, num_test = sizes
-    bounds = (num_test, num_test + num_validation)
-    test, validation, train = np.split(order, bounds)
-
-    def part(rows):
-        rows = np.sort(rows)
-        return Split(images[rows], None if labels is None else labels[rows])
-
-    return part(train), part(validation), part(test)
-
-
-def _class_balanced_order(labels, num: int, seed: int) -> np.ndarray:
-    """Shuffles so that every prefix holds each class in about its share."""
-    generator = np.random.default_rng(seed)
-    order = generator.permutation(num)
-    if labels is None:
-        return order
-    position = np.empty(num)
-    for label in np.unique(labels):
-        rows = order[labels[order] == label]
-        position[rows] = (np.arange(len(rows)) + generator.random()) / len(rows)
-    return np.argsort(position, kind="stable")
-
-
-# --- checks and changes ---------------------------------------------------------------------
-
-
-def _unit_range(images: np.ndarray) -> np.ndarray:
-    """Returns float32 pixels: bytes are divided by 255, floats are taken as they are."""
-    if images.dtype == np.uint8:
-        return images.astype("float32") / np.float32(255)
-    return images.astype("float32")
-
-
-def _check_number(source, num: int) -> None:
-    if num < MIN_IMAGES:
-        raise BenchError(f"{source}: at least {MIN_IMAGES} images are needed. Received: {num}.")
-
-
-def _check_pixels(where: str, images: np.ndarray) -> None:
-    if images.size == 0:
-        raise BenchError(f"{where}: holds no images. Received: shape {images.shape}.")
-    finite = np.isfinite(images.reshape(len(images), -1)).all(axis=1)
-    if not finite.all():
-        raise BenchError(
-            f"{where}: NaN or infinity in {int((~finite).sum())} images, the first at index "
-            f"{int(finite.argmin())}. Remove them, or replace them with numpy.nan_to_num."
-        )
-    low, high = float(images.min()), float(images.max())
-    if low < 0 or high > 1:
-        fix = "Divide by 255." if low >= 0 and 1 < high <= 255 else "Rescale them."
-        raise BenchError(
-            f"{where}: pixels must lie in [0, 1]. "
-            f"Received: minimum {low:.4g}, maximum {high:.4g}. {fix}"
-        )
-
-
-def _check(dataset: Dataset) -> None:
-    source = dataset.source or dataset.name
-    for name in ("train", "validation", "test"):
-        images = getattr(dataset, name).images
-        if len(images) == 0:
-            raise BenchError(
-                f"{source}, {name} split: holds no images. At least one is needed in each split."
-            )
-        if images.shape[1:] != dataset.image_shape:
-            raise BenchError(
-                f"{source}: the images of all splits must have one shape. Received: train "
-                f"{dataset.image_shape}, {name} {images.shape[1:]}. Resize or crop them."
-            )
-    _check_number(source, dataset.num_train)
+# --- changes --------------------------------------------------------------------------------
 
 
 def _limited(dataset: Dataset, limit: int, seed: int) -> Dataset:
-    if limit < MIN_IMAGES:
-        raise BenchError(f"--limit must be at least {MIN_IMAGES}. Received: {limit}.")
+    if limit < splits.MIN_IMAGES:
+        raise BenchError(f"--limit must be at least {splits.MIN_IMAGES}. Received: {limit}.")
     few = max(limit // 5, 100)
 
     def keep(split: Split, num: int) -> Split:
-        rows = np.sort(_class_balanced_order(split.labels, len(split), seed)[:num])
-        return Split(split.images[rows], None if split.labels is None else split.labels[rows])
+        shares = split.labels if split.groups is None else split.groups
+        rows = splits.class_balanced_order(shares, len(split), seed)[:num]
+        return split.take(np.sort(rows))
 
     return dataclasses.replace(
         dataset,
@@ -349,8 +217,9 @@ def _limited(dataset: Dataset, limit: int, seed: int) -> Dataset:
 def _noisy(dataset: Dataset, kind: str, level: float, seed: int) -> Dataset:
     generator = np.random.default_rng([seed, 7])
     parts = {}
-    for name in ("train", "validation", "test"):
+    for name in splits.PARTS:
         clean = getattr(dataset, name)
         damaged = corruptions.corrupt(clean.images, kind, level, generator)
-        parts[name] = Split(damaged, clean.labels, clean.images)
-    return dataclasses.replace(dataset, task="denoising", **parts)
+        parts[name] = dataclasses.replace(clean, images=damaged, targets=clean.target)
+    task = "segmentation" if dataset.task == "segmentation" else "denoising"
+    return dataclasses.replace(dataset, task=task, **parts)

@@ -14,14 +14,28 @@ from bench import records as record_file
 from bench import stats
 from bench.errors import BenchError
 
-METRICS = {"mse": "MSE", "mae": "MAE", "psnr": "PSNR", "ssim": "SSIM"}
-HIGHER_IS_BETTER = ("psnr", "ssim")
+METRICS = {
+    "mse": "MSE",
+    "mae": "MAE",
+    "psnr": "PSNR",
+    "ssim": "SSIM",
+    "iou_image": "IoU by image",
+    "iou_dataset": "IoU of all pixels",
+    "boundary_f1": "outline F1",
+    "accuracy": "accuracy",
+    "recall_lowest": "lowest group recall",
+    "flip_rate": "flip rate",
+}
+HIGHER_IS_BETTER = tuple(name for name in METRICS if name not in ("mse", "mae"))
+# What decides the rank where nothing else is asked for.
+DECISIVE = {"segmentation": "iou_image"}
 TIMINGS = ("train_images_per_second", "infer_images_per_second", "latency_ms")
 
 TABLE_FIELDS = ("task", "dataset", "noise", "dataset_checksum")
 _GROUP_FIELDS = (
     *("kind", "model", "preset", "config", "code_size", *TABLE_FIELDS, "epochs", "batch_size"),
     *("optimizer", "learning_rate", "precision", "jit_compile", "steps_per_execution"),
+    *("augment", "num_labels"),
     *("device", "cpu_model"),
 )
 
@@ -83,12 +97,13 @@ class Row:
         return statistics.median(values) if values else None
 
 
-def rows(records: list[dict[str, Any]], metric: str = "mse") -> list[Row]:
+def rows(records: list[dict[str, Any]], metric: str | None = None) -> list[Row]:
     """Groups records over their seeds and ranks the groups.
 
     Args:
         records: Records as `bench.records.read` gives them; a missing field counts as unknown.
-        metric: What decides the rank: `"mse"`, `"mae"`, `"psnr"` or `"ssim"`.
+        metric: What decides the rank, a key of `METRICS`; None: the image-wise IoU for masks, the
+            MSE for images.
 
     Returns:
         The rows of each dataset by rank, baselines among them, then those without the metric;
@@ -97,7 +112,7 @@ def rows(records: list[dict[str, Any]], metric: str = "mse") -> list[Row]:
     Raises:
         BenchError: if `metric` is unknown.
     """
-    if metric not in METRICS:
+    if metric not in (None, *METRICS):
         raise BenchError(f"metric must be one of {', '.join(METRICS)}. Received: metric={metric!r}")
     groups: dict[str, list[dict[str, Any]]] = {}
     for latest in record_file.latest(records):
@@ -107,12 +122,14 @@ def rows(records: list[dict[str, Any]], metric: str = "mse") -> list[Row]:
         if record["status"] != "ok":
             key["error"] = record["error"]
         groups.setdefault(json.dumps(key, sort_keys=True), []).append(record)
-    found = [_row(group, metric) for group in groups.values()]
+    found = [
+        _row(group, metric or DECISIVE.get(group[0]["task"], "mse")) for group in groups.values()
+    ]
     tables: dict[tuple[Any, ...], list[Row]] = {}
     for row in found:
         if not row.failed:
             tables.setdefault(tuple(row[field] for field in TABLE_FIELDS), []).append(row)
-    ranked = [row for table in tables.values() for row in _ranked(table, metric)]
+    ranked = [row for table in tables.values() for row in _ranked(table, table[0].ranked_by)]
     return _told_apart(ranked + [row for row in found if row.failed])
 
 

@@ -3,42 +3,54 @@
 from pathlib import Path
 from typing import Any
 
-from bench import leaderboard, records
+from bench import leaderboard, records, report_text
 from bench.errors import BenchError
 
 BEGIN, END = "<!-- models: generated -->", "<!-- end of models -->"
+# Metric, how it is called, its decimals: the first that a model's records have is its result.
+RESULTS = (
+    ("recall_lowest", "lowest group recall", 3),
+    ("iou_image", "IoU", 3),
+    ("mse", "MSE", 4),
+)
+FURTHER = (("accuracy", "accuracy", 3), ("flip_rate", "flip rate", 3))
 
 
 def markdown(found: list[dict[str, Any]], entries: list[Any]) -> str:
-    """Returns a table with a row per registered model, and the baselines below.
+    """Returns a table with a row per registered model, the baselines, and the commands.
 
     Args:
-        found: Records of one data set and budget.
+        found: Records; a model may have them on several data sets.
         entries: `zoo.registry.Entry` of each model.
 
     Raises:
         BenchError: if a model has no finished record.
     """
     rows = [row for row in leaderboard.rows(found) if not row.failed]
+    tables = list(dict.fromkeys(row.table for row in rows))
+    marks = {table: chr(ord("a") + number) for number, table in enumerate(tables)}
     lines = [
-        "| model | what it does | paper | preset | parameters | test MSE | PSNR (dB) "
-        "| training images/s |",
-        "| --- | --- | --- | --- | --: | --: | --: | --: |",
+        "| model | what it does | paper | preset | parameters | measured on the test images "
+        "| training images/s | data |",
+        "| --- | --- | --- | --- | --: | --- | --: | --- |",
     ]
     for entry in entries:
         own = [row for row in rows if row["kind"] == "model" and row["model"] == entry.name]
         if not own:
             raise BenchError(
                 f"no finished record of {entry.name!r}. "
-                'Make one: python -m bench run --models "*" --output RESULTS'
+                f"Make one: python -m bench run --models {entry.name} --output RESULTS"
             )
         for row in own:
             about = [f"`{entry.name}`", entry.summary.rstrip("."), f"[paper]({entry.paper})"]
-            lines.append(_line([*about, f"`{row['preset']}`", *_numbers(row)]))
+            preset = f"`{row['preset']}`" + (f" {row.detail}" if row.detail else "")
+            lines.append(_line([*about, preset, *_numbers(row), marks[row.table]]))
     for row in rows:
         if row["kind"] == "baseline":
             name = f"{row['model']}-{row['code_size']}" if row["code_size"] else row["model"]
-            lines.append(_line([name, "Baseline in closed form", "", "", *_numbers(row)]))
+            about = [name, "Baseline in closed form", "", ""]
+            lines.append(_line([*about, *_numbers(row), marks[row.table]]))
+    lines += ["", *_commands(found, marks)]
     return "\n".join(lines)
 
 
@@ -46,36 +58,70 @@ def _numbers(row: leaderboard.Row) -> list[str]:
     speed = next(
         (r["train_images_per_second"] for r in row.records if r["train_images_per_second"]), None
     )
+    shown = [result for result in RESULTS if result[0] in row.quality][:1]
+    shown += [result for result in FURTHER if result[0] in row.quality]
+    measured = [
+        f"{name} {with_half_width(row.quality[metric], f'.{decimals}f')}"
+        for metric, name, decimals in shown
+    ]
     return [
         f"{row['params_total']:,}",
-        _with_half_width(row.quality["mse"], ".4f"),
-        _with_half_width(row.quality["psnr"], ".1f"),
+        ", ".join(measured),
         "" if speed is None else f"{speed:,.0f}",
     ]
 
 
-def _with_half_width(interval, form: str) -> str:
+def with_half_width(interval, form: str) -> str:
+    """Writes a mean with half its interval, as in `0.012 ± 0.003`."""
     half = leaderboard.half_width(interval)
     return format(interval.mean, form) + ("" if half is None else f" ± {half:{form}}")
+
+
+def _commands(found: list[dict[str, Any]], marks: dict[str, str]) -> list[str]:
+    """Returns a paragraph per data set: what it is, and the command that made its records."""
+    lines = []
+    for table, mark in marks.items():
+        own = [r for r in found if _table_of(r) == table and r["status"] == "ok"]
+        first = next(record for record in own if record["kind"] == "model")
+        shape = " x ".join(map(str, first["image_shape"]))
+        lines += [
+            f"Data {mark}: `{table}`, {first['num_test']:,} test images of {shape}; "
+            f"{first['epochs']} epochs of batch {first['batch_size']} on {first['num_train']:,} "
+            "training images for each model.",
+            "",
+            "```bash",
+            report_text.command(Path(f"runs/{table.split(',')[0]}"), own),
+            "```",
+            "",
+        ]
+    return lines[:-1]
+
+
+def _table_of(record: dict[str, Any]) -> str:
+    return ", ".join(part for part in (record["dataset"], record["noise"]) if part)
 
 
 def _line(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def update(readme: Path, source: Path) -> bool:
+def update(readme: Path, sources: list[Path]) -> bool:
     """Writes the table between the README's marks.
 
     Args:
         readme: File that holds the two marks.
-        source: Record file.
+        sources: Record files.
 
     Returns:
         Whether the file changed.
     """
     import zoo
 
-    found, _ = records.read(source)
+    found = [
+        dict.fromkeys(records.RECORD_FIELDS) | record
+        for source in sources
+        for record in records.read(source)[0]
+    ]
     text = readme.read_text()
     if BEGIN not in text or END not in text:
         raise BenchError(f"{readme}: must hold the lines {BEGIN} and {END}.")

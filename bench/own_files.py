@@ -1,5 +1,6 @@
 """Readers of your own data: a folder of images, or an `.npz` file."""
 
+import contextlib
 import dataclasses
 import zipfile
 import zlib
@@ -87,12 +88,11 @@ def image_folder(path: Path, resize: tuple[int, int] | None = None) -> Found:
         path: The folder.
         resize: `(height, width)`; each image is resized by area averaging (Pillow's BOX filter).
     """
-    parts = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
     if (path / "train").is_dir() and (path / "test").is_dir():
-        folders = {split: path / name for name, split in parts.items() if (path / name).is_dir()}
+        folders = split_folders(path)
     else:
         folders = {"train": path}
-    files = {split: _image_files(folder) for split, folder in folders.items()}
+    files = {split: image_files(folder) for split, folder in folders.items()}
     classes = sorted(
         {
             file.relative_to(folders[split]).parts[0]
@@ -102,13 +102,13 @@ def image_folder(path: Path, resize: tuple[int, int] | None = None) -> Found:
         }
     )
     pictures = {
-        split: [_read_image(file, resize) for file in found] for split, found in files.items()
+        split: [read_image(file, resize) for file in found] for split, found in files.items()
     }
-    _check_sizes(files, pictures)
+    check_sizes(files, pictures)
     is_colour = any(image.ndim == 3 for found in pictures.values() for image in found)
     splits = {}
     for split, found in pictures.items():
-        images = np.stack([_channels(image, is_colour) for image in found])
+        images = np.stack([with_channels(image, is_colour) for image in found])
         places = [file.relative_to(folders[split]).parts for file in files[split]]
         has_labels = bool(classes) and all(len(place) > 1 for place in places)
         labels = [classes.index(place[0]) for place in places] if has_labels else None
@@ -116,7 +116,14 @@ def image_folder(path: Path, resize: tuple[int, int] | None = None) -> Found:
     return Found(splits, tuple(classes))
 
 
-def _image_files(folder: Path) -> list[Path]:
+def split_folders(path: Path) -> dict[str, Path]:
+    """Returns those of the folders `train`, `validation` or `val`, and `test` that are there."""
+    names = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
+    return {split: path / name for name, split in names.items() if (path / name).is_dir()}
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Returns the images below a folder, sorted; an error if there is none."""
     found = sorted(
         file
         for file in folder.rglob("*")
@@ -129,39 +136,51 @@ def _image_files(folder: Path) -> list[Path]:
     return found
 
 
-def _read_image(file: Path, resize: tuple[int, int] | None) -> np.ndarray:
-    """Returns float32 `(height, width)` or `(height, width, 3)` in `[0, 1]`."""
+@contextlib.contextmanager
+def opened(file: Path):
+    """Opens an image with Pillow; what fails inside becomes an error that names the file."""
     from PIL import Image
 
     try:
         with Image.open(file) as image:
-            if image.mode == "F":
-                raise ValueError("its pixels are floats of unknown range; save them as .npz")
-            scale = 65_535.0 if image.mode.startswith("I") else 255.0
-            if image.mode == "P" and _is_grey(image):
-                image = image.convert("L")
-            elif image.mode not in ("L", "RGB") and not image.mode.startswith("I"):
-                image = image.convert("L" if image.mode in ("1", "LA") else "RGB")
-            elif image.mode == "I;16B":
-                image = image.convert("I")
-            if resize is not None:
-                if image.mode.startswith("I"):
-                    image = image.convert("F")
-                image = image.resize((resize[1], resize[0]), Image.Resampling.BOX)
-            return np.asarray(image, dtype="float32") / np.float32(scale)
+            yield image
+    except BenchError:
+        raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise BenchError(
             f"{file}: cannot be read as an image ({error}). Remove or replace the file."
         ) from error
 
 
-def _is_grey(image) -> bool:
+def read_image(file: Path, resize: tuple[int, int] | None) -> np.ndarray:
+    """Returns float32 `(height, width)` or `(height, width, 3)` in `[0, 1]`."""
+    from PIL import Image
+
+    with opened(file) as image:
+        if image.mode == "F":
+            raise ValueError("its pixels are floats of unknown range; save them as .npz")
+        scale = 65_535.0 if image.mode.startswith("I") else 255.0
+        if image.mode == "P" and is_grey(image):
+            image = image.convert("L")
+        elif image.mode not in ("L", "RGB") and not image.mode.startswith("I"):
+            image = image.convert("L" if image.mode in ("1", "LA") else "RGB")
+        elif image.mode == "I;16B":
+            image = image.convert("I")
+        if resize is not None:
+            if image.mode.startswith("I"):
+                image = image.convert("F")
+            image = image.resize((resize[1], resize[0]), Image.Resampling.BOX)
+        return np.asarray(image, dtype="float32") / np.float32(scale)
+
+
+def is_grey(image) -> bool:
     """Tells whether a palette, as a grey GIF has one, holds nothing but greys."""
     red, green, blue = image.convert("RGB").split()
     return red.tobytes() == green.tobytes() == blue.tobytes()
 
 
-def _check_sizes(files: dict[str, list[Path]], pictures: dict[str, list[np.ndarray]]) -> None:
+def check_sizes(files: dict[str, list[Path]], pictures: dict[str, list[np.ndarray]]) -> None:
+    """Raises BenchError, naming two files, when the pictures have more than one size."""
     first: tuple[Path, tuple[int, ...]] | None = None
     for split, found in pictures.items():
         for file, image in zip(files[split], found, strict=True):
@@ -175,7 +194,8 @@ def _check_sizes(files: dict[str, list[Path]], pictures: dict[str, list[np.ndarr
                 )
 
 
-def _channels(image: np.ndarray, is_colour: bool) -> np.ndarray:
+def with_channels(image: np.ndarray, is_colour: bool) -> np.ndarray:
+    """Returns `(height, width, channels)`; a grey image of a set with colour becomes RGB."""
     if image.ndim == 3:
         return image
     return np.repeat(image[..., None], 3 if is_colour else 1, axis=-1)

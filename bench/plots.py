@@ -104,8 +104,8 @@ def reconstruction_strip(
     """Draws the first test images above what each model makes of them.
 
     For each dataset: the noisy inputs where they differ from the targets, the targets, then one
-    line per model, best first, with its test MSE. Images may be grey or colour; series are drawn
-    as lines. Of several seeds the first one with samples is shown.
+    line per model, best first, with its quality. Images may be grey or colour, masks are tinted in
+    their image, series are drawn as lines. Of several seeds the first one with samples is shown.
 
     Args:
         output_folder: The folder that `samples_file` of a record is relative to.
@@ -150,21 +150,34 @@ def load_samples(output_folder: str | Path, record: dict[str, Any]) -> dict[str,
     None where the record names no samples, or where they are missing, damaged or outside the
     output folder.
     """
-    name, folder = record["samples_file"], Path(output_folder).resolve()
-    if not name or not (folder / name).resolve().is_relative_to(folder):
+    keys = ("inputs", "targets", "reconstructions")
+    found = load_arrays(output_folder, record["samples_file"], keys)
+    if found is None:
         return None
     try:
-        with np.load(folder / name) as file:
-            found = {key: file[key] for key in ("inputs", "targets", "reconstructions")}
         found = {
             key: np.clip(np.nan_to_num(np.asarray(array, np.float32)), 0, 1)
             for key, array in found.items()
         }
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile):
+    except (ValueError, TypeError):
         return None
     shapes = {array.shape for array in found.values()}
     good = len(shapes) == 1 and all(a.ndim in (3, 4) and a.size for a in found.values())
     return found if good else None
+
+
+def load_arrays(
+    output_folder: str | Path, name: str | None, keys: tuple[str, ...]
+) -> dict[str, np.ndarray] | None:
+    """Returns the arrays of a file, None where it is missing, damaged or outside the folder."""
+    folder = Path(output_folder).resolve()
+    if not name or not (folder / name).resolve().is_relative_to(folder):
+        return None
+    try:
+        with np.load(folder / name) as file:
+            return {key: file[key] for key in keys}
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
 
 
 def curve(record: dict[str, Any], name: str = "loss") -> list[float]:
@@ -275,10 +288,13 @@ def _strip_lines(
             headed.add((row.table, original.shape))
             if not np.allclose(found["inputs"], original, atol=1e-6):
                 lines.append((f"input\n{row['noise'] or ''}".strip(), found["inputs"], None))
-            name = f"original\n{row['dataset']}" if several else "original"
+            name = "true mask" if row["task"] == "segmentation" else "original"
+            name = f"{name}\n{row['dataset']}" if several else name
             lines.append((name, original, None))
-        name, mse = textwrap.fill(row.name, 24, break_long_words=False), row.quality.get("mse")
-        name += f"\nMSE {mse.mean:.3g}" if mse else ""
+        name, quality = textwrap.fill(row.name, 24, break_long_words=False), row.quality
+        if row.ranked_by in quality:
+            metric = leaderboard.METRICS[row.ranked_by]
+            name += f"\n{metric} {quality[row.ranked_by].mean:.3g}"
         lines.append((name, found["reconstructions"], original))
     return lines
 

@@ -32,7 +32,7 @@ def write(output_folder: str | Path) -> list[Path]:
     Raises:
         BenchError: if there is no readable record, or the folder cannot be written.
     """
-    from bench import plots, plots_trade_off
+    from bench import plots, plots_trade_off, plots_wrong_labels
 
     output = Path(output_folder)
     records, warnings = record_file.read(output / record_file.FILE_NAME)
@@ -55,6 +55,7 @@ def write(output_folder: str | Path) -> list[Path]:
         "quality_against_speed": lambda f, theme: plots_trade_off.quality_against_speed(
             rows, f, theme
         ),
+        "wrong_labels": lambda f, t: plots_wrong_labels.wrong_labels(output, kept, f, t),
         "loss_curves": lambda f, theme: plots.loss_curves(kept, f, theme),
     }
     pictures = {}

@@ -24,6 +24,11 @@ PICTURES = {
         "Reconstructions",
         "The first test images, and what each model makes of them, best first.",
     ),
+    "wrong_labels": (
+        "Wrong labels",
+        "25 test images, and what a conditional model makes of them when it is told another class. "
+        "Orange: a classifier that has never seen a generated image does not read that class.",
+    ),
     "loss_curves": (
         "Learning",
         "Loss by epoch. Thin lines are seeds, thick ones their mean. The losses of two models "
@@ -44,7 +49,8 @@ FACTS = {
 METHOD = (
     "Every case ran in a process of its own. The test images were used once, after training.",
     "Quality is computed on each test image and averaged with equal weight: MSE and MAE on values "
-    "in [0, 1], PSNR in dB for a peak of 1, SSIM where the data are images.",
+    "in [0, 1], PSNR in dB for a peak of 1, SSIM where the data are images; IoU of masks by image "
+    "(1 where mask and prediction are both empty), and of all pixels of the test set together.",
     "Speeds are medians after warming up; training speed is that of whole training steps, "
     "inference speed that of one forward pass at the stated batch size, and latency is one image. "
     "They are measured with the first seed only, unless --timing-rounds asked for more.",
@@ -62,14 +68,14 @@ AGAIN = (
 def command(output: Path, records: list[dict[str, Any]]) -> str:
     """Returns the command lines that make these records again, one for each dataset and budget."""
     fields = ("dataset_argument", "noise", "limit", "resize", "epochs", "batch_size")
-    fields += ("learning_rate", "precision")
+    fields += ("learning_rate", "precision", "augment", "num_labels")
     models = [record for record in records if record["kind"] == "model"]
     runs: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for record in [r for r in models if r["status"] == "ok"] or models:
         runs.setdefault(tuple(_text(record[field]) for field in fields), []).append(record)
     lines = []
     for budget, members in runs.items():
-        names = sorted({":".join(filter(None, (r["model"], r["preset"]))) for r in members})
+        names = sorted({_name(record) for record in members})
         settings = {name: [value] for name, value in zip(fields, budget, strict=True)}
         argument = settings.pop("dataset_argument")[0] or members[0]["dataset"]
         settings = {"dataset": [argument], **settings}
@@ -85,6 +91,13 @@ def command(output: Path, records: list[dict[str, Any]]) -> str:
             parts.append("--timing-rounds 0")
         lines.append(" ".join(parts))
     return "\n".join(lines)
+
+
+def _name(record: dict[str, Any]) -> str:
+    """A model as the command line writes it: `vae:small:beta=4`."""
+    given = (record["arguments"] or {}).items()
+    arguments = ",".join(f"{name}={value}" for name, value in given)
+    return ":".join(filter(None, (record["model"], record["preset"], arguments)))
 
 
 def _text(value: Any) -> Any:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bench import cases, datasets, records
+from bench import augmentation, cases, datasets, records, tasks
 from bench.cases import Case, Plan
 from bench.errors import BenchError
 
@@ -38,13 +38,15 @@ class Request:
 
     dataset: str = "digits"
     models: tuple[str, ...] | None = None
-    suite: str = "core"
+    suite: str | None = None
     preset: str = "small"
     seeds: int = 3
     epochs: int | None = None
     batch_size: int | None = None
     learning_rate: float = 3e-3
     precision: str = "float32"
+    augment: str | None = None
+    num_labels: int | None = None
     noise: str | None = None
     resize: tuple[int, int] | None = None
     limit: int | None = None
@@ -65,6 +67,8 @@ class Request:
             batch_size=batch_size,
             learning_rate=self.learning_rate,
             precision=self.precision,
+            augment=self.augment,
+            num_labels=self.num_labels,
         )
 
 
@@ -102,11 +106,11 @@ def run(request: Request, console: Console | None = None) -> Outcome:
     records.check_writable(output)
     with records.folder_lock(output), _forkserver() as context:
         with console.status("loading data and models"):
-            receive_models = _start_choosing(context, request)
+            receive_catalogue = _start_sending_catalogue(context)
             dataset = datasets.load(
                 request.dataset, limit=request.limit, noise=request.noise, resize=request.resize
             )
-            models = receive_models()
+            models = _choose(request, dataset, receive_catalogue())
         plan = request.make_plan(dataset.num_train)
         console.print(_headline(request, plan, dataset, len(models), output))
         runner = _Runner(context, output, request, console)
@@ -115,7 +119,7 @@ def run(request: Request, console: Console | None = None) -> Outcome:
         )
         runner.run_all(wanted)
         code_sizes = {record["code_size"] for record in runner.found(wanted)} - {None}
-        baselines = cases.baseline_cases(plan, dataset.checksum, sorted(code_sizes))
+        baselines = cases.baseline_cases(plan, dataset.checksum, sorted(code_sizes), dataset.task)
         runner.run_all(baselines)
     found = runner.found([*wanted, *baselines])
     num_failed = sum(record["status"] != "ok" for record in found)
@@ -123,7 +127,9 @@ def run(request: Request, console: Console | None = None) -> Outcome:
 
 
 def _check(request: Request) -> None:
-    for name in ("seeds", "epochs", "batch_size"):
+    if request.augment is not None:
+        augmentation.parse(request.augment)
+    for name in ("seeds", "epochs", "batch_size", "num_labels"):
         value = getattr(request, name)
         if value is not None and value < 1:
             raise BenchError(f"--{name.replace('_', '-')} must be at least 1. Received: {value}.")
@@ -133,7 +139,7 @@ def _check(request: Request) -> None:
 
 def _default_folder(request: Request) -> str:
     name = Path(request.dataset).stem
-    chosen = request.suite if request.models is None else "models"
+    chosen = (request.suite or "core") if request.models is None else "models"
     noise = f"-{request.noise.replace(':', '-')}" if request.noise else ""
     return f"{name}-{chosen}{noise}"
 
@@ -168,10 +174,10 @@ def _forkserver() -> Iterator[Any]:
     yield context
 
 
-def _choose(connection, models: list[str] | None, suite: str, preset: str) -> None:
+def _send_catalogue(connection) -> None:
     from bench import worker
 
-    worker.choose(connection, models, suite, preset)
+    worker.send_catalogue(connection)
 
 
 def _run_case(case: Case, output: str, run_id: str, connection) -> None:
@@ -180,29 +186,36 @@ def _run_case(case: Case, output: str, run_id: str, connection) -> None:
     worker.run(case, output, run_id, connection)
 
 
-def _start_choosing(context, request: Request) -> Callable[[], list[tuple[str, str]]]:
-    """Lets a process choose the models, while this one loads the data; returns how to wait."""
+def _start_sending_catalogue(context) -> Callable[[], dict[str, cases.Known]]:
+    """Lets a process list the models while this one loads the data; returns how to wait for it."""
     receiver, sender = context.Pipe(duplex=False)
-    models = None if request.models is None else list(request.models)
-    arguments = (sender, models, request.suite, request.preset)
-    process = context.Process(target=_choose, args=arguments, daemon=True)
+    process = context.Process(target=_send_catalogue, args=(sender,), daemon=True)
     process.start()
     sender.close()
 
-    def receive() -> list[tuple[str, str]]:
+    def receive() -> dict[str, cases.Known]:
         try:
-            found = receiver.recv()
+            return receiver.recv()
         except EOFError as error:
             raise BenchError(
                 "the models cannot be imported. Try: python -c 'import zoo' to see why."
             ) from error
         finally:
             process.join()
-        if isinstance(found, BenchError):
-            raise found
-        return found
 
     return receive
+
+
+def _choose(request: Request, dataset, catalogue: dict[str, cases.Known]) -> list[cases.Choice]:
+    """Returns the models that are asked for and fit the data."""
+    misfits = {name: tasks.misfit(known.task, dataset) for name, known in catalogue.items()}
+    return cases.select(
+        None if request.models is None else list(request.models),
+        request.suite or tasks.SUITE_OF.get(dataset.task, "core"),
+        request.preset,
+        catalogue,
+        {name: reason for name, reason in misfits.items() if reason is not None},
+    )
 
 
 class _Runner:
@@ -331,4 +344,10 @@ def _result_line(case: Case, record: dict[str, Any]) -> str:
         return f"[red]failed[/] {case.title} seed {case.seed}: {escape(record['error'])}"
     seconds = record.get("train_seconds")
     trained = f", trained in {seconds:.1f} s" if seconds else ""
-    return f"[green]done[/]   {case.title} seed {case.seed}: MSE {record['test_mse']:.5f}{trained}"
+    if record.get("test_iou_image") is not None:
+        quality = f"IoU {record['test_iou_image']:.4f}"
+    else:
+        quality = f"MSE {record['test_mse']:.5f}"
+    if record.get("test_accuracy") is not None:
+        quality += f", accuracy {record['test_accuracy']:.3f}"
+    return f"[green]done[/]   {case.title} seed {case.seed}: {quality}{trained}"

@@ -7,6 +7,7 @@ import os
 import pickle
 import tarfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,12 @@ def roots() -> list[Path]:
     keras_home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     own = [Path(os.environ["ZOO_DATA_DIR"])] if os.environ.get("ZOO_DATA_DIR") else []
     return [*own, keras_home / "datasets", Path("/usr/share/datasets")]
+
+
+def folders(*names: str) -> Iterator[Path]:
+    """Yields the places where the folder of a data set may be: by its names, then the roots."""
+    for root in roots():
+        yield from (*(root / name for name in names), root)
 
 
 def find(name: str) -> Path | None:

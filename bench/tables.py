@@ -45,8 +45,12 @@ def columns(rows: list[Row]) -> list[Column]:
         _timing("latency_ms", "latency\nms at\nbatch 1"),
         Column("peak_memory_mib", "peak\nmemory\nMiB", _counted("peak_memory_mib"), _peak_memory),
     ]
-    ranked_by = rows[0].ranked_by if rows else "mse"
-    found += [_quality(m, rows) for m in METRICS if m != "mae" or ranked_by == "mae"]
+    shown = {"mse", *(name for row in rows for name in row.quality)}
+    if all(row["task"] == "segmentation" for row in rows if not row.failed) and len(shown) > 1:
+        shown.discard("mse")
+    if not any(row.ranked_by == "mae" for row in rows):
+        shown.discard("mae")
+    found += [_quality(metric, rows) for metric in METRICS if metric in shown]
     seeds = Column("seeds", "seeds", lambda row: str(len(row.records)), lambda r: len(r.records))
     return [*found, seeds]
 
@@ -56,11 +60,9 @@ def footnotes(rows: list[Row]) -> list[str]:
     ok = [row for row in rows if not row.failed]
     if not ok:
         return []
-    ranked_by = METRICS[ok[0].ranked_by]
+    ranked_by = ", ".join(dict.fromkeys(METRICS[row.ranked_by] for row in ok))
     notes = [
-        "Quality is computed on each test image and then averaged, each image with equal weight "
-        "(PSNR in dB for a peak of 1). "
-        f"Ranked by {ranked_by}; rows whose 95 % interval "
+        f"{_quality_note(ok)} Ranked by {ranked_by}; rows whose 95 % interval "
         "overlaps that of the first of them share a rank.",
         "± is half the 95 % confidence interval of the mean over seeds.",
         "Speeds and latency are medians; MACs are multiply-adds of one forward pass of one image.",
@@ -74,6 +76,18 @@ def footnotes(rows: list[Row]) -> list[str]:
     if any(row.baseline for row in ok):
         notes.append("* Baseline: a closed form, without seeds, that a model has to beat.")
     return notes
+
+
+def _quality_note(ok: list[Row]) -> str:
+    if any("iou_image" in row.quality for row in ok):
+        return (
+            "IoU by image is computed on each test image and averaged, and is 1 where mask and "
+            "prediction are both empty; that of all pixels counts the test set as one image."
+        )
+    return (
+        "Quality is computed on each test image and then averaged, each image with equal weight "
+        "(PSNR in dB for a peak of 1)."
+    )
 
 
 def failures(rows: list[Row]) -> list[tuple[str, str, str]]:
@@ -285,7 +299,7 @@ def _quality(metric: str, rows: list[Row]) -> Column:
     def value(row: Row) -> float | None:
         return row.quality[metric].mean if metric in row.quality else None
 
-    return Column(metric, METRICS[metric], text, value)
+    return Column(metric, METRICS[metric].replace(" ", "\n"), text, value)
 
 
 def _markdown_table(

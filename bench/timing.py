@@ -165,7 +165,7 @@ def time_training(model, images, targets=None, *, batch_size: int, **settings) -
         model.optimizer.build(model.trainable_variables)
 
     batches = [
-        tuple(tf.constant(part) for part in (x, y) if part is not None)
+        tuple(tf.nest.map_structure(tf.constant, part) for part in (x, y) if part is not None)
         for x, y in _batches(images, targets, batch_size, limit=4)
     ]
     variables = [*model.variables, *model.metrics_variables, *model.optimizer.variables]
@@ -182,7 +182,7 @@ def time_training(model, images, targets=None, *, batch_size: int, **settings) -
         settings = {"min_samples": 50} | settings
         timing = measure(
             next_step,
-            images_per_call=len(batches[0][0]),
+            images_per_call=batch_size,
             tracing_count=step.experimental_get_tracing_count,
             **settings,
         )
@@ -198,7 +198,7 @@ def time_inference(model, images, *, batch_size: int, **settings) -> Timing:
     import tensorflow as tf
 
     (batch, _), *_ = _batches(images, None, batch_size, limit=1)
-    batch = tf.constant(batch)
+    batch = tf.nest.map_structure(tf.constant, batch)
 
     @tf.function(jit_compile=model.jit_compile, autograph=False)
     def infer(x):
@@ -206,7 +206,7 @@ def time_inference(model, images, *, batch_size: int, **settings) -> Timing:
 
     return measure(
         lambda: infer(batch),
-        images_per_call=len(batch),
+        images_per_call=batch_size,
         tracing_count=infer.experimental_get_tracing_count,
         **settings,
     )
@@ -219,26 +219,15 @@ def time_latency(model, images, **settings) -> Timing:
 
 def _batches(images, targets, batch_size: int, limit: int):
     """Returns up to `limit` full batches of real images; few images are repeated to fill one."""
-    order = np.arange(max(batch_size, min(len(images), limit * batch_size))) % len(images)
+    import tensorflow as tf
+
+    num_images = len(tf.nest.flatten(images)[0])
+    order = np.arange(max(batch_size, min(num_images, limit * batch_size))) % num_images
     order = order[: len(order) // batch_size * batch_size].reshape(-1, batch_size)
-    return [(images[rows], None if targets is None else targets[rows]) for rows in order]
-
-
-def machine_load() -> dict[str, float | bool | None]:
-    """Tells whether the machine is busy before any work of one's own has begun.
-
-    Returns:
-        `load_average`: of the last minute; `noisy`: whether it is above 0.3 per core. Both are
-        None where the system does not say. The average counts earlier work of one's own too:
-        once that has begun, use `Disturbance`.
-    """
-    if not hasattr(os, "getloadavg"):
-        return {"load_average": None, "noisy": None}
-    load_average = os.getloadavg()[0]
-    return {
-        "load_average": load_average,
-        "noisy": load_average > _BUSY_LOAD_PER_CORE * (os.cpu_count() or 1),
-    }
+    return [
+        tf.nest.map_structure(lambda part: None if part is None else part[rows], (images, targets))  # noqa: B023
+        for rows in order
+    ]
 
 
 class Disturbance:

@@ -5,7 +5,6 @@ and still shares no state with the others.
 """
 
 import math
-import os
 import signal
 import time
 import traceback
@@ -16,23 +15,39 @@ import keras
 import numpy as np
 
 import zoo
-from bench import baselines, cases, datasets, environment, flops, memory, metrics, timing
-from bench.cases import Case
-from bench.errors import BenchError
+from bench import (
+    augmentation,
+    baselines,
+    datasets,
+    environment,
+    flops,
+    memory,
+    quality,
+    segmentation,
+    tasks,
+    timing,
+)
+from bench.augmented_batches import AugmentedBatches
+from bench.cases import Case, Known
 
-NUM_SAMPLES = 8
-TEST_BATCH_SIZE = 256
 INFER_BATCH_SIZE = 128
 
 
-def choose(connection, models: list[str] | None, suite: str, preset: str) -> None:
-    """Sends the models of a run, or the error: the parent need not import the zoo itself."""
-    catalogue = {name: zoo.get(name).presets for name in zoo.names()}
-    try:
-        connection.send(cases.select(models, suite, preset, catalogue))
-    except BenchError as error:
-        connection.send(error)
+def send_catalogue(connection) -> None:
+    """Sends what is known of each model: the parent need not import the zoo itself."""
+    connection.send(catalogue())
     connection.close()
+
+
+def catalogue() -> dict[str, Known]:
+    """Returns what is known of each registered model."""
+    found = {}
+    for name in zoo.names():
+        entry = zoo.get(name)
+        arguments = set(entry.model_class.argument_names()) - {"image_shape", "seed"}
+        presets, task = tuple(entry.presets), entry.model_class.task
+        found[name] = Known(presets, tuple(sorted(arguments)), task)
+    return found
 
 
 def run(case: Case, output: str, run_id: str, connection) -> None:
@@ -83,36 +98,22 @@ def describe(dataset) -> dict[str, Any]:
     }
 
 
-def quality(case: Case, dataset, reconstruct, output: Path) -> dict[str, Any]:
-    """Measures reconstruction on the test split and keeps the first images for pictures."""
-    test = dataset.test
-    reconstructions = np.asarray(reconstruct(test.images), dtype="float32")
-    if not np.isfinite(reconstructions).all():
-        raise FloatingPointError("the reconstructions hold NaN or infinity; the training diverged")
-    summary = metrics.reconstruction_summary(test.target, reconstructions)
-    samples = Path("samples") / f"{case.id}.npz"
-    (output / "samples").mkdir(exist_ok=True)
-    temporary = output / f".{case.id}.{os.getpid()}.npz"
-    np.savez_compressed(
-        temporary,
-        inputs=test.images[:NUM_SAMPLES],
-        targets=test.target[:NUM_SAMPLES],
-        reconstructions=np.clip(reconstructions[:NUM_SAMPLES], 0, 1),
-    )
-    os.replace(temporary, output / samples)
-    return {f"test_{name}": value for name, value in summary.items()} | {
-        "samples_file": str(samples)
-    }
-
-
 def run_baseline(case: Case, dataset, output: Path, connection) -> dict[str, Any]:
     """Fits a closed-form baseline on the training split and measures it."""
     connection.send(("stage", "fitting"))
-    baseline = baselines.create(case.model, case.code_size)
-    baseline.fit(dataset.train.images, dataset.train.targets)
-    connection.send(("stage", "testing"))
+    if case.model in segmentation.BASELINES:
+        baseline = segmentation.BASELINES[case.model]()
+        baseline.fit(quality.as_masks(dataset.train.targets, dataset.num_mask_classes))
+        found = quality.of_masks(case, dataset, lambda split: baseline.predict(len(split)), output)
+    else:
+        baseline = baselines.create(case.model, case.code_size)
+        baseline.fit(dataset.train.images, dataset.train.targets)
+        connection.send(("stage", "testing"))
+        found = quality.of_images(
+            case, dataset, lambda split: baseline.reconstruct(split.images), output
+        )
     return {
-        **quality(case, dataset, baseline.reconstruct, output),
+        **found,
         "params_total": baseline.num_parameters,
         "forward_macs": baseline.forward_macs,
     }
@@ -141,7 +142,7 @@ class _Reporter(keras.callbacks.Callback):
 
 def run_model(case: Case, dataset, output: Path, connection) -> dict[str, Any]:
     """Trains a model, measures its quality on the test split, then its cost."""
-    plan = case.plan
+    plan, task = case.plan, zoo.get(case.model).model_class.task
     connection.send(("stage", "building"))
     keras.utils.set_random_seed(case.seed)
     started = time.perf_counter()
@@ -151,33 +152,29 @@ def run_model(case: Case, dataset, output: Path, connection) -> dict[str, Any]:
         preset=case.preset,
         dtype=plan.precision,
         seed=case.seed,
+        **(tasks.arguments(task, dataset) | dict(case.arguments)),
     )
     model.compile(keras.optimizers.Adam(plan.learning_rate))
     build_seconds = time.perf_counter() - started
-
-    def pairs(split):
-        return (split.images,) if split.targets is None else (split.images, split.targets)
 
     connection.send(("stage", "training"))
     reporter = _Reporter(connection)
     started = time.perf_counter()
     with memory.PeakMemory() as peak:
         history = model.fit(
-            *pairs(dataset.train),
-            batch_size=plan.batch_size,
+            *training_data(case, dataset, task),
             epochs=plan.epochs,
-            validation_data=pairs(dataset.validation),
-            validation_batch_size=max(plan.batch_size, TEST_BATCH_SIZE),
+            validation_data=tasks.pairs(task, dataset.validation),
+            validation_batch_size=max(plan.batch_size, quality.TEST_BATCH_SIZE),
             callbacks=[reporter],
             verbose=0,
+            **({} if plan.augment else {"batch_size": plan.batch_size}),
         )
     train_seconds = time.perf_counter() - started
     curves = {name: [float(f"{v:.6g}") for v in values] for name, values in history.history.items()}
 
     connection.send(("stage", "testing"))
-    found = quality(
-        case, dataset, lambda x: model.reconstruct(x, batch_size=TEST_BATCH_SIZE), output
-    )
+    found = quality.of_model(case, model, dataset, output)
     macs = flops.count_macs(model)
     found |= {
         "config": plain_config(model),
@@ -200,8 +197,26 @@ def run_model(case: Case, dataset, output: Path, connection) -> dict[str, Any]:
     }
     if case.timing:
         connection.send(("stage", "timing"))
-        found |= time_model(model, dataset, plan.batch_size)
+        found |= time_model(model, task, dataset, plan.batch_size)
     return found
+
+
+def training_data(case: Case, dataset, task: str) -> tuple:
+    """Returns the arguments of `fit`: arrays, or batches that are augmented afresh."""
+    plan = case.plan
+    found = tasks.pairs(task, dataset.train, plan.num_labels)
+    if plan.augment is None:
+        return found
+    if task not in ("reconstruction", "segmentation"):
+        raise ValueError(f"--augment is for images and masks; {case.model!r} takes labels too")
+    return (
+        AugmentedBatches(
+            *found,
+            augmentation=augmentation.parse(plan.augment),
+            batch_size=plan.batch_size,
+            seed=case.seed,
+        ),
+    )
 
 
 def plain_config(model) -> dict[str, Any]:
@@ -214,15 +229,14 @@ def num_values(weights) -> int:
     return sum(int(np.prod(weight.shape)) for weight in weights)
 
 
-def time_model(model, dataset, batch_size: int) -> dict[str, Any]:
+def time_model(model, task: str, dataset, batch_size: int) -> dict[str, Any]:
     """Times training steps, inference and single images, in that order."""
-    train_split, test_images = dataset.train, dataset.test.images
+    x, *y = tasks.pairs(task, dataset.train)
+    test_inputs = tasks.inputs(task, dataset.test)
     with timing.Disturbance() as disturbance:
-        train = timing.time_training(
-            model, train_split.images, train_split.targets, batch_size=batch_size
-        )
-        infer = timing.time_inference(model, test_images, batch_size=INFER_BATCH_SIZE)
-        single = timing.time_latency(model, test_images)
+        train = timing.time_training(model, x, y[0] if y else None, batch_size=batch_size)
+        infer = timing.time_inference(model, test_inputs, batch_size=INFER_BATCH_SIZE)
+        single = timing.time_latency(model, test_inputs)
     return {
         **_speed("train", train),
         **_speed("infer", infer),

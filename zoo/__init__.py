@@ -1,12 +1,17 @@
 """Autoencoders and U-Nets for Keras 3, with a harness that says which one fits your images."""
 
 import importlib.util as _importlib_util
+import os as _os
+import sys as _sys
 
 if _importlib_util.find_spec("tensorflow") is None:
     raise ImportError(
         "zoo needs TensorFlow. Install it with: pip install 'keras-autoencoder-zoo[cpu]' "
         "(or [gpu] on Linux with an NVIDIA GPU)."
     )
+
+if _sys.argv[:1] == ["-m"]:  # python -m zoo: its tables without TensorFlow's log around them
+    _os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras as _keras
 
@@ -25,5 +30,6 @@ from zoo.registry import create as create
 from zoo.registry import get as get
 from zoo.registry import names as names
 from zoo.registry import register as register
+from zoo.saving import load as load
 
 __version__ = "0.1.0"

@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from zoo import checks
+from zoo.card import Card, CardHolder
 
 # Noise at evaluation comes from this seed, so that `evaluate` gives the same number every time.
 EVALUATION_SEED = 20_140_101
@@ -30,7 +31,7 @@ def _then_build(model_class, init):
     return constructor
 
 
-class ZooModel(keras.Model):
+class ZooModel(CardHolder, keras.Model):
     """Trains any model of the zoo; a model says what is new about it and nothing else.
 
     loss = mean over the batch of sum_i term_weights[i] * loss_terms[i]
@@ -67,6 +68,8 @@ class ZooModel(keras.Model):
     registry_name: str | None = None
     # What `fit` needs: one of TASKS.
     task: str = "reconstruction"
+    # What `y` holds, for a model that cannot be trained without it.
+    required_target: str | None = None
 
     def __init__(self, image_shape, *, seed=None, **kwargs):
         unknown = set(kwargs) - {"name", "dtype", "trainable"}
@@ -76,6 +79,7 @@ class ZooModel(keras.Model):
         self.image_shape = checks.image_shape(self.owner, image_shape)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
+        self.card = Card()
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -104,9 +108,16 @@ class ZooModel(keras.Model):
         """Names of the loss terms and their weights: numbers, or variables of a schedule."""
         return {"reconstruction": 1.0}
 
+    def image_of(self, x):
+        """Returns the images of an input."""
+        return x["image"] if isinstance(x, dict) else x
+
     def target_of(self, x, y):
-        """Returns what the prediction should be: the input itself when there is no `y`."""
-        return x if y is None else y
+        """Returns what the prediction should be: the input itself when there is no `y`.
+
+        A model whose loss needs more returns a dict, with the image under `"image"`.
+        """
+        return self.image_of(x) if y is None else y
 
     def example_inputs(self):
         """Returns symbolic inputs, by which the model is built."""
@@ -120,10 +131,8 @@ class ZooModel(keras.Model):
         """Raises ValueError when a target array does not fit the model."""
         checks.images(self.owner, y, self.image_shape, "y")
 
-    @property
-    def optimized_weights(self) -> list:
-        """Returns the weights that the loss trains: all, but where a second player has its own."""
-        return self.trainable_weights
+    def track(self, target, outputs: dict, sample_weight) -> None:
+        """Updates the model's own metrics, those that are no loss terms."""
 
     def random_seed(self, training: bool):
         """Returns a source of fresh noise in training, and of the same noise at evaluation."""
@@ -141,8 +150,8 @@ class ZooModel(keras.Model):
         terms = [*self.term_weights, *(["regularization"] if self.losses else [])]
         self.term_trackers = {name: keras.metrics.Mean(name=name) for name in terms}
         # Builds every child: a saved model with an unbuilt one would reload with random weights.
+        self.built = True  # before the pass, else Keras traces it twice
         self(self.example_inputs(), training=True)
-        self.built = True
 
     @classmethod
     def argument_names(cls) -> list[str]:
@@ -160,13 +169,14 @@ class ZooModel(keras.Model):
         return list(found)
 
     def get_config(self) -> dict:
-        """Returns every constructor argument, read back from the attribute of the same name."""
+        """Returns every constructor argument, read back from its attribute, and the card."""
         arguments = {name: getattr(self, name) for name in self.argument_names()}
         return {
             "name": self.name,
             "trainable": self.trainable,
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),
             **{key: _plain(value) for key, value in arguments.items()},
+            "card": self.card.get_config(),
         }
 
     def save_own_variables(self, store):
@@ -180,7 +190,9 @@ class ZooModel(keras.Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        return cls(**config)
+        model = cls(**{key: value for key, value in config.items() if key != "card"})
+        model.card = Card.from_config(config.get("card"))
+        return model
 
     @classmethod
     def _raise_unknown_argument(cls, name: str):
@@ -202,15 +214,17 @@ class ZooModel(keras.Model):
         """
         self._check_compiled()
         self._check_data(x, y)
+        self._check_target_is_given(x, y)
         validation = kwargs.get("validation_data")
         if isinstance(validation, np.ndarray):
             validation = (validation,)
         if isinstance(validation, (tuple, list)) and validation:
             val_x, val_y, *val_weight = *validation, *(None,) * (2 - len(validation))
             self._check_data(val_x, val_y)
-            val_y = _explicit_target(val_x, val_y, *val_weight)
+            self._check_target_is_given(val_x, val_y)
+            val_y = self._explicit_target(val_x, val_y, *val_weight)
             kwargs["validation_data"] = (val_x, val_y, *val_weight)
-        y = _explicit_target(x, y, kwargs.get("sample_weight"))
+        y = self._explicit_target(x, y, kwargs.get("sample_weight"))
         return super().fit(x, y, *args, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
@@ -218,7 +232,8 @@ class ZooModel(keras.Model):
         self._check_compiled()
         if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked its validation data
             self._check_data(x, y)
-        y = _explicit_target(x, y, kwargs.get("sample_weight"))
+            self._check_target_is_given(x, y)
+        y = self._explicit_target(x, y, kwargs.get("sample_weight"))
         return super().evaluate(x, y, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
@@ -253,11 +268,35 @@ class ZooModel(keras.Model):
         elif isinstance(x, tf.data.Dataset):
             self._check_element_spec(x.element_spec)
 
+    def _check_target_is_given(self, x, y) -> None:
+        has_target = y is not None
+        if isinstance(x, tf.data.Dataset):
+            has_target = isinstance(x.element_spec, tuple) and len(x.element_spec) > 1
+        elif not _is_array(x):
+            return  # a generator or a PyDataset, whose batches are not known yet
+        if self.required_target is not None and not has_target:
+            raise ValueError(
+                f"{self.owner}: y must be given. Received: y=None. "
+                f"Call it with {self.required_target}."
+            )
+
+    def _explicit_target(self, x, y, sample_weight=None):
+        """Returns a target of no columns where there are weights but no target.
+
+        Keras drops the sample weights of data without a target; `_tracked_loss` drops this one.
+        """
+        if sample_weight is not None and hasattr(sample_weight, "shape"):
+            self._check_sample_weight(sample_weight)
+        if y is None and sample_weight is not None and _is_array(x):
+            return np.zeros((_num_rows(x), 0), "float32")
+        return y
+
     def _check_element_spec(self, spec) -> None:
         first = spec[0] if isinstance(spec, tuple) else spec
-        if isinstance(first, tf.TensorSpec) and first.shape.rank is not None:
+        image = first.get("image") if isinstance(first, dict) else first
+        if isinstance(image, tf.TensorSpec) and image.shape.rank is not None:
             checks.array_shape(
-                self.owner, first.shape, self.image_shape, "the data set's first element"
+                self.owner, image.shape, self.image_shape, "the data set's first element"
             )
 
     # --- training ---------------------------------------------------------------------------
@@ -267,7 +306,7 @@ class ZooModel(keras.Model):
         with tf.GradientTape() as tape:
             loss, target, prediction = self._tracked_loss(x, y, sample_weight, training=True)
             loss = self.optimizer.scale_loss(loss)
-        weights = self.optimized_weights
+        weights = self.trainable_weights
         gradients = tape.gradient(loss, weights)
         self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
         return self.compute_metrics(x, target, prediction, sample_weight=sample_weight)
@@ -310,20 +349,29 @@ class ZooModel(keras.Model):
             self.term_trackers["regularization"].update_state(penalty, sample_weight=batch_size)
             loss = loss + penalty
         self._loss_tracker.update_state(loss, sample_weight=batch_size)
-        num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        return loss / num_replicas, target, outputs["prediction"]
+        self.track(target, outputs, sample_weight)
+        image = target["image"] if isinstance(target, dict) else target
+        return self._per_replica(loss), image, outputs["prediction"]
+
+    @staticmethod
+    def _per_replica(loss):
+        """Scales a loss so that gradients summed over replicas are those of one device."""
+        return loss / tf.distribute.get_strategy().num_replicas_in_sync
 
     def _per_sample_weight(self, sample_weight):
         if sample_weight is None:
             return None
-        if len(sample_weight.shape) == 2 and sample_weight.shape[1] == 1:
-            sample_weight = sample_weight[:, 0]
-        if len(sample_weight.shape) != 1:
+        if sample_weight.shape.rank is not None:
+            self._check_sample_weight(sample_weight)
+        return ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
+
+    def _check_sample_weight(self, sample_weight) -> None:
+        shape = tuple(sample_weight.shape)
+        if len(shape) != 1 and shape[1:] != (1,):
             raise ValueError(
                 f"{self.owner}: sample_weight must have shape (batch,). "
-                f"Received: shape {tuple(sample_weight.shape)}. Give one weight per image."
+                f"Received: shape {shape}. Give one weight per image."
             )
-        return ops.cast(sample_weight, "float32")
 
 
 def _is_array(x) -> bool:
@@ -333,18 +381,11 @@ def _is_array(x) -> bool:
     return bool(leaves) and all(readable)
 
 
-def _explicit_target(x, y, sample_weight=None):
-    """Returns a target of no columns where there are weights but no target.
-
-    Keras drops the sample weights of data without a target; `_tracked_loss` drops this one.
-    """
-    if y is None and sample_weight is not None and _is_array(x):
-        return np.zeros((_num_rows(x), 0), "float32")
-    return y
-
-
 def _is_placeholder(y) -> bool:
-    return not isinstance(y, dict) and y.shape.rank == 2 and y.shape[1] == 0
+    if isinstance(y, dict):
+        return False
+    rank = y.shape.rank if hasattr(y.shape, "rank") else len(y.shape)  # a tensor's may be unknown
+    return rank == 2 and y.shape[1] == 0
 
 
 def _num_rows(x) -> int:

@@ -76,8 +76,12 @@ def shape_error(owner: str, shape):
     )
 
 
-def divisible(owner: str, shape: tuple[int, ...], num_halvings: int) -> None:
-    """Checks that every spatial size of `shape` can be halved `num_halvings` times."""
+def divisible(owner: str, shape: tuple[int, ...], num_halvings: int, or_set: str = "") -> None:
+    """Checks that every spatial size of `shape` can be halved `num_halvings` times.
+
+    Args:
+        or_set: An argument, such as `"pad_to_fit=True"`, that makes the model take any size.
+    """
     factor = 2**num_halvings
     spatial, channels = shape[:-1], shape[-1:]
     if all(size % factor == 0 for size in spatial):
@@ -85,9 +89,9 @@ def divisible(owner: str, shape: tuple[int, ...], num_halvings: int) -> None:
     padded = tuple(-(-size // factor) * factor for size in spatial) + channels
     axes = "height and width" if len(spatial) == 2 else "length"
     raise ValueError(
-        f"{owner}: image_shape {axes} must be divisible by {factor}, as {num_halvings} widths "
-        f"halve it {num_halvings} times. Received: image_shape={shape}. "
-        f"Pad to {padded} or use fewer widths."
+        f"{owner}: image_shape {axes} must be divisible by {factor}, as the network "
+        f"halves it {num_halvings} times. Received: image_shape={shape}. "
+        f"Pad to {padded} or use fewer widths" + (f", or set {or_set}." if or_set else ".")
     )
 
 
@@ -125,6 +129,21 @@ def images(owner: str, values, shape: tuple[int, ...], name: str = "x") -> None:
         raise ValueError(
             f"{owner}: {name} must lie in [0, 1]. "
             f"Received: minimum {low:.8g}, maximum {high:.8g}. {fix}"
+        )
+
+
+def keys(owner: str, values, expected: tuple[str, ...], name: str = "x") -> None:
+    """Checks that `values` is a dict with exactly these keys."""
+    wanted = ", ".join(f"{key!r}: ..." for key in expected)
+    if not isinstance(values, dict):
+        raise TypeError(
+            f"{owner}: {name} must be a dict {{{wanted}}}. Received: {type(values).__name__}. "
+            f"Give all parts together, as {name}={{{wanted}}}."
+        )
+    if set(values) != set(expected):
+        raise ValueError(
+            f"{owner}: {name} must have the keys {', '.join(map(repr, expected))}. "
+            f"Received: {', '.join(map(repr, values))}. Give {{{wanted}}}."
         )
 
 

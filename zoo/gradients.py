@@ -1,4 +1,4 @@
-"""Jacobian products for the contractive penalty. One of two modules that import TensorFlow."""
+"""Gradients by hand, and sums over replicas: what Keras has no function for."""
 
 import tensorflow as tf
 from keras import ops
@@ -46,3 +46,24 @@ def projected_jacobian_norm(function, x, probe):
         tape.watch(x)
         projection = ops.sum(function(x) * ops.cast(probe, "float32"), axis=-1)
     return losses.sum_over_event(ops.square(tape.gradient(projection, x)))
+
+
+def gradients_of(function, weights) -> list:
+    """Computes the gradients of one replica's share of a loss: optimizers sum over replicas.
+
+    Args:
+        function: Takes nothing and returns a scalar, the mean over the replica's batch.
+        weights: List of variables.
+    """
+    num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    with tf.GradientTape() as tape:
+        value = function() / num_replicas
+    return tape.gradient(value, weights)
+
+
+def sum_over_replicas(value):
+    """Returns the sum of a tensor's values on all replicas; the tensor itself if there is one."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return value
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, value)

@@ -39,3 +39,27 @@ class GaussianSampler(keras.layers.Layer):
         """Returns a generator, wound back to its start, for a series of different draws."""
         self.evaluation_generator.state.assign([self.evaluation_seed, 0])
         return self.evaluation_generator
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class SeededDropout(keras.layers.Layer):
+    """Sets each value to 0 with probability `rate` in training, and divides the rest by `1 - rate`.
+
+    Unlike Keras' `Dropout` it draws from the model's generator, whose state is saved with the
+    model: a reloaded model goes on with the same noise.
+
+    Args:
+        rate: Float in `[0, 1)`.
+        seed_generator: `keras.random.SeedGenerator` of the training noise.
+
+    Call arguments:
+        x: Float tensor.
+    """
+
+    def __init__(self, rate: float, seed_generator, **kwargs):
+        super().__init__(**kwargs)
+        self.rate = rate
+        self.seed_generator = seed_generator
+
+    def call(self, x, training=None):
+        return keras.random.dropout(x, self.rate, seed=self.seed_generator) if training else x

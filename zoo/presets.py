@@ -24,8 +24,42 @@ FLAT_SIZES = types.MappingProxyType(
         "base": {"widths": (), "hidden_units": (512, 256), "latent_dim": 32},
     }
 )
+
+
+def _transformer(embedding_dim: int, num_blocks: int, num_heads: int, decoder) -> dict:
+    decoder_dim, num_decoder_blocks, num_decoder_heads = decoder
+    return {
+        "embedding_dim": embedding_dim,
+        "num_blocks": num_blocks,
+        "num_heads": num_heads,
+        "decoder_dim": decoder_dim,
+        "num_decoder_blocks": num_decoder_blocks,
+        "num_decoder_heads": num_decoder_heads,
+    }
+
+
+_U_NET_WIDTHS = {"tiny": (8, 16), "small": (16, 32, 64), "base": (32, 64, 128)}
+_U_NET_SIZES = {
+    size: {"widths": widths, "normalization": "batch"} for size, widths in _U_NET_WIDTHS.items()
+}
 # For models whose constructors take other arguments than the family of `Autoencoder`.
-OWN_SIZES: dict[str, dict[str, dict]] = {}
+OWN_SIZES: dict[str, dict[str, dict]] = {
+    "masked_autoencoder": {
+        "tiny": _transformer(32, 2, 2, decoder=(16, 1, 2)),
+        "small": _transformer(128, 4, 4, decoder=(64, 2, 4)),
+        "base": _transformer(256, 6, 8, decoder=(128, 2, 8)),
+    },
+    "top_k_sparse": {
+        "tiny": {"latent_dim": 128, "num_active": 8},
+        "small": {"latent_dim": 512, "num_active": 16},
+        "base": {"latent_dim": 2048, "num_active": 32},
+    },
+    "unet": _U_NET_SIZES,
+    "attention_unet": _U_NET_SIZES,
+    "residual_unet": _U_NET_SIZES,
+    "unet_plus_plus": _U_NET_SIZES,
+    "unet_denoiser": {size: {"widths": widths} for size, widths in _U_NET_WIDTHS.items()},
+}
 
 
 def names(model: str) -> list[str]:

@@ -5,11 +5,12 @@ import dataclasses
 import pytest
 
 import zoo
-from bench import cases
+from bench import cases, worker
+from bench.cases import Choice
 from bench.errors import BenchError
 
 PLAN = cases.Plan("digits")
-CATALOGUE = {name: zoo.get(name).presets for name in zoo.names()}
+CATALOGUE = worker.catalogue()
 
 
 def case(**changes):
@@ -42,16 +43,39 @@ def test_core_suite_is_short_and_exists():
     for suite in cases.SUITES:
         chosen = cases.select(None, suite, "small", CATALOGUE)
         assert 1 <= len(chosen) <= 10
-        for name, preset in chosen:
-            zoo.create(name, (8, 8, 1), preset=preset)
+        for choice in chosen:
+            zoo.create(choice.model, (16, 16, 1), preset=choice.preset)
 
 
 def test_wildcards_and_presets():
     found = cases.select(["*vae*", "autoencoder:dense", "vae"], "core", "tiny", CATALOGUE)
-    vaes = [(name, "tiny") for name in zoo.names("*vae*")]
-    assert found == [*vaes, ("autoencoder", "dense")]
+    vaes = [Choice(name, "tiny") for name in zoo.names("*vae*")]
+    assert found == [*vaes, Choice("autoencoder", "dense")]
     everything = cases.select(["*"], "core", "small", CATALOGUE)
-    assert [name for name, _ in everything] == zoo.names()
+    assert [choice.model for choice in everything] == zoo.names()
+
+
+def test_arguments_after_the_preset():
+    models = ["vae:small:beta=4,widths=(8, 16),likelihood=gaussian", "vae", "vae:small:beta=4"]
+    first, plain, second = cases.select(models, "core", "small", CATALOGUE)
+    expected = (("beta", 4), ("likelihood", "gaussian"), ("widths", (8, 16)))
+    assert (first.arguments, plain.arguments) == (expected, ())
+    ids = {
+        case(arguments=choice.arguments, preset=choice.preset).id
+        for choice in (first, plain, second)
+    }
+    assert len(ids) == 3
+    assert case(arguments=second.arguments).title == "vae:small:beta=4"
+
+
+def test_models_that_do_not_fit_the_data():
+    misfits = {"unet": "needs masks", "vae": "needs masks"}
+    found = cases.select(["*unet", "autoencoder"], "core", "tiny", CATALOGUE, misfits)
+    assert "unet" not in [choice.model for choice in found]
+    with pytest.raises(BenchError, match="'unet' does not fit these data: it needs masks"):
+        cases.select(["unet"], "core", "tiny", CATALOGUE, misfits)
+    with pytest.raises(BenchError, match=r"none of the models fits these data: va\*"):
+        cases.select(["va*"], "core", "tiny", CATALOGUE, misfits)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +83,8 @@ def test_wildcards_and_presets():
     [
         ((["beta-vae"], "core", "small"), r"no model matches 'beta-vae'. Did you mean 'beta_vae'"),
         ((["vae:smal"], "core", "small"), r"unknown preset 'smal' of 'vae'. Did you mean 'small'"),
+        ((["vae:tiny:bet=4"], "core", "small"), r"unknown argument 'bet=4' of 'vae'.*'beta'"),
+        ((["vae:tiny:beta"], "core", "small"), r"Write vae:PRESET:argument=value"),
         ((None, "cor", "small"), r"unknown suite 'cor'. Did you mean 'core'"),
     ],
 )
@@ -68,7 +94,7 @@ def test_unknown_names(arguments, message):
 
 
 def test_rounds_hold_each_model_once_and_time_the_first():
-    models = [("a", "x"), ("b", "x"), ("c", "x")]
+    models = [Choice(name, "x") for name in "abc"]
     ordered = cases.model_cases(PLAN, "ab", models, [0, 1, 2], timing_rounds=1)
     for seed in range(3):
         around = ordered[3 * seed : 3 * seed + 3]

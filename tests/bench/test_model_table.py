@@ -11,12 +11,17 @@ from bench.errors import BenchError
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "bench/results/digits.jsonl"
+SOURCES = [
+    SOURCE,
+    ROOT / "bench/results/composed_foreground.jsonl",
+    ROOT / "bench/results/biased_footwear.jsonl",
+]
 
 
 def test_readme_is_up_to_date(tmp_path):
     copy = tmp_path / "README.md"
     copy.write_text((ROOT / "README.md").read_text())
-    assert not model_table.update(copy, SOURCE)
+    assert not model_table.update(copy, SOURCES)
 
 
 def test_numbers_are_means_of_the_records():
@@ -25,7 +30,10 @@ def test_numbers_are_means_of_the_records():
     assert len(errors) == 3
     lines = model_table.markdown(found, [zoo.get("vae")]).splitlines()
     (row,) = [line for line in lines if line.startswith("| `vae`")]
-    assert f"| {sum(errors) / 3:.4f} ±" in row
+    assert f"MSE {sum(errors) / 3:.4f} ±" in row
+    (command,) = [line for line in lines if line.startswith("python -m bench run")]
+    assert "vae:small" in command
+    assert "--epochs 16" in command
 
 
 def test_a_model_without_a_record_is_refused():
@@ -38,7 +46,7 @@ def test_a_model_without_a_record_is_refused():
 def test_a_readme_without_marks_is_refused(tmp_path):
     (tmp_path / "README.md").write_text("# nothing")
     with pytest.raises(BenchError, match="must hold the lines"):
-        model_table.update(tmp_path / "README.md", SOURCE)
+        model_table.update(tmp_path / "README.md", SOURCES)
 
 
 @pytest.mark.parametrize(

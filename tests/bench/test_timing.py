@@ -131,13 +131,6 @@ def test_training_needs_an_optimizer(digits):
         timing.time_training(model, digits, batch_size=8)
 
 
-@pytest.mark.parametrize(("load", "noisy"), [(0.29, False), (0.31, True)])
-def test_the_load_is_per_core(monkeypatch, load, noisy):
-    monkeypatch.setattr("os.cpu_count", lambda: 8)
-    monkeypatch.setattr("os.getloadavg", lambda: (8 * load, 0.0, 0.0))
-    assert timing.machine_load() == {"load_average": 8 * load, "noisy": noisy}
-
-
 def test_disturbance_is_a_share():
     with timing.Disturbance() as disturbance:
         deadline = time.perf_counter() + 0.3

@@ -118,12 +118,12 @@ def test_divisible():
     checks.divisible("Owner", (140, 3), 2)
     checks.divisible("Owner", (7,), 5)
     with raises(
-        "Owner: image_shape height and width must be divisible by 16, as 4 widths halve it 4 "
+        "Owner: image_shape height and width must be divisible by 16, as the network halves it 4 "
         "times. Received: image_shape=(30, 32, 3). Pad to (32, 32, 3) or use fewer widths."
     ):
         checks.divisible("Owner", (30, 32, 3), 4)
     with raises(
-        "Owner: image_shape length must be divisible by 4, as 2 widths halve it 2 times. "
+        "Owner: image_shape length must be divisible by 4, as the network halves it 2 times. "
         "Received: image_shape=(141, 1). Pad to (144, 1) or use fewer widths."
     ):
         checks.divisible("Owner", (141, 1), 2)

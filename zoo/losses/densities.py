@@ -40,6 +40,12 @@ def laplace_nll(target, mean, log_scale=0.0):
     return sum_over_event(ops.abs(target - mean) * ops.exp(-log_scale) + log_scale + math.log(2.0))
 
 
+def categorical_nll(one_hot, logits):
+    """Computes `-sum_k t_k log softmax(logits)_k`, nats per row; 0 where the row of `t` is 0."""
+    one_hot, logits = as_float32(one_hot, logits)
+    return -ops.sum(one_hot * ops.log_softmax(logits, axis=-1), axis=-1)
+
+
 def log_normal(value, mean, log_var):
     """Computes `log N(value; mean, diag(exp(log_var)))` summed over the event, in nats."""
     return -gaussian_nll(value, mean, 0.5 * ops.cast(log_var, "float32"))

@@ -6,6 +6,7 @@ from keras import ops
 from zoo import checks, losses, networks
 from zoo.base import ZooModel
 from zoo.batching import over_batches
+from zoo.losses import structure
 from zoo.registry import register
 
 # Name to (loss per sample, does it read logits?).
@@ -14,6 +15,8 @@ RECONSTRUCTIONS = {
     "mean_absolute_error": (losses.mean_absolute_error, False),
     "mean_huber": (losses.mean_huber, False),
     "binary_crossentropy": (losses.binary_crossentropy, True),
+    "ssim": (losses.ssim, False),
+    "ms_ssim": (losses.ms_ssim, False),
 }
 OUTPUT_ACTIVATIONS = ("sigmoid", "linear", "relu")
 
@@ -40,7 +43,7 @@ class Autoencoder(ZooModel):
 
     Args:
         image_shape: `(height, width, channels)`, `(length, channels)` or `(features,)`. Height,
-            width and length must be divisible by `2 ** len(widths)`.
+            width and length must be divisible by `2 ** len(widths)`, or see `pad_to_fit`.
         latent_dim: Positive int, size of the code; `None` makes the last feature map the code.
         widths: Channels of each halving stage, the first nearest to the image. `None` means
             `(32, 64)` for images and series and `()` for flat vectors.
@@ -48,15 +51,28 @@ class Autoencoder(ZooModel):
             `(128,)` for flat vectors.
         mirror_hidden: Whether the decoder has the same dense layers.
         kernel_size: Int, or one int per width.
-        activation: Keras activation of the hidden layers.
+        activation: Keras activation of the hidden layers. `"glu"` makes gated layers: half of a
+            layer times the sigmoid of the other half, so that it has twice the weights.
         latent_activation: Keras activation of the code.
         normalization: `None`, `"batch"`, `"group"` or `"layer"`, after each hidden layer.
         down: `"strided"` convolutions or `"maxpool"`.
-        up: `"transpose"` convolutions or `"upsample"` (nearest) with a convolution.
+        up: `"transpose"` convolutions, `"upsample"` (nearest, then a convolution) or
+            `"conv_upsample"` (convolutions, then nearest).
         convs_per_stage: Convolutions per stage.
+        encoder_padding: `"same"` or `"valid"`, of the encoder's convolutions.
+        pad_to_fit: Whether sizes that do not divide are rounded up: "same" padding makes room
+            for the odd row in each halving, and the decoder crops its larger map to the image.
+        map_channels: Channels of the map that the decoder's first dense layers give; `None`
+            means `widths[-1]`.
+        unflatten_activation: Keras activation before that map; `None` means `activation`.
+        head: What makes the pixels: a `"conv"` of stride 1 after the last stage, or a
+            `"transpose"` convolution as the last stage (no bias where layers are normalised).
+        kernel_initializer: `"glorot_uniform"`, `"he_normal"`, `"he_uniform"`, `"lecun_normal"` or
+            `"pytorch_uniform"`, the default of PyTorch.
         output_activation: `"sigmoid"` (pixels in `[0, 1]`), `"linear"` or `"relu"`.
         reconstruction: `"mean_squared_error"`, `"mean_absolute_error"`, `"mean_huber"` or
-            `"binary_crossentropy"`, each a mean over pixels.
+            `"binary_crossentropy"`, each a mean over pixels; or `"ssim"` or `"ms_ssim"`, one
+            minus the structural similarity, for images of 7 x 7 or 22 x 22 pixels or more.
         **kwargs: See `ZooModel`.
 
     Call arguments:
@@ -66,7 +82,7 @@ class Autoencoder(ZooModel):
         The reconstruction, `(batch, *image_shape)`.
 
     Loss terms:
-        `reconstruction`: mean over pixels, `(batch,)`.
+        `reconstruction`: mean over pixels, or one minus the similarity, `(batch,)`.
 
     Raises:
         ValueError: if `image_shape` does not fit `widths`, or an argument is out of range.
@@ -96,6 +112,12 @@ class Autoencoder(ZooModel):
         down="strided",
         up="transpose",
         convs_per_stage=1,
+        encoder_padding="same",
+        pad_to_fit=False,
+        map_channels=None,
+        unflatten_activation=None,
+        head="conv",
+        kernel_initializer="glorot_uniform",
         output_activation="sigmoid",
         reconstruction="mean_squared_error",
         **kwargs,
@@ -112,7 +134,8 @@ class Autoencoder(ZooModel):
                 f"image_shape={self.image_shape}. Use hidden_units=(256, 128), or give the image's "
                 "shape as (height, width, channels)."
             )
-        checks.divisible(owner, self.image_shape, len(self.widths))
+        if not pad_to_fit:
+            checks.divisible(owner, self.image_shape, len(self.widths), or_set="pad_to_fit=True")
         if latent_dim is not None:
             checks.positive_int(owner, latent_dim=latent_dim)
         elif not self.widths or self.hidden_units:
@@ -136,11 +159,30 @@ class Autoencoder(ZooModel):
             normalization=(normalization, networks.NORMALIZATIONS),
             down=(down, networks.DOWN),
             up=(up, networks.UP),
+            encoder_padding=(encoder_padding, networks.PADDINGS),
+            head=(head, networks.HEADS),
+            kernel_initializer=(kernel_initializer, networks.INITIALIZERS),
             output_activation=(output_activation, OUTPUT_ACTIVATIONS),
             reconstruction=(reconstruction, tuple(RECONSTRUCTIONS)),
         )
         checks.activation(owner, "activation", activation)
         checks.activation(owner, "latent_activation", latent_activation)
+        if latent_activation == "glu":
+            raise ValueError(
+                f"{owner}: latent_activation must keep the size of the code. "
+                "Received: latent_activation='glu', which halves it. Use 'linear' or 'sigmoid'."
+            )
+        if unflatten_activation is not None:
+            checks.activation(owner, "unflatten_activation", unflatten_activation)
+        if map_channels is not None:
+            checks.positive_int(owner, map_channels=map_channels)
+        if encoder_padding == "valid" and latent_dim is None:
+            raise ValueError(
+                f"{owner}: encoder_padding must be 'same' when a feature map is the code. "
+                "Received: encoder_padding='valid', latent_dim=None. Use 'same', or latent_dim=16."
+            )
+        if reconstruction in structure.SMALLEST_SIDE:
+            structure.check_size(owner, reconstruction, self.image_shape)
         if reconstruction == "binary_crossentropy" and output_activation != "sigmoid":
             raise ValueError(
                 f"{owner}: output_activation must be 'sigmoid' with binary_crossentropy. Received: "
@@ -155,42 +197,58 @@ class Autoencoder(ZooModel):
         self.down = down
         self.up = up
         self.convs_per_stage = convs_per_stage
+        self.encoder_padding = encoder_padding
+        self.pad_to_fit = bool(pad_to_fit)
+        self.map_channels = map_channels
+        self.unflatten_activation = unflatten_activation
+        self.head = head
+        self.kernel_initializer = kernel_initializer
         self.output_activation = output_activation
         self.reconstruction = reconstruction
 
     # --- networks ---------------------------------------------------------------------------
 
     def build_networks(self):
-        self.encoder = networks.encoder(self.image_shape, **self.encoder_arguments())
+        self.encoder = networks.encoder(self.encoder_shape, **self.encoder_arguments())
         self.decoder = networks.decoder(self.image_shape, **self.decoder_arguments())
 
     def encoder_arguments(self) -> dict:
         """Returns the arguments of `networks.encoder`; a variant changes a few."""
         return {
-            "widths": self.widths,
+            **self._stage_arguments(),
             "hidden_units": self.hidden_units,
             "heads": None if self.latent_dim is None else {"code": self.latent_dim},
-            "kernel_size": self.kernel_size,
-            "activation": self.activation,
-            "normalization": self.normalization,
             "down": self.down,
-            "convs_per_stage": self.convs_per_stage,
-            "dtype": self.dtype_policy,
+            "padding": self.encoder_padding,
         }
 
     def decoder_arguments(self) -> dict:
         """Returns the arguments of `networks.decoder`; a variant changes a few."""
         return {
+            **self._stage_arguments(),
             "code_shape": self.code_shape,
-            "widths": self.widths,
             "hidden_units": self.hidden_units[::-1] if self.mirror_hidden else (),
+            "up": self.up,
+            "map_channels": self.map_channels,
+            "unflatten_activation": self.unflatten_activation,
+            "head": self.head,
+        }
+
+    def _stage_arguments(self) -> dict:
+        return {
+            "widths": self.widths,
             "kernel_size": self.kernel_size,
             "activation": self.activation,
             "normalization": self.normalization,
-            "up": self.up,
             "convs_per_stage": self.convs_per_stage,
+            "kernel_initializer": self.kernel_initializer,
             "dtype": self.dtype_policy,
         }
+
+    @property
+    def encoder_shape(self) -> tuple[int, ...]:
+        """Shape of what the encoder takes."""
+        return self.image_shape
 
     @property
     def code_shape(self) -> tuple[int, ...]:
@@ -246,7 +304,8 @@ class Autoencoder(ZooModel):
 
         Shape `(batch, height, width)` or `(batch, length)`; `(batch, features)` for flat vectors.
         """
-        error = ops.square(ops.cast(x, "float32") - self.call(x, training=False))
+        image = ops.cast(self.image_of(x), "float32")
+        error = ops.square(image - self.call(x, training=False))
         return ops.mean(error, axis=-1) if len(self.image_shape) > 1 else error
 
     @over_batches(check_images)

@@ -11,9 +11,12 @@ PENALTIES = ("l1", "kl", "top_k")
 
 def keep_largest(code, num_active: int):
     """Keeps the `num_active` largest values of each row and sets the others to 0."""
-    _, kept = ops.top_k(code, num_active, sorted=False)
-    mask = ops.sum(ops.one_hot(kept, code.shape[-1], dtype=code.dtype), axis=-2)
-    return code * mask
+    values, kept = ops.top_k(code, num_active, sorted=False)
+    num_rows, num_units = ops.shape(code)[0], code.shape[-1]
+    row_starts = num_units * ops.arange(num_rows, dtype="int32")[:, None]
+    places = ops.reshape(ops.cast(kept, "int32") + row_starts, (-1, 1))
+    flat = ops.scatter(places, ops.reshape(values, (-1,)), (num_rows * num_units,))
+    return ops.reshape(flat, (-1, num_units))
 
 
 @register("sparse", paper="https://web.stanford.edu/class/cs294a/sparseAutoencoder_2011new.pdf")

@@ -1,6 +1,5 @@
 """The autoencoder that predicts its own uncertainty (UPAE), for anomaly detection."""
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -10,10 +9,6 @@ from zoo.models.autoencoder import Autoencoder, check_images
 from zoo.registry import register
 
 FIXED = ("output_activation", "reconstruction", "latent_activation")
-
-
-def _pytorch_uniform():
-    return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
 
 
 @register("upae", paper="https://arxiv.org/abs/2006.13462")
@@ -34,6 +29,9 @@ class UPAE(Autoencoder):
         hidden_units: Defaults to `(256,)`; the paper has `(2048,)`.
         kernel_size: Defaults to `4`, as in the paper.
         normalization: Defaults to `"batch"`, as in the paper.
+        unflatten_activation: Defaults to `"linear"`, as in the paper.
+        head: `None` means `"transpose"`, as in the paper, unless `up` is another.
+        kernel_initializer: Defaults to `"pytorch_uniform"`, as in the authors' code.
         log_variance_bounds: Pair `(low, high)` that `s` is kept between, smoothly, by a tanh;
             `None`, as in the paper, leaves it free. Without bounds, pixels that never change in
             training (a black border) drive `s` to minus infinity, and a single anomaly there
@@ -73,6 +71,9 @@ class UPAE(Autoencoder):
         hidden_units=(256,),
         kernel_size=4,
         normalization="batch",
+        unflatten_activation="linear",
+        head=None,
+        kernel_initializer="pytorch_uniform",
         log_variance_bounds=(-6.0, 6.0),
         **kwargs,
     ):
@@ -81,6 +82,8 @@ class UPAE(Autoencoder):
                 raise TypeError(
                     f"{type(self).__name__}: {name} is fixed by the model's loss. Leave it out."
                 )
+        if head is None:
+            head = "transpose" if kwargs.get("up", "transpose") == "transpose" else "conv"
         super().__init__(
             image_shape,
             latent_dim=latent_dim,
@@ -88,6 +91,9 @@ class UPAE(Autoencoder):
             hidden_units=hidden_units,
             kernel_size=kernel_size,
             normalization=normalization,
+            unflatten_activation=unflatten_activation,
+            head=head,
+            kernel_initializer=kernel_initializer,
             output_activation="linear",
             **kwargs,
         )
@@ -115,17 +121,9 @@ class UPAE(Autoencoder):
     def argument_names(cls):
         return [name for name in super().argument_names() if name not in FIXED]
 
-    def encoder_arguments(self):
-        return {**super().encoder_arguments(), "kernel_initializer": _pytorch_uniform()}
-
     def decoder_arguments(self):
-        return {
-            **super().decoder_arguments(),
-            "channels": 2 * self.image_shape[-1],  # mean and log-variance
-            "unflatten_activation": "linear",
-            "head": "transpose" if self.up == "transpose" else "conv",
-            "kernel_initializer": _pytorch_uniform(),
-        }
+        mean_and_log_variance = 2 * self.image_shape[-1]
+        return {**super().decoder_arguments(), "channels": mean_and_log_variance}
 
     def forward(self, x, training=False):
         code = self.encode(x, training=training)

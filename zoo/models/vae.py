@@ -131,10 +131,14 @@ class VAE(Autoencoder):
 
     # --- the model --------------------------------------------------------------------------
 
+    def encoder_heads(self, x, training: bool = False) -> dict:
+        """Returns the encoder's named outputs; a variant lets it see more, or gives it more."""
+        return self.encoder(x, training=training)
+
     def encode_distribution(self, x, training: bool = False):
         """Returns mean and log-variance (nats) of `q(z | x)`, each `(batch, latent_dim)`."""
-        code = self.encoder(x, training=training)
-        return code["z_mean"], code["z_log_var"]
+        heads = self.encoder_heads(x, training)
+        return heads["z_mean"], heads["z_log_var"]
 
     @over_batches(check_images)
     def encode(self, x, training: bool = False):
@@ -142,21 +146,24 @@ class VAE(Autoencoder):
         return self.encode_distribution(x, training)[0]
 
     def forward(self, x, training=False):
-        z_mean, z_log_var = self.encode_distribution(x, training)  # (batch, latent_dim)
-        z = self.sampler(z_mean, z_log_var, training=training)
-        logits = self.decoder(z, training=training)
+        heads = self.encoder_heads(x, training)
+        z = self.sampler(heads["z_mean"], heads["z_log_var"], training=training)
+        logits = self.code_to_logits(z, x, training)
         return {
             "prediction": self.to_pixels(logits),
             "logits": logits,
-            "z_mean": z_mean,
-            "z_log_var": z_log_var,
+            **heads,  # z_mean, z_log_var: (batch, latent_dim)
             "z": z,
         }
+
+    def code_to_logits(self, z, x, training: bool = False):
+        """Returns the decoder's linear output; a variant lets it see more than the code."""
+        return self.decoder(z, training=training)
 
     def call(self, x, training=None):
         if training:
             return self.forward(x, training=True)["prediction"]
-        return self.decode(self.encode(x))
+        return self.to_pixels(self.code_to_logits(self.encode(x), x))
 
     def negative_log_likelihood(self, target, logits):
         """Computes `-log p(target | z)`, nats per image, from the decoder's linear output."""
@@ -191,14 +198,7 @@ class VAE(Autoencoder):
         """
         checks.positive_int(self.owner, num_samples=num_samples)
         z_mean, z_log_var = self.encode_distribution(x)
-        noise = self.sampler.evaluation_noise()
-
-        def add_sample(_, nll_sum):
-            z = self.sampler.draw(z_mean, z_log_var, noise)
-            return nll_sum + self.negative_log_likelihood(x, self.decoder(z))
-
-        start = ops.zeros(ops.shape(z_mean)[:1], dtype="float32")
-        nll = ops.fori_loop(0, num_samples, add_sample, start) / num_samples
+        nll = self._mean_nll(z_mean, z_log_var, x, self.image_of(x), num_samples)
         return -nll - losses.kl_standard_normal(z_mean, z_log_var)
 
     @over_batches(check_images)
@@ -217,6 +217,21 @@ class VAE(Autoencoder):
         """
         checks.positive_int(self.owner, num_samples=num_samples)
         z_mean, z_log_var = self.encode_distribution(x)
+        return self._log_mean_weight(z_mean, z_log_var, x, self.image_of(x), num_samples)
+
+    def _mean_nll(self, z_mean, z_log_var, x, image, num_samples):
+        """Averages `-log p(image | z)` over samples of the code, `(batch,)`."""
+        noise = self.sampler.evaluation_noise()
+
+        def add_sample(_, nll_sum):
+            z = self.sampler.draw(z_mean, z_log_var, noise)
+            return nll_sum + self.negative_log_likelihood(image, self.code_to_logits(z, x))
+
+        start = ops.zeros(ops.shape(z_mean)[:1], dtype="float32")
+        return ops.fori_loop(0, num_samples, add_sample, start) / num_samples
+
+    def _log_mean_weight(self, z_mean, z_log_var, x, image, num_samples):
+        """Computes the logarithm of the mean importance weight, `(batch,)`."""
         noise = self.sampler.evaluation_noise()
 
         def add_sample(_, log_sum):
@@ -224,7 +239,7 @@ class VAE(Autoencoder):
             log_weight = (
                 losses.log_standard_normal(z)
                 - losses.log_normal(z, z_mean, z_log_var)
-                - self.negative_log_likelihood(x, self.decoder(z))
+                - self.negative_log_likelihood(image, self.code_to_logits(z, x))
             )
             return ops.logaddexp(log_sum, log_weight)
 
@@ -237,11 +252,14 @@ class VAE(Autoencoder):
         Returns:
             Array `(num_images, *image_shape)`.
         """
+        return self.decode(self._prior_codes(num_images, temperature, seed))
+
+    def _prior_codes(self, num_images, temperature, seed):
         checks.positive_int(self.owner, num_images=num_images)
         checks.number(self.owner, low=0.0, temperature=temperature)
         source = self.seed_generator if seed is None else seed
         codes = temperature * keras.random.normal((num_images, self.latent_dim), seed=source)
-        return self.decode(ops.convert_to_numpy(codes))
+        return ops.convert_to_numpy(codes)
 
 
 @register("beta_vae", paper="https://openreview.net/forum?id=Sy2fzU9gl")

@@ -1,0 +1,84 @@
+"""The wrong-label experiment, against models whose answers are known."""
+
+import numpy as np
+import pytest
+
+from bench import classifier, datasets, plots_wrong_labels, wrong_labels
+
+
+@pytest.fixture(scope="module")
+def digits_data():
+    return datasets.load("digits")
+
+
+@pytest.fixture(scope="module")
+def reader(digits_data, tmp_path_factory):
+    return classifier.of(digits_data, tmp_path_factory.mktemp("classifiers"))
+
+
+class Template:
+    """Draws the mean image of the label it is told, or the image itself."""
+
+    def __init__(self, data, obeys):
+        train = data.train
+        self.means = np.stack([train.images[train.labels == k].mean(axis=0) for k in range(10)])
+        self.obeys = obeys
+
+    def swap_label(self, x, label, encode_with="right"):
+        return self.means[label] if self.obeys else x["image"]
+
+    def reconstruct(self, x):
+        return self.swap_label(x, x["label"])
+
+    def sample(self, num, label, seed):
+        return self.means[label]
+
+
+def test_wrong_labels_are_wrong_and_all_occur():
+    right = np.repeat(np.arange(5), 200)
+    given = wrong_labels.wrong(right, 5)
+    assert (given != right).all()
+    for label in range(5):
+        counts = np.bincount(given[right == label], minlength=5)
+        assert counts[label] == 0
+        assert (counts[np.arange(5) != label] > 25).all()
+
+
+def test_the_classifier_reads_real_images(reader, digits_data):
+    assert reader.accuracy > 0.93
+    test = digits_data.test
+    assert np.mean(reader.read(test.images) == test.labels) == reader.accuracy
+    assert reader.features(test.images[:7]).shape == (7, 128)
+
+
+def test_the_classifier_is_kept(reader, digits_data, tmp_path):
+    again = classifier.of(digits_data, tmp_path)
+    kept = classifier.of(digits_data, tmp_path)
+    assert kept.checksum == again.checksum
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_model_that_obeys_flips_and_one_that_copies_does_not(reader, digits_data):
+    obeys = wrong_labels.measure(Template(digits_data, True), digits_data, reader)
+    assert obeys["test_flip_rate"] > 0.9
+    assert obeys["test_label_consistency"] > 0.9
+    assert obeys["test_sample_consistency"] > 0.9
+    copies = wrong_labels.measure(Template(digits_data, False), digits_data, reader)
+    assert copies["test_flip_rate"] < 0.05
+    assert copies["test_mse_wrong_label"] == 0
+    assert copies["classifier_accuracy"] == reader.accuracy
+    assert copies["classifier_checksum"] == reader.checksum
+
+
+def test_the_picture(reader, digits_data, tmp_path):
+    arrays = wrong_labels.shown(Template(digits_data, True), digits_data, reader)
+    assert len(arrays["inputs"]) == 25
+    (tmp_path / "swaps").mkdir()
+    np.savez(tmp_path / "swaps" / "a.npz", **arrays)
+    target = tmp_path / "picture.png"
+    record = {"swaps_file": "swaps/a.npz"}
+    assert plots_wrong_labels.wrong_labels(tmp_path, [record], target)
+    assert target.read_bytes().startswith(b"\x89PNG")
+    for other in ({}, {"swaps_file": "swaps/none.npz"}, {"swaps_file": "../a.npz"}):
+        assert not plots_wrong_labels.wrong_labels(tmp_path, [other], tmp_path / "none.png")
+    assert not (tmp_path / "none.png").exists()

@@ -1,0 +1,104 @@
+"""What the battery shares: how each model is made, and the data that its task needs."""
+
+import typing
+
+import keras
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+import zoo
+
+SHAPE = (8, 8, 1)
+
+
+class Kit:
+    """Makes models and their data, by registry name."""
+
+    shape = SHAPE
+    # Batch statistics differ between one batch and its halves: parity tests switch them off.
+    without_batch_statistics: typing.ClassVar = {
+        "upae": {"normalization": None},
+        **{name: {"normalization": None} for name in zoo.names("*unet*")},
+        "vq_vae": {"codebook": "gradient", "revive_after": None},
+    }
+
+    def __init__(self):
+        digits = load_digits()
+        self.images = (digits.images[..., None] / 16).astype("float32")
+        self.labels = digits.target
+
+    def task(self, name: str) -> str:
+        return zoo.get(name).model_class.task
+
+    def make(self, name, optimizer=None, *, image_shape=SHAPE, **arguments):
+        """Returns a compiled model of preset `tiny`; arguments it does not have are left out."""
+        known = {*zoo.get(name).model_class.argument_names(), "name", "dtype"}
+        arguments = {key: value for key, value in arguments.items() if key in known}
+        model = zoo.create(name, image_shape, preset="tiny", **arguments)
+        model.compile(optimizer or keras.optimizers.Adam(3e-3))
+        return model
+
+    def data(self, name, start, stop, images=None):
+        """Returns `(x,)` or `(x, y)`, as the task of the model needs it."""
+        if images is None:
+            images, labels = self.images[start:stop], self.labels[start:stop]
+        else:
+            labels = np.arange(len(images)) % 10
+        return {
+            "reconstruction": lambda: (images,),
+            "conditional": lambda: ({"image": images, "label": labels},),
+            "semi_supervised": lambda: (
+                images,
+                np.where(np.arange(len(images)) % 4 == 0, labels, -1),
+            ),
+            "debiasing": lambda: (images, labels % 2),
+            "segmentation": lambda: (images, (images[..., :1] > 0.5).astype("uint8")),
+        }[self.task(name)]()
+
+    def inputs(self, name, start, stop, images=None):
+        """Returns `x` alone."""
+        return self.data(name, start, stop, images)[0]
+
+    def with_images(self, name, change):
+        """Returns `data` of 20 rows whose images went through `change`."""
+        x, *y = self.data(name, 0, 20)
+        if isinstance(x, dict):
+            return {**x, "image": change(x["image"])}, *y
+        return change(x), *y
+
+
+@pytest.fixture(scope="session")
+def kit():
+    return Kit()
+
+
+@pytest.fixture(scope="session")
+def trained(kit):
+    """Gives a model after a short training, its history and its losses before; made once each."""
+    made = {}
+
+    def get(name):
+        if name not in made:
+            keras.utils.set_random_seed(2)
+            model = kit.make(name)
+            before = model.evaluate(
+                *kit.data(name, 0, 250), batch_size=100, verbose=0, return_dict=True
+            )
+            history = model.fit(
+                *kit.data(name, 0, 1000),
+                batch_size=64,
+                epochs=4,
+                verbose=0,
+                validation_data=kit.data(name, 1000, 1250),
+                validation_batch_size=100,
+            ).history
+            made[name] = model, history, before
+        return made[name]
+
+    return get
+
+
+@pytest.fixture
+def weights_of():
+    return lambda model: [weight.numpy() for weight in model.trainable_weights]

@@ -1,0 +1,721 @@
+"""`python -m zoo`: every command end to end on tiny images, and every error in one line."""
+
+import csv
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+import zoo
+from zoo import images
+from zoo.__main__ import main
+from zoo.cli import create, files
+
+pytestmark = pytest.mark.filterwarnings("ignore:Even though the .*run_functions_eagerly")
+NUM_IMAGES = 24
+# Dense networks: built and trained in a second.
+SMALL = ("--set", "widths=()", "hidden_units=(8,)", "latent_dim=2")
+QUICK = (*SMALL, "--epochs", "2", "--batch-size", "12")
+
+
+def run(*arguments) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def eagerly():
+    """Tiny trainings take longer to compile than to run."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def fails(capsys):
+    """Runs a command that must fail, and returns its one line."""
+
+    def command(*arguments) -> str:
+        capsys.readouterr()
+        try:
+            code = run(*arguments)
+        except SystemExit as stop:
+            code = stop.code
+        assert code == 2
+        lines = capsys.readouterr().err.strip().splitlines()
+        assert len(lines) == 1, lines
+        assert lines[0].startswith("error: ")
+        return lines[0]
+
+    return command
+
+
+def table(path) -> list[dict]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def names(folder) -> list[str]:
+    """Files of a folder, those that were left half-written included."""
+    return sorted(f.relative_to(folder).as_posix() for f in folder.rglob("*") if f.is_file())
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Dark images in `a/`, light ones in `b/`, 8 x 8, grey."""
+    folder = tmp_path_factory.mktemp("data") / "photos"
+    generator = np.random.default_rng(5)
+    for number in range(NUM_IMAGES):
+        name = "ab"[number % 2]
+        values = generator.integers(0, 60, (8, 8)) + (20 if name == "a" else 180)
+        images.write_png(folder / name / f"{number:02d}.png", values.astype("uint8"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory):
+    """Light squares on dark ground, RGB, and their masks of 0 and 255."""
+    folder = tmp_path_factory.mktemp("data") / "cells"
+    generator = np.random.default_rng(6)
+    for number in range(12):
+        mask = np.zeros((8, 8), "uint8")
+        top, left = generator.integers(0, 4, 2)
+        mask[top : top + 4, left : left + 4] = 255
+        shown = np.repeat((mask[..., None] * 0.8 + 20).astype("uint8"), 3, axis=-1)
+        images.write_png(folder / "images" / f"{number:02d}.png", shown)
+        images.write_png(folder / "masks" / f"{number:02d}.png", mask)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def vae(photos, tmp_path_factory):
+    path = tmp_path_factory.mktemp("models") / "vae.keras"
+    assert run("train", "vae", photos, "--output", path, *QUICK, "--validation-split", 0.25) == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def conditional(photos, tmp_path_factory):
+    path = tmp_path_factory.mktemp("models") / "conditional.keras"
+    assert run("train", "conditional_vae", photos, "--output", path, *QUICK) == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def unet(cells, tmp_path_factory):
+    path = tmp_path_factory.mktemp("models") / "unet.keras"
+    options = ("--epochs", 40, "--batch-size", 12, "--learning-rate", 0.02)
+    tf.config.run_functions_eagerly(False)  # 40 steps are worth a compilation
+    assert run("train", "unet", cells, "--output", path, "--set", "widths=(4,4)", *options) == 0
+    tf.config.run_functions_eagerly(True)
+    return path
+
+
+# --- list, help -----------------------------------------------------------------------------
+
+
+def test_list_shows_every_model(capsys):
+    assert run("list") == 0
+    shown = capsys.readouterr().out
+    assert all(f" {name} " in shown for name in zoo.names())
+
+
+def test_list_shows_presets_with_their_sources(capsys):
+    assert run("list", "autoencoder", "--presets") == 0
+    shown = capsys.readouterr().out
+    assert "101,200" in shown
+    assert "tf_tutorial_dense" in shown
+    assert "denoising" not in shown
+
+
+def test_list_of_nothing(fails):
+    assert "no model matches 'gan'" in fails("list", "gan")
+
+
+@pytest.mark.parametrize(
+    "command", ["list", "train", "reconstruct", "score", "sample", "segment", "export"]
+)
+def test_each_command_has_help_with_examples(capsys, command):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    assert f"python -m zoo {command}" in capsys.readouterr().out.split("examples:")[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ((), "COMMAND"),
+        (("fly",), "invalid choice: 'fly'"),
+        (("train", "vae", "x", "--output", "y.keras", "--epochs", "many"), "invalid int value"),
+        (("train", "vae", "x", "--output", "y.keras", "--resize", "64"), "HEIGHTxWIDTH"),
+        (("train", "vae", "x", "--output", "y.keras", "--resize", "0x4"), "HEIGHTxWIDTH"),
+        (("train", "vae", "x"), "required: --output"),
+    ],
+)
+def test_wrong_use_is_told_in_one_line(fails, arguments, text):
+    assert text in fails(*arguments)
+
+
+# --- train ----------------------------------------------------------------------------------
+
+
+def test_train_writes_a_model_with_its_card(vae, photos):
+    model = zoo.load(vae)
+    assert names(vae.parent) == ["vae.keras"]
+    assert model.registry_name == "vae"
+    assert (model.latent_dim, model.hidden_units, model.widths) == (2, (8,), ())
+    assert (model.card.resize, model.card.color) == ((8, 8), "grey")
+    assert model.card.trained_on == f"{photos}: 18 images, 6 more held out"
+    assert model.card.threshold_rule == "0.95 quantile of 6 held-out normal scores"
+    assert model.compiled
+
+
+def test_threshold_comes_from_the_held_out_files(photos, tmp_path, capsys):
+    path = tmp_path / "model.keras"
+    assert run("train", "autoencoder", photos, "--output", path, *QUICK, "--quantile", 0.5) == 0
+    shown = capsys.readouterr().out
+    model = zoo.load(path)
+    _, values = images.Reader().all(images.find(photos))
+    scores = model.anomaly_score(values)
+    held_out = [pair for pair in np.argwhere(np.isclose(scores[:, None], scores)) if pair[0]]
+    assert len(held_out) >= NUM_IMAGES - 1
+    medians = [np.mean([a, b]) for a in scores for b in scores]  # two files are held out
+    assert np.isclose(medians, model.card.threshold, rtol=1e-4).any()
+    assert "val_loss" in shown
+    assert f"{model.card.threshold:.5g}" in shown
+
+
+def test_resize_and_colour_are_the_model_s(photos, tmp_path):
+    path = tmp_path / "model.keras"
+    sizes = ("--resize", "12x4", "--color", "rgb")
+    assert run("train", "autoencoder", photos, "--output", path, *QUICK, *sizes) == 0
+    model = zoo.load(path)
+    assert model.image_shape == (12, 4, 3)
+    assert (model.card.resize, model.card.color) == ((12, 4), "rgb")
+    assert run("reconstruct", path, photos, "--output", tmp_path / "out") == 0
+    assert images.read(tmp_path / "out/a/00.png").shape == (12, 4, 3)
+
+
+def test_resume_goes_on_from_the_saved_state(photos, tmp_path):
+    path, further = tmp_path / "first.keras", tmp_path / "further.keras"
+    run("train", "autoencoder", photos, "--output", path, *QUICK)
+    go_on = ("train", "autoencoder", photos, "--resume", path, "--epochs", 3, "--batch-size", 12)
+    assert run(*go_on, "--output", further) == 0
+    steps = [int(zoo.load(file).optimizer.iterations.numpy()) for file in (path, further)]
+    assert steps == [2 * 2, 2 * 2 + 3 * 2]  # 22 images in batches of 12
+    assert run(*go_on, "--output", path, "--learning-rate", 0.5) == 0
+    assert float(zoo.load(path).optimizer.learning_rate.numpy()) == 0.5
+
+
+def test_resume_refuses_what_the_model_has(fails, vae, photos, tmp_path):
+    output = tmp_path / "x.keras"
+    go_on = ("train", "vae", photos, "--resume", vae, "--output", output)
+    assert "--set must not be given with --resume" in fails(*go_on, "--set", "latent_dim=3")
+    assert "--resize must not be given" in fails(*go_on, "--resize", "4x4")
+    assert "must be a saved autoencoder" in fails(
+        *("train", "autoencoder", photos, "--resume", vae, "--output", output)
+    )
+    assert not output.exists()
+
+
+def test_same_seed_same_model(photos, tmp_path):
+    found = []
+    for seed in (3, 3, 4):
+        path = tmp_path / "model.keras"
+        run("train", "vae", photos, "--output", path, *QUICK, "--seed", seed, "--overwrite")
+        weights = zoo.load(path).trainable_weights
+        found.append(np.concatenate([weight.numpy().ravel() for weight in weights]))
+    np.testing.assert_array_equal(found[0], found[1])
+    assert np.abs(found[0] - found[2]).max() > 1e-3
+
+
+def test_npz(tmp_path, digits):
+    np.savez(tmp_path / "digits.npz", images=digits[:40, ..., 0], labels=np.arange(40) % 3)
+    path = tmp_path / "model.keras"
+    assert run("train", "conditional_vae", tmp_path / "digits.npz", "--output", path, *QUICK) == 0
+    model = zoo.load(path)
+    assert model.num_classes == 3
+    assert model.card.class_names == ("0", "1", "2")
+    bytes_ = (digits[:40] * 255).astype("uint8")
+    np.savez(tmp_path / "flat.npz", x_train=bytes_.reshape(40, 64))
+    flat = tmp_path / "flat.keras"
+    assert run("train", "autoencoder", tmp_path / "flat.npz", "--output", flat, *QUICK) == 0
+    assert zoo.load(flat).image_shape == (64,)
+    assert zoo.load(flat).card.resize is None
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (("--epochs", 0), "--epochs must be at least 1"),
+        (("--batch-size", -1), "--batch-size must be at least 1"),
+        (("--learning-rate", 0), "--learning-rate must be above 0"),
+        (("--learning-rate", "nan"), "--learning-rate must be above 0"),
+        (("--validation-split", 1), "--validation-split must be at least 0 and below 1"),
+        (("--quantile", 95), "--quantile must lie between 0 and 1"),
+        (("--set", "latent_dims=3"), "unknown argument 'latent_dims'. Did you mean 'latent_dim'"),
+        (("--set", "latent_dim"), "--set must be NAME=VALUE"),
+        (("--set", "latent_dim=-3"), "latent_dim must be an int >= 1"),
+        (("--set", "activation=rellu"), "Did you mean 'relu'"),
+        (("--preset", "smal"), "Unknown preset 'smal' of 'vae'. Did you mean 'small'"),
+        (("--resize", "10x10"), "Images are resized by --resize HEIGHTxWIDTH."),
+        (("--positive", "a"), "--positive is for debiasing models"),
+        (("--output", "model.h5"), "--output must end in .keras. Received: model.h5"),
+    ],
+)
+def test_train_refuses_at_the_door(fails, photos, tmp_path, options, text):
+    output = () if "--output" in options else ("--output", tmp_path / "x.keras")
+    assert text in fails("train", "vae", photos, *output, *options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_train_refuses_wrong_data(fails, photos, vae, tmp_path):
+    output = ("--output", tmp_path / "x.keras")
+    assert "Did you mean 'vae'" in fails("train", "vea", photos, *output)
+    assert "must be a folder of images or an .npz file" in fails("train", "vae", "none", *output)
+    (tmp_path / "empty").mkdir()
+    assert "holds no images" in fails("train", "vae", tmp_path / "empty", *output)
+    exists = fails("train", "vae", photos, "--output", vae)
+    assert "exists. Choose another --output, or give --overwrite" in exists
+    np.savez(tmp_path / "x.npz", y=np.zeros(3))
+    assert "must hold x_train, images or x" in fails("train", "vae", tmp_path / "x.npz", *output)
+    (tmp_path / "x.npz").write_bytes(b"no zip")
+    assert "cannot be read as .npz" in fails("train", "vae", tmp_path / "x.npz", *output)
+    np.savez(tmp_path / "x.npz", x=np.full((4, 8, 8), 7.0))
+    assert "must lie in [0, 1]" in fails("train", "vae", tmp_path / "x.npz", *output)
+    assert "--resize is for folders" in fails(
+        "train", "vae", tmp_path / "x.npz", *output, "--resize", "8x8"
+    )
+    one = tmp_path / "one"
+    images.write_png(one / "x.png", np.zeros((8, 8)))
+    assert "at least 2 images" in fails("train", "vae", one, *output)
+    images.write_png(one / "y.png", np.zeros((8, 9)))
+    assert "must have one size" in fails("train", "vae", one, *output)
+    assert not (tmp_path / "x.keras").exists()
+
+
+def test_damaged_files_stop_or_are_skipped(fails, photos, tmp_path, capsys):
+    folder = tmp_path / "photos"
+    for file in images.find(photos)[:4]:
+        images.write_png(folder / file.name, images.read(file))
+    (folder / "bad[1].png").write_bytes(b"no image")
+    train = ("train", "autoencoder", folder, "--output", tmp_path / "m.keras", *QUICK)
+    assert "bad[1].png: cannot be read" in fails(*train)
+    assert run(*train, "--skip-unreadable") == 0
+    assert "bad[1].png" in capsys.readouterr().out
+    again = ("reconstruct", tmp_path / "m.keras", folder, "--output", tmp_path / "out")
+    assert "bad[1].png" in fails(*again)
+    assert not (tmp_path / "out").exists()
+    assert run(*again, "--skip-unreadable") == 0
+    assert "1 of 5 files skipped" in capsys.readouterr().out
+    assert len(table(tmp_path / "out/errors.csv")) == 4
+
+
+# --- Ctrl-C ---------------------------------------------------------------------------------
+
+
+def interrupting(after_batches: int):
+    """Returns a `fit` that is stopped by Ctrl-C after some steps."""
+
+    class Stop(keras.callbacks.Callback):
+        seen = 0
+
+        def on_train_batch_begin(self, batch, logs=None):
+            if self.seen == after_batches:
+                raise KeyboardInterrupt
+            self.seen += 1
+
+    fit = zoo.ZooModel.fit
+
+    def stopped(self, *args, callbacks, **options):
+        return fit(self, *args, callbacks=[*callbacks, Stop()], **options)
+
+    return stopped
+
+
+def test_ctrl_c_saves_what_was_trained_so_far(photos, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "model.keras"
+    monkeypatch.setattr(zoo.ZooModel, "fit", interrupting(3))
+    assert run("train", "autoencoder", photos, "--output", path, *QUICK) == 130
+    shown = capsys.readouterr().out
+    assert "stopped after 1 of 2 epochs" in shown
+    assert f"--resume {path}" in shown
+    model = zoo.load(path)
+    assert int(model.optimizer.iterations.numpy()) == 3
+    assert model.card.threshold is None
+    monkeypatch.undo()
+    assert (
+        run("train", "autoencoder", photos, "--resume", path, "--output", path, "--epochs", 1) == 0
+    )
+
+
+def test_ctrl_c_before_the_first_step_saves_nothing(photos, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(zoo.ZooModel, "fit", interrupting(0))
+    path = tmp_path / "model.keras"
+    assert run("train", "autoencoder", photos, "--output", path, *QUICK) == 130
+    assert "nothing is saved" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_while_saving_keeps_the_old_file(photos, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "model.keras"
+    path.write_bytes(b"the old one")
+
+    def half(self, target):
+        target.write_bytes(b"half a file")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(zoo.ZooModel, "save", half)
+    train = ("train", "autoencoder", photos, "--output", path, *QUICK, "--overwrite")
+    assert run(*train) == 130
+    assert "Nothing is half-written" in capsys.readouterr().err
+    assert path.read_bytes() == b"the old one"
+    assert names(tmp_path) == ["model.keras"]
+
+
+def test_a_training_that_diverges_is_not_saved(fails, photos, tmp_path):
+    wild = ("--learning-rate", "1e30", "--set", "output_activation=linear")
+    train = ("train", "autoencoder", photos, "--output", tmp_path / "m.keras", *QUICK, *wild)
+    assert "the training diverged" in fails(*train)
+    assert not list(tmp_path.iterdir())
+
+
+# --- reconstruct ----------------------------------------------------------------------------
+
+
+def test_reconstruct_writes_images_and_their_errors(vae, photos, tmp_path):
+    output = tmp_path / "out"
+    assert run("reconstruct", vae, photos, "--output", output, "--batch-size", 5) == 0
+    found = table(output / "errors.csv")
+    expected = images.find(photos)
+    assert [row["file"] for row in found] == [f.relative_to(photos).as_posix() for f in expected]
+    model = zoo.load(vae)
+    for row, file in zip(found, expected, strict=True):
+        image = images.read(file)
+        result = model.reconstruct(image[None])[0]
+        error = ((result.astype("float64") - image) ** 2).mean()
+        assert float(row["mse"]) == pytest.approx(error, rel=1e-3)
+        assert float(row["psnr_db"]) == pytest.approx(10 * np.log10(1 / error), abs=0.01)
+        written = images.read(output / row["file"])
+        np.testing.assert_allclose(written, result, atol=0.51 / 255 + 1e-4)
+    assert len(names(output)) == NUM_IMAGES + 1
+
+
+def test_files_of_one_stem_do_not_collide(vae, tmp_path):
+    folder = tmp_path / "in"
+    images.write_png(folder / "x.png", np.zeros((8, 8)))
+    Image.fromarray(np.full((8, 8), 255, "uint8")).save(folder / "x.bmp")
+    images.write_png(folder / "y.png", np.zeros((8, 8)))
+    assert run("reconstruct", vae, folder, "--output", tmp_path / "out") == 0
+    assert names(tmp_path / "out") == ["errors.csv", "x.bmp.png", "x.png.png", "y.png"]
+
+
+def test_an_output_folder_is_kept_unless_told(fails, vae, photos, tmp_path):
+    output = tmp_path / "out"
+    output.mkdir()
+    (output / "mine.txt").write_text("precious")
+    command = ("reconstruct", vae, photos, "--output", output)
+    assert "is not empty" in fails(*command)
+    assert names(output) == ["mine.txt"]
+    assert run(*command, "--overwrite") == 0
+    assert (output / "mine.txt").read_text() == "precious"
+    assert len(names(output)) == NUM_IMAGES + 2
+
+
+def test_inputs_are_never_overwritten(fails, vae, photos):
+    before = names(photos)
+    for output in (photos, photos / "out"):
+        command = ("reconstruct", vae, photos, "--output", output, "--overwrite")
+        assert "must lie outside of the images' folder" in fails(*command)
+    assert names(photos) == before
+
+
+def test_a_failure_half_way_leaves_nothing(fails, vae, photos, tmp_path, monkeypatch):
+    written = []
+
+    def full_disk(path, image):
+        written.append(path)
+        if len(written) == 3:
+            raise OSError(28, "No space left on device")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+    monkeypatch.setattr(images, "write_png", full_disk)
+    text = fails("reconstruct", vae, photos, "--output", tmp_path / "out")
+    assert "No space left on device" in text
+    assert len(written) == 3
+    assert not list(tmp_path.iterdir())
+
+
+# --- score ----------------------------------------------------------------------------------
+
+
+def test_score_equals_the_model_s(vae, photos, tmp_path):
+    output = tmp_path / "scores.csv"
+    assert run("score", vae, photos, "--output", output) == 0
+    model = zoo.load(vae)
+    _, values = images.Reader().all(images.find(photos))
+    scores = model.anomaly_score(values)
+    rows = table(output)
+    np.testing.assert_allclose([float(row["score"]) for row in rows], scores, rtol=1e-3)
+    verdicts = [row["is_anomaly"] for row in rows]
+    assert verdicts == [str(bool(score > model.card.threshold)).lower() for score in scores]
+
+
+def test_score_without_a_threshold_does_not_judge(photos, tmp_path, capsys):
+    path = tmp_path / "m.keras"
+    run("train", "autoencoder", photos, "--output", path, *QUICK, "--validation-split", 0)
+    assert "training loss" in capsys.readouterr().out
+    assert run("score", path, photos, "--output", tmp_path / "s.csv") == 0
+    assert list(table(tmp_path / "s.csv")[0]) == ["file", "score"]
+    assert "has no threshold" in capsys.readouterr().out
+
+
+def test_thresholds_by_hand_and_from_normals(vae, photos, tmp_path):
+    own = tmp_path / "own.keras"
+    own.write_bytes(vae.read_bytes())
+    output = tmp_path / "s.csv"
+    score = ("score", own, photos, "--output", output, "--overwrite")
+    assert run(*score, "--threshold", 0) == 0
+    assert {row["is_anomaly"] for row in table(output)} == {"true"}
+    assert zoo.load(own).card.threshold == pytest.approx(zoo.load(vae).card.threshold)
+    assert run(*score, "--normals", photos / "a", "--quantile", 0.75, "--keep") == 0
+    kept = zoo.load(own).card
+    dark = [float(row["score"]) for row in table(output) if row["file"].startswith("a/")]
+    assert kept.threshold == pytest.approx(np.quantile(dark, 0.75), rel=1e-3)
+    assert kept.threshold_rule == "0.75 quantile of 12 held-out normal scores"
+
+
+def test_score_maps_have_one_scale(vae, photos, tmp_path, capsys):
+    command = ("score", vae, photos, "--output", tmp_path / "s.csv", "--maps", tmp_path / "maps")
+    assert run(*command) == 0
+    files_ = images.find(photos)
+    maps = zoo.load(vae).score_map(np.stack([images.read(file) for file in files_]))
+    for file, expected in zip(files_, maps / maps.max(), strict=True):
+        found = images.read(tmp_path / "maps" / file.relative_to(photos))[..., 0]
+        np.testing.assert_allclose(found, expected, atol=0.51 / 255 + 1e-3)
+    assert f"white is {maps.max():.3g}"[:12] in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (("--quantile", 0.9), "--quantile needs --normals FOLDER"),
+        (("--normals", "x", "--threshold", 1), "Choose one"),
+        (("--keep",), "--keep needs --threshold or --normals"),
+        (("--normals", "x", "--quantile", 1), "between 0 and 1"),
+        (("--normals", "nowhere"), "nowhere: must be a folder of images"),
+        (("--threshold", "nan"), "threshold must be a number"),
+        (("--batch-size", 0), "--batch-size must be at least 1"),
+    ],
+)
+def test_score_refuses_at_the_door(fails, vae, photos, tmp_path, options, text):
+    assert text in fails("score", vae, photos, "--output", tmp_path / "s.csv", *options)
+    assert not list(tmp_path.iterdir())
+
+
+# --- sample ---------------------------------------------------------------------------------
+
+
+def test_sample_writes_images_or_a_grid(vae, tmp_path):
+    assert run("sample", vae, "--num", 12, "--output", tmp_path / "out") == 0
+    assert names(tmp_path / "out") == [f"sample_{number:02d}.png" for number in range(12)]
+    assert run("sample", vae, "--num", 12, "--grid", "--output", tmp_path / "grid.png") == 0
+    grid = images.read(tmp_path / "grid.png")
+    assert grid.shape == (3 * 9 - 1, 4 * 9 - 1, 1)
+    last = images.read(tmp_path / "out/sample_11.png")
+    np.testing.assert_array_equal(grid[18:26, 27:35], last)
+    expected = zoo.load(vae).sample(12, seed=0)[11]
+    np.testing.assert_allclose(last, expected, atol=0.51 / 255 + 1e-4)
+
+
+def test_sample_of_a_class_by_number_or_name(conditional, tmp_path, fails):
+    for label in ("1", "b"):
+        output = tmp_path / f"{label}.png"
+        assert run("sample", conditional, "--label", label, "--grid", "--output", output) == 0
+    np.testing.assert_array_equal(*(images.read(tmp_path / f"{label}.png") for label in "1b"))
+    text = fails("sample", conditional, "--label", "c", "--output", tmp_path / "c")
+    assert "0 to 1 (a, b)" in text
+
+
+def test_sample_refuses_at_the_door(fails, vae, photos, tmp_path):
+    output = ("--output", tmp_path / "out")
+    assert "--label is for models of classes" in fails("sample", vae, "--label", 3, *output)
+    assert "--num must be at least 1" in fails("sample", vae, "--num", 0, *output)
+    assert "must end in .png" in fails("sample", vae, "--grid", *output)
+    plain = tmp_path / "plain.keras"
+    zoo.create("autoencoder", (8, 8, 1), widths=(), latent_dim=2).save(plain)
+    text = fails("sample", plain, *output)
+    assert "must be able to sample images. Received: a autoencoder." in text
+    assert " vae" in text
+    flat = tmp_path / "flat.keras"
+    zoo.create("vae", (64,), preset="tiny").save(flat)
+    assert "image_shape=(64,)" in fails("sample", flat, *output)
+    assert "image_shape=(64,)" in fails("reconstruct", flat, photos, *output)
+
+
+# --- labels ---------------------------------------------------------------------------------
+
+
+def test_conditional_models_read_labels_from_folders(conditional, photos, tmp_path, fails):
+    model = zoo.load(conditional)
+    assert model.card.class_names == ("a", "b")
+    assert run("score", conditional, photos, "--output", tmp_path / "s.csv") == 0
+    _, values = images.Reader().all(images.find(photos))
+    expected = model.anomaly_score({"image": values, "label": np.repeat([0, 1], NUM_IMAGES // 2)})
+    found = [float(row["score"]) for row in table(tmp_path / "s.csv")]
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
+    text = fails("reconstruct", conditional, photos / "a", "--output", tmp_path / "out")
+    assert "must lie in the sub-folder of its class" in text
+
+
+def test_label_models_need_classes(fails, photos, tmp_path):
+    output = ("--output", tmp_path / "x.keras")
+    text = fails("train", "conditional_vae", photos / "a", *output)
+    assert "must have a sub-folder for each class" in text
+    mixed = tmp_path / "mixed"
+    for file in images.find(photos):
+        images.write_png(mixed / file.relative_to(photos), images.read(file))
+    for number in range(4):
+        images.write_png(mixed / f"{number}.png", np.full((8, 8), number / 8))
+    text = fails("train", "conditional_vae", mixed, *output)
+    assert "0.png: must lie in the sub-folder of its class" in text
+    # Images without a class are what a semi-supervised model is for.
+    assert run("train", "semi_supervised_vae", mixed, *output, *QUICK) == 0
+    model = zoo.load(tmp_path / "x.keras")
+    assert (model.num_classes, model.card.class_names) == (2, ("a", "b"))
+
+
+def test_debiasing_models_need_the_positive_class(fails, photos, tmp_path):
+    output = ("--output", tmp_path / "x.keras")
+    text = fails("train", "debiasing_vae", photos, *output)
+    assert "--positive must be the class whose images are to be debiased: one of a, b." in text
+    assert run("train", "debiasing_vae", photos, *output, *QUICK, "--positive", "b") == 0
+    assert zoo.load(tmp_path / "x.keras").card.class_names == ("other", "b")
+
+
+# --- segment --------------------------------------------------------------------------------
+
+
+def test_segment_finds_the_squares(unet, cells, tmp_path):
+    output = tmp_path / "out"
+    assert run("segment", unet, cells / "images", "--output", output) == 0
+    model = zoo.load(unet)
+    assert model.num_classes == 1
+    rows = table(output / "shares.csv")
+    assert len(rows) == 12
+    agreement = []
+    for row in rows:
+        written = images.read_mask(output / "masks" / row["file"])
+        image = images.read(cells / "images" / row["file"])
+        np.testing.assert_array_equal(written, model.segment(image[None])[0] * 255)
+        assert float(row["foreground"]) == pytest.approx((written == 255).mean(), abs=1e-6)
+        agreement.append((written == images.read_mask(cells / "masks" / row["file"])).mean())
+        shown = images.read(output / "overlays" / row["file"])
+        np.testing.assert_array_equal(shown[written == 0], image[written == 0])
+    assert np.mean(agreement) > 0.9  # all background would agree in 0.75
+
+
+def test_masks_of_several_classes(cells, tmp_path):
+    folder = tmp_path / "cells"
+    for file in images.find(cells / "images"):
+        mask = (images.read_mask(cells / "masks" / file.name) > 0).astype("uint8")
+        mask[0, 0] = 2
+        images.write_png(folder / "images" / file.name, images.read(file))
+        images.write_png(folder / "masks" / f"{file.stem}_mask.png", mask)
+    path = tmp_path / "m.keras"
+    options = ("--set", "widths=(4,4)", "--epochs", 1)
+    assert run("train", "unet", folder, "--output", path, *options) == 0
+    assert zoo.load(path).num_classes == 3
+    assert run("segment", path, folder / "images", "--output", tmp_path / "out") == 0
+    row = table(tmp_path / "out/shares.csv")[0]
+    assert list(row) == ["file", "class_1", "class_2"]
+    mask = images.read_mask(tmp_path / "out/masks" / row["file"])
+    assert float(row["class_2"]) == pytest.approx((mask == 2).mean(), abs=1e-6)
+
+
+def test_segmentation_data_are_checked(fails, cells, photos, vae, tmp_path):
+    output = ("--output", tmp_path / "x.keras")
+    assert "folders images/ and masks/" in fails("train", "unet", photos, *output)
+    folder = tmp_path / "cells"
+    for number in range(3):
+        images.write_png(folder / "images" / f"{number}.png", np.zeros((8, 8)))
+        images.write_png(folder / "masks" / f"{number}.png", np.zeros((8, 8), "uint8"))
+    images.write_png(folder / "masks/1.png", np.arange(64, dtype="uint8").reshape(8, 8) * 4 + 3)
+    assert "masks must hold 0 and 255, or class numbers" in fails("train", "unet", folder, *output)
+    images.write_png(folder / "masks/1.png", np.zeros((8, 6), "uint8"))
+    assert "1.png: must be as large as its image" in fails("train", "unet", folder, *output)
+    (folder / "masks/1.png").unlink()
+    assert "1.png: has no mask" in fails("train", "unet", folder, *output)
+    text = fails("segment", vae, photos, "--output", tmp_path / "out")
+    assert "must be able to segment images. Received: a vae. These are:" in text
+
+
+def test_segmentation_models_do_not_score(fails, unet, cells, tmp_path):
+    text = fails("score", unet, cells / "images", "--output", tmp_path / "s.csv")
+    assert "must be able to score images. Received: a unet" in text
+
+
+# --- export, files --------------------------------------------------------------------------
+
+
+def test_export_writes_what_runs_without_the_zoo(vae, photos, tmp_path, fails):
+    tf.config.run_functions_eagerly(False)  # what is exported is compiled
+    output = tmp_path / "exported"
+    assert run("export", vae, output) == 0
+    tf.config.run_functions_eagerly(True)
+    image = images.read(images.find(photos)[0])[None]
+    exported = tf.saved_model.load(str(output))
+    np.testing.assert_allclose(
+        exported.serve(image), zoo.load(vae).predict(image, verbose=0), atol=1e-5
+    )
+    assert names(tmp_path) == [f"exported/{name}" for name in names(output)]
+    assert "exists" in fails("export", vae, output)
+    assert "suffix" in fails("export", vae, tmp_path / "model.pb")
+
+
+@pytest.mark.parametrize("command", ["reconstruct", "score", "segment"])
+def test_models_that_cannot_be_loaded(fails, photos, tmp_path, command):
+    output = ("--output", tmp_path / ("out.csv" if command == "score" else "out"))
+    assert "must be a file that exists" in fails(command, tmp_path / "m.keras", photos, *output)
+    (tmp_path / "m.keras").write_bytes(b"no model")
+    assert "is no Keras file" in fails(command, tmp_path / "m.keras", photos, *output)
+
+
+def test_new_folder_moves_all_or_nothing(tmp_path):
+    target = tmp_path / "deep/out"
+    with pytest.raises(RuntimeError), files.new_folder(target) as folder:
+        (folder / "x.txt").write_text("x")
+        raise RuntimeError
+    assert names(tmp_path) == []
+    with files.new_folder(target) as folder:
+        (folder / "sub").mkdir()
+        (folder / "sub/x.txt").write_text("x")
+    assert names(tmp_path) == ["deep/out/sub/x.txt"]
+
+
+def test_values_of_set_are_plain_data():
+    pairs = ["a=8", "b=1e-3", "c=(4, 8)", "d=4,8", "e=None", "f=relu", "g=True", "h=x=y"]
+    assert create.parse_arguments(pairs) == {
+        "a": 8,
+        "b": 1e-3,
+        "c": (4, 8),
+        "d": (4, 8),
+        "e": None,
+        "f": "relu",
+        "g": True,
+        "h": "x=y",
+    }
+
+
+def test_as_a_program_it_prints_one_line_and_no_log(tmp_path):
+    path = tmp_path / "none.keras"
+    command = [sys.executable, "-m", "zoo", "sample", path, "--output", tmp_path / "out"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == f"error: load: path must be a file that exists. Received: {path}.\n"

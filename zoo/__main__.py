@@ -1,0 +1,127 @@
+"""Command line of the zoo: train a model on a folder of images, and use it."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from zoo.cli import models, train, use
+
+EXAMPLES = """examples:
+  python -m zoo list                                             what there is
+  python -m zoo train vae photos/ --resize 64x64 --output vae.keras
+  python -m zoo reconstruct vae.keras photos/ --output copies/
+  python -m zoo score vae.keras photos/ --output scores.csv      which images are strange?
+  python -m zoo sample vae.keras --num 25 --grid --output samples.png
+  python -m zoo segment unet.keras cells/images/ --output masks/
+  python -m zoo export vae.keras exported/
+each command has its own --help
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command and returns its exit code: 0 done, 2 wrong use, 130 Ctrl-C."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except (ValueError, OSError) as error:
+        text = " ".join(str(error).split()) or type(error).__name__
+        print(f"error: {text}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped. Nothing is half-written.", file=sys.stderr)
+        return 130
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str):
+        self.exit(2, f"error: {message}. See {self.prog} --help\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = _Parser(
+        prog="python -m zoo",
+        description="Trains autoencoders and U-Nets on your images, and uses them.",
+        epilog=EXAMPLES,
+        formatter_class=formatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    train.add_parser(commands, formatter)
+    _add_reconstruct(commands, formatter)
+    _add_score(commands, formatter)
+    _add_segment(commands, formatter)
+    models.add_parsers(commands, formatter)
+    return parser
+
+
+def _add_folder_command(commands, formatter, name: str, run, text: str, examples: str):
+    """Adds a sub-command that reads a saved model and a folder of images."""
+    parser = commands.add_parser(
+        name, help=text, epilog=f"examples:\n{examples}", formatter_class=formatter
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("model", type=Path, help="saved model, .keras")
+    parser.add_argument("folder", type=Path, help="folder of images")
+    parser.add_argument("--batch-size", type=int, default=64, help="default: 64")
+    parser.add_argument("--skip-unreadable", action="store_true", help="leave damaged files out")
+    parser.add_argument("--overwrite", action="store_true", help="replace what is there")
+    return parser
+
+
+def _add_reconstruct(commands, formatter) -> None:
+    parser = _add_folder_command(
+        commands,
+        formatter,
+        "reconstruct",
+        use.reconstruct,
+        "write what the model makes of each image, and its error",
+        "  python -m zoo reconstruct vae.keras photos/ --output copies/\n",
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, help="folder: a PNG per image, and errors.csv"
+    )
+
+
+def _add_score(commands, formatter) -> None:
+    parser = _add_folder_command(
+        commands,
+        formatter,
+        "score",
+        use.score,
+        "write the anomaly score of each image",
+        "  python -m zoo score vae.keras photos/ --output scores.csv\n"
+        "  python -m zoo score vae.keras photos/ --output scores.csv --maps maps/\n"
+        "  python -m zoo score vae.keras photos/ --output scores.csv --threshold 0.02\n"
+        "  python -m zoo score vae.keras photos/ --output scores.csv --normals good/ "
+        "--quantile 0.99 --keep\n",
+    )
+    parser.add_argument("--output", type=Path, required=True, help="table to write, .csv")
+    parser.add_argument("--threshold", type=float, help="score above which an image is strange")
+    parser.add_argument(
+        "--normals", type=Path, metavar="FOLDER", help="held-out normal images for the threshold"
+    )
+    parser.add_argument(
+        "--quantile", type=float, help="share of the normals that pass; default: 0.95"
+    )
+    parser.add_argument(
+        "--keep", action="store_true", help="store the threshold in the model's file"
+    )
+    parser.add_argument("--maps", type=Path, metavar="FOLDER", help="write score maps, as PNG")
+
+
+def _add_segment(commands, formatter) -> None:
+    parser = _add_folder_command(
+        commands,
+        formatter,
+        "segment",
+        use.segment,
+        "write the mask of each image",
+        "  python -m zoo segment unet.keras cells/images/ --output masks/\n",
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, help="folder: masks/, overlays/ and shares.csv"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

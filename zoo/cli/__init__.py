@@ -1,0 +1,1 @@
+"""Commands of `python -m zoo`: one module per kind of work."""

@@ -1,0 +1,102 @@
+"""From options and data of the command line to a model."""
+
+import ast
+import dataclasses
+
+import keras
+
+from zoo import presets, registry
+from zoo.cli import data
+from zoo.cli.files import CommandError
+
+LEARNING_RATE = 1e-3
+
+
+def parse_arguments(pairs: list[str]) -> dict:
+    """Returns constructor arguments of `NAME=VALUE` words; a value that is no number, tuple,
+    True, False or None is a string."""
+    arguments = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            raise CommandError(f"--set must be NAME=VALUE. Received: {pair!r}.")
+        try:
+            arguments[name.strip()] = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            arguments[name.strip()] = text
+    return arguments
+
+
+def model(options, found: data.TrainingData):
+    """Returns a new model for the data, compiled, with its card."""
+    arguments = parse_arguments(options.arguments)
+    model_class = registry.get(options.model).model_class
+    num_classes = _num_classes(found)
+    image_shape = arguments.pop("image_shape", found.images.shape[1:])
+    fixed = presets.config(options.model, options.preset, image_shape) if options.preset else {}
+    if "num_classes" in model_class.argument_names() and num_classes:
+        arguments.setdefault("num_classes", fixed.get("num_classes", num_classes))
+    arguments.setdefault("seed", options.seed)
+    try:
+        created = registry.create(
+            options.model, image_shape=image_shape, preset=options.preset, **arguments
+        )
+    except (ValueError, TypeError) as error:
+        hint = ""
+        if "divisible" in str(error) and found.is_from_files:
+            hint = " Images are resized by --resize HEIGHTxWIDTH."
+        raise CommandError(f"{error}{hint}") from error
+    created.compile(keras.optimizers.Adam(options.learning_rate or LEARNING_RATE))
+    shape = created.image_shape
+    is_image = len(shape) == 3 and shape[-1] in (1, 3)
+    created.card = dataclasses.replace(
+        created.card,
+        resize=shape[:2] if is_image else None,
+        color={1: "grey", 3: "rgb"}[shape[-1]] if is_image else None,
+        class_names=found.class_names,
+    )
+    return created
+
+
+def _num_classes(found: data.TrainingData) -> int | None:
+    if found.masks is not None:
+        highest = int(found.masks.max())
+        return 1 if highest <= 1 else highest + 1
+    return len(found.class_names) or None
+
+
+def positive_or_not(found: data.TrainingData, options, resumed) -> data.TrainingData:
+    """Returns the data with label 1 for the positive class, and 0 for the others."""
+    positive = options.positive if resumed is None else resumed.card.class_names[-1]
+    if positive not in found.class_names:
+        raise CommandError(
+            "--positive must be the class whose images are to be debiased: one of "
+            f"{', '.join(found.class_names)}. Received: {positive}."
+        )
+    is_positive = found.labels == found.class_names.index(positive)
+    return dataclasses.replace(
+        found, labels=is_positive.astype("int32"), class_names=("other", positive)
+    )
+
+
+def check_fits(model, found: data.TrainingData) -> None:
+    """Raises ValueError when the data are not what the model takes."""
+    names = model.card.class_names
+    if names and found.class_names and names != found.class_names:
+        raise CommandError(
+            f"the data's classes must be those of the saved model: {', '.join(names)}. "
+            f"Received: {', '.join(found.class_names)}."
+        )
+    inputs, target = fit_arguments(model, found)
+    model.check_inputs(inputs)
+    if target is not None:
+        model.check_targets(target)
+
+
+def fit_arguments(model, found: data.TrainingData):
+    """Returns `x` and `y` as `fit` of the model's task takes them."""
+    if model.task == "conditional":
+        return {"image": found.images, "label": found.labels}, None
+    if model.task == "segmentation":
+        return found.images, found.masks
+    return found.images, found.labels

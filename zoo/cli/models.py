@@ -1,0 +1,170 @@
+"""`python -m zoo list | sample | export`: what models there are, and what one makes."""
+
+from pathlib import Path
+
+import numpy as np
+
+from zoo import images, presets, registry, saving
+from zoo.cli import screen
+from zoo.cli.files import CommandError, check_file, check_folder, new_file, new_folder
+from zoo.cli.use import check_can
+
+
+def list_models(options) -> int:
+    """Prints the registered models, or their presets with the sources."""
+    from rich.markup import escape
+    from rich.table import Column, Table
+
+    found = registry.names(options.pattern)
+    if not found:
+        raise CommandError(
+            f"no model matches {options.pattern!r}. See python -m zoo list; or use a wildcard, "
+            f"such as '*{options.pattern.strip('*')}*'."
+        )
+    if options.presets:
+        table = Table(Column("model", no_wrap=True), Column("preset", no_wrap=True), "parameters")
+        table.add_column("source")
+        for name in found:
+            for preset in presets.names(name):
+                is_size = preset in presets.SIZES
+                known = None if is_size else presets.get(name, preset)
+                source = "this project: shared size" if is_size else known.source
+                number = f"{known.num_parameters:,}" if known and known.num_parameters else ""
+                table.add_row(name, preset, number, escape(source))
+    else:
+        table = Table(Column("model", no_wrap=True), "what it does", "task", "presets")
+        for name in found:
+            entry = registry.get(name)
+            summary = escape(entry.summary)
+            table.add_row(name, summary, entry.model_class.task, ", ".join(entry.presets))
+    screen.console().print(table)
+    return 0
+
+
+def sample(options) -> int:
+    """Writes new images of a generative model, one file each or as a grid."""
+    if options.num < 1:
+        raise CommandError(f"--num must be at least 1. Received: {options.num}.")
+    if options.grid:
+        check_file(options.output, options.overwrite, ".png")
+    else:
+        check_folder(options.output, options.overwrite)
+    model = saving.load(options.model)
+    check_can(model, "sample", "sample images", options.model)
+    if len(model.image_shape) != 3 or model.image_shape[-1] not in (1, 3):
+        raise CommandError(
+            f"{options.model}: the model must make grey or RGB images. Received: a model of "
+            f"image_shape={model.image_shape}. Call it from Python."
+        )
+    found = _draw(model, options)
+    if options.grid:
+        with new_file(options.output) as temporary:
+            images.write_png(temporary, images.grid(found))
+    else:
+        digits = len(str(options.num - 1))
+        with new_folder(options.output) as folder:
+            for number, image in enumerate(found):
+                images.write_png(folder / f"sample_{number:0{digits}d}.png", image)
+    screen.say(f"{len(found)} images: {options.output}")
+    return 0
+
+
+def _draw(model, options) -> np.ndarray:
+    import inspect
+
+    import keras
+
+    keras.utils.set_random_seed(options.seed)
+    takes = inspect.signature(model.sample).parameters
+    arguments = {"seed": options.seed} if "seed" in takes else {}
+    if options.label is not None:
+        if "label" not in takes:
+            raise CommandError(
+                f"--label is for models of classes, and {model.registry_name} is none."
+            )
+        arguments["label"] = _label(model, options.label)
+    return np.asarray(model.sample(options.num, **arguments))
+
+
+def _label(model, text: str) -> int:
+    """Returns the number of a class given by its name or its number."""
+    names = model.card.class_names
+    if text in names:
+        return names.index(text)
+    if text.isdecimal() and int(text) < model.num_classes:
+        return int(text)
+    shown = ", ".join(names) or "none named"
+    raise CommandError(
+        f"--label must be a class of the model, 0 to {model.num_classes - 1} ({shown}). "
+        f"Received: {text}."
+    )
+
+
+def export(options) -> int:
+    """Writes the model as a SavedModel folder or an ONNX file, which run without the zoo."""
+    if options.output.exists() and not options.overwrite:
+        raise CommandError(f"{options.output} exists. Choose another path, or give --overwrite.")
+    model = saving.load(options.model)
+    from zoo.export import export as write
+
+    path = options.output
+    try:
+        with (new_file if path.suffix else new_folder)(path) as temporary:
+            write(model, temporary)
+    except (ImportError, TypeError) as error:  # the converter is missing, or cannot do the model
+        raise CommandError(str(error)) from error
+    screen.say(f"exported: {path}")
+    return 0
+
+
+def add_parsers(commands, formatter) -> None:
+    """Adds the sub-commands of this module to the parser."""
+    parser = commands.add_parser(
+        "list",
+        help="show the models and what each does",
+        epilog=(
+            "examples:\n"
+            "  python -m zoo list\n"
+            '  python -m zoo list "*vae*"\n'
+            "  python -m zoo list autoencoder --presets\n"
+        ),
+        formatter_class=formatter,
+    )
+    parser.set_defaults(run=list_models)
+    parser.add_argument("pattern", nargs="?", default="*", help='wildcard, such as "*vae*"')
+    parser.add_argument("--presets", action="store_true", help="show presets and their sources")
+
+    parser = commands.add_parser(
+        "sample",
+        help="draw new images from a generative model",
+        epilog=(
+            "examples:\n"
+            "  python -m zoo sample vae.keras --num 100 --output samples/\n"
+            "  python -m zoo sample vae.keras --num 25 --grid --output samples.png\n"
+            "  python -m zoo sample digits.keras --label 3 --output threes/\n"
+        ),
+        formatter_class=formatter,
+    )
+    parser.set_defaults(run=sample)
+    parser.add_argument("model", type=Path, help="saved model, .keras")
+    parser.add_argument("--output", type=Path, required=True, help="folder, or .png with --grid")
+    parser.add_argument("--num", type=int, default=25, help="number of images; default: 25")
+    parser.add_argument("--grid", action="store_true", help="one picture of all images")
+    parser.add_argument("--label", help="class, by number or name, of a conditional model")
+    parser.add_argument("--seed", type=int, default=0, help="same seed, same images; default: 0")
+    parser.add_argument("--overwrite", action="store_true", help="replace what is there")
+
+    parser = commands.add_parser(
+        "export",
+        help="write a saved model for other programs to run",
+        epilog=(
+            "examples:\n"
+            "  python -m zoo export vae.keras exported/\n"
+            "  python -m zoo export vae.keras vae.onnx\n"
+        ),
+        formatter_class=formatter,
+    )
+    parser.set_defaults(run=export)
+    parser.add_argument("model", type=Path, help="saved model, .keras")
+    parser.add_argument("output", type=Path, metavar="path", help="folder, or file ending in .onnx")
+    parser.add_argument("--overwrite", action="store_true", help="replace what is there")

@@ -1,0 +1,66 @@
+"""What a command shows: one console, a bar for files, and a bar for training."""
+
+import contextlib
+
+
+def console():
+    """Returns the console of standard output."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """Prints a line as it is: brackets in file names are no markup."""
+    console().print(text, markup=False)
+
+
+@contextlib.contextmanager
+def bar(title: str, total: int):
+    """Yields `advance(number, note)`, which moves a progress bar on.
+
+    Where nobody looks, in a pipe or a log, each note is a line.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as TimeRemaining
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemaining(),
+        TextColumn("{task.fields[note]}", markup=False),
+    )
+    terminal = Console(stderr=True)  # what a command prints on standard output can be piped on
+    if not terminal.is_terminal:
+        yield lambda number=1, note=None: note and say(note)
+        return
+    with Progress(*columns, console=terminal) as progress:
+        task = progress.add_task(title, total=total, note="")
+
+        def advance(number: int = 1, note: str | None = None) -> None:
+            fields = {} if note is None else {"note": note}
+            progress.update(task, advance=number, **fields)
+
+        yield advance
+
+
+def training_bar(advance):
+    """Returns a Keras callback that moves a bar on by one per epoch and shows the losses."""
+    import keras
+
+    class TrainingBar(keras.callbacks.Callback):
+        num_epochs = 0
+        num_batches = 0
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.num_batches += 1
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.num_epochs += 1
+            shown = {key: value for key, value in (logs or {}).items() if key.endswith("loss")}
+            values = "  ".join(f"{key} {value:.4g}" for key, value in shown.items())
+            advance(1, f"epoch {self.num_epochs}  {values}")
+
+    return TrainingBar()

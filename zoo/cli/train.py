@@ -1,0 +1,221 @@
+"""`python -m zoo train`: from a folder of images to a saved model."""
+
+import argparse
+import dataclasses
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from zoo import registry, saving
+from zoo.cli import create, data, screen
+from zoo.cli.files import CommandError, check_file, new_file
+
+DEFAULT_EPOCHS, DEFAULT_QUANTILE = 20, 0.95
+# Options that a model has been given already when its training goes on.
+_FIXED_ON_RESUME = ("preset", "arguments", "resize", "color", "positive")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Trains a model and saves it. Returns the exit code: 130 after Ctrl-C."""
+    entry = registry.get(options.model)
+    task = entry.model_class.task
+    _check_options(options, task)
+    _check_output(options)
+    resumed = None if options.resume is None else _resumed(options)
+    if resumed is not None and options.data.is_dir():
+        options.resize, options.color = resumed.card.resize, resumed.card.color
+    found = data.load(options.data, task, options.resize, options.color, options.skip_unreadable)
+    for line in found.skipped:
+        screen.say(f"skipped: {line}")
+    keras.utils.set_random_seed(options.seed)
+    if task == "debiasing":
+        found = create.positive_or_not(found, options, resumed)
+    model = create.model(options, found) if resumed is None else resumed
+    create.check_fits(model, found)
+    training, validation = found.split(options.validation_split)
+    model.card = dataclasses.replace(
+        model.card,
+        threshold=None,  # of the weights as they were
+        threshold_rule=None,
+        trained_on=f"{options.data}: {len(training)} images"
+        + (f", {len(validation)} more held out" if validation else ""),
+    )
+    return _fit_and_save(model, training, validation, options)
+
+
+# --- at the door ----------------------------------------------------------------------------
+
+
+def _check_options(options, task: str) -> None:
+    for name in ("epochs", "batch_size"):
+        if getattr(options, name) < 1:
+            flag = f"--{name.replace('_', '-')}"
+            raise CommandError(f"{flag} must be at least 1. Received: {getattr(options, name)}.")
+    if options.learning_rate is not None and not 0 < options.learning_rate < float("inf"):
+        raise CommandError(f"--learning-rate must be above 0. Received: {options.learning_rate}.")
+    if not 0 <= options.validation_split < 1:
+        raise CommandError(
+            "--validation-split must be at least 0 and below 1. "
+            f"Received: {options.validation_split}."
+        )
+    if not 0 < options.quantile < 1:
+        raise CommandError(f"--quantile must lie between 0 and 1. Received: {options.quantile}.")
+    if options.resume is not None:
+        given = [name for name in _FIXED_ON_RESUME if getattr(options, name)]
+        if given:
+            flag = "--set" if given[0] == "arguments" else f"--{given[0]}"
+            raise CommandError(f"{flag} must not be given with --resume: the saved model has it.")
+    if options.positive is not None and task != "debiasing":
+        raise CommandError(f"--positive is for debiasing models, and {options.model} is none.")
+
+
+def _check_output(options) -> None:
+    goes_on = options.resume is not None and options.resume.resolve() == options.output.resolve()
+    check_file(options.output, options.overwrite or goes_on, ".keras")
+
+
+def _resumed(options):
+    model = saving.load(options.resume)
+    if model.registry_name != options.model:
+        raise CommandError(
+            f"--resume must be a saved {options.model}. Received: {options.resume}, which is a "
+            f"{model.registry_name}. Give {model.registry_name} as the model."
+        )
+    if not model.compiled:
+        model.compile(keras.optimizers.Adam(options.learning_rate or create.LEARNING_RATE))
+    elif options.learning_rate is not None:
+        model.optimizer.learning_rate = options.learning_rate
+    return model
+
+
+# --- training -------------------------------------------------------------------------------
+
+
+def _fit_and_save(model, training, validation, options) -> int:
+    x, y = create.fit_arguments(model, training)
+    held_out = None if validation is None else create.fit_arguments(model, validation)
+    screen.say(f"{model.name}: {model.count_params():,} parameters, {model.card.trained_on}")
+    start = time.perf_counter()
+    is_interrupted = False
+    with screen.bar(f"epochs of {model.name}", options.epochs) as advance:
+        callback = screen.training_bar(advance)
+        try:
+            model.fit(
+                x,
+                y,
+                epochs=options.epochs,
+                batch_size=options.batch_size,
+                validation_data=held_out,
+                callbacks=[callback],
+                verbose=0,
+            )
+        except KeyboardInterrupt:
+            is_interrupted = True
+    seconds = time.perf_counter() - start
+    if is_interrupted and callback.num_batches == 0:
+        screen.say("stopped before the first step: nothing is saved.")
+        return 130
+    _check_finite(model)
+    if not is_interrupted:
+        _report(model, x, y, held_out, seconds, options)
+    with new_file(options.output) as temporary:
+        model.save(temporary)
+    if is_interrupted:
+        screen.say(
+            f"stopped after {callback.num_epochs} of {options.epochs} epochs. What was trained so "
+            f"far is saved: {options.output}\ngo on with --resume {options.output}"
+        )
+        return 130
+    screen.say(f"saved: {options.output}")
+    return 0
+
+
+def _check_finite(model) -> None:
+    for weight in model.trainable_weights:
+        if not np.isfinite(weight.numpy()).all():
+            raise CommandError(
+                f"the training diverged: {weight.path} holds NaN or infinity. Nothing is saved. "
+                "Choose a lower --learning-rate."
+            )
+
+
+def _report(model, x, y, held_out, seconds: float, options) -> None:
+    inputs, target = (x, y) if held_out is None else held_out
+    found = model.evaluate(
+        inputs, target, batch_size=options.batch_size, verbose=0, return_dict=True
+    )
+    name = "training loss" if held_out is None else "val_loss"
+    terms = "  ".join(f"{key} {value:.5g}" for key, value in found.items() if key != "loss")
+    screen.say(f"{name} {found['loss']:.5g}  ({terms})  {seconds:.1f} s")
+    num_held_out = 0 if held_out is None else len(keras.tree.flatten(inputs)[0])
+    if hasattr(model, "anomaly_score") and num_held_out >= 2:
+        scores = np.asarray(model.anomaly_score(inputs))
+        threshold = model.set_threshold(scores, quantile=options.quantile)
+        screen.say(f"anomaly threshold {threshold:.5g}: {model.card.threshold_rule}")
+
+
+def add_parser(commands, formatter) -> None:
+    """Adds the sub-command to the parser."""
+    parser = commands.add_parser(
+        "train",
+        help="train a model on your images and save it",
+        description="Trains a model on a folder of images, or on an .npz file, and saves it.",
+        epilog=(
+            "examples:\n"
+            "  python -m zoo train vae photos/ --resize 64x64 --output vae.keras\n"
+            "  python -m zoo train autoencoder photos/ --preset small --set latent_dim=8 "
+            "--output small.keras\n"
+            "  python -m zoo train unet cells/ --preset tiny --output unet.keras"
+            "      (cells/images/ and cells/masks/)\n"
+            "  python -m zoo train conditional_vae digits/ --output digits.keras"
+            "       (a sub-folder for each class)\n"
+            "  python -m zoo train vae photos/ --resume vae.keras --epochs 10 --output vae.keras\n"
+        ),
+        formatter_class=formatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("model", help="registry name; see python -m zoo list")
+    parser.add_argument("data", type=Path, help="folder of images, or .npz file")
+    parser.add_argument("--output", type=Path, required=True, help="file to write, .keras")
+    parser.add_argument("--preset", help="named set of arguments, such as tiny, small or base")
+    parser.add_argument(
+        "--set",
+        dest="arguments",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=VALUE",
+        help="constructor arguments, such as latent_dim=8 widths=32,64",
+    )
+    parser.add_argument("--resize", type=size, metavar="HxW", help="size of the model's images")
+    parser.add_argument("--color", choices=("grey", "rgb"), help="default: as the files are")
+    parser.add_argument("--epochs", type=int, default=DEFAULT_EPOCHS, help="default: %(default)s")
+    parser.add_argument("--batch-size", type=int, default=64, help="default: %(default)s")
+    parser.add_argument("--learning-rate", type=float, help="of Adam; default: 0.001")
+    parser.add_argument("--seed", type=int, default=0, help="of weights and noise; default: 0")
+    parser.add_argument(
+        "--validation-split", type=float, default=0.1, help="share held out; default: 0.1"
+    )
+    parser.add_argument(
+        "--quantile",
+        type=float,
+        default=DEFAULT_QUANTILE,
+        help="of the held-out images' anomaly scores: the threshold; default: 0.95",
+    )
+    parser.add_argument("--positive", metavar="CLASS", help="debiasing models: the class to be debiased")
+    parser.add_argument("--resume", type=Path, metavar="FILE", help="train this model further")
+    parser.add_argument("--skip-unreadable", action="store_true", help="leave damaged files out")
+    parser.add_argument("--overwrite", action="store_true", help="replace the output file")
+
+
+def size(text: str) -> tuple[int, int]:
+    """Returns `(height, width)` of `"64x48"`."""
+    try:
+        height, width = (int(part) for part in text.lower().split("x"))
+    except ValueError:
+        height = width = 0
+    if min(height, width) < 1:
+        raise argparse.ArgumentTypeError(f"must be HEIGHTxWIDTH, such as 64x64, not {text!r}")
+    return height, width

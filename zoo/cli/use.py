@@ -1,0 +1,242 @@
+"""`python -m zoo reconstruct | score | segment`: a saved model on a folder of images."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from zoo import images, saving
+from zoo.cli import screen
+from zoo.cli.files import (
+    CommandError,
+    check_file,
+    check_folder,
+    new_file,
+    new_folder,
+    new_table,
+    png_names,
+)
+
+
+class Session:
+    """A saved model and the image files that it is to work on.
+
+    Args:
+        options: `model`, `folder`, `batch_size` and `skip_unreadable`.
+        method: Method that the model must have.
+        verb: What the command does, for messages.
+    """
+
+    def __init__(self, options, method: str, verb: str):
+        self.path, self.folder = options.model, options.folder
+        self.model = saving.load(options.model)
+        check_can(self.model, method, verb, options.model)
+        self.batch_size, self.verb = options.batch_size, verb
+        if self.batch_size < 1:
+            raise CommandError(f"--batch-size must be at least 1. Received: {self.batch_size}.")
+        self.reader = self._reader(options.skip_unreadable)
+        self.files = images.find(options.folder)
+
+    def _reader(self, skip_unreadable: bool) -> images.Reader:
+        shape, card = self.model.image_shape, self.model.card
+        if len(shape) != 3 or shape[-1] not in (1, 3):
+            raise CommandError(
+                f"{self.path}: the model must take grey or RGB images. Received: a model of "
+                f"image_shape={shape}. Call it from Python."
+            )
+        color = card.color or {1: "grey", 3: "rgb"}[shape[-1]]
+        return images.Reader(shape[:2], color, skip_unreadable)
+
+    def batches(self, folder: Path | None = None):
+        """Yields files, images and the model's input for them, and moves the bar on.
+
+        Args:
+            folder: Another folder than the command's.
+        """
+        files = self.files if folder is None else images.find(folder)
+        folder = self.folder if folder is None else folder
+        reader, num_kept = dataclasses.replace(self.reader, skipped=[]), 0
+        with screen.bar(self.verb, len(files)) as advance:
+            for kept, pixels in reader.batches(files, self.batch_size):
+                yield kept, pixels, self._inputs(kept, pixels, folder)
+                num_kept += len(kept)
+                advance(len(kept))
+            advance(len(reader.skipped))
+        for line in reader.skipped:
+            screen.say(f"skipped: {line}")
+        if reader.skipped:
+            screen.say(f"{len(reader.skipped)} of {len(files)} files skipped")
+        if not num_kept:
+            raise CommandError(f"{folder}: none of {len(files)} files can be read.")
+
+    def _inputs(self, files, pixels, folder):
+        if self.model.task != "conditional":
+            return pixels
+        names, labels = self.model.card.class_names, []
+        for file in files:
+            name = file.relative_to(folder).parts[0]
+            if name not in names:
+                raise CommandError(
+                    f"{file}: must lie in the sub-folder of its class, as the model needs labels: "
+                    f"{', '.join(names)}."
+                )
+            labels.append(names.index(name))
+        return {"image": pixels, "label": np.array(labels, "int32")}
+
+    def name(self, file: Path) -> str:
+        """Returns a file's path inside the folder, as tables show it."""
+        return file.relative_to(self.folder).as_posix()
+
+
+def check_can(model, method: str, verb: str, path) -> None:
+    """Raises CommandError when a model does not have a method."""
+    from zoo import registry
+
+    if hasattr(model, method):
+        return
+    able = [n for n in registry.names() if hasattr(registry.get(n).model_class, method)]
+    raise CommandError(
+        f"{path}: the model must be able to {verb}. Received: a {model.registry_name}. "
+        f"These are: {', '.join(able)}."
+    )
+
+
+# --- reconstruct ----------------------------------------------------------------------------
+
+
+def reconstruct(options) -> int:
+    """Writes the reconstruction of each image, and a table of errors."""
+    check_folder(options.output, options.overwrite, options.folder)
+    session = Session(options, "reconstruct", "reconstruct")
+    names = png_names(session.files, session.folder)
+    errors = []
+    with new_folder(options.output) as folder, new_table(folder / "errors.csv") as table:
+        table.writerow(("file", "mse", "psnr_db"))
+        for files, pixels, inputs in session.batches():
+            for path, image, result in zip(
+                files, pixels, session.model.reconstruct(inputs), strict=True
+            ):
+                images.write_png(folder / names[path], result)
+                error = mean_squared_error(image, result)
+                table.writerow((session.name(path), f"{error:.8g}", f"{psnr(error):.6g}"))
+                errors.append(error)
+    mean = float(np.mean(errors))
+    screen.say(f"{len(errors)} images, mean MSE {mean:.5g} ({psnr(mean):.2f} dB): {options.output}")
+    return 0
+
+
+def mean_squared_error(image, result) -> float:
+    """Computes the mean over pixels of the squared difference, in `[0, 1]` units."""
+    return float(np.mean(np.square(np.asarray(result, "float64") - image)))
+
+
+def psnr(error: float) -> float:
+    """Computes the peak signal-to-noise ratio, dB, of a mean squared error: `-10 log10(mse)`."""
+    return float("inf") if error == 0 else -10 * float(np.log10(error))
+
+
+# --- score ----------------------------------------------------------------------------------
+
+
+def score(options) -> int:
+    """Writes the anomaly score of each image, and whether it is above the threshold."""
+    check_file(options.output, options.overwrite, ".csv")
+    if options.maps is not None:
+        check_folder(options.maps, options.overwrite, options.folder)
+    _check_threshold_options(options)
+    session = Session(options, "anomaly_score", "score images")
+    model = session.model
+    if options.maps is not None:
+        check_can(model, "score_map", "draw score maps", options.model)
+    _choose_threshold(session, options)
+    threshold = model.card.threshold
+    rows, readable, highest = [], [], 0.0
+    for files, _, inputs in session.batches():
+        scores = np.asarray(model.anomaly_score(inputs))
+        readable += files
+        rows += [(session.name(file), float(s)) for file, s in zip(files, scores, strict=True)]
+        if options.maps is not None:
+            highest = max(highest, float(np.max(model.score_map(inputs))))
+    is_judged = threshold is not None
+    with new_file(options.output) as temporary, new_table(temporary) as table:
+        table.writerow(("file", "score", "is_anomaly")[: 2 + is_judged])
+        for name, value in rows:
+            verdict = (str(value > threshold).lower(),) if is_judged else ()
+            table.writerow((name, f"{value:.8g}", *verdict))
+    screen.say(f"{len(rows)} images: {options.output}")
+    if threshold is None:
+        screen.say("the model has no threshold. Give --threshold, or --normals FOLDER.")
+    else:
+        num = sum(value > threshold for _, value in rows)
+        screen.say(f"{num} above {threshold:.5g} ({model.card.threshold_rule})")
+    if options.maps is not None:
+        session.files = readable
+        _write_maps(session, options.maps, highest)
+    return 0
+
+
+def _check_threshold_options(options) -> None:
+    if options.threshold is not None and options.normals is not None:
+        raise CommandError("--threshold must not be given with --normals. Choose one.")
+    if options.quantile is not None and options.normals is None:
+        raise CommandError(
+            "--quantile needs --normals FOLDER: a threshold comes from normal images that the "
+            "model was not trained on, not from the images to judge."
+        )
+    if options.quantile is not None and not 0 < options.quantile < 1:
+        raise CommandError(f"--quantile must lie between 0 and 1. Received: {options.quantile}.")
+    if options.keep and options.threshold is None and options.normals is None:
+        raise CommandError("--keep needs --threshold or --normals: it stores that threshold.")
+
+
+def _choose_threshold(session: Session, options) -> None:
+    model = session.model
+    if options.threshold is not None:
+        model.card = dataclasses.replace(
+            model.card, threshold=options.threshold, threshold_rule="set by hand"
+        )
+    elif options.normals is not None:
+        batches = session.batches(options.normals)
+        scores = np.concatenate([model.anomaly_score(inputs) for _, _, inputs in batches])
+        model.set_threshold(scores, quantile=options.quantile)
+    if options.keep:
+        saving.save(model, session.path)
+
+
+def _write_maps(session: Session, path: Path, highest: float) -> None:
+    """Writes score maps on one scale for the whole folder: black is 0, white the highest."""
+    names = png_names(session.files, session.folder)
+    with new_folder(path) as folder:
+        for files, _, inputs in session.batches():
+            maps = np.asarray(session.model.score_map(inputs)) / (highest or 1.0)
+            for file, score_map in zip(files, maps, strict=True):
+                images.write_png(folder / names[file], score_map)
+    screen.say(f"score maps, white is {highest:.5g}: {path}")
+
+
+# --- segment --------------------------------------------------------------------------------
+
+
+def segment(options) -> int:
+    """Writes the mask of each image, the image with the mask painted over, and a table."""
+    check_folder(options.output, options.overwrite, options.folder)
+    session = Session(options, "segment", "segment images")
+    names = png_names(session.files, session.folder)
+    is_binary = session.model.num_classes == 1
+    classes = range(1, max(2, session.model.num_classes))
+    num_images = 0
+    with new_folder(options.output) as folder, new_table(folder / "shares.csv") as table:
+        columns = ["foreground"] if is_binary else [f"class_{number}" for number in classes]
+        table.writerow(("file", *columns))
+        for files, pixels, inputs in session.batches():
+            masks = np.asarray(session.model.segment(inputs))
+            for path, image, mask in zip(files, pixels, masks, strict=True):
+                shown = (mask * 255 if is_binary else mask).astype("uint8")
+                images.write_png(folder / "masks" / names[path], shown)
+                painted = images.overlay(image, mask)
+                images.write_png(folder / "overlays" / names[path], painted)
+                shares = [f"{np.mean(mask == number):.6g}" for number in classes]
+                table.writerow((session.name(path), *shares))
+                num_images += 1
+    screen.say(f"{num_images} images: masks/, overlays/ and shares.csv in {options.output}")
+    return 0

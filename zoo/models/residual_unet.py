@@ -1,0 +1,53 @@
+"""The U-Net made of residual blocks."""
+
+from zoo.models.unet import UNet
+from zoo.registry import register
+
+
+@register("residual_unet", paper="https://arxiv.org/abs/1711.10684")
+class ResidualUNet(UNet):
+    """Learns a mask from an image by corrections that each stage adds to its input.
+
+    stage(x) = shortcut(x) + conv(act(norm(conv(act(norm(x))))))
+
+    The shortcuts let the gradient through, so that deep networks train: choose it with many
+    levels or many convolutions per stage. The first stage starts with its convolution.
+
+    Args:
+        image_shape: See `UNet`.
+        normalization: Defaults to `"batch"`, as in the paper.
+        down: Defaults to `"strided"`, as in the paper: the first convolution of a stage, and its
+            shortcut, halve the map.
+        up: Defaults to `"upsample"`, as in the paper: without a convolution, unlike `UNet`.
+        **kwargs: See `UNet`.
+
+    Call arguments:
+        x: Float tensor `(batch, *image_shape)` in `[0, 1]`.
+
+    Returns:
+        Probabilities, `(batch, height, width, num_classes)` or `(batch, length, num_classes)`.
+
+    Loss terms:
+        `mask`: the loss that `mask_loss` names, `(batch,)`.
+
+    Raises:
+        ValueError: as in `UNet`.
+
+    Differs from the paper: trained by cross-entropy, not by squared error; the 1x1 convolutions
+    of the shortcuts have no bias and no normalisation.
+
+    Example:
+        >>> model = zoo.create("residual_unet", image_shape=(32, 32, 3), preset="tiny")
+        >>> model.down, model.up
+        ('strided', 'upsample')
+
+    Reference: Zhang et al., 2018, Figure 2 and Table I. https://arxiv.org/abs/1711.10684
+    """
+
+    def __init__(
+        self, image_shape, *, normalization="batch", down="strided", up="upsample", **kwargs
+    ):
+        super().__init__(image_shape, normalization=normalization, down=down, up=up, **kwargs)
+
+    def network_arguments(self):
+        return {**super().network_arguments(), "residual": True, "convolve_upsampled": False}

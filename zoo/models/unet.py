@@ -1,0 +1,239 @@
+"""The U-Net, and the constructor that its family shares."""
+
+from keras import ops
+
+from zoo import checks, losses, masks, networks, unets
+from zoo.base import ZooModel
+from zoo.batching import over_batches
+from zoo.models.autoencoder import check_images
+from zoo.registry import register
+
+MAX_CLASSES = 256  # segment() gives uint8
+
+
+class UNetFamily(ZooModel):
+    """Holds what all U-Nets share: the arguments of the network, and their checks.
+
+    Args:
+        image_shape: `(height, width, channels)` or `(length, channels)`. Height, width and length
+            must be divisible by `2 ** (len(widths) - 1)`.
+        widths: Channels of each level, two or more; the last is the bottom.
+        convs_per_stage: Convolutions per stage.
+        kernel_size: Int.
+        activation: Keras activation of the hidden layers.
+        normalization: `None`, `"batch"`, `"group"` or `"layer"`, after each hidden convolution.
+        dropout: Float in `[0, 1)`, share of the bottom's values that training sets to 0.
+        down: `"maxpool"` or `"strided"` convolutions.
+        up: `"transpose"` convolutions, 2x2, or `"upsample"` with a convolution.
+        interpolation: Of `"upsample"`: `"nearest"`, or `"bilinear"` for images.
+        **kwargs: See `ZooModel`.
+    """
+
+    def __init__(
+        self,
+        image_shape,
+        *,
+        widths=(16, 32, 64),
+        convs_per_stage=2,
+        kernel_size=3,
+        activation="relu",
+        normalization=None,
+        dropout=0.0,
+        down="maxpool",
+        up="transpose",
+        interpolation="nearest",
+        **kwargs,
+    ):
+        super().__init__(image_shape, **kwargs)
+        owner = self.owner
+        if len(self.image_shape) == 1:
+            raise ValueError(
+                f"{owner}: image_shape must be (height, width, channels) or (length, channels), "
+                f"as the network halves the map. Received: image_shape={self.image_shape}. "
+                f"Give series as ({self.image_shape[0]}, 1)."
+            )
+        self.widths = checks.ints(owner, "widths", widths)
+        if len(self.widths) < 2:
+            raise ValueError(
+                f"{owner}: widths must hold two levels or more. Received: widths={self.widths}. "
+                "For example (16, 32, 64): two halvings."
+            )
+        checks.divisible(owner, self.image_shape, len(self.widths) - 1)
+        checks.positive_int(owner, convs_per_stage=convs_per_stage, kernel_size=kernel_size)
+        checks.number(owner, low=0.0, high=0.99, dropout=dropout)
+        checks.activation(owner, "activation", activation)
+        if activation == "glu":
+            raise ValueError(
+                f"{owner}: activation must keep the channels. Received: activation='glu'. "
+                "Use 'silu'."
+            )
+        checks.one_of(
+            owner,
+            normalization=(normalization, networks.NORMALIZATIONS),
+            down=(down, unets.DOWN),
+            up=(up, unets.UP),
+            interpolation=(interpolation, unets.INTERPOLATIONS),
+        )
+        if interpolation == "bilinear" and len(self.image_shape) == 2:
+            raise ValueError(
+                f"{owner}: interpolation must be 'nearest' for series. Received: "
+                f"interpolation='bilinear', image_shape={self.image_shape}. Use 'nearest', or "
+                "up='transpose'."
+            )
+        self.convs_per_stage = convs_per_stage
+        self.kernel_size = kernel_size
+        self.activation = activation
+        self.normalization = normalization
+        self.dropout = dropout
+        self.down = down
+        self.up = up
+        self.interpolation = interpolation
+
+    @property
+    def num_outputs(self) -> int:
+        """Channels of the logits."""
+        raise NotImplementedError
+
+    def network_arguments(self) -> dict:
+        """Returns the arguments of `unets.unet`; a variant changes a few."""
+        return {
+            "widths": self.widths,
+            "channels": self.num_outputs,
+            "convs_per_stage": self.convs_per_stage,
+            "kernel_size": self.kernel_size,
+            "activation": self.activation,
+            "normalization": self.normalization,
+            "dropout": self.dropout,
+            "down": self.down,
+            "up": self.up,
+            "interpolation": self.interpolation,
+            "seed_generator": self.seed_generator,
+            "dtype": self.dtype_policy,
+        }
+
+    def build_networks(self):
+        self.network = unets.unet(self.image_shape, **self.network_arguments())
+
+
+@register("unet", paper="https://arxiv.org/abs/1505.04597")
+class UNet(UNetFamily):
+    """Learns which pixels belong to the object: a mask from an image.
+
+    loss = mean over the batch of mask_loss(mask, network(x))
+
+    The first model to try for masks, and the yardstick for the others: it needs few images, and
+    its skips keep edges sharp. Compare each score with that of the trivial masks, all foreground
+    and all background.
+
+    Args:
+        image_shape: `(height, width, channels)` or `(length, channels)`. Height, width and length
+            must be divisible by `2 ** (len(widths) - 1)`.
+        num_classes: `1` for one mask of 0 and 1 (sigmoid); `K` in 2 to 256 for labels
+            `0 .. K - 1` that exclude each other (softmax).
+        mask_loss: Spec of `zoo.losses.mask_loss`, such as `"dice"` or
+            `"0.5 * binary_crossentropy + 0.5 * dice"`. `None` means `"binary_crossentropy"` for
+            one class, `"categorical_crossentropy"` for more.
+        **kwargs: `widths`, `convs_per_stage`, `kernel_size`, `activation`, `normalization`,
+            `dropout`, `down`, `up`, `interpolation`: see `UNetFamily`. Others: see `ZooModel`.
+
+    Call arguments:
+        x: Float tensor `(batch, *image_shape)` in `[0, 1]`.
+
+    Returns:
+        Probabilities, `(batch, height, width, num_classes)` or `(batch, length, num_classes)`.
+
+    Loss terms:
+        `mask`: the loss that `mask_loss` names, `(batch,)`.
+
+    Raises:
+        ValueError: if `image_shape` does not fit `widths`, an argument is out of range, or `fit`
+            gets no masks, or masks that are not 0 and 1 or labels.
+
+    Differs from the paper: convolutions keep the image's size ("same" padding), so that the mask
+    is as large as the image; no weight map at the borders between cells; Adam in the examples.
+
+    Example:
+        >>> model = zoo.create("unet", image_shape=(32, 32, 3), preset="tiny", num_classes=3)
+        >>> model.network.output["logits"].shape
+        (None, 32, 32, 3)
+
+    Reference: Ronneberger et al., 2015. https://arxiv.org/abs/1505.04597
+    """
+
+    task = "segmentation"
+    required_target = "images and their masks, fit(images, masks)"
+
+    def __init__(self, image_shape, *, num_classes=1, mask_loss=None, **kwargs):
+        super().__init__(image_shape, **kwargs)
+        checks.positive_int(self.owner, num_classes=num_classes)
+        if num_classes > MAX_CLASSES:
+            raise ValueError(
+                f"{self.owner}: num_classes must be at most {MAX_CLASSES}. "
+                f"Received: num_classes={num_classes}. Merge classes."
+            )
+        if mask_loss is None:
+            kind = "binary" if num_classes == 1 else "categorical"
+            mask_loss = f"{kind}_crossentropy"
+        self.num_classes = num_classes
+        self.mask_loss = mask_loss
+        self._loss_of_logits = losses.mask_loss(mask_loss)
+        self._check_loss_fits_classes()
+
+    def _check_loss_fits_classes(self):
+        one_place = ops.zeros((1,) * len(self.image_shape) + (self.num_classes,))
+        try:
+            self._loss_of_logits(one_place, one_place)
+        except ValueError as error:
+            raise ValueError(
+                f"{self.owner}: mask_loss must fit num_classes={self.num_classes}. "
+                f"Received: mask_loss={self.mask_loss!r}. {error}"
+            ) from error
+
+    @property
+    def num_outputs(self):
+        return self.num_classes
+
+    @property
+    def term_weights(self):
+        return {"mask": 1.0}
+
+    def target_of(self, x, y):
+        spatial = self.image_shape[:-1]
+        if y is None:
+            raise ValueError(
+                f"{self.owner}: y must be given. Received: y=None. Call it with "
+                f"{self.required_target}."
+            )
+        if masks.has_known_rank(y):
+            masks.check_shape(self.owner, y.shape, spatial, self.num_classes)
+        return masks.one_hot(y, ops.shape(x)[0], spatial, self.num_classes)
+
+    def check_targets(self, y):
+        masks.check(self.owner, y, self.image_shape[:-1], self.num_classes)
+
+    def to_probabilities(self, logits):
+        """Applies a sigmoid for one class, a softmax for more, in float32."""
+        logits = ops.cast(logits, "float32")
+        return ops.sigmoid(logits) if self.num_classes == 1 else ops.softmax(logits, axis=-1)
+
+    def forward(self, x, training=False):
+        outputs = self.network(x, training=training)  # logits: (batch, ..., num_classes)
+        return {"prediction": self.to_probabilities(outputs["logits"]), **outputs}
+
+    def loss_terms(self, x, target, outputs):
+        return {"mask": self._loss_of_logits(target, outputs["logits"])}
+
+    @over_batches(check_images)
+    def segment(self, x, threshold: float = 0.5):
+        """Returns the masks, uint8, `(batch, height, width)` or `(batch, length)`.
+
+        Args:
+            x: Images, tensor or array.
+            threshold: Probability in `[0, 1]` above which a place is 1. Several classes need
+                none: the most probable one wins.
+        """
+        checks.number(self.owner, low=0.0, high=1.0, threshold=threshold)
+        probabilities = self.call(x, training=False)
+        if self.num_classes == 1:
+            return ops.cast(probabilities[..., 0] > threshold, "uint8")
+        return ops.cast(ops.argmax(probabilities, axis=-1), "uint8")
