@@ -29,7 +29,7 @@ EXTRAS = {
         "pytest-xdist>=3.6,<4",
         "onnxruntime>=1.20,<2",
     ],
-    "tuner": ["keras-tuner>=1.4.8,<1.5"],
+    "tuner": ["keras-tuner>=1.4.8,<1.5", "pyyaml>=6,<7"],
 }
 EXTRAS["test"] += [*EXTRAS["onnx"], *EXTRAS["tuner"]]
 EXTRAS["dev"] = [*EXTRAS["test"], "ruff>=0.14,<0.18"]

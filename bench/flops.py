@@ -132,11 +132,12 @@ def count_macs(
     channels out`; dense `rows * in * out`; einsum-dense the product of all its axes; attention
     `queries * keys * heads * (key_dim + value_dim)` beside its projections. A layer without a
     formula here is listed in `uncounted_layers`, and so is one that calls others but has weights
-    of its own (scalars aside): neither is taken as 0 in silence. Pointwise layers count one
-    operation per output, pooling one per value of its window.
+    of its own (scalars aside): neither is taken as 0 in silence. It may tell itself, by a method
+    `own_macs(input_shape)`, how many it has beside those of the layers it calls. Pointwise layers
+    count one operation per output, pooling one per value of its window.
 
     Args:
-        model: A model; a `ZooModel` knows its `image_shape`, a functional one its inputs.
+        model: A model; a `ZooModel` and a functional one know what they take.
         input_shape: Shape of one sample, for a model that does not know it.
         inputs: What the model is called on, when it is not one float tensor: arrays, or a dict
             of arrays, that hold a batch of 1.
@@ -157,6 +158,8 @@ def count_macs(
     for call in calls:
         layer, outputs = call.layer, math.prod(call.output_shape)
         macs = _macs(call)
+        if macs == 0:
+            continue  # its inner layers count themselves
         if macs is not None:
             total += macs
             by_layer[_new_name(layer.name, by_layer)] = macs
@@ -190,8 +193,6 @@ def _sample(model, input_shape, inputs):
                 f"Received: arrays of shapes {shapes}. Give x[:1] of each."
             )
         return keras.tree.map_structure(keras.ops.convert_to_tensor, inputs)
-    if input_shape is None:
-        input_shape = getattr(model, "image_shape", None)
     if input_shape is not None:
         return keras.ops.zeros((1, *input_shape), "float32")
     symbolic = _symbolic_inputs(model)
@@ -208,6 +209,8 @@ def _sample(model, input_shape, inputs):
 
 
 def _symbolic_inputs(model):
+    if hasattr(model, "example_inputs"):  # a model of the zoo
+        return model.example_inputs()
     if isinstance(model, keras.Sequential):
         return model.inputs[0] if model.built else []
     try:
@@ -241,6 +244,8 @@ def _macs(call: _Call) -> int | None:
         num_keys = math.prod(value[axis] for axis in layer.attention_axes)
         depth = layer.num_heads * (layer.key_dim + layer.value_dim)
         return math.prod(query[:-1]) * num_keys * depth
+    if hasattr(layer, "own_macs"):
+        return layer.own_macs(inputs)
     return None
 
 

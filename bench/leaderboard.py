@@ -24,9 +24,11 @@ METRICS = {
     "boundary_f1": "outline F1",
     "accuracy": "accuracy",
     "recall_lowest": "lowest group recall",
+    "recall_spread": "group recall spread",
     "flip_rate": "flip rate",
 }
-HIGHER_IS_BETTER = tuple(name for name in METRICS if name not in ("mse", "mae"))
+_LOWER_IS_BETTER = ("mse", "mae", "recall_spread")
+HIGHER_IS_BETTER = tuple(name for name in METRICS if name not in _LOWER_IS_BETTER)
 # What decides the rank where nothing else is asked for.
 DECISIVE = {"segmentation": "iou_image"}
 TIMINGS = ("train_images_per_second", "infer_images_per_second", "latency_ms")

@@ -26,6 +26,7 @@ def markdown(found: list[dict[str, Any]], entries: list[Any]) -> str:
     Raises:
         BenchError: if a model has no finished record.
     """
+    found = [dict.fromkeys(records.RECORD_FIELDS) | record for record in found]
     rows = [row for row in leaderboard.rows(found) if not row.failed]
     tables = list(dict.fromkeys(row.table for row in rows))
     marks = {table: chr(ord("a") + number) for number, table in enumerate(tables)}
@@ -67,7 +68,7 @@ def _numbers(row: leaderboard.Row) -> list[str]:
     return [
         f"{row['params_total']:,}",
         ", ".join(measured),
-        "" if speed is None else f"{speed:,.0f}",
+        "" if speed is None else f"{'~' * row.unsteady}{speed:,.0f}",
     ]
 
 
@@ -117,11 +118,7 @@ def update(readme: Path, sources: list[Path]) -> bool:
     """
     import zoo
 
-    found = [
-        dict.fromkeys(records.RECORD_FIELDS) | record
-        for source in sources
-        for record in records.read(source)[0]
-    ]
+    found = [record for source in sources for record in records.read(source)[0]]
     text = readme.read_text()
     if BEGIN not in text or END not in text:
         raise BenchError(f"{readme}: must hold the lines {BEGIN} and {END}.")

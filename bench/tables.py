@@ -45,9 +45,9 @@ def columns(rows: list[Row]) -> list[Column]:
         _timing("latency_ms", "latency\nms at\nbatch 1"),
         Column("peak_memory_mib", "peak\nmemory\nMiB", _counted("peak_memory_mib"), _peak_memory),
     ]
-    shown = {"mse", *(name for row in rows for name in row.quality)}
-    if all(row["task"] == "segmentation" for row in rows if not row.failed) and len(shown) > 1:
-        shown.discard("mse")
+    shown = {name for row in rows for name in row.quality}
+    if any(row["task"] != "segmentation" for row in rows):
+        shown |= {"mse", "psnr", "ssim"}
     if not any(row.ranked_by == "mae" for row in rows):
         shown.discard("mae")
     found += [_quality(metric, rows) for metric in METRICS if metric in shown]

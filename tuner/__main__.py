@@ -36,10 +36,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _search(options: argparse.Namespace) -> int:
+    import logging
+
     from rich.console import Console
 
     from tuner import search, space, table
 
+    logging.getLogger("tensorflow").setLevel("ERROR")  # not a word on each model's tracing
     settings = space.read_settings(options.space) if options.space else {}
     settings |= space.parse_settings(options.set)
     names = set(search.Request.__dataclass_fields__) - {"settings"}

@@ -100,7 +100,7 @@ class ZooHyperModel(keras_tuner.HyperModel):
                     f"Case over budget: {found:,} parameters > limit {self.max_parameters:,}."
                 )
         if self.max_macs is not None:
-            found = flops.count_macs(model).total
+            found = forward_macs(model)
             if found > self.max_macs:
                 raise OverBudgetError(
                     f"Case over budget: {found:,} MACs > limit {self.max_macs:,}."
@@ -110,6 +110,14 @@ class ZooHyperModel(keras_tuner.HyperModel):
 def num_parameters(model) -> int:
     """Returns the number of values in a model's weights."""
     return sum(int(np.prod(weight.shape)) for weight in model.weights)
+
+
+def forward_macs(model) -> int:
+    """Returns the multiply-accumulates of one forward pass on one image."""
+    inputs = keras.tree.map_structure(
+        lambda tensor: np.zeros((1, *tensor.shape[1:]), tensor.dtype), model.example_inputs()
+    )
+    return flops.count_macs(model, inputs=inputs).total
 
 
 def hyperparameters(space: Space) -> keras_tuner.HyperParameters:

@@ -1,6 +1,5 @@
 """The trials of a search as a picture."""
 
-import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ def draw(
     names = names[:_PANELS]
     across, down = 3, -(-len(names) // 3)
     identity = project.identity
-    label = f"{identity['objective']} {identity.get('unit', '')}".strip()
+    label = identity["objective"] + (f" ({identity['unit']})" if identity["unit"] else "")
     with plots.picture(target, theme, 10, 3.2 + 2.4 * down) as (figure, colours):
         heights = [1.3] + [1] * down
         grid = figure.add_gridspec(1 + down, across, height_ratios=heights)
@@ -95,8 +94,8 @@ def _draw_parameter(axes, scored, name, parameter, best, colours) -> None:
             axes.tick_params(axis="x", labelrotation=20, labelsize=9)
     elif parameter.log:
         axes.set_xscale("log")
-        ticks = _log_ticks(min(values), max(values))
-        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
+        ticks = _log_ticks(values, isinstance(parameter, Int))
+        axes.set_xticks(ticks, [_tick_text(tick) for tick in ticks], minor=False)
         axes.set_xticks([], minor=True)
     elif isinstance(parameter, Int):
         axes.set_xticks(sorted(set(values)))
@@ -104,17 +103,23 @@ def _draw_parameter(axes, scored, name, parameter, best, colours) -> None:
     for record, value in zip(found, values, strict=True):
         if record["number"] == best["number"]:
             axes.scatter([value], [record["score"]], color=colours["second"], s=60, zorder=4)
+    axes.margins(x=0.12)
     axes.set_title(name, fontsize=12)
 
 
-def _log_ticks(low: float, high: float) -> list[float]:
-    """Returns powers of ten between two values, or of two, if those are too few."""
-    for base in (10, 2):
-        first, last = (math.log(value, base) for value in (low, high))
-        powers = range(math.ceil(first - 1e-9), math.floor(last + 1e-9) + 1)
-        if len(powers) > 2 or base == 2:
-            return [float(base) ** power for power in powers[:: 1 + len(powers) // 7]]
-    return []
+def _log_ticks(values: list[float], is_int: bool) -> list[float]:
+    """Returns powers of two for whole numbers, else 1 and 3 times powers of ten; six at most."""
+    low, high = min(values) * 0.999, max(values) * 1.001
+    if is_int:
+        ticks = [2.0**power for power in range(20)]
+    else:
+        ticks = [digit * 10.0**power for power in range(-9, 10) for digit in (1, 3)]
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    return ticks[:: 1 + (len(ticks) - 1) // 6]
+
+
+def _tick_text(tick: float) -> str:
+    return f"{tick:g}" if tick >= 0.01 else f"{tick:.0e}".replace("e-0", "e-")
 
 
 def _strength(scored: list[dict[str, Any]], name: str, parameter: Parameter) -> float:

@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from bench.errors import BenchError
 from tuner import table, trials
-from tuner.hypermodel import RefusedError, declare
+from tuner.hypermodel import declare
 from tuner.project import STATE, Project
 from tuner.space import Space
 from tuner.trials import Data, Job
@@ -45,10 +45,7 @@ def run(plan: Plan, project: Project, oracle: keras_tuner.Oracle, console: Conso
     """
     with _display(project, console) as show, trials.process_context() as context:
         runner = _Runner(oracle, plan, project, show, context)
-        try:
-            runner.search()
-        except keras_tuner.errors.FatalError as error:
-            raise BenchError(str(error)) from error
+        runner.search()
     return runner.num_run
 
 
@@ -65,14 +62,20 @@ class _Runner(base_tuner.BaseTuner):
         super().__init__(oracle, directory=str(project.folder), project_name=STATE, overwrite=True)
         oracle.verbose = 0
 
-    def run_trial(self, trial, *args, **kwargs):
-        try:
+    def search(self):
+        """Runs trials until the oracle has enough."""
+        while True:
+            trial = self.oracle.create_trial(self.tuner_id)
+            if trial.status != "RUNNING":
+                return
             record = self._record(int(trial.trial_id), dict(trial.hyperparameters.values))
-        except Exception as error:  # anything but a trial's own failure ends the search
-            raise keras_tuner.errors.FatalRuntimeError(str(error)) from error
-        if record["status"] == "ok":
-            return {self.oracle.objective.name: record["score"]}
-        raise RefusedError(record["error"])
+            if record["status"] == "ok":
+                score = {self.oracle.objective.name: record["score"]}
+                self.oracle.update_trial(trial.trial_id, score)
+                trial.status = "COMPLETED"
+            else:
+                trial.status, trial.message = "FAILED", record["error"]
+            self.oracle.end_trial(trial)
 
     def _record(self, number: int, values: dict[str, Any]) -> dict[str, Any]:
         record = self.finished.get(number)

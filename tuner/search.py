@@ -1,6 +1,7 @@
 """Searches the settings of a model: random, grid, Bayesian or Hyperband, resumable."""
 
 import dataclasses
+import math
 import shlex
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,8 @@ class Request:
         max_macs: As many multiply-accumulates of one forward pass, or None.
         output: Folder of the search; None: `runs/search-...`.
         fresh: Whether what is in the folder is deleted.
-        isolated: Whether each trial has a process of its own.
+        isolated: Whether each trial has a process of its own. A script that searches so keeps its
+            calls under `if __name__ == "__main__":`, as always with processes.
         timeout_seconds: Limit of one trial, of isolated ones; None: none.
         Others: see `bench.cases.Plan`.
     """
@@ -116,6 +118,8 @@ def search(request: Request, console: Console | None = None) -> Outcome:
         epochs = request.epochs or cases.default_epochs(dataset.num_train, batch_size)
         identity = _identity(request, objective, space, dataset.checksum, epochs)
         project = Project.start(output, identity, request.fresh)
+        if request.tuner == "grid":
+            notes.append(_grid_note(space, identity["max_trials"]))
         for text in (*notes, *project.warnings):
             console.print(f"[yellow]note:[/] {escape(text)}")
         oracle = oracles.create(
@@ -158,11 +162,6 @@ def prepare_space(
     return space, notes
 
 
-def stored_space(project: Project) -> Space:
-    """Returns the space of a search that a folder holds, as far as pictures need it."""
-    return spaces.get(project.identity["model"])
-
-
 def bench_command(project: Project, number: int | None = None) -> str:
     """Returns the command that measures a setting on the test split, three seeds each."""
     record = project.best if number is None else project.trials[number]
@@ -187,6 +186,14 @@ def _literal(value: Any) -> str:
         inner = ",".join(map(_literal, value))
         return f"({inner},)" if len(value) == 1 else f"({inner})"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _grid_note(space: Space, max_trials: int) -> str:
+    num_points = math.prod(oracles.grid_size(parameter) for parameter in space.free.values())
+    return (
+        f"the grid has up to {num_points:,} points, {max_trials:,} are tried at most, the last "
+        "parameters first. Narrow it with --set."
+    )
 
 
 # --- before the first trial ---------------------------------------------------------------------

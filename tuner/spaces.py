@@ -171,8 +171,12 @@ SPACES: dict[str, dict[str, Parameter]] = {
     },
     "iwae": {
         "num_importance_samples": Choice((2, 5, 10, 20, 50), 5),
-        "estimator": Choice(("standard", "doubly_reparameterized"), "standard"),
         **_VAE,
+        "estimator": Choice(  # the second pass of the other one would see other statistics
+            ("standard", "doubly_reparameterized"),
+            "standard",
+            When("normalization", (None, "group", "layer")),
+        ),
     },
     "conditional_vae": {"embedding_dim": Int(4, 64, 16, step=2, log=True), **_BETA, **_VAE},
     "debiasing_vae": {

@@ -21,9 +21,15 @@ import keras
 import keras_tuner
 
 import zoo
-from bench import datasets, flops, tasks
+from bench import datasets, tasks
 from tuner import objectives
-from tuner.hypermodel import OverBudgetError, RefusedError, ZooHyperModel, num_parameters
+from tuner.hypermodel import (
+    OverBudgetError,
+    RefusedError,
+    ZooHyperModel,
+    forward_macs,
+    num_parameters,
+)
 from tuner.space import Space
 from zoo.saving import save
 
@@ -144,7 +150,7 @@ def _run(job: Job, report: Report, found: dict[str, Any]) -> None:
             model = hypermodel.build(hp)
         if execution == 0:
             found["num_parameters"] = num_parameters(model)
-            found["forward_macs"] = flops.count_macs(model).total
+            found["forward_macs"] = forward_macs(model)
         title = f"seed {seed}, " if len(job.seeds) > 1 else ""
         started = time.perf_counter()
         history = hypermodel.fit(

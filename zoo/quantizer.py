@@ -1,5 +1,7 @@
 """Vector quantisation: a codebook, and the layer that replaces vectors by its nearest entries."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -101,6 +103,10 @@ class VectorQuantizer(keras.layers.Layer):
             "index": index,
             "perplexity": perplexity(counts),
         }
+
+    def own_macs(self, input_shape) -> int:
+        """Returns the multiply-accumulates of one sample: each vector against each entry."""
+        return math.prod(input_shape) * self.num_embeddings
 
     def compute_output_shape(self, input_shape):
         return {

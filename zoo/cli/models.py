@@ -32,11 +32,11 @@ def list_models(options) -> int:
                 number = f"{known.num_parameters:,}" if known and known.num_parameters else ""
                 table.add_row(name, preset, number, escape(source))
     else:
-        table = Table(Column("model", no_wrap=True), "what it does", "task", "presets")
+        columns = (Column(title, no_wrap=True) for title in ("model", "task"))
+        table = Table(*columns, "what it does")
         for name in found:
             entry = registry.get(name)
-            summary = escape(entry.summary)
-            table.add_row(name, summary, entry.model_class.task, ", ".join(entry.presets))
+            table.add_row(name, entry.model_class.task, escape(entry.summary))
     screen.console().print(table)
     return 0
 

@@ -204,7 +204,9 @@ def add_parser(commands, formatter) -> None:
         default=DEFAULT_QUANTILE,
         help="of the held-out images' anomaly scores: the threshold; default: 0.95",
     )
-    parser.add_argument("--positive", metavar="CLASS", help="debiasing models: the class to be debiased")
+    parser.add_argument(
+        "--positive", metavar="CLASS", help="debiasing models: the class to be debiased"
+    )
     parser.add_argument("--resume", type=Path, metavar="FILE", help="train this model further")
     parser.add_argument("--skip-unreadable", action="store_true", help="leave damaged files out")
     parser.add_argument("--overwrite", action="store_true", help="replace the output file")

@@ -302,6 +302,10 @@ class MaskedAutoencoder(ZooModel):
 
     # --- use --------------------------------------------------------------------------------
 
+    def own_macs(self, input_shape) -> int:
+        """Returns 0: the mask token is put in place of patches, without a multiplication."""
+        return 0
+
     @over_batches(check_images)
     def encode(self, x, training: bool = False):
         """Returns the mean of the encoder's tokens with nothing hidden, `(batch, embedding_dim)`.

@@ -50,6 +50,10 @@ class Dictionary(layers.Layer):
     def call(self, code):
         return ops.matmul(code, ops.cast(self.directions(), self.compute_dtype))
 
+    def own_macs(self, input_shape) -> int:
+        """Returns the multiply-accumulates of one sample, as of a dense layer."""
+        return input_shape[-1] * self.units
+
     def directions(self):
         """Returns the rows at unit norm, float32, `(latent_dim, units)`."""
         square = ops.sum(ops.square(self.kernel), axis=1, keepdims=True)
@@ -249,6 +253,10 @@ class TopKSparseAutoencoder(Autoencoder):
         return ops.where(kept, features, 0.0)
 
     # --- use --------------------------------------------------------------------------------
+
+    def own_macs(self, input_shape) -> int:
+        """Returns 0: the bias and the counters of activity multiply nothing."""
+        return 0
 
     def center_on(self, x) -> None:
         """Sets the bias `b` to the median of images, pixel by pixel.
