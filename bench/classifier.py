@@ -16,7 +16,7 @@ from keras import layers
 from bench.splits import Dataset
 
 SEED = 11
-VERSION = "conv-32-64-128"
+VERSION = "conv-32-64-128-v2"
 MAX_UPDATES = 2_000
 MAX_EPOCHS = 30
 BATCH_SIZE = 64
@@ -78,19 +78,35 @@ def _train(dataset: Dataset) -> keras.Model:
     weights = len(train) / np.maximum(counts * dataset.num_classes, 1)
     epochs = min(max(1, MAX_UPDATES // max(1, len(train) // BATCH_SIZE)), MAX_EPOCHS)
     best = keras.callbacks.EarlyStopping("val_accuracy", patience=4, restore_best_weights=True)
-    state = np.random.get_state()
     network.fit(
-        train.images,
-        train.labels,
-        batch_size=BATCH_SIZE,
+        _Batches(train.images, train.labels, weights[train.labels]),
         epochs=epochs,
-        sample_weight=weights[train.labels],
+        shuffle=False,  # else Keras shuffles the batches by the process's seed
         validation_data=(validation.images, validation.labels),
         callbacks=[best],
         verbose=0,
     )
-    np.random.set_state(state)
     return network
+
+
+class _Batches(keras.utils.PyDataset):
+    """Gives the rows in an order of its own, whatever the seed of the process."""
+
+    def __init__(self, *arrays):
+        super().__init__()
+        self.arrays = arrays
+        self.generator = np.random.default_rng(SEED)
+        self.order = self.generator.permutation(len(arrays[0]))
+
+    def __len__(self):
+        return -(-len(self.order) // BATCH_SIZE)
+
+    def __getitem__(self, index):
+        rows = self.order[index * BATCH_SIZE : (index + 1) * BATCH_SIZE]
+        return tuple(array[rows] for array in self.arrays)
+
+    def on_epoch_begin(self):
+        self.order = self.generator.permutation(len(self.order))
 
 
 def _network(shape: tuple[int, ...], num_classes: int) -> keras.Model:

@@ -25,12 +25,11 @@ METRICS = {
     "accuracy": "accuracy",
     "recall_lowest": "lowest group recall",
     "recall_spread": "group recall spread",
+    "label_consistency": "right label read",
     "flip_rate": "flip rate",
 }
 _LOWER_IS_BETTER = ("mse", "mae", "recall_spread")
 HIGHER_IS_BETTER = tuple(name for name in METRICS if name not in _LOWER_IS_BETTER)
-# What decides the rank where nothing else is asked for.
-DECISIVE = {"segmentation": "iou_image"}
 TIMINGS = ("train_images_per_second", "infer_images_per_second", "latency_ms")
 
 TABLE_FIELDS = ("task", "dataset", "noise", "dataset_checksum")
@@ -105,7 +104,7 @@ def rows(records: list[dict[str, Any]], metric: str | None = None) -> list[Row]:
     Args:
         records: Records as `bench.records.read` gives them; a missing field counts as unknown.
         metric: What decides the rank, a key of `METRICS`; None: the image-wise IoU for masks, the
-            MSE for images.
+            lowest recall of a group or the accuracy where all models tell classes, else the MSE.
 
     Returns:
         The rows of each dataset by rank, baselines among them, then those without the metric;
@@ -124,8 +123,9 @@ def rows(records: list[dict[str, Any]], metric: str | None = None) -> list[Row]:
         if record["status"] != "ok":
             key["error"] = record["error"]
         groups.setdefault(json.dumps(key, sort_keys=True), []).append(record)
+    decisive = _decisive(list(groups.values()))
     found = [
-        _row(group, metric or DECISIVE.get(group[0]["task"], "mse")) for group in groups.values()
+        _row(group, metric or decisive.get(_table(group[0]), "mse")) for group in groups.values()
     ]
     tables: dict[tuple[Any, ...], list[Row]] = {}
     for row in found:
@@ -141,6 +141,26 @@ def half_width(interval: stats.Interval) -> float | None:
         return None
     half = (interval.high - interval.low) / 2
     return half if math.isfinite(half) else None
+
+
+def _table(record: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(record[field] for field in TABLE_FIELDS)
+
+
+def _decisive(groups: list[list[dict[str, Any]]]) -> dict[tuple[Any, ...], str]:
+    """Returns what decides the rank of each table: what its models are for."""
+    tables: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for record in (record for group in groups for record in group):
+        if record["kind"] == "model" and record["status"] == "ok":
+            tables.setdefault(_table(record), []).append(record)
+    return {
+        table: next(
+            metric
+            for metric in ("iou_image", "recall_lowest", "accuracy", "mse")
+            if metric == "mse" or all(record[f"test_{metric}"] is not None for record in models)
+        )
+        for table, models in tables.items()
+    }
 
 
 def _row(group: list[dict[str, Any]], metric: str) -> Row:

@@ -1,5 +1,14 @@
-"""The README's table of models: generated from committed records, never typed."""
+"""The README's tables: generated from committed records, never typed.
 
+One table has a row per model. Each pair of lines
+
+    <!-- results: bench/results/FILE.jsonl METRIC,METRIC -->
+    <!-- end of results -->
+
+holds between them the rows of one record file, with those metrics, and the command that made it.
+"""
+
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +16,13 @@ from bench import leaderboard, records, report_text
 from bench.errors import BenchError
 
 BEGIN, END = "<!-- models: generated -->", "<!-- end of models -->"
+_RESULTS = re.compile(
+    r"(<!-- results: (\S+) ([\w,]+) -->\n).*?(<!-- end of results -->)", re.DOTALL
+)
 # Metric, how it is called, its decimals: the first that a model's records have is its result.
 RESULTS = (
     ("recall_lowest", "lowest group recall", 3),
-    ("iou_image", "IoU", 3),
+    ("iou_image", "IoU by image", 3),
     ("mse", "MSE", 4),
 )
 FURTHER = (("accuracy", "accuracy", 3), ("flip_rate", "flip rate", 3))
@@ -44,7 +56,8 @@ def markdown(found: list[dict[str, Any]], entries: list[Any]) -> str:
             )
         for row in own:
             about = [f"`{entry.name}`", entry.summary.rstrip("."), f"[paper]({entry.paper})"]
-            preset = f"`{row['preset']}`" + (f" {row.detail}" if row.detail else "")
+            given = (row["arguments"] or {}).items()
+            preset = " ".join([f"`{row['preset']}`", *(f"{name}={value}" for name, value in given)])
             lines.append(_line([*about, preset, *_numbers(row), marks[row.table]]))
     for row in rows:
         if row["kind"] == "baseline":
@@ -53,6 +66,35 @@ def markdown(found: list[dict[str, Any]], entries: list[Any]) -> str:
             lines.append(_line([*about, *_numbers(row), marks[row.table]]))
     lines += ["", *_commands(found, marks)]
     return "\n".join(lines)
+
+
+def results(found: list[dict[str, Any]], metrics: list[str], output: Path) -> str:
+    """Returns a table of all rows of a record file, and the command that made the records.
+
+    Args:
+        found: Records.
+        metrics: Keys of `leaderboard.METRICS`, a column each.
+        output: Folder that the command names.
+
+    Raises:
+        BenchError: for an unknown metric.
+    """
+    unknown = [metric for metric in metrics if metric not in leaderboard.METRICS]
+    if unknown:
+        raise BenchError(
+            f"unknown metric {unknown[0]!r}. Metrics: {', '.join(leaderboard.METRICS)}."
+        )
+    found = [dict.fromkeys(records.RECORD_FIELDS) | record for record in found]
+    rows = [row for row in leaderboard.rows(found) if not row.failed]
+    titles = [leaderboard.METRICS[metric] for metric in metrics]
+    lines = [_line(["model", "seeds", *titles]), _line(["---", "--:", *["--:"] * len(metrics)])]
+    for row in rows:
+        values = [
+            with_half_width(row.quality[metric], ".3f") if metric in row.quality else ""
+            for metric in metrics
+        ]
+        lines.append(_line([row.name, str(len(row.records)), *values]))
+    return "\n".join([*lines, "", "```bash", report_text.command(output, found), "```", ""])
 
 
 def _numbers(row: leaderboard.Row) -> list[str]:
@@ -126,6 +168,15 @@ def update(readme: Path, sources: list[Path]) -> bool:
     _, after = rest.split(END, 1)
     table = markdown(found, [zoo.get(name) for name in zoo.names()])
     new = f"{before}{BEGIN}\n{table}\n{END}{after}"
+
+    def fill(match: re.Match) -> str:
+        source = readme.resolve().parent / match[2]
+        if not source.is_file():
+            raise BenchError(f"{readme}: {match[2]} does not exist. Run the command that makes it.")
+        shown = results(records.read(source)[0], match[3].split(","), Path("runs") / source.stem)
+        return f"{match[1]}{shown}{match[4]}"
+
+    new = _RESULTS.sub(fill, new)
     if new != text:
         records.write_whole(readme, new.encode())
     return new != text

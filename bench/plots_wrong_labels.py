@@ -26,7 +26,7 @@ def wrong_labels(
     if found is None:
         return False
     names = found["class_names"]
-    with plots.picture(target, theme, 10, 12.6) as (figure, colours):
+    with plots.picture(target, theme, 10, 7.9) as (figure, colours):
         for index, axes in enumerate(figure.subplots(5, 5).flat):
             axes.set_axis_off()
             if index >= len(found["inputs"]):

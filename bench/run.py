@@ -208,7 +208,10 @@ def _start_sending_catalogue(context) -> Callable[[], dict[str, cases.Known]]:
 
 def _choose(request: Request, dataset, catalogue: dict[str, cases.Known]) -> list[cases.Choice]:
     """Returns the models that are asked for and fit the data."""
-    misfits = {name: tasks.misfit(known.task, dataset) for name, known in catalogue.items()}
+    misfits = {
+        name: tasks.misfit(known.task, dataset, request.augment is not None)
+        for name, known in catalogue.items()
+    }
     return cases.select(
         None if request.models is None else list(request.models),
         request.suite or tasks.SUITE_OF.get(dataset.task, "core"),

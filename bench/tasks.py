@@ -19,8 +19,10 @@ _FIT = {
 }
 
 
-def misfit(task: str, dataset: Dataset) -> str | None:
+def misfit(task: str, dataset: Dataset, is_augmented: bool = False) -> str | None:
     """Returns what a model of this task lacks in a data set, or None where it fits."""
+    if is_augmented and task not in ("reconstruction", "segmentation"):
+        return "takes labels, which --augment does not change along"
     if dataset.task == "segmentation":
         return None if task == "segmentation" else "reconstructs, and the targets here are masks"
     has = {

@@ -4,6 +4,7 @@ The process is forked from a server that has imported everything, so that a case
 and still shares no state with the others.
 """
 
+import contextlib
 import math
 import signal
 import time
@@ -65,10 +66,14 @@ def run(case: Case, output: str, run_id: str, connection) -> None:
         measure = run_model if case.kind == "model" else run_baseline
         record |= measure(case, dataset, Path(output), connection)
         record["status"] = "ok"
+    except BrokenPipeError:  # the parent is gone, and with it who would keep a record
+        return
     except Exception as error:  # a failed case is a row, whatever went wrong
         record["error"] = one_line(error)
-        connection.send(("trace", traceback.format_exc()))
-    connection.send(("record", record))
+        with contextlib.suppress(BrokenPipeError):
+            connection.send(("trace", traceback.format_exc()))
+    with contextlib.suppress(BrokenPipeError):
+        connection.send(("record", record))
     connection.close()
 
 
@@ -207,8 +212,6 @@ def training_data(case: Case, dataset, task: str) -> tuple:
     found = tasks.pairs(task, dataset.train, plan.num_labels)
     if plan.augment is None:
         return found
-    if task not in ("reconstruction", "segmentation"):
-        raise ValueError(f"--augment is for images and masks; {case.model!r} takes labels too")
     return (
         AugmentedBatches(
             *found,

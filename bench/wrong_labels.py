@@ -26,7 +26,7 @@ def measure(model, dataset: Dataset, classifier: Classifier) -> dict[str, Any]:
     """Redraws images with right and wrong labels.
 
     Args:
-        model: A model with `swap_label`, `reconstruct` and `sample`.
+        model: A `conditional_vae`.
         dataset: Labelled; the first 2,000 test images are used.
 
     Returns:

@@ -9,6 +9,9 @@ import keras
 import pytest
 import tensorflow as tf
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # several workers: one thread each is faster
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
 # Before the runtime starts: the replica test needs two devices.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2

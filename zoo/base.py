@@ -210,9 +210,11 @@ class ZooModel(CardHolder, keras.Model):
     def fit(self, x=None, y=None, *args, **kwargs):
         """Trains the model as `keras.Model.fit` does; without `y` the target is `x` itself.
 
-        Arrays are checked first: shape, finite, in `[0, 1]`.
+        Arrays are checked first: shape, finite, in `[0, 1]`. Of a `tf.data.Dataset` or a
+        `keras.utils.PyDataset` the first batch is.
         """
         self._check_compiled()
+        x, y = _from_lists(x), _from_lists(y)
         self._check_data(x, y)
         self._check_target_is_given(x, y)
         validation = kwargs.get("validation_data")
@@ -230,6 +232,7 @@ class ZooModel(CardHolder, keras.Model):
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """Returns the loss terms and metrics, as `keras.Model.evaluate` does."""
         self._check_compiled()
+        x, y = _from_lists(x), _from_lists(y)
         if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked its validation data
             self._check_data(x, y)
             self._check_target_is_given(x, y)
@@ -238,7 +241,9 @@ class ZooModel(CardHolder, keras.Model):
 
     def predict(self, x, *args, **kwargs):
         """Returns the predictions, as `keras.Model.predict` does."""
-        self._check_data(x, None)
+        x = _from_lists(x)
+        if _is_array(x):
+            self.check_inputs(x)
         return super().predict(x, *args, **kwargs)
 
     def _check_compiled(self) -> None:
@@ -265,16 +270,13 @@ class ZooModel(CardHolder, keras.Model):
                         f"{self.owner}: x and y must have the same length. "
                         f"Received: {num_inputs} and {num_targets} rows."
                     )
-        elif isinstance(x, tf.data.Dataset):
-            self._check_element_spec(x.element_spec)
+        elif isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)):
+            self._check_first_batch(x)
 
     def _check_target_is_given(self, x, y) -> None:
-        has_target = y is not None
-        if isinstance(x, tf.data.Dataset):
-            has_target = isinstance(x.element_spec, tuple) and len(x.element_spec) > 1
-        elif not _is_array(x):
-            return  # a generator or a PyDataset, whose batches are not known yet
-        if self.required_target is not None and not has_target:
+        if not _is_array(x):
+            return  # what it gives is not known yet
+        if self.required_target is not None and y is None:
             raise ValueError(
                 f"{self.owner}: y must be given. Received: y=None. "
                 f"Call it with {self.required_target}."
@@ -291,13 +293,22 @@ class ZooModel(CardHolder, keras.Model):
             return np.zeros((_num_rows(x), 0), "float32")
         return y
 
-    def _check_element_spec(self, spec) -> None:
-        first = spec[0] if isinstance(spec, tuple) else spec
-        image = first.get("image") if isinstance(first, dict) else first
-        if isinstance(image, tf.TensorSpec) and image.shape.rank is not None:
-            checks.array_shape(
-                self.owner, image.shape, self.image_shape, "the data set's first element"
-            )
+    def _check_first_batch(self, source) -> None:
+        """Checks one batch of a data set as arrays are checked, before Keras traces the model."""
+        if isinstance(source, tf.data.Dataset):
+            first = next(iter(source.take(1)), None)
+        else:
+            first = None if getattr(source, "is_checked", False) else source[0]
+        if first is None:
+            return
+        x, *rest = first if isinstance(first, tuple) else (first,)
+        y = rest[0] if rest else None
+        if y is not None and not isinstance(y, dict) and _is_placeholder(y):
+            y = None
+        x = keras.tree.map_structure(np.asarray, x)
+        y = None if y is None else keras.tree.map_structure(np.asarray, y)
+        self._check_data(x, y)
+        self._check_target_is_given(x, y)
 
     # --- training ---------------------------------------------------------------------------
 
@@ -379,6 +390,13 @@ def _is_array(x) -> bool:
     leaves = keras.tree.flatten(x)
     readable = (isinstance(leaf, np.ndarray) or hasattr(leaf, "numpy") for leaf in leaves)
     return bool(leaves) and all(readable)
+
+
+def _from_lists(x):
+    """Returns arrays in place of Python lists, also in a dict."""
+    if isinstance(x, dict):
+        return {key: _from_lists(part) for key, part in x.items()}
+    return np.asarray(x) if isinstance(x, list) else x
 
 
 def _is_placeholder(y) -> bool:

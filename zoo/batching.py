@@ -6,6 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo import checks
+
 BATCH_SIZE = 256
 
 
@@ -22,11 +24,14 @@ def over_batches(check):
     def decorate(method):
         @functools.wraps(method)
         def wrapper(self, x, *args, batch_size: int = BATCH_SIZE, **kwargs):
+            if isinstance(x, dict):
+                x = {key: _from_list(part) for key, part in x.items()}
             leaves = keras.tree.flatten(x)
             if not all(isinstance(leaf, (np.ndarray, list, float, int)) for leaf in leaves):
                 return method(self, x, *args, **kwargs)
             x = keras.tree.map_structure(_as_array, x) if isinstance(x, dict) else _as_array(x)
             check(self, x)
+            checks.positive_int(self.owner, batch_size=batch_size)
             function = _compiled(self, method)
             num_rows = len(keras.tree.flatten(x)[0])
             parts = []
@@ -39,6 +44,10 @@ def over_batches(check):
         return wrapper
 
     return decorate
+
+
+def _from_list(values):
+    return np.asarray(values) if isinstance(values, list) else values
 
 
 def _as_array(values) -> np.ndarray:

@@ -80,6 +80,11 @@ class ClassifyingVAE(VAE):
             return super().fit(**given)
         self._check_compiled()
         self._check_data(x, y)
+        if (labels.flat_array(y) == labels.UNLABELLED).all():
+            raise ValueError(
+                f"{self.owner}: y must hold labels for some rows. Received: -1 in all "
+                f"{len(y)} rows. Without labels use 'vae'."
+            )
         share = given.pop("validation_split", 0.0)
         if share and given.get("validation_data") is None:
             cut = math.floor(len(x) * (1 - share))  # the last rows, as Keras does

@@ -186,7 +186,12 @@ def _in_float32(model: ZooModel) -> ZooModel:
 
 def _default_example(model: ZooModel, method: str):
     inputs = _zeros_like(model.example_inputs())
-    return model.encode(inputs) if method == "decode" else inputs
+    if method != "decode":
+        return inputs
+    codes = model.encode(inputs)
+    if hasattr(model, "labels_of"):
+        return {"code": codes, "label": np.asarray(model.labels_of(inputs), "int32")}
+    return codes
 
 
 def _zeros_like(batch):

@@ -17,6 +17,8 @@ COMBINATIONS = ("max", "product")
 class _Resampled(keras.utils.PyDataset):
     """Batches of rows that `draw_epoch` chose when the epoch began."""
 
+    is_checked = True  # as arrays, before it was made
+
     def __init__(self, x, y, batch_size: int, seed: int):
         super().__init__()
         checks.positive_int(type(self).__name__, batch_size=batch_size)

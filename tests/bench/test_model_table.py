@@ -21,6 +21,7 @@ SOURCES = [
 def test_readme_is_up_to_date(tmp_path):
     copy = tmp_path / "README.md"
     copy.write_text((ROOT / "README.md").read_text())
+    (tmp_path / "bench").symlink_to(ROOT / "bench")
     assert not model_table.update(copy, SOURCES)
 
 
@@ -34,6 +35,17 @@ def test_numbers_are_means_of_the_records():
     (command,) = [line for line in lines if line.startswith("python -m bench run")]
     assert "vae:small" in command
     assert "--epochs 16" in command
+
+
+def test_results_are_means_of_the_records():
+    found, _ = records.read(SOURCE)
+    errors = [r["test_mse"] for r in found if r["model"] == "vae"]
+    lines = model_table.results(found, ["mse"], Path("runs/x")).splitlines()
+    (row,) = [line for line in lines if line.startswith("| vae small")]
+    assert f"| 3 | {sum(errors) / 3:.3f} ±" in row
+    assert any(line.endswith("--output runs/x") for line in lines)
+    with pytest.raises(BenchError, match="unknown metric 'ms'"):
+        model_table.results(found, ["ms"], Path("runs/x"))
 
 
 def test_a_model_without_a_record_is_refused():

@@ -15,7 +15,7 @@ NOT_SPLITTABLE = {
     for name in zoo.names()
     if "vae" in name or "adversarial" in name or "mmd" in name or "iwae" in name
     if name != "vq_vae"
-} | {"denoising", "contractive", "unet_denoiser", "masked_autoencoder"}
+} | {"denoising", "contractive", "semi_supervised_m2", "unet_denoiser", "masked_autoencoder"}
 
 
 @pytest.fixture(scope="module")

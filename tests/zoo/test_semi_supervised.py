@@ -50,7 +50,7 @@ class TestBoth:
         model = make(name, vae_weight=0.0)
         model.compile(keras.optimizers.SGD(1.0))
         before = model.get_weights()
-        model.fit(digits[:8], np.full(8, -1), verbose=0)
+        model.train_on_batch(digits[:8], np.full(8, -1))
         for old, new in zip(before, model.get_weights(), strict=True):
             np.testing.assert_array_equal(old, new)
 
@@ -72,6 +72,10 @@ class TestBoth:
         model.fit(digits[:600], label, batch_size=50, epochs=8, verbose=0)
         predicted = model.classify(digits[1200:]).argmax(axis=1)
         assert np.mean(predicted == target[1200:]) > 0.6
+
+    def test_labels_are_needed(self, digits, name):
+        with pytest.raises(ValueError, match="y must hold labels for some rows"):
+            make(name).fit(digits[:8], np.full(8, -1))
 
 
 class TestM2:

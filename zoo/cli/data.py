@@ -184,6 +184,8 @@ def _npz(path: Path, task: str) -> TrainingData:
             f"{path}: must hold x_train, images or x. Received: {', '.join(arrays) or 'nothing'}."
         )
     values, labels, masks = found["images"], None, None
+    if values.dtype == bool:
+        values = values.astype("float32")
     if values.dtype == np.uint8:
         values = values.astype("float32") / np.float32(255)
     values = values[..., None] if values.ndim == 3 else values

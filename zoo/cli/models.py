@@ -104,10 +104,15 @@ def export(options) -> int:
     """Writes the model as a SavedModel folder or an ONNX file, which run without the zoo."""
     if options.output.exists() and not options.overwrite:
         raise CommandError(f"{options.output} exists. Choose another path, or give --overwrite.")
+    path = options.output
+    if path.suffix not in ("", ".onnx"):
+        raise CommandError(
+            f"--output must end in .onnx, or have no ending for a SavedModel folder. "
+            f"Received: {path}."
+        )
     model = saving.load(options.model)
     from zoo.export import export as write
 
-    path = options.output
     try:
         with (new_file if path.suffix else new_folder)(path) as temporary:
             write(model, temporary)

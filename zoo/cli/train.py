@@ -150,7 +150,14 @@ def _report(model, x, y, held_out, seconds: float, options) -> None:
     terms = "  ".join(f"{key} {value:.5g}" for key, value in found.items() if key != "loss")
     screen.say(f"{name} {found['loss']:.5g}  ({terms})  {seconds:.1f} s")
     num_held_out = 0 if held_out is None else len(keras.tree.flatten(inputs)[0])
-    if hasattr(model, "anomaly_score") and num_held_out >= 2:
+    if not hasattr(model, "anomaly_score"):
+        return
+    if model.task == "debiasing" and num_held_out:  # its VAE has seen the positive class alone
+        inputs = inputs[np.asarray(target) == 1]
+        num_held_out = len(inputs)
+    if num_held_out < 2:
+        screen.say("no anomaly threshold: it needs 2 held-out images or more")
+    else:
         scores = np.asarray(model.anomaly_score(inputs))
         threshold = model.set_threshold(scores, quantile=options.quantile)
         screen.say(f"anomaly threshold {threshold:.5g}: {model.card.threshold_rule}")

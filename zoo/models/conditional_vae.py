@@ -114,6 +114,7 @@ class ConditionalVAE(LabelledDecoder, VAE):
         return self.label_embedding(labels.one_hot(label, self.num_classes))
 
     def encoder_heads(self, x, training=False):
+        checks.keys(self.owner, x, INPUT_KEYS)
         channel = ops.reshape(
             self.label_channel(self._embed(x["label"])), (-1, *self._channel_shape)
         )

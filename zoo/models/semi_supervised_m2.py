@@ -7,15 +7,14 @@ from keras import layers, ops
 
 from zoo import checks, labels, losses
 from zoo.batching import over_batches
-from zoo.classifying_vae import ClassifyingVAE
 from zoo.labelled_decoder import LabelledDecoder
 from zoo.models.autoencoder import check_images
-from zoo.models.semi_supervised_vae import labelled_share_batches
+from zoo.models.semi_supervised_vae import SemiSupervisedVAE
 from zoo.registry import register
 
 
 @register("semi_supervised_m2", paper="https://arxiv.org/abs/1406.5298")
-class SemiSupervisedM2(LabelledDecoder, ClassifyingVAE):
+class SemiSupervisedM2(LabelledDecoder, SemiSupervisedVAE):
     """Learns class and style as two codes, the class also from images without a label.
 
     L(x, y) = -E_q[log p(x | y, z)] + beta * kl_scale * KL(q(z | x, y) || N(0, I)) + log K
@@ -28,11 +27,9 @@ class SemiSupervisedM2(LabelledDecoder, ClassifyingVAE):
 
     Args:
         image_shape: See `Autoencoder`.
-        num_classes: Int >= 2, `K`.
         feature_dim: Positive int, units of the layers that join image features and class.
-        classification_weight: Float >= 0, `alpha` of the paper; `vae_weight` weighs the rest.
-        labelled_share: See `SemiSupervisedVAE`.
-        **kwargs: See `VAE`.
+        **kwargs: `num_classes`, `K`; `classification_weight`, `alpha` of the paper; `vae_weight`
+            of the rest; `labelled_share`: see `SemiSupervisedVAE`. Others: see `VAE`.
 
     Call arguments:
         x: Float tensor `(batch, *image_shape)` in `[0, 1]`. `fit(x, y)`: `y` holds integers
@@ -60,30 +57,10 @@ class SemiSupervisedM2(LabelledDecoder, ClassifyingVAE):
     Reference: Kingma et al., 2014, Eq. 6 to 9 (M2). https://arxiv.org/abs/1406.5298
     """
 
-    task = "semi_supervised"
-    required_target = "fit(images, labels), with -1 for the rows without a label"
-
-    def __init__(
-        self,
-        image_shape,
-        *,
-        num_classes=10,
-        feature_dim=128,
-        classification_weight=50.0,
-        labelled_share=0.5,
-        **kwargs,
-    ):
-        super().__init__(
-            image_shape,
-            num_classes=num_classes,
-            classification_weight=classification_weight,
-            **kwargs,
-        )
+    def __init__(self, image_shape, *, feature_dim=128, **kwargs):
+        super().__init__(image_shape, **kwargs)
         checks.positive_int(self.owner, feature_dim=feature_dim)
-        if labelled_share is not None:
-            checks.number(self.owner, low=0.0, high=1.0, labelled_share=labelled_share)
         self.feature_dim = feature_dim
-        self.labelled_share = labelled_share
 
     # --- networks ---------------------------------------------------------------------------
 
@@ -112,9 +89,6 @@ class SemiSupervisedM2(LabelledDecoder, ClassifyingVAE):
     @property
     def term_weights(self):
         return {**super().term_weights, "label_kl": self.vae_weight}
-
-    def resampled(self, x, y, batch_size, seed):
-        return labelled_share_batches(x, y, batch_size, self.labelled_share, seed)
 
     # --- the model --------------------------------------------------------------------------
 

@@ -8,14 +8,6 @@ from zoo.registry import register
 from zoo.sampling import LabelledShare
 
 
-def labelled_share_batches(x, y, batch_size: int, share: float | None, seed: int):
-    """Returns `LabelledShare` batches where labelled rows are rarer than `share`, else None."""
-    known = np.mean(labels.flat_array(y) != labels.UNLABELLED)
-    if share is None or not 0 < known < share or not 0 < round(batch_size * share) < batch_size:
-        return None
-    return LabelledShare(x, y, batch_size=batch_size, labelled_share=share, seed=seed)
-
-
 @register("semi_supervised_vae", paper="https://arxiv.org/abs/1406.5298")
 class SemiSupervisedVAE(ClassifyingVAE):
     """Learns to tell classes from a few labels, and what images look like from all of them.
@@ -89,4 +81,8 @@ class SemiSupervisedVAE(ClassifyingVAE):
         self.labelled_share = labelled_share
 
     def resampled(self, x, y, batch_size, seed):
-        return labelled_share_batches(x, y, batch_size, self.labelled_share, seed)
+        share = self.labelled_share
+        known = np.mean(labels.flat_array(y) != labels.UNLABELLED)
+        if share is None or not 0 < known < share or not 0 < round(batch_size * share) < batch_size:
+            return None
+        return LabelledShare(x, y, batch_size=batch_size, labelled_share=share, seed=seed)
