@@ -173,7 +173,7 @@ class TestTrainStepContract:
         expected = model.evaluate(*data, batch_size=32, verbose=0, return_dict=True)
         for source in (stream, Batches()):
             found = model.evaluate(source, verbose=0, return_dict=True)
-            assert found == pytest.approx(expected, rel=1e-5)
+            assert found == pytest.approx(expected, rel=1e-4, abs=1e-6)  # MMD is a small difference
         history = model.fit(stream, verbose=0, shuffle=False).history
         assert set(history) == set(expected)
         split = model.fit(*data, validation_split=0.25, batch_size=48, verbose=0).history
