@@ -107,7 +107,7 @@ def export(options) -> int:
     path = options.output
     if path.suffix not in ("", ".onnx"):
         raise CommandError(
-            f"--output must end in .onnx, or have no ending for a SavedModel folder. "
+            f"the path must end in .onnx, or have no suffix for a SavedModel folder. "
             f"Received: {path}."
         )
     model = saving.load(options.model)
