@@ -116,8 +116,7 @@ class Adversarial(ZooModel):
         def loss():
             values = two_class_loss(self.logit(first), self.logit(second))
             values = values if sample_weight is None else values * sample_weight
-            mean = self._per_replica(ops.mean(values))
-            return self.discriminator_optimizer.scale_loss(mean)
+            return self.discriminator_optimizer.scale_loss(ops.mean(values))
 
         weights = self.discriminator.trainable_weights
         gradients = gradients_of(loss, weights)

@@ -362,12 +362,8 @@ class ZooModel(CardHolder, keras.Model):
         self._loss_tracker.update_state(loss, sample_weight=batch_size)
         self.track(target, outputs, sample_weight)
         image = target["image"] if isinstance(target, dict) else target
-        return self._per_replica(loss), image, outputs["prediction"]
-
-    @staticmethod
-    def _per_replica(loss):
-        """Scales a loss so that gradients summed over replicas are those of one device."""
-        return loss / tf.distribute.get_strategy().num_replicas_in_sync
+        num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        return loss / num_replicas, image, outputs["prediction"]
 
     def _per_sample_weight(self, sample_weight):
         if sample_weight is None:

@@ -64,8 +64,8 @@ def test_unknown_preset_suggests_the_nearest():
 
 @pytest.mark.parametrize("name", zoo.names())
 def test_unknown_argument_suggests_the_nearest(name):
-    with pytest.raises(TypeError, match=r"unknown argument 'latent_dims'\. Did you mean 'latent_d"):
-        zoo.create(name, SHAPE, latent_dims=3)
+    with pytest.raises(TypeError, match=r"unknown argument 'image_shap'\. Did you mean 'image_sh"):
+        zoo.get(name).model_class(SHAPE, image_shap=3)
 
 
 def test_missing_image_shape():
