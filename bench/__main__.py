@@ -37,7 +37,9 @@ def _run(options: argparse.Namespace) -> int:
     from bench import leaderboard, run, tables
 
     names = run.Request.__dataclass_fields__
-    request = run.Request(**{name: getattr(options, name) for name in names})
+    given = {name: getattr(options, name) for name in names}
+    listed = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
+    request = run.Request(**(given | listed))
     console = Console()
     outcome = run.run(request, console)
     rows = leaderboard.rows(outcome.records)
@@ -122,10 +124,39 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--preset", default="small", help="preset of models named without one")
     run.add_argument("--seeds", type=int, default=3, help="trainings per model (default: 3)")
     run.add_argument("--epochs", type=int, help="default: about 340 updates, 10 to 200 epochs")
-    run.add_argument("--batch-size", type=int, help="default: 64 below 5,000 images, else 128")
+    run.add_argument(
+        "--batch-size",
+        type=int,
+        nargs="+",
+        help="default: 64 below 5,000 images, else 128; several: each model at each",
+    )
     run.add_argument("--learning-rate", type=float, default=3e-3, help="of Adam (default: 0.003)")
     run.add_argument(
-        "--precision", default="float32", choices=("float32", "mixed_bfloat16", "mixed_float16")
+        "--precision",
+        nargs="+",
+        default=("float32",),
+        choices=("float32", "mixed_bfloat16", "mixed_float16"),
+        help="one or more; a faster one is shown only where quality stays the same",
+    )
+    run.add_argument("--jit", nargs="+", default=("auto",), choices=("auto", "on", "off"))
+    run.add_argument(
+        "--steps-per-execution", type=int, nargs="+", default=(1,), help="updates per call"
+    )
+    run.add_argument(
+        "--normal-classes",
+        nargs="+",
+        metavar="CLASS",
+        help='find anomalies: each class is normal in turn, the others strange; "all"',
+    )
+    run.add_argument(
+        "--measure",
+        nargs="+",
+        default=(),
+        choices=("generative", "representation"),
+        help="what to measure too",
+    )
+    run.add_argument(
+        "--workers", type=int, default=1, help="cases at a time, each on its own cores"
     )
     run.add_argument("--augment", metavar="WHAT", help="fresh in each epoch: flip,shift:0.1")
     run.add_argument(

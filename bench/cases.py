@@ -7,6 +7,7 @@ its result; `records.case_id` names it, and a run that is started again skips th
 import ast
 import dataclasses
 import fnmatch
+import itertools
 import math
 import random
 import re
@@ -33,7 +34,10 @@ SUITES: dict[str, tuple[str, ...]] = {
         "unet:strided_upsample_dice",
     ),
 }
-BASELINES = ("mean_image", "pca", "identity", "all_foreground", "all_background", "mean_mask")
+# What `--measure` adds, each some seconds per model.
+MEASURES = ("generative", "representation")
+JIT = ("auto", "on", "off")
+ANOMALY_FLOOR_SIZE = 32  # components of the published floor
 MIN_UPDATES = 336
 EPOCH_RANGE = (10, 200)
 
@@ -54,6 +58,11 @@ class Plan:
         augment: What is changed in the training images afresh in each epoch, such as
             `"flip,shift:0.1"`, or None.
         num_labels: Training rows that keep their label in semi-supervised models, or None for all.
+        normal_class: Label of the class that is normal, the others being anomalies; None: the
+            task is that of the data set.
+        jit: `"on"`, `"off"`, or `"auto"` for what Keras chooses.
+        steps_per_execution: Updates per call of the compiled training function.
+        measures: What is measured beside what the model is for, of `MEASURES`.
     """
 
     dataset: str
@@ -66,6 +75,31 @@ class Plan:
     precision: str = "float32"
     augment: str | None = None
     num_labels: int | None = None
+    normal_class: int | None = None
+    jit: str = "auto"
+    steps_per_execution: int = 1
+    measures: tuple[str, ...] = ()
+
+    @property
+    def jit_compile(self) -> bool | str:
+        """Returns what `compile` takes."""
+        return {"on": True, "off": False}.get(self.jit, "auto")
+
+
+# Fields that are younger than the first records: left out of the identity at these values.
+_YOUNGER = {
+    "augment": None,
+    "num_labels": None,
+    "normal_class": None,
+    "jit": "auto",
+    "steps_per_execution": 1,
+    "measures": (),
+}
+# What is about training, and so not about closed forms.
+_OF_TRAINING = (
+    *("epochs", "batch_size", "learning_rate", "precision", "augment", "num_labels"),
+    *("jit", "steps_per_execution", "measures"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,12 +123,11 @@ class Case:
         del identity["timing"]  # measured beside the result, not part of it
         if not self.arguments:
             del identity["arguments"]
-        for field in ("augment", "num_labels"):  # younger than the first records
-            if identity["plan"][field] is None or self.kind == "baseline":
-                del identity["plan"][field]
-        if self.kind == "baseline":  # closed forms: no training
-            for field in ("epochs", "batch_size", "learning_rate", "precision"):
-                del identity["plan"][field]
+        plan = identity["plan"]
+        left_out = {name for name, value in _YOUNGER.items() if plan[name] == value}
+        if self.kind == "baseline":
+            left_out |= set(_OF_TRAINING)
+        identity["plan"] = {name: plan[name] for name in plan if name not in left_out}
         return identity
 
     @property
@@ -122,6 +155,7 @@ class Case:
             "noise": plan.noise,
             "limit": plan.limit,
             "resize": plan.resize,
+            "normal_class": plan.normal_class,
             "seed": self.seed,
             "code_size": self.code_size,
         }
@@ -134,6 +168,9 @@ class Case:
                 "precision": plan.precision,
                 "augment": plan.augment,
                 "num_labels": plan.num_labels,
+                "jit": plan.jit,
+                "steps_per_execution": plan.steps_per_execution,
+                "measures": list(plan.measures),
             }
         return record
 
@@ -259,7 +296,7 @@ def _arguments(name: str, text: str, allowed: tuple[str, ...]) -> tuple[tuple[st
 
 
 def model_cases(
-    plan: Plan, checksum: str, models: list[Choice], seeds: list[int], timing_rounds: int
+    plans: list[Plan], checksum: str, models: list[Choice], seeds: list[int], timing_rounds: int
 ) -> list[Case]:
     """Returns the cases in the order of running: a round per seed, shuffled within.
 
@@ -274,6 +311,7 @@ def model_cases(
                 timing=seed < timing_rounds,
                 arguments=choice.arguments,
             )
+            for plan in plans
             for choice in models
         ]
         random.Random(seed).shuffle(around)
@@ -282,18 +320,31 @@ def model_cases(
 
 
 def baseline_cases(
-    plan: Plan, checksum: str, code_sizes: list[int], task: str = "reconstruction"
+    plans: list[Plan], checksum: str, code_sizes: list[int], task: str = "reconstruction"
 ) -> list[Case]:
-    """Returns the baselines of the task.
+    """Returns the baselines of the task, each once though the plans differ in how they train.
 
     Masks: everywhere, nowhere, the mean mask. Images: the mean image, PCA at each code size, and
-    the identity where the input is noisy.
+    the identity where the input is noisy. Anomalies: the mean image, PCA at each code size and at
+    32, the published floor, with and without the variance of each pixel.
     """
+    found: dict[str, Case] = {}
+    for plan in plans:
+        for name, size in _baselines(plan, code_sizes, task):
+            case = Case(plan, checksum, "baseline", name, None, 0, size)
+            found.setdefault(case.id, case)
+    return list(found.values())
+
+
+def _baselines(plan: Plan, code_sizes: list[int], task: str) -> list[tuple[str, int | None]]:
     if task == "segmentation":
-        names = ("all_foreground", "all_background", "mean_mask")
-        return [Case(plan, checksum, "baseline", name, None, 0) for name in names]
-    found = [Case(plan, checksum, "baseline", "mean_image", None, 0)]
-    found += [Case(plan, checksum, "baseline", "pca", None, 0, size) for size in code_sizes]
+        return [("all_foreground", None), ("all_background", None), ("mean_mask", None)]
+    if task == "anomaly" or plan.normal_class is not None:
+        sizes = sorted({*code_sizes, ANOMALY_FLOOR_SIZE})
+        pairs = itertools.product(("pca", "pca_normalised"), sizes)
+        return [("mean_image", None), *pairs]
+    found: list[tuple[str, int | None]] = [("mean_image", None)]
+    found += [("pca", size) for size in code_sizes]
     if plan.noise is not None:
-        found.append(Case(plan, checksum, "baseline", "identity", None, 0))
+        found.append(("identity", None))
     return found

@@ -36,7 +36,7 @@ TABLE_FIELDS = ("task", "dataset", "noise", "dataset_checksum")
 _GROUP_FIELDS = (
     *("kind", "model", "preset", "config", "code_size", *TABLE_FIELDS, "epochs", "batch_size"),
     *("optimizer", "learning_rate", "precision", "jit_compile", "steps_per_execution"),
-    *("augment", "num_labels"),
+    *("augment", "num_labels", "measures"),
     *("device", "cpu_model"),
 )
 
@@ -89,8 +89,11 @@ class Row:
 
     @property
     def unsteady(self) -> bool:
-        """True if a timing did not settle or the machine was busy."""
-        return any(r["noisy"] or r["timing_stable"] is False for r in self.records)
+        """True if a timing did not settle, the machine was busy, or other cases ran beside."""
+        return any(
+            r["noisy"] or r["timing_stable"] is False or (r["num_workers"] or 1) > 1
+            for r in self.records
+        )
 
     def middle(self, field: str) -> float | None:
         """Returns the median of a numeric field over the seeds, None where no seed has it."""

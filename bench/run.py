@@ -1,12 +1,11 @@
 """Runs the cases of a plan, one process each, and keeps every result as it comes."""
 
+import collections
 import contextlib
 import dataclasses
-import multiprocessing
-import os
+import itertools
 import secrets
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bench import augmentation, cases, datasets, records, tasks
+from bench import augmentation, cases, datasets, engines, records, tasks
 from bench.cases import Case, Plan
 from bench.errors import BenchError
-
-_POLL_SECONDS = 0.2
-_END_SECONDS = 5.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +29,11 @@ class Request:
         timing_rounds: Number of those in which speed is measured too; 0: quality only.
         fresh: Whether cases that are finished run again.
         timeout_seconds: Limit of one case, after which it is a failure; None: none.
+        normal_classes: Classes that are normal in turn, labels or names, or `("all",)`: each is a
+            task of finding the other classes as anomalies. None: the task is the data set's.
+        batch_size, precision, jit, steps_per_execution: One or more values each; every model
+            runs at each combination.
+        workers: Cases at a time, each on its own cores.
         Others: see `bench.cases.Plan`.
     """
 
@@ -42,11 +43,15 @@ class Request:
     preset: str = "small"
     seeds: int = 3
     epochs: int | None = None
-    batch_size: int | None = None
+    batch_size: tuple[int, ...] | None = None
     learning_rate: float = 3e-3
-    precision: str = "float32"
+    precision: tuple[str, ...] = ("float32",)
+    jit: tuple[str, ...] = ("auto",)
+    steps_per_execution: tuple[int, ...] = (1,)
     augment: str | None = None
     num_labels: int | None = None
+    normal_classes: tuple[str, ...] | None = None
+    measure: tuple[str, ...] = ()
     noise: str | None = None
     resize: tuple[int, int] | None = None
     limit: int | None = None
@@ -54,22 +59,35 @@ class Request:
     fresh: bool = False
     timing_rounds: int = 1
     timeout_seconds: float | None = None
+    workers: int = 1
 
-    def make_plan(self, num_train: int) -> Plan:
-        """Returns the plan, with what was left open chosen by the size of the data."""
-        batch_size = self.batch_size or cases.default_batch_size(num_train)
-        return Plan(
-            dataset=self.dataset,
-            noise=self.noise,
-            resize=self.resize,
-            limit=self.limit,
-            epochs=self.epochs or cases.default_epochs(num_train, batch_size),
-            batch_size=batch_size,
-            learning_rate=self.learning_rate,
-            precision=self.precision,
-            augment=self.augment,
-            num_labels=self.num_labels,
+    def make_plans(self, dataset) -> list[Plan]:
+        """Returns a plan for each combination, with what was left open chosen by the data."""
+        normal = tasks.normal_classes(dataset, self.normal_classes)
+        num_train = dataset.num_train // (dataset.num_classes if self.normal_classes else 1)
+        batch_sizes = self.batch_size or (cases.default_batch_size(num_train),)
+        combinations = itertools.product(
+            normal, batch_sizes, self.precision, self.jit, self.steps_per_execution
         )
+        return [
+            Plan(
+                dataset=self.dataset,
+                noise=self.noise,
+                resize=self.resize,
+                limit=self.limit,
+                epochs=self.epochs or cases.default_epochs(num_train, batch_size),
+                batch_size=batch_size,
+                learning_rate=self.learning_rate,
+                precision=precision,
+                augment=self.augment,
+                num_labels=self.num_labels,
+                normal_class=normal_class,
+                jit=jit,
+                steps_per_execution=steps,
+                measures=tuple(sorted(set(self.measure))),
+            )
+            for normal_class, batch_size, precision, jit, steps in combinations
+        ]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,23 +122,33 @@ def run(request: Request, console: Console | None = None) -> Outcome:
     _check(request)
     output = request.output or Path("runs") / _default_folder(request)
     records.check_writable(output)
-    with records.folder_lock(output), _forkserver() as context:
+    with records.folder_lock(output), engines.forkserver() as context:
         with console.status("loading data and models"):
             receive_catalogue = _start_sending_catalogue(context)
             dataset = datasets.load(
                 request.dataset, limit=request.limit, noise=request.noise, resize=request.resize
             )
+            plans = request.make_plans(dataset)
             models = _choose(request, dataset, receive_catalogue())
-        plan = request.make_plan(dataset.num_train)
-        console.print(_headline(request, plan, dataset, len(models), output))
-        runner = _Runner(context, output, request, console)
-        wanted = cases.model_cases(
-            plan, dataset.checksum, models, list(range(request.seeds)), request.timing_rounds
+        console.print(_headline(request, plans, dataset, len(models), output))
+        engine = engines.LocalEngine(
+            context,
+            output,
+            f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
+            num_workers=request.workers,
+            timeout_seconds=request.timeout_seconds,
         )
-        runner.run_all(wanted)
-        code_sizes = {record["code_size"] for record in runner.found(wanted)} - {None}
-        baselines = cases.baseline_cases(plan, dataset.checksum, sorted(code_sizes), dataset.task)
-        runner.run_all(baselines)
+        runner = _Runner(engine, output, request.fresh, console)
+        wanted = cases.model_cases(
+            plans, dataset.checksum, models, list(range(request.seeds)), request.timing_rounds
+        )
+        with contextlib.closing(engine):
+            runner.run_all(wanted)
+            code_sizes = {record["code_size"] for record in runner.found(wanted)} - {None}
+            baselines = cases.baseline_cases(
+                plans, dataset.checksum, sorted(code_sizes), dataset.task
+            )
+            runner.run_all(baselines)
     found = runner.found([*wanted, *baselines])
     num_failed = sum(record["status"] != "ok" for record in found)
     return Outcome(output, runner.num_run, runner.num_kept, num_failed, found)
@@ -129,10 +157,12 @@ def run(request: Request, console: Console | None = None) -> Outcome:
 def _check(request: Request) -> None:
     if request.augment is not None:
         augmentation.parse(request.augment)
-    for name in ("seeds", "epochs", "batch_size", "num_labels"):
-        value = getattr(request, name)
-        if value is not None and value < 1:
-            raise BenchError(f"--{name.replace('_', '-')} must be at least 1. Received: {value}.")
+    for name in ("seeds", "epochs", "batch_size", "num_labels", "steps_per_execution", "workers"):
+        given = getattr(request, name)
+        for value in given if isinstance(given, tuple) else (given,):
+            if value is not None and value < 1:
+                option = f"--{name.replace('_', '-')}"
+                raise BenchError(f"{option} must be at least 1. Received: {value}.")
     if request.learning_rate <= 0:
         raise BenchError(f"--learning-rate must be above 0. Received: {request.learning_rate}.")
 
@@ -144,46 +174,35 @@ def _default_folder(request: Request) -> str:
     return f"{name}-{chosen}{noise}"
 
 
-def _headline(request: Request, plan: Plan, dataset, num_models: int, output: Path) -> str:
+def _headline(request: Request, plans: list[Plan], dataset, num_models: int, output: Path) -> str:
     shape = " x ".join(str(size) for size in dataset.image_shape)
-    noise = f", noise {plan.noise}" if plan.noise else ""
-    num_images = plan.epochs * dataset.num_train
+    noise = f", noise {request.noise}" if request.noise else ""
+    settings = f" x {len(plans)} settings" if len(plans) > 1 else ""
+    budgets = {f"{plan.epochs} epochs of batch {plan.batch_size}": None for plan in plans}
+    workers = (
+        ""
+        if request.workers == 1
+        else (
+            f"\n{request.workers} cases at a time: [yellow]speeds are not comparable[/] with those of "
+            "a run of one at a time"
+        )
+    )
     return (
         f"[bold]{escape(dataset.name)}[/]: {dataset.num_train:,} training, "
         f"{dataset.num_validation:,} validation, {dataset.num_test:,} test images of "
         f"{shape}{noise}\n{num_models} model{'s' * (num_models > 1)} x {request.seeds} "
-        f"seed{'s' * (request.seeds > 1)}, each {plan.epochs} epochs of batch "
-        f"{plan.batch_size} = {num_images:,} images; records in {escape(str(output))}"
+        f"seed{'s' * (request.seeds > 1)}{settings}, each {' or '.join(budgets)}; "
+        f"records in {escape(str(output))}{workers}"
     )
 
 
 # --- processes ------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def _forkserver() -> Iterator[Any]:
-    """Gives the context whose processes are forked from one that has imported everything."""
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
-    for name, value in quiet.items():
-        os.environ.setdefault(name, value)
-    if "forkserver" not in multiprocessing.get_all_start_methods():  # Windows
-        yield multiprocessing.get_context("spawn")
-        return
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["bench.worker"])
-    yield context
-
-
 def _send_catalogue(connection) -> None:
     from bench import worker
 
     worker.send_catalogue(connection)
-
-
-def _run_case(case: Case, output: str, run_id: str, connection) -> None:
-    from bench import worker
-
-    worker.run(case, output, run_id, connection)
 
 
 def _start_sending_catalogue(context) -> Callable[[], dict[str, cases.Known]]:
@@ -222,16 +241,14 @@ def _choose(request: Request, dataset, catalogue: dict[str, cases.Known]) -> lis
 
 
 class _Runner:
-    """Runs cases one after the other and shows how far they are."""
+    """Gives cases to an engine, keeps their records and shows how far they are."""
 
-    def __init__(self, context, output: Path, request: Request, console: Console):
-        self.context = context
+    def __init__(self, engine, output: Path, fresh: bool, console: Console):
+        self.engine = engine
         self.output = output
-        self.timeout_seconds = request.timeout_seconds
         self.console = console
-        self.run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         self.num_run = self.num_kept = 0
-        self.latest = {} if request.fresh else self._read()
+        self.latest = {} if fresh else self._read()
 
     def _read(self) -> dict[str, dict[str, Any]]:
         if not (self.output / records.FILE_NAME).exists():
@@ -249,7 +266,7 @@ class _Runner:
         """Runs the cases that are not finished; a failed one is tried again."""
         done = [case for case in wanted if self.latest.get(case.id, {}).get("status") == "ok"]
         self.num_kept += len(done)
-        waiting = [case for case in wanted if case not in done]
+        waiting = collections.deque(case for case in wanted if case not in done)
         if done:
             self.console.print(
                 f"{len(done)} of {len(wanted)} cases are finished already and kept "
@@ -259,13 +276,34 @@ class _Runner:
             return
         with self._progress() as progress:
             total = progress.add_task("all cases", total=len(wanted), completed=len(done), info="")
-            for case in waiting:
-                record = self._run_one(case, progress)
-                records.append(self.output / records.FILE_NAME, record)
-                self.latest[case.id] = dict.fromkeys(records.RECORD_FIELDS) | record
-                self.num_run += 1
-                progress.advance(total)
-                progress.console.print(_result_line(case, record))
+            bars: dict[Case, Any] = {}
+            while waiting or self.engine.num_running:
+                while waiting and self.engine.has_room:
+                    case = waiting.popleft()
+                    epochs = case.plan.epochs if case.kind == "model" else 1
+                    title = f"{case.title} seed {case.seed}"
+                    bars[case] = progress.add_task(title, total=epochs, info="starting")
+                    self.engine.start(case)
+                for case, kind, content in self.engine.messages():
+                    self._take(case, kind, content, progress, bars[case])
+                    if kind == "record":
+                        progress.remove_task(bars.pop(case))
+                        progress.advance(total)
+
+    def _take(self, case: Case, kind: str, content: tuple, progress: Progress, bar) -> None:
+        if kind == "stage":
+            progress.update(bar, info=content[0])
+        elif kind == "epoch":
+            info = f"validation loss {content[1].get('val_loss', float('nan')):.4g}"
+            progress.update(bar, completed=content[0], info=info)
+        elif kind == "trace":
+            self._keep_trace(case, content[0])
+        elif kind == "record":
+            (record,) = content
+            records.append(self.output / records.FILE_NAME, record)
+            self.latest[case.id] = dict.fromkeys(records.RECORD_FIELDS) | record
+            self.num_run += 1
+            progress.console.print(_result_line(case, record))
 
     def _progress(self) -> Progress:
         return Progress(
@@ -279,67 +317,11 @@ class _Runner:
             refresh_per_second=4,
         )
 
-    def _run_one(self, case: Case, progress: Progress) -> dict[str, Any]:
-        """Runs a case in its process; whatever becomes of it, there is a record."""
-        receiver, sender = self.context.Pipe(duplex=False)
-        arguments = (case, str(self.output), self.run_id, sender)
-        process = self.context.Process(target=_run_case, args=arguments, daemon=True)
-        epochs = case.plan.epochs if case.kind == "model" else 1
-        task = progress.add_task(f"{case.title} seed {case.seed}", total=epochs, info="starting")
-        started = time.monotonic()
-        record = None
-        process.start()
-        sender.close()
-        try:
-            while record is None:
-                if self._is_over_time(started):
-                    process.kill()
-                    record = self._failure(case, f"took over {self.timeout_seconds:g} seconds")
-                elif receiver.poll(_POLL_SECONDS):
-                    kind, *content = receiver.recv()
-                    if kind == "record":
-                        (record,) = content
-                    elif kind == "stage":
-                        progress.update(task, info=content[0])
-                    elif kind == "epoch":
-                        info = f"validation loss {content[1].get('val_loss', float('nan')):.4g}"
-                        progress.update(task, completed=content[0], info=info)
-                    elif kind == "trace":
-                        self._keep_trace(case, content[0])
-        except EOFError:
-            process.join()
-            record = self._failure(case, _death(process.exitcode))
-        finally:
-            if process.is_alive():
-                process.join(_END_SECONDS if record is not None else 0)
-            if process.is_alive():
-                process.kill()
-                process.join()
-            receiver.close()
-            progress.remove_task(task)
-        return record
-
-    def _is_over_time(self, started: float) -> bool:
-        limit = self.timeout_seconds
-        return limit is not None and time.monotonic() - started > limit
-
-    def _failure(self, case: Case, error: str) -> dict[str, Any]:
-        """Returns the record of a case whose process could not send its own."""
-        return case.start_record(self.run_id) | {"error": error}
-
     def _keep_trace(self, case: Case, trace: str) -> None:
         """Keeps the stack trace of a failed case in a file, for who wants to look."""
         with contextlib.suppress(OSError):
             (self.output / "traces").mkdir(exist_ok=True)
             (self.output / "traces" / f"{case.id}.txt").write_text(trace)
-
-
-def _death(exit_code: int | None) -> str:
-    if exit_code == -9:
-        return "the process was killed (signal 9): out of memory, or by hand"
-    if exit_code is not None and exit_code < 0:
-        return f"the process ended with signal {-exit_code}"
-    return f"the process ended with exit code {exit_code} and no result"
 
 
 def _result_line(case: Case, record: dict[str, Any]) -> str:

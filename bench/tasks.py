@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.errors import BenchError
 from bench.splits import Dataset, Split
 
 # Suite that is run without --models, by the task of the data set.
@@ -42,6 +43,37 @@ def arguments(task: str, dataset: Dataset) -> dict[str, Any]:
     if task == "segmentation":
         return {"num_classes": 1 if dataset.num_mask_classes <= 2 else dataset.num_mask_classes}
     return {}
+
+
+def normal_classes(dataset: Dataset, wanted: tuple[str, ...] | None) -> list[int | None]:
+    """Returns the labels that are normal in turn; `[None]` where the task is the data set's own.
+
+    Args:
+        wanted: Labels or names of classes, or `("all",)`.
+    """
+    if wanted is None:
+        return [None]
+    if dataset.num_classes < 2:
+        raise BenchError(
+            f"--normal-classes needs data of at least two classes. Received: {dataset.name}, "
+            f"which has {dataset.num_classes}."
+        )
+    if tuple(wanted) == ("all",):
+        return list(range(dataset.num_classes))
+    names = [str(label) for label in range(dataset.num_classes)]
+    found: dict[int, None] = {}
+    for given in wanted:
+        if given in dataset.class_names:
+            found[dataset.class_names.index(given)] = None
+        elif given in names:
+            found[int(given)] = None
+        else:
+            known = dataset.class_names or names
+            raise BenchError(
+                f"--normal-classes: {dataset.name} has no class {given!r}. "
+                f"Its classes: {', '.join(known)}; all of them: all."
+            )
+    return list(found)
 
 
 def inputs(task: str, split: Split) -> Any:

@@ -159,7 +159,11 @@ def run_model(case: Case, dataset, output: Path, connection) -> dict[str, Any]:
         seed=case.seed,
         **(tasks.arguments(task, dataset) | dict(case.arguments)),
     )
-    model.compile(keras.optimizers.Adam(plan.learning_rate))
+    model.compile(
+        keras.optimizers.Adam(plan.learning_rate),
+        jit_compile=plan.jit_compile,
+        steps_per_execution=plan.steps_per_execution,
+    )
     build_seconds = time.perf_counter() - started
 
     connection.send(("stage", "training"))

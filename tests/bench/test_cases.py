@@ -95,13 +95,13 @@ def test_unknown_names(arguments, message):
 
 def test_rounds_hold_each_model_once_and_time_the_first():
     models = [Choice(name, "x") for name in "abc"]
-    ordered = cases.model_cases(PLAN, "ab", models, [0, 1, 2], timing_rounds=1)
+    ordered = cases.model_cases([PLAN], "ab", models, [0, 1, 2], timing_rounds=1)
     for seed in range(3):
         around = ordered[3 * seed : 3 * seed + 3]
         assert {c.seed for c in around} == {seed}
         assert sorted(c.model for c in around) == ["a", "b", "c"]
         assert all(c.timing == (seed == 0) for c in around)
-    assert cases.model_cases(PLAN, "ab", models, [0, 1, 2], 1) == ordered
+    assert cases.model_cases([PLAN], "ab", models, [0, 1, 2], 1) == ordered
 
 
 def test_the_default_budget_follows_the_size():
@@ -112,7 +112,7 @@ def test_the_default_budget_follows_the_size():
 
 
 def test_identity_is_a_baseline_for_noisy_inputs_only():
-    clean = [c.title for c in cases.baseline_cases(PLAN, "ab", [4, 16])]
+    clean = [c.title for c in cases.baseline_cases([PLAN], "ab", [4, 16])]
     assert clean == ["mean_image", "pca-4", "pca-16"]
     noisy = dataclasses.replace(PLAN, noise="gaussian:0.2")
-    assert [c.model for c in cases.baseline_cases(noisy, "ab", [4])][-1] == "identity"
+    assert [c.model for c in cases.baseline_cases([noisy], "ab", [4])][-1] == "identity"
