@@ -21,6 +21,7 @@ if _keras.backend.backend() != "tensorflow":
         f"{_keras.backend.backend()}. Set KERAS_BACKEND=tensorflow before importing keras."
     )
 
+from zoo import callbacks as callbacks
 from zoo import losses as losses
 from zoo import models as models
 from zoo import presets as presets

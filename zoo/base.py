@@ -155,9 +155,13 @@ class ZooModel(CardHolder, keras.Model):
 
     @classmethod
     def argument_names(cls) -> list[str]:
-        """Returns the names of all constructor arguments, those of base classes included."""
-        found = {}
+        """Returns the names of all constructor arguments, those of base classes included.
+
+        Those that a class or a base of it has in `FIXED` are left out.
+        """
+        found, fixed = {}, set()
         for base in cls.__mro__:
+            fixed |= set(vars(base).get("FIXED", ()))
             if "__init__" not in vars(base):
                 continue
             parameters = list(inspect.signature(base.__init__).parameters.values())[1:]
@@ -166,7 +170,7 @@ class ZooModel(CardHolder, keras.Model):
                     found.setdefault(parameter.name)
             if base is ZooModel or not any(p.kind == p.VAR_KEYWORD for p in parameters):
                 break
-        return list(found)
+        return [name for name in found if name not in fixed]
 
     def get_config(self) -> dict:
         """Returns every constructor argument, read back from its attribute, and the card."""

@@ -132,6 +132,18 @@ def images(owner: str, values, shape: tuple[int, ...], name: str = "x") -> None:
         )
 
 
+def not_fixed(owner: str, given: dict, fixed: dict[str, str]) -> None:
+    """Refuses arguments that a model sets itself.
+
+    Args:
+        given: Arguments by name.
+        fixed: Why, and what to use instead, by name.
+    """
+    for name in given:
+        if name in fixed:
+            raise TypeError(f"{owner}: {name} {fixed[name]}")
+
+
 def keys(owner: str, values, expected: tuple[str, ...], name: str = "x") -> None:
     """Checks that `values` is a dict with exactly these keys."""
     wanted = ", ".join(f"{key!r}: ..." for key in expected)

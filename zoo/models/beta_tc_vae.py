@@ -55,6 +55,10 @@ class BetaTCVAE(VAE):
     Reference: Chen et al., 2018, Eq. 2 to 4 and appendix C. https://arxiv.org/abs/1802.04942
     """
 
+    FIXED = dict.fromkeys(
+        ("kl",), "is fixed, as the parts of the KL are estimated at a sample. Leave it out."
+    )
+
     def __init__(
         self,
         image_shape,
@@ -66,11 +70,7 @@ class BetaTCVAE(VAE):
         sampling="stratified",
         **kwargs,
     ):
-        if "kl" in kwargs:
-            raise TypeError(
-                f"{type(self).__name__}: kl is fixed, as the parts of the KL are estimated at a "
-                "sample. Leave it out."
-            )
+        checks.not_fixed(type(self).__name__, kwargs, BetaTCVAE.FIXED)
         super().__init__(image_shape, beta=beta, **kwargs)
         checks.number(self.owner, low=0.0, alpha=alpha)
         checks.number(self.owner, low=0.0, gamma=gamma)
@@ -81,10 +81,6 @@ class BetaTCVAE(VAE):
         self.gamma = gamma
         self.num_train = num_train
         self.sampling = sampling
-
-    @classmethod
-    def argument_names(cls):
-        return [name for name in super().argument_names() if name != "kl"]
 
     @property
     def term_weights(self):

@@ -67,6 +67,11 @@ class DebiasingVAE(ClassifyingVAE):
     task = "debiasing"
     required_target = "fit(images, labels), 1 for the positive class and 0 for the rest"
 
+    FIXED = dict.fromkeys(
+        ("num_classes",),
+        "is fixed: one class against the rest. Leave it out, or use 'semi_supervised_vae'.",
+    )
+
     def __init__(
         self,
         image_shape,
@@ -80,11 +85,7 @@ class DebiasingVAE(ClassifyingVAE):
         normalize_encoder_only=False,
         **kwargs,
     ):
-        if "num_classes" in kwargs:
-            raise TypeError(
-                f"{type(self).__name__}: num_classes is fixed: one class against the rest. "
-                "Leave it out, or use 'semi_supervised_vae'."
-            )
+        checks.not_fixed(type(self).__name__, kwargs, DebiasingVAE.FIXED)
         super().__init__(
             image_shape,
             num_classes=2,
@@ -100,10 +101,6 @@ class DebiasingVAE(ClassifyingVAE):
         self.smoothing = smoothing
         self.combine = combine
         self.normalize_encoder_only = bool(normalize_encoder_only)
-
-    @classmethod
-    def argument_names(cls):
-        return [name for name in super().argument_names() if name != "num_classes"]
 
     def encoder_arguments(self):
         arguments = super().encoder_arguments()

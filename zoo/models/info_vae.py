@@ -59,6 +59,10 @@ class InfoVAE(VAE):
     Reference: Zhao et al., 2019, section 3. https://arxiv.org/abs/1706.02262
     """
 
+    FIXED = dict.fromkeys(
+        ("beta",), "is not an argument, as the KL has weight 1 - alpha. Use alpha=1 - beta."
+    )
+
     def __init__(
         self,
         image_shape,
@@ -69,11 +73,7 @@ class InfoVAE(VAE):
         kernel_scales=(1.0,),
         **kwargs,
     ):
-        if "beta" in kwargs:
-            raise TypeError(
-                f"{type(self).__name__}: beta is not an argument, as the KL has weight "
-                "1 - alpha. Use alpha=1 - beta."
-            )
+        checks.not_fixed(type(self).__name__, kwargs, InfoVAE.FIXED)
         super().__init__(image_shape, **kwargs)
         checks.number(self.owner, high=1.0, alpha=alpha)
         checks.number(self.owner, low=0.0, lambda_scale=lambda_scale)
@@ -95,10 +95,6 @@ class InfoVAE(VAE):
         self.lambda_scale = lambda_scale
         self.kernel = kernel
         self.kernel_scales = tuple(kernel_scales)
-
-    @classmethod
-    def argument_names(cls):
-        return [name for name in super().argument_names() if name != "beta"]
 
     @property
     def term_weights(self):

@@ -7,7 +7,6 @@ from zoo.models.vae import VAE
 from zoo.registry import register
 
 ESTIMATORS = ("standard", "doubly_reparameterized")
-FIXED = ("kl", "beta")
 
 
 @register("iwae", paper="https://arxiv.org/abs/1509.00519")
@@ -56,13 +55,14 @@ class IWAE(VAE):
     Tucker et al., 2019, Eq. 8 (DReG). https://arxiv.org/abs/1810.04152
     """
 
+    FIXED = dict.fromkeys(
+        ("kl", "beta"),
+        "is fixed, as the bound holds for the Monte-Carlo KL with weight 1 alone. Leave it out, or "
+        "use a beta_vae.",
+    )
+
     def __init__(self, image_shape, *, num_importance_samples=5, estimator="standard", **kwargs):
-        for name in FIXED:
-            if name in kwargs:
-                raise TypeError(
-                    f"{type(self).__name__}: {name} is fixed, as the bound holds for the "
-                    "Monte-Carlo KL with weight 1 alone. Leave it out, or use a beta_vae."
-                )
+        checks.not_fixed(type(self).__name__, kwargs, IWAE.FIXED)
         super().__init__(image_shape, kl="monte_carlo", **kwargs)
         checks.positive_int(self.owner, num_importance_samples=num_importance_samples)
         checks.one_of(self.owner, estimator=(estimator, ESTIMATORS))
@@ -74,10 +74,6 @@ class IWAE(VAE):
             )
         self.num_importance_samples = num_importance_samples
         self.estimator = estimator
-
-    @classmethod
-    def argument_names(cls):
-        return [name for name in super().argument_names() if name not in FIXED]
 
     @property
     def term_weights(self):

@@ -13,7 +13,6 @@ from zoo.registry import register
 
 # All else that an `Autoencoder` takes describes deeper networks or other losses.
 OWN = ("image_shape", "latent_dim", "seed")
-FIXED = tuple(name for name in Autoencoder.argument_names() if name not in OWN)
 OVERCOMPLETENESS = 8
 LARGEST_DEFAULT_CODE = 4096
 _LOWEST = -1e30
@@ -115,6 +114,12 @@ class TopKSparseAutoencoder(Autoencoder):
     Bricken et al., 2023. https://transformer-circuits.pub/2023/monosemantic-features
     """
 
+    FIXED = dict.fromkeys(
+        set(Autoencoder.argument_names()) - set(OWN),
+        "is fixed: one linear layer each way. Use the model 'sparse' with penalty='top_k' for "
+        "deeper networks.",
+    )
+
     def __init__(
         self,
         image_shape,
@@ -126,12 +131,7 @@ class TopKSparseAutoencoder(Autoencoder):
         dead_after=200,
         **kwargs,
     ):
-        for name in FIXED:
-            if name in kwargs:
-                raise TypeError(
-                    f"{type(self).__name__}: {name} is fixed: one linear layer each way. "
-                    "Use the model 'sparse' with penalty='top_k' for deeper networks."
-                )
+        checks.not_fixed(type(self).__name__, kwargs, TopKSparseAutoencoder.FIXED)
         num_pixels = math.prod(checks.image_shape(type(self).__name__, image_shape))
         if latent_dim is None:
             latent_dim = min(OVERCOMPLETENESS * num_pixels, LARGEST_DEFAULT_CODE)
@@ -159,10 +159,6 @@ class TopKSparseAutoencoder(Autoencoder):
         self.num_auxiliary = num_auxiliary
         self.auxiliary_weight = auxiliary_weight
         self.dead_after = dead_after
-
-    @classmethod
-    def argument_names(cls):
-        return [name for name in super().argument_names() if name not in FIXED]
 
     def build_networks(self):
         inputs = keras.Input(self.image_shape, name="image")

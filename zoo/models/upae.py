@@ -8,8 +8,6 @@ from zoo.batching import over_batches
 from zoo.models.autoencoder import Autoencoder, check_images
 from zoo.registry import register
 
-FIXED = ("output_activation", "reconstruction", "latent_activation")
-
 
 @register("upae", paper="https://arxiv.org/abs/2006.13462")
 class UPAE(Autoencoder):
@@ -62,6 +60,11 @@ class UPAE(Autoencoder):
     Reference: Mao et al., 2020, Eq. 3 and 4. https://arxiv.org/abs/2006.13462
     """
 
+    FIXED = dict.fromkeys(
+        ("output_activation", "reconstruction", "latent_activation"),
+        "is fixed by the model's loss. Leave it out.",
+    )
+
     def __init__(
         self,
         image_shape,
@@ -77,11 +80,7 @@ class UPAE(Autoencoder):
         log_variance_bounds=(-6.0, 6.0),
         **kwargs,
     ):
-        for name in FIXED:
-            if name in kwargs:
-                raise TypeError(
-                    f"{type(self).__name__}: {name} is fixed by the model's loss. Leave it out."
-                )
+        checks.not_fixed(type(self).__name__, kwargs, UPAE.FIXED)
         if head is None:
             head = "transpose" if kwargs.get("up", "transpose") == "transpose" else "conv"
         super().__init__(
@@ -116,10 +115,6 @@ class UPAE(Autoencoder):
             return ()
         halvings = min((size & -size).bit_length() - 1 for size in spatial)
         return (16, 32, 64, 64)[: max(1, halvings)]
-
-    @classmethod
-    def argument_names(cls):
-        return [name for name in super().argument_names() if name not in FIXED]
 
     def decoder_arguments(self):
         mean_and_log_variance = 2 * self.image_shape[-1]

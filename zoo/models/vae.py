@@ -62,6 +62,12 @@ class VAE(Autoencoder):
     Reference: Kingma and Welling, 2014, Eq. 7 and 10. https://arxiv.org/abs/1312.6114
     """
 
+    FIXED = dict.fromkeys(
+        ("latent_activation", "reconstruction"),
+        "is fixed in a VAE, whose code is Gaussian and whose reconstruction is a likelihood. Use "
+        "likelihood=... instead.",
+    )
+
     def __init__(
         self,
         image_shape,
@@ -74,12 +80,7 @@ class VAE(Autoencoder):
         beta=1.0,
         **kwargs,
     ):
-        for name in ("latent_activation", "reconstruction"):
-            if name in kwargs:
-                raise TypeError(
-                    f"{type(self).__name__}: {name} is fixed in a VAE, whose code is Gaussian and "
-                    "whose reconstruction is a likelihood. Use likelihood=... instead."
-                )
+        checks.not_fixed(type(self).__name__, kwargs, VAE.FIXED)
         super().__init__(image_shape, latent_dim=latent_dim, **kwargs)
         checks.positive_int(self.owner, latent_dim=latent_dim)
         checks.one_of(self.owner, likelihood=(likelihood, LIKELIHOODS), kl=(kl, KL_ESTIMATES))
@@ -104,11 +105,6 @@ class VAE(Autoencoder):
         self.kl_scale = self.add_weight(
             name="kl_scale", shape=(), initializer="ones", trainable=False, dtype="float32"
         )
-
-    @classmethod
-    def argument_names(cls):
-        fixed = ("latent_activation", "reconstruction")
-        return [name for name in super().argument_names() if name not in fixed]
 
     def encoder_arguments(self):
         heads = {"z_mean": self.latent_dim, "z_log_var": self.latent_dim}

@@ -10,7 +10,6 @@ from zoo.quantizer import CODEBOOKS, VectorQuantizer
 from zoo.registry import register
 
 # What belongs to a code that is one vector.
-FIXED = ("encoder_padding", "map_channels", "unflatten_activation")
 
 
 def _check_indices(model, indices) -> None:
@@ -86,6 +85,12 @@ class VQVAE(Autoencoder):
     Reference: van den Oord et al., 2017, Eq. 3 and appendix A.1. https://arxiv.org/abs/1711.00937
     """
 
+    FIXED = dict.fromkeys(
+        ("encoder_padding", "map_channels", "unflatten_activation"),
+        "is for codes that are one vector, and this code is a map. Leave it out; see latent_dim "
+        "and num_embeddings.",
+    )
+
     def __init__(
         self,
         image_shape,
@@ -101,12 +106,7 @@ class VQVAE(Autoencoder):
         hidden_units=None,
         **kwargs,
     ):
-        for name in FIXED:
-            if name in kwargs:
-                raise TypeError(
-                    f"{type(self).__name__}: {name} is for codes that are one vector, and this "
-                    "code is a map. Leave it out; see latent_dim and num_embeddings."
-                )
+        checks.not_fixed(type(self).__name__, kwargs, VQVAE.FIXED)
         super().__init__(image_shape, latent_dim=latent_dim, hidden_units=hidden_units, **kwargs)
         checks.positive_int(self.owner, latent_dim=latent_dim, num_groups=num_groups)
         checks.positive_int(self.owner, num_embeddings=num_embeddings)
@@ -128,10 +128,6 @@ class VQVAE(Autoencoder):
         self.decay = decay
         self.revive_after = revive_after
         self.data_variance = data_variance
-
-    @classmethod
-    def argument_names(cls):
-        return [name for name in super().argument_names() if name not in FIXED]
 
     # --- networks ---------------------------------------------------------------------------
 

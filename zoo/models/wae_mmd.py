@@ -8,7 +8,6 @@ from zoo.models.autoencoder import check_images
 from zoo.models.info_vae import InfoVAE
 from zoo.registry import register
 
-FIXED = ("alpha", "lambda_scale", "kl", "beta")
 # With this standard deviation the Gaussian -log p(x | z) is the squared error plus a constant.
 SQUARED_ERROR_SCALE = math.sqrt(0.5)
 
@@ -61,6 +60,12 @@ class WAEMMD(InfoVAE):
     Reference: Tolstikhin et al., 2018, Algorithm 2. https://arxiv.org/abs/1711.01558
     """
 
+    FIXED = dict.fromkeys(
+        ("alpha", "lambda_scale", "kl", "beta"),
+        "is not an argument, as its loss has no KL. Use mmd_weight=..., or an info_vae, which has "
+        "both.",
+    )
+
     def __init__(
         self,
         image_shape,
@@ -73,12 +78,7 @@ class WAEMMD(InfoVAE):
         kernel_scales=losses.WAE_SCALES,
         **kwargs,
     ):
-        for name in FIXED:
-            if name in kwargs:
-                raise TypeError(
-                    f"{type(self).__name__}: {name} is not an argument, as its loss has no KL. "
-                    "Use mmd_weight=..., or an info_vae, which has both."
-                )
+        checks.not_fixed(type(self).__name__, kwargs, WAEMMD.FIXED)
         checks.number(type(self).__name__, low=0.0, mmd_weight=mmd_weight)
         super().__init__(
             image_shape,
@@ -92,10 +92,6 @@ class WAEMMD(InfoVAE):
         )
         self.mmd_weight = mmd_weight
         self.stochastic_encoder = bool(stochastic_encoder)
-
-    @classmethod
-    def argument_names(cls):
-        return [name for name in super().argument_names() if name not in FIXED]
 
     def encoder_arguments(self):
         arguments = super().encoder_arguments()
