@@ -19,7 +19,7 @@ class HealthCheck(keras.callbacks.Callback):
     """Says after `fit` what is wrong with a training, in sentences with a number and a remedy.
 
     A few images, always the same, are put through the model before training, after the epochs 1,
-    2, 4, 8 and so on, and at the end: each time one forward and one backward pass, in inference
+    4, 16 and so on, and at the end: each time one forward and one backward pass, in inference
     mode. It changes nothing: the training has the same numbers with and without it. (Noise that a
     model of your own draws from Keras' or NumPy's global generator is the exception.)
 
@@ -93,7 +93,7 @@ class HealthCheck(keras.callbacks.Callback):
         rate = getattr(self.model.optimizer, "learning_rate", None)
         self.recording = Recording(
             frozen_layers=self._prober.frozen_layers,
-            learning_rate=None if rate is None else float(rate),
+            learning_rate=None if rate is None else float(np.asarray(rate)),
             output_layer=layer,
             output_activation=activation,
             needs_probabilities=needs_probabilities(self.model),
@@ -106,9 +106,9 @@ class HealthCheck(keras.callbacks.Callback):
         self._num_epochs += 1
         for name, value in (logs or {}).items():
             self.recording.history.setdefault(name, []).append(float(value))
-        is_power_of_two = self._num_epochs & (self._num_epochs - 1) == 0
+        is_due = self._num_epochs in (4**power for power in range(16))
         is_broken = not math.isfinite(float((logs or {}).get("loss", 0.0)))
-        if is_broken or (is_power_of_two and epoch + 1 != self.params.get("epochs")):
+        if is_broken or (is_due and epoch + 1 != self.params.get("epochs")):
             self._probe()
 
     def on_train_end(self, logs=None):

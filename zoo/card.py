@@ -120,7 +120,7 @@ class CardHolder:
         self.card = dataclasses.replace(
             self.card,
             threshold=float(threshold),
-            threshold_rule=f"{rule} of {len(scores)} held-out normal scores",
+            threshold_rule=f"{rule} of {len(scores)} held-out scores",
         )
         return self.card.threshold
 

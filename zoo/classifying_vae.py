@@ -8,7 +8,7 @@ from keras import ops
 
 from zoo import checks, labels, losses
 from zoo.batching import over_batches
-from zoo.models.autoencoder import check_images
+from zoo.image_to_image import check_images
 from zoo.models.vae import VAE
 
 _FIT = inspect.signature(keras.Model.fit)

@@ -98,6 +98,17 @@ NAMED: dict[str, dict[str, Preset]] = {
             10_484,
             (140, 1),
         ),
+        "keras_io_timeseries": Preset(
+            {
+                "widths": (32, 16),
+                "kernel_size": 7,
+                "latent_dim": None,
+                "output_activation": "linear",
+            },
+            "https://keras.io/examples/timeseries/timeseries_anomaly_detection/ (less its dropout)",
+            9_505,
+            (288, 1),
+        ),
         "keras_blog_simple": Preset(
             _dense((), 32, latent_activation="relu", reconstruction="binary_crossentropy"),
             "https://blog.keras.io/building-autoencoders-in-keras.html",

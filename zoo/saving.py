@@ -38,6 +38,7 @@ def load(path) -> ZooModel:
         The model with its weights, optimizer state and `card`.
 
     Raises:
+        TypeError: if `path` is neither a string nor a path.
         FileNotFoundError: if there is no such file.
         ValueError: if the file is no `.keras` file, is damaged, holds another kind of model, or
             was written by a newer version.
@@ -46,6 +47,8 @@ def load(path) -> ZooModel:
         >>> import zoo
         >>> model = zoo.load("model.keras")  # doctest: +SKIP
     """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"load: path must be a string or a path. Received: path={path!r}.")
     path = Path(path)
     if path.is_dir():
         raise ValueError(f"load: path must be a .keras file. Received: the folder {path}.")

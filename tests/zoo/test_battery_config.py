@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -126,7 +127,9 @@ class TestConfig:
         }
         defaults = {}
         for base in model_class.__mro__:
-            if issubclass(base, zoo.ZooModel) and "__init__" in vars(base):
+            if base is keras.Model:
+                break
+            if "__init__" in vars(base):
                 for key, parameter in inspect.signature(base.__init__).parameters.items():
                     defaults.setdefault(key, parameter.default)
         for key, value in arguments.items():

@@ -170,7 +170,7 @@ def test_train_writes_a_model_with_its_card(vae, photos):
     assert (model.latent_dim, model.hidden_units, model.widths) == (2, (8,), ())
     assert (model.card.resize, model.card.color) == ((8, 8), "grey")
     assert model.card.trained_on == f"{photos}: 18 images, 6 more held out"
-    assert model.card.threshold_rule == "0.95 quantile of 6 held-out normal scores"
+    assert model.card.threshold_rule == "0.95 quantile of 6 held-out scores"
     assert model.compiled
 
 
@@ -487,7 +487,7 @@ def test_thresholds_by_hand_and_from_normals(vae, photos, tmp_path):
     kept = zoo.load(own).card
     dark = [float(row["score"]) for row in table(output) if row["file"].startswith("a/")]
     assert kept.threshold == pytest.approx(np.quantile(dark, 0.75), rel=1e-3)
-    assert kept.threshold_rule == "0.75 quantile of 12 held-out normal scores"
+    assert kept.threshold_rule == "0.75 quantile of 12 held-out scores"
 
 
 def test_score_maps_have_one_scale(vae, photos, tmp_path, capsys):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.models import denoising
+from zoo import corruptions
 
 SHAPE = (8, 8, 1)
 CLEAN = np.random.default_rng(1).uniform(size=(24, *SHAPE)).astype("float32")
@@ -24,7 +24,7 @@ def make(image_shape=SHAPE, **arguments):
 
 
 def corrupted(name, x, level, seed=0):
-    return np.asarray(denoising.CORRUPTIONS[name](keras.ops.convert_to_tensor(x), level, seed))
+    return np.asarray(corruptions.CORRUPTIONS[name](keras.ops.convert_to_tensor(x), level, seed))
 
 
 def test_gaussian_has_its_mean_and_standard_deviation():
@@ -72,7 +72,7 @@ def test_features_of_a_flat_vector_are_hit_one_by_one(name):
     np.testing.assert_allclose(shares, 0.3, atol=4 * math.sqrt(0.21 / 1000))
 
 
-@pytest.mark.parametrize("name", denoising.CORRUPTIONS)
+@pytest.mark.parametrize("name", corruptions.CORRUPTIONS)
 def test_level_zero_changes_nothing(name):
     np.testing.assert_array_equal(corrupted(name, CLEAN, 0.0), CLEAN)
 
@@ -81,7 +81,7 @@ def test_masking_at_level_one_leaves_nothing():
     assert not corrupted("masking", CLEAN, 1.0).any()
 
 
-@pytest.mark.parametrize("name", denoising.CORRUPTIONS)
+@pytest.mark.parametrize("name", corruptions.CORRUPTIONS)
 def test_drawn_anew_in_training_and_the_same_at_evaluation(name):
     model = make(corruption=name, level=0.3)
     first, second = (np.asarray(model.corrupt(CLEAN, training=True)) for _ in range(2))

@@ -90,6 +90,8 @@ def test_shared_options_give_way_to_those_in_the_text():
         ("dice +", "must name a loss in each term.*the end"),
         ("dice - jaccard", r"must have \+ between its terms"),
         ("-1 * dice", "must name a loss in each term"),
+        ("0 * dice", r"weights above 0 and finite\. Received: '0 \* dice'"),
+        ("dice + 1e400 * jaccard", "weights above 0 and finite"),
         ("2 dice", r"must have \* after a weight"),
         ("dice * 2", r"must have \+ between"),
         ("dice(2)", "options of dice as name=value"),

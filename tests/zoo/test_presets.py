@@ -75,6 +75,9 @@ SUMS = {
     ("autoencoder", "tf_tutorial_ecg"): dense(140, 32, 16, 8, 16, 32, 140),
     ("autoencoder", "tf_tutorial_conv"): TF_CONV,
     ("autoencoder", "tf_tutorial_deep"): dense(784, 256, 128, 64, 128, 256, 784),
+    ("autoencoder", "keras_io_timeseries"): (  # convolutions of 7 steps
+        (7 * 1 + 1) * 32 + (7 * 32 + 1) * 16 + (7 * 16 + 1) * 16 + (7 * 16 + 1) * 32 + 7 * 32 + 1
+    ),
     ("autoencoder", "keras_blog_simple"): dense(784, 32, 784),
     ("autoencoder", "keras_blog_deep"): dense(784, 128, 64, 32, 64, 128, 784),
     ("autoencoder", "keras_blog_conv"): STRUCTURE_6,
@@ -125,6 +128,7 @@ SUMS = {
 PRINTED = {
     ("autoencoder", "tf_tutorial_dense"): 101_200,
     ("autoencoder", "tf_tutorial_ecg"): 10_484,
+    ("autoencoder", "keras_io_timeseries"): 9_505,
     ("autoencoder", "keras_blog_simple"): 50_992,
     ("autoencoder", "keras_blog_deep"): 222_384,
     ("autoencoder", "keras_blog_conv"): 4_385,

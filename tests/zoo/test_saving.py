@@ -110,7 +110,7 @@ def test_threshold_lets_its_share_of_the_normals_pass(model, digits):
     threshold = model.set_threshold(scores, quantile=0.9)
     assert np.mean(scores <= threshold) == pytest.approx(0.9, abs=1 / 400)
     assert model.card.threshold == threshold
-    assert model.card.threshold_rule == "0.9 quantile of 400 held-out normal scores"
+    assert model.card.threshold_rule == "0.9 quantile of 400 held-out scores"
     found = model.is_anomaly(digits[:400])
     assert found.dtype == bool
     np.testing.assert_array_equal(found, scores > threshold)

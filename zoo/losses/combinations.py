@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import math
 import re
 from collections.abc import Callable
 
@@ -71,7 +72,7 @@ def mask_loss(spec: str, **options) -> Callable:
     """Makes a loss of masks from text.
 
     Args:
-        spec: Terms joined by `+`, each with an optional weight `>= 0` before `*` and with
+        spec: Terms joined by `+`, each with an optional weight `> 0` before `*` and with
             options in parentheses: `"binary_crossentropy + dice"`,
             `"0.5 * focal(gamma=1) + 0.5 * batch_dice"`. See `mask_loss_names`; the prefix
             `batch_` takes the overlap of the whole batch instead of that of each image.
@@ -157,6 +158,8 @@ class _Parser:
         weight = 1.0
         if self._kind() == "number":
             weight = float(self._take())
+            if not 0 < weight < math.inf:
+                self._fail("have weights above 0 and finite", f"{weight:g} {self._rest()}")
             self._symbol("*", "have * after a weight")
         if self._kind() != "name":
             self._fail("name a loss in each term, after its weight", self._rest())

@@ -1,7 +1,7 @@
 """The U-Net whose skips are weighed by attention gates."""
 
 from zoo.batching import over_batches
-from zoo.models.autoencoder import check_images
+from zoo.image_to_image import check_images
 from zoo.models.unet import UNet
 from zoo.registry import register
 

@@ -3,21 +3,13 @@
 import keras
 from keras import ops
 
-from zoo import checks, losses, networks
+from zoo import checks, networks
 from zoo.base import ZooModel
 from zoo.batching import over_batches
+from zoo.image_to_image import RECONSTRUCTIONS, ImageToImage, check_images
 from zoo.losses import structure
 from zoo.registry import register
 
-# Name to (loss per sample, does it read logits?).
-RECONSTRUCTIONS = {
-    "mean_squared_error": (losses.mean_squared_error, False),
-    "mean_absolute_error": (losses.mean_absolute_error, False),
-    "mean_huber": (losses.mean_huber, False),
-    "binary_crossentropy": (losses.binary_crossentropy, True),
-    "ssim": (losses.ssim, False),
-    "ms_ssim": (losses.ms_ssim, False),
-}
 OUTPUT_ACTIVATIONS = ("sigmoid", "linear", "relu")
 
 
@@ -26,13 +18,8 @@ def _check_codes(model, codes) -> None:
     checks.array_shape(model.owner, codes.shape, shape, "codes")
 
 
-def check_images(model, x) -> None:
-    """Checks input arrays of a batched method."""
-    model.check_inputs(x)
-
-
 @register("autoencoder", paper="https://www.science.org/doi/10.1126/science.1127647")
-class Autoencoder(ZooModel):
+class Autoencoder(ImageToImage, ZooModel):
     """Learns to copy an image through a small code.
 
     loss = mean over the batch of reconstruction(x, decode(encode(x)))
@@ -286,32 +273,7 @@ class Autoencoder(ZooModel):
         logits = self.decoder(code, training=training)  # (batch, *image_shape)
         return {"prediction": self.to_pixels(logits), "logits": logits, "code": code}
 
-    def loss_terms(self, x, target, outputs):
-        function, reads_logits = RECONSTRUCTIONS[self.reconstruction]
-        output = outputs["logits" if reads_logits else "prediction"]
-        return {"reconstruction": function(target, output)}
-
     # --- use --------------------------------------------------------------------------------
-
-    @over_batches(check_images)
-    def reconstruct(self, x):
-        """Returns the reconstructions, `(batch, *image_shape)`. Takes tensors or arrays."""
-        return self.call(x, training=False)
-
-    @over_batches(check_images)
-    def score_map(self, x):
-        """Returns the anomaly score of each pixel: squared error, averaged over channels.
-
-        Shape `(batch, height, width)` or `(batch, length)`; `(batch, features)` for flat vectors.
-        """
-        image = ops.cast(self.image_of(x), "float32")
-        error = ops.square(image - self.call(x, training=False))
-        return ops.mean(error, axis=-1) if len(self.image_shape) > 1 else error
-
-    @over_batches(check_images)
-    def anomaly_score(self, x):
-        """Returns one score per image, higher for stranger ones: the mean of `score_map`."""
-        return losses.mean_over_event(self.score_map(x))
 
     def interpolate(self, start, end, num_steps: int = 8):
         """Decodes codes on the line between two images.

@@ -6,7 +6,7 @@ from keras import ops
 from zoo import checks, labels, losses
 from zoo.batching import over_batches
 from zoo.classifying_vae import ClassifyingVAE
-from zoo.models.autoencoder import check_images
+from zoo.image_to_image import check_images
 from zoo.registry import register
 from zoo.sampling import COMBINATIONS, LatentResampling, resampling_probabilities
 

@@ -9,7 +9,8 @@ from keras import layers, ops
 from zoo import base, checks, losses, transformer
 from zoo.base import ZooModel
 from zoo.batching import over_batches
-from zoo.models.autoencoder import Autoencoder, check_images
+from zoo.image_to_image import check_images
+from zoo.models.autoencoder import Autoencoder
 from zoo.registry import register
 
 # The default patch leaves at least this many along the shorter side, and is at most 16 wide.

@@ -7,8 +7,8 @@ from keras import layers, ops
 
 from zoo import checks, labels, losses
 from zoo.batching import over_batches
+from zoo.image_to_image import check_images
 from zoo.labelled_decoder import LabelledDecoder
-from zoo.models.autoencoder import check_images
 from zoo.models.semi_supervised_vae import SemiSupervisedVAE
 from zoo.registry import register
 

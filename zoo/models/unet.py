@@ -5,7 +5,7 @@ from keras import ops
 from zoo import checks, losses, masks, networks, unets
 from zoo.base import ZooModel
 from zoo.batching import over_batches
-from zoo.models.autoencoder import check_images
+from zoo.image_to_image import check_images
 from zoo.registry import register
 
 MAX_CLASSES = 256  # segment() gives uint8

@@ -2,16 +2,15 @@
 
 from keras import ops
 
-from zoo import checks, losses
-from zoo.batching import over_batches
-from zoo.models.autoencoder import RECONSTRUCTIONS, check_images
-from zoo.models.denoising import CORRUPTIONS
+from zoo import checks
+from zoo.corruptions import Corrupting
+from zoo.image_to_image import RECONSTRUCTIONS, ImageToImage
 from zoo.models.unet import UNetFamily
 from zoo.registry import register
 
 
 @register("unet_denoiser", paper="https://arxiv.org/abs/1608.03981")
-class UNetDenoiser(UNetFamily):
+class UNetDenoiser(Corrupting, ImageToImage, UNetFamily):
     """Learns to repair damaged images, sharper than through a small code.
 
     loss = mean over the batch of reconstruction(x, noisy - network(noisy)),  noisy = corrupt(x)
@@ -62,27 +61,18 @@ class UNetDenoiser(UNetFamily):
         self,
         image_shape,
         *,
-        corruption="gaussian",
-        level=0.2,
         residual=True,
         reconstruction="mean_squared_error",
         **kwargs,
     ):
         super().__init__(image_shape, **kwargs)
-        checks.one_of(
-            self.owner,
-            corruption=(corruption, tuple(CORRUPTIONS)),
-            reconstruction=(reconstruction, tuple(RECONSTRUCTIONS)),
-        )
-        checks.number(self.owner, low=0.0, high=1.0, level=level)
+        checks.one_of(self.owner, reconstruction=(reconstruction, tuple(RECONSTRUCTIONS)))
         if residual and reconstruction == "binary_crossentropy":
             raise ValueError(
                 f"{self.owner}: residual must be False with binary_crossentropy, which needs a "
                 f"sigmoid. Received: residual={residual!r}. Use mean_squared_error, or "
                 "residual=False."
             )
-        self.corruption = corruption
-        self.level = level
         self.residual = bool(residual)
         self.reconstruction = reconstruction
 
@@ -90,36 +80,8 @@ class UNetDenoiser(UNetFamily):
     def num_outputs(self):
         return self.image_shape[-1]
 
-    def corrupt(self, x, training):
-        x = ops.cast(x, "float32")
-        return CORRUPTIONS[self.corruption](x, self.level, self.random_seed(training))
-
     def forward(self, x, training=False):
         x = ops.cast(x, "float32")
         logits = self.network(x, training=training)["logits"]  # (batch, *image_shape)
         prediction = x - logits if self.residual else ops.sigmoid(logits)
         return {"prediction": prediction, "logits": logits}
-
-    def loss_terms(self, x, target, outputs):
-        function, reads_logits = RECONSTRUCTIONS[self.reconstruction]
-        output = outputs["logits" if reads_logits else "prediction"]
-        return {"reconstruction": function(target, output)}
-
-    @over_batches(check_images)
-    def reconstruct(self, x):
-        """Returns the repaired images, `(batch, *image_shape)`. Takes tensors or arrays."""
-        return self.call(x, training=False)
-
-    @over_batches(check_images)
-    def score_map(self, x):
-        """Returns how much each pixel was repaired: squared change, averaged over channels.
-
-        Shape `(batch, height, width)` or `(batch, length)`. High where the image looks damaged.
-        """
-        change = ops.square(ops.cast(x, "float32") - self.call(x, training=False))
-        return ops.mean(change, axis=-1)
-
-    @over_batches(check_images)
-    def anomaly_score(self, x):
-        """Returns one score per image, higher for stranger ones: the mean of `score_map`."""
-        return losses.mean_over_event(self.score_map(x))

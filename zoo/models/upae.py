@@ -5,7 +5,8 @@ from keras import ops
 
 from zoo import checks, losses
 from zoo.batching import over_batches
-from zoo.models.autoencoder import Autoencoder, check_images
+from zoo.image_to_image import check_images
+from zoo.models.autoencoder import Autoencoder
 from zoo.registry import register
 
 

@@ -7,8 +7,9 @@ from keras import ops
 
 from zoo import base, checks, losses
 from zoo.batching import over_batches
+from zoo.image_to_image import check_images
 from zoo.layers import GaussianSampler
-from zoo.models.autoencoder import Autoencoder, check_images
+from zoo.models.autoencoder import Autoencoder
 from zoo.registry import register
 
 LIKELIHOODS = ("bernoulli", "gaussian", "laplace")

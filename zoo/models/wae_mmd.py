@@ -4,7 +4,7 @@ import math
 
 from zoo import checks, losses
 from zoo.batching import over_batches
-from zoo.models.autoencoder import check_images
+from zoo.image_to_image import check_images
 from zoo.models.info_vae import InfoVAE
 from zoo.registry import register
 
