@@ -53,6 +53,7 @@ setup(
         "scikit-image>=0.24,<0.27",
         "scikit-learn>=1.5,<1.10",
         "scipy>=1.13,<2",
+        "threadpoolctl>=3.1,<4",
     ],
     extras_require=EXTRAS,
 )

@@ -1,9 +1,10 @@
-"""Command line of the harness: `python -m bench list | run | report`."""
+"""Command line of the harness: `python -m bench list | run | report | look | compare`."""
 
 import argparse
 import sys
 from pathlib import Path
 
+from bench import cases, compare, look, request
 from bench.errors import BenchError
 
 EXAMPLES = """examples:
@@ -12,8 +13,13 @@ EXAMPLES = """examples:
   python -m bench run --dataset my_images/ --resize 64x64
   python -m bench run --noise gaussian:0.3                noisy inputs, clean targets
   python -m bench run --dataset composed_digits           four U-Nets, beside the trivial masks
+  python -m bench run --normal-classes all                each digit in turn: find all others
+  python -m bench run --dataset defects_textures          find defects, and where they are
   python -m bench run --models autoencoder:tf_tutorial_dense --dataset fashion_mnist --epochs 10
+  python -m bench run bench/experiments/digits.yaml       grids from a file, checked before it runs
   python -m bench report runs/digits-core                 pictures and a page from the records
+  python -m bench look model.keras digits --layer encoder/conv1 --output maps.png
+  python -m bench compare git:main . --models vae         did my changes cost speed?
   python -m bench list                                    models, presets and data sets
 """
 
@@ -34,14 +40,16 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from bench import leaderboard, run, tables
+    from bench import experiment, leaderboard, run, tables
 
     names = run.Request.__dataclass_fields__
-    given = {name: getattr(options, name) for name in names}
-    listed = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
-    request = run.Request(**(given | listed))
+    given = {name: value for name, value in vars(options).items() if name in names}
+    given = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
     console = Console()
-    outcome = run.run(request, console)
+    if options.experiment is None:
+        outcome = run.run(run.Request(**given), console)
+    else:
+        outcome = run.run_experiment(experiment.read(options.experiment, given), console)
     rows = leaderboard.rows(outcome.records)
     console.print(tables.to_rich_table(rows))
     console.print(f"pictures and a page: python -m bench report {outcome.output}")
@@ -78,6 +86,11 @@ def _list(options: argparse.Namespace) -> int:
     console.print(data)
     for suite, members in cases.SUITES.items():
         console.print(f"suite {suite}: {', '.join(members)}", highlight=False)
+    console.print(
+        "anomalies: any data set with classes and --normal-classes all, or one of defects_*; "
+        "models that need no labels fit, the core suite by default",
+        highlight=False,
+    )
     return 0
 
 
@@ -111,9 +124,18 @@ def _parser() -> argparse.ArgumentParser:
         help="train and measure models, then print the leaderboard",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,  # defaults are those of `run.Request`
     )
     run.set_defaults(command=_run)
-    run.add_argument("--dataset", default="digits", help="name, folder of images, or .npz file")
+    run.add_argument(
+        "experiment",
+        nargs="?",
+        type=Path,
+        default=None,
+        metavar="EXPERIMENT.yaml",
+        help="file that says what runs, such as bench/experiments/digits.yaml",
+    )
+    run.add_argument("--dataset", help="name, folder of images, or .npz file (default: digits)")
     run.add_argument(
         "--models",
         nargs="+",
@@ -121,8 +143,8 @@ def _parser() -> argparse.ArgumentParser:
         help='wildcards, such as "*vae*" or "*"; vae:small:beta=4 changes an argument',
     )
     run.add_argument("--suite", help="models to run without --models (default: by the data)")
-    run.add_argument("--preset", default="small", help="preset of models named without one")
-    run.add_argument("--seeds", type=int, default=3, help="trainings per model (default: 3)")
+    run.add_argument("--preset", help="preset of models named without one (default: small)")
+    run.add_argument("--seeds", type=int, help="trainings per model (default: 3)")
     run.add_argument("--epochs", type=int, help="default: about 340 updates, 10 to 200 epochs")
     run.add_argument(
         "--batch-size",
@@ -130,18 +152,15 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         help="default: 64 below 5,000 images, else 128; several: each model at each",
     )
-    run.add_argument("--learning-rate", type=float, default=3e-3, help="of Adam (default: 0.003)")
+    run.add_argument("--learning-rate", type=float, help="of Adam (default: 0.003)")
     run.add_argument(
         "--precision",
         nargs="+",
-        default=("float32",),
-        choices=("float32", "mixed_bfloat16", "mixed_float16"),
+        choices=request.PRECISIONS,
         help="one or more; a faster one is shown only where quality stays the same",
     )
-    run.add_argument("--jit", nargs="+", default=("auto",), choices=("auto", "on", "off"))
-    run.add_argument(
-        "--steps-per-execution", type=int, nargs="+", default=(1,), help="updates per call"
-    )
+    run.add_argument("--jit", nargs="+", choices=cases.JIT)
+    run.add_argument("--steps-per-execution", type=int, nargs="+", help="updates per call")
     run.add_argument(
         "--normal-classes",
         nargs="+",
@@ -151,13 +170,28 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--measure",
         nargs="+",
-        default=(),
-        choices=("generative", "representation"),
+        choices=cases.MEASURES,
         help="what to measure too",
     )
     run.add_argument(
-        "--workers", type=int, default=1, help="cases at a time, each on its own cores"
+        "--evaluate-every",
+        type=float,
+        metavar="EPOCHS",
+        help="look at the validation split on this schedule, outside of the training's clock",
     )
+    run.add_argument(
+        "--target",
+        type=float,
+        metavar="VALUE",
+        help="tell images and seconds until that MSE (IoU of masks) of the validation split",
+    )
+    run.add_argument(
+        "--workers",
+        type=int,
+        help="cases at a time, each on its own cores; timings are then not comparable",
+    )
+    run.add_argument("--engine", choices=request.ENGINES, help="ray: spread over a Ray cluster")
+    run.add_argument("--ray-address", help="of the cluster (default: one on this machine)")
     run.add_argument("--augment", metavar="WHAT", help="fresh in each epoch: flip,shift:0.1")
     run.add_argument(
         "--num-labels", type=int, help="training rows that keep their label (semi-supervised)"
@@ -166,11 +200,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--resize", type=_size, metavar="HxW", help="for folders of mixed sizes")
     run.add_argument("--limit", type=int, help="number of training images to use")
     run.add_argument("--output", type=Path, help="folder of the records (default: runs/...)")
-    run.add_argument("--fresh", action="store_true", help="run finished cases again")
+    run.add_argument(
+        "--fresh", action="store_true", default=argparse.SUPPRESS, help="run finished cases again"
+    )
     run.add_argument(
         "--timing-rounds",
         type=int,
-        default=1,
         help="seeds for which speed is measured too (default: 1; 0: quality only)",
     )
     run.add_argument("--timeout-seconds", type=float, help="limit of one case")
@@ -180,6 +215,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     report.set_defaults(command=_report)
     report.add_argument("folder", type=Path, help="folder of a run, such as runs/digits-core")
+
+    look.add_command(commands)
+    compare.add_command(commands)
 
     table = commands.add_parser("table", help="write the README's table of models from records")
     table.set_defaults(command=_table)

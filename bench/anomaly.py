@@ -18,7 +18,6 @@ from bench.splits import PARTS, Dataset
 
 MODES = ("interpolated", "upae")
 AUPRO_LIMIT = 0.3
-VARIANCE_FLOOR = 1e-3  # of the normalised PCA score, in squared pixel units
 
 
 class OneClassSplits(typing.NamedTuple):
@@ -331,12 +330,9 @@ def pca_score_maps(
             "pca_scores: train and test must be images of one shape. "
             f"Received: {train.shape} and {test.shape}."
         )
-    model = baselines.create("pca", num_components)
+    model = baselines.create("pca_normalised" if normalised else "pca", num_components)
     model.fit(train)
-    squared = _squared_residual(model, test)
-    if normalised:
-        squared /= _squared_residual(model, train).mean(axis=0) + VARIANCE_FLOOR
-    return squared.mean(axis=-1) if squared.ndim > 2 else squared
+    return model.score_map(test)
 
 
 def pca_scores(
@@ -345,7 +341,3 @@ def pca_scores(
     """Computes the mean of `pca_score_maps` of each test image, `(images,)`; see there."""
     maps = pca_score_maps(train, test, num_components, normalised=normalised)
     return maps.reshape(len(maps), -1).mean(axis=1)
-
-
-def _squared_residual(model: baselines.PCA, images: np.ndarray) -> np.ndarray:
-    return (images.astype("float64") - model.reconstruct(images)) ** 2

@@ -6,6 +6,27 @@ import numpy as np
 
 from bench.errors import BenchError
 
+VARIANCE_FLOOR = 1e-3  # of the normalised PCA score, in squared pixel units
+
+
+def over_channels(values: np.ndarray) -> np.ndarray:
+    """Averages a score over channels: `(n, height, width)` or `(n, length)`; vectors stay."""
+    return values.mean(axis=-1) if values.ndim > 2 else values
+
+
+class _Scoring:
+    """The score of a pixel, of a baseline that reconstructs."""
+
+    def score_map(self, images: np.ndarray) -> np.ndarray:
+        """Returns the squared residual of each pixel, averaged over channels, float64.
+
+        Shape `(n, height, width)` or `(n, length)`; `(n, features)` for flat vectors.
+        """
+        return over_channels(self._squared_residual(images))
+
+    def _squared_residual(self, images: np.ndarray) -> np.ndarray:
+        return (images.astype("float64") - self.reconstruct(images)) ** 2
+
 
 def _check_input(baseline, images: np.ndarray) -> None:
     owner, shape = type(baseline).__name__, getattr(baseline, "image_shape", None)
@@ -18,7 +39,7 @@ def _check_input(baseline, images: np.ndarray) -> None:
         )
 
 
-class MeanImage:
+class MeanImage(_Scoring):
     """Answers every image with the mean of the training images: a code of size 0."""
 
     def fit(self, images: np.ndarray, targets: np.ndarray | None = None) -> None:
@@ -33,7 +54,7 @@ class MeanImage:
         return np.broadcast_to(self.mean, images.shape).astype("float32")
 
 
-class PCA:
+class PCA(_Scoring):
     """Projects on the first principal components: the best linear autoencoder of its code size.
 
     The reconstruction is not clipped to `[0, 1]`, so that its error on the training images is
@@ -71,6 +92,30 @@ class PCA:
         projected = self.model.inverse_transform(self.model.transform(rows))
         return projected.reshape(images.shape).astype("float32")
 
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """Returns the projections on the components, `(n, code_size)`."""
+        _check_input(self, images)
+        return self.model.transform(images.reshape(len(images), -1).astype("float64"))
+
+
+class NormalisedPCA(PCA):
+    """PCA whose score of a pixel is measured by the residuals that are usual there.
+
+        score = squared residual / (mean squared residual of this pixel in training + 1e-3)
+
+    What a predicted variance does for an autoencoder, here fixed for each pixel.
+    """
+
+    def fit(self, images: np.ndarray, targets: np.ndarray | None = None) -> None:
+        super().fit(images, targets)
+        clean = images if targets is None else targets
+        self.pixel_variance = self._squared_residual(clean).mean(axis=0) + VARIANCE_FLOOR
+        self.num_parameters += self.pixel_variance.size
+
+    def score_map(self, images: np.ndarray) -> np.ndarray:
+        """Returns the normalised squared residual of each pixel; shapes as in `PCA`."""
+        return over_channels(self._squared_residual(images) / self.pixel_variance)
+
 
 class Identity:
     """Gives the input back: the floor for denoising, and perfect without noise."""
@@ -85,7 +130,12 @@ class Identity:
         return images
 
 
-_CLASSES = {"mean_image": MeanImage, "pca": PCA, "identity": Identity}
+_CLASSES = {
+    "mean_image": MeanImage,
+    "pca": PCA,
+    "pca_normalised": NormalisedPCA,
+    "identity": Identity,
+}
 
 
 def names() -> list[str]:
@@ -94,19 +144,20 @@ def names() -> list[str]:
 
 
 def create(name: str, code_size: int | None = None) -> MeanImage | PCA | Identity:
-    """Creates a baseline: `"mean_image"`, `"pca"` (needs `code_size`) or `"identity"`.
+    """Creates a baseline: `"mean_image"`, `"pca"`, `"pca_normalised"` or `"identity"`.
 
     Each has `fit(images, targets=None)` and `reconstruct(images)`, and after `fit` the ints
-    `num_parameters` and `forward_macs` (per image).
+    `num_parameters` and `forward_macs` (per image). All but the identity score the pixels of
+    images with `score_map(images)`, and the two kinds of PCA have `encode(images)`.
 
     Raises:
         BenchError: for an unknown name, or a `code_size` of PCA that is not an int >= 1.
     """
     if name not in _CLASSES:
         raise BenchError(f"unknown baseline {name!r}. Baselines: {', '.join(_CLASSES)}.")
-    if name != "pca":
+    if not issubclass(_CLASSES[name], PCA):
         return _CLASSES[name]()
     whole = isinstance(code_size, numbers.Integral) and not isinstance(code_size, bool)
     if not whole or code_size < 1:
-        raise BenchError(f"pca: code_size must be an int >= 1. Received: {code_size!r}.")
-    return PCA(int(code_size))
+        raise BenchError(f"{name}: code_size must be an int >= 1. Received: {code_size!r}.")
+    return _CLASSES[name](int(code_size))

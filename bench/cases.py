@@ -63,6 +63,7 @@ class Plan:
         jit: `"on"`, `"off"`, or `"auto"` for what Keras chooses.
         steps_per_execution: Updates per call of the compiled training function.
         measures: What is measured beside what the model is for, of `MEASURES`.
+        evaluate_every: Epochs between two looks at the validation split while training, or None.
     """
 
     dataset: str
@@ -79,6 +80,7 @@ class Plan:
     jit: str = "auto"
     steps_per_execution: int = 1
     measures: tuple[str, ...] = ()
+    evaluate_every: float | None = None
 
     @property
     def jit_compile(self) -> bool | str:
@@ -94,11 +96,12 @@ _YOUNGER = {
     "jit": "auto",
     "steps_per_execution": 1,
     "measures": (),
+    "evaluate_every": None,
 }
 # What is about training, and so not about closed forms.
 _OF_TRAINING = (
     *("epochs", "batch_size", "learning_rate", "precision", "augment", "num_labels"),
-    *("jit", "steps_per_execution", "measures"),
+    *("jit", "steps_per_execution", "measures", "evaluate_every"),
 )
 
 
@@ -115,12 +118,13 @@ class Case:
     code_size: int | None = None
     timing: bool = False
     arguments: tuple[tuple[str, Any], ...] = ()
+    sweep_batch_sizes: tuple[int, ...] = ()  # at which speed is measured too
 
     @property
     def identity(self) -> dict[str, Any]:
         """Everything that can change the result."""
         identity = dataclasses.asdict(self)
-        del identity["timing"]  # measured beside the result, not part of it
+        del identity["timing"], identity["sweep_batch_sizes"]  # measured beside the result
         if not self.arguments:
             del identity["arguments"]
         plan = identity["plan"]
@@ -171,6 +175,7 @@ class Case:
                 "jit": plan.jit,
                 "steps_per_execution": plan.steps_per_execution,
                 "measures": list(plan.measures),
+                "evaluate_every": plan.evaluate_every,
             }
         return record
 
@@ -289,10 +294,15 @@ def _arguments(name: str, text: str, allowed: tuple[str, ...]) -> tuple[tuple[st
                 f"Write {name}:PRESET:argument=value, of: {', '.join(allowed)}."
             )
         try:
-            found[key] = ast.literal_eval(value)
+            found[key] = _hashable(ast.literal_eval(value))
         except (ValueError, SyntaxError):
             found[key] = value
     return tuple(sorted(found.items()))
+
+
+def _hashable(value: Any) -> Any:
+    """Returns lists as tuples, so that a case can be told from others by its hash."""
+    return tuple(_hashable(item) for item in value) if isinstance(value, list | tuple) else value
 
 
 def model_cases(
@@ -301,14 +311,15 @@ def model_cases(
     """Returns the cases in the order of running: a round per seed, shuffled within.
 
     A slow spell of the machine then falls on all models alike, not on the last ones. Speed does
-    not depend on the seed: it is measured in the first `timing_rounds` rounds only.
+    not depend on the seed: it is measured in the first `timing_rounds` rounds only, and of
+    normal classes in turn with the first.
     """
     ordered = []
-    for seed in seeds:
+    for number, seed in enumerate(seeds):
         around = [
             Case(
                 *(plan, checksum, "model", choice.model, choice.preset, seed),
-                timing=seed < timing_rounds,
+                timing=number < timing_rounds and plan.normal_class == plans[0].normal_class,
                 arguments=choice.arguments,
             )
             for plan in plans

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from bench import (
+    anomaly_data,
     biased,
     composed,
     corruptions,
@@ -67,6 +68,14 @@ _ENTRIES = {
     "lfw_subset": _Entry(biased.lfw_subset, (24, 24, 1)),
     "biased_footwear": _Entry(biased.biased_footwear, (28, 28, 1), _files_of("fashion_mnist")),
     "biased_faces": _Entry(biased.biased_faces, (24, 24, 1)),
+    "defects_digits": _Entry(anomaly_data.defects_digits, (8, 8, 1), task="anomaly"),
+    "defects_fashion_mnist": _Entry(
+        anomaly_data.defects_fashion_mnist, (28, 28, 1), _files_of("fashion_mnist"), "anomaly"
+    ),
+    "defects_faces": _Entry(anomaly_data.defects_faces, (24, 24, 1), task="anomaly"),
+    "defects_textures": _Entry(
+        anomaly_data.defects_textures, anomaly_data.TEXTURE_SHAPE, task="anomaly"
+    ),
 }
 
 
@@ -126,6 +135,8 @@ def load(
     if resize is not None and min(resize) < 1:
         raise BenchError(f"--resize must be at least 1x1. Received: {resize[0]}x{resize[1]}.")
     entry = _ENTRIES.get(str(name_or_path))
+    if noise is not None and entry is not None and entry.task == "anomaly":
+        raise BenchError(f"--noise is not for data of anomalies. Received: {name_or_path}.")
     takes_resize = entry.takes_resize if entry else not Path(name_or_path).is_file()
     if resize is not None and not takes_resize:
         resizable = [name for name, each in _ENTRIES.items() if each.takes_resize]

@@ -2,7 +2,8 @@
 
 An engine takes cases by `start` and gives what they tell by `messages`: `("stage", text)`,
 `("epoch", number, logs)`, `("trace", text)` and, last and always, `("record", dict)`: whatever
-becomes of a case, there is a record.
+becomes of a case, there is a record. `has_room` and `num_running` tell how many run, `note` what
+to know of their timings, and `close` ends them all. Another engine is `bench.engine_ray`.
 """
 
 import contextlib
@@ -10,6 +11,8 @@ import dataclasses
 import multiprocessing
 import multiprocessing.connection
 import os
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +21,8 @@ from typing import Any
 from bench.cases import Case
 from bench.errors import BenchError
 
+# Before Keras is imported.
+ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
 _POLL_SECONDS = 0.2
 _END_SECONDS = 5.0
 
@@ -27,8 +32,7 @@ Message = tuple[Case, str, tuple[Any, ...]]
 @contextlib.contextmanager
 def forkserver() -> Iterator[Any]:
     """Gives the context whose processes are forked from one that has imported everything."""
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
-    for name, value in quiet.items():
+    for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     if "forkserver" not in multiprocessing.get_all_start_methods():  # Windows
         yield multiprocessing.get_context("spawn")
@@ -41,6 +45,26 @@ def forkserver() -> Iterator[Any]:
 def failure(case: Case, run_id: str, error: str) -> dict[str, Any]:
     """Returns the record of a case whose process could not send its own."""
     return case.start_record(run_id) | {"error": error}
+
+
+def too_late(seconds: float) -> str:
+    """Returns the error of a case that was ended at its limit."""
+    return f"took over {seconds:g} seconds"
+
+
+def leave_interrupts_to_the_parent() -> None:
+    """Ignores Ctrl-C, which reaches all processes of a terminal at once."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def end_with_the_parent() -> None:
+    """Ends this process as soon as the one that started it is gone, however that ended."""
+
+    def wait() -> None:
+        multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 @dataclasses.dataclass
@@ -59,7 +83,8 @@ class LocalEngine:
         context: From `forkserver`.
         output: Folder of the records.
         run_id: Goes into each record.
-        num_workers: Cases at a time. Each gets its own share of the cores and is pinned to it.
+        num_workers: Cases at a time, one by default. Each of several gets its own share of the
+            cores and is pinned to it.
         timeout_seconds: Limit of one case, after which it is a failure; None: none.
 
     Raises:
@@ -72,15 +97,24 @@ class LocalEngine:
         output: Path,
         run_id: str,
         *,
-        num_workers: int = 1,
+        num_workers: int | None = None,
         timeout_seconds: float | None = None,
     ):
         self.context = context
         self.output = output
         self.run_id = run_id
         self.timeout_seconds = timeout_seconds
-        self.shares = _shares(num_workers)
+        self.shares = _shares(num_workers or 1)
         self.running: dict[int, _Running] = {}  # by slot
+
+    @property
+    def note(self) -> str:
+        if len(self.shares) == 1:
+            return ""
+        return (
+            f"{len(self.shares)} cases at a time: speeds are not comparable with those of a run of "
+            "one at a time"
+        )
 
     @property
     def has_room(self) -> bool:
@@ -112,17 +146,18 @@ class LocalEngine:
             try:
                 kind, *content = receiver.recv()
             except (EOFError, OSError):
-                running.process.join()
-                record = failure(running.case, self.run_id, _death(running.process.exitcode))
-                kind, content = "record", [record]
+                running.process.join(_END_SECONDS)
+                kind, content = "record", [self._failure(running, _death(running.process.exitcode))]
             if kind == "record":
                 content[0]["num_workers"] = len(self.shares)
                 self._end(running, _END_SECONDS)
             yield running.case, kind, tuple(content)
         for running in [r for r in self.running.values() if self._is_over_time(r)]:
             self._end(running, 0)
-            error = f"took over {self.timeout_seconds:g} seconds"
-            yield running.case, "record", (failure(running.case, self.run_id, error),)
+            yield running.case, "record", (self._failure(running, too_late(self.timeout_seconds)),)
+
+    def _failure(self, running: _Running, error: str) -> dict[str, Any]:
+        return failure(running.case, self.run_id, error) | {"num_workers": len(self.shares)}
 
     def close(self) -> None:
         """Ends all that still runs."""
@@ -144,6 +179,8 @@ class LocalEngine:
 
 
 def _run_case(case: Case, output: str, run_id: str, connection, cores) -> None:
+    leave_interrupts_to_the_parent()
+    end_with_the_parent()
     if cores is not None:
         os.sched_setaffinity(0, cores)  # before TensorFlow sizes its thread pools by it
     from bench import worker

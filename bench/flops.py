@@ -1,40 +1,46 @@
 """Counts multiply-accumulates by walking the layers of one forward pass."""
 
-import contextlib
 import dataclasses
 import math
-import threading
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
 from keras import layers
 
-COUNTER = "layer-walk-2"
+from bench import layer_calls
+from bench.layer_calls import LayerCall
+
+COUNTER = "layer-walk-3"
 
 # Work without multiply-accumulates: per output element, or none at all.
 _POINTWISE = (
     layers.Activation,
     layers.Add,
     layers.Average,
-    layers.BatchNormalization,
     layers.ELU,
-    layers.GroupNormalization,
-    layers.LayerNormalization,
     layers.LeakyReLU,
+    layers.Masking,
     layers.Maximum,
     layers.Minimum,
     layers.Multiply,
-    layers.Normalization,
     layers.PReLU,
-    layers.RMSNormalization,
     layers.ReLU,
-    layers.Rescaling,
     layers.Softmax,
     layers.Subtract,
-    layers.UnitNormalization,
 )
+# A product and a sum per output element: their statistics are constants of inference.
+_AFFINE = (layers.BatchNormalization, layers.Normalization, layers.Rescaling)
+# Operations per output element before the layer's own scale and shift, which are one each.
+_NORMALIZATION = {
+    layers.GroupNormalization: 5,  # mean, difference, square, mean of the squares, quotient
+    layers.LayerNormalization: 5,
+    layers.RMSNormalization: 3,
+    layers.UnitNormalization: 3,
+}
+# Input elements that make one output element of a layer that changes the size of images.
+_NEIGHBOURS = {"nearest": 1, "bilinear": 4, "bicubic": 16, "lanczos3": 36, "lanczos5": 100}
+_RESIZING = (layers.UpSampling2D, layers.Resizing)
 _POOLING = tuple(
     getattr(layers, f"{kind}Pooling{rank}D") for kind in ("Max", "Average") for rank in (1, 2, 3)
 )
@@ -43,9 +49,15 @@ _GLOBAL_POOLING = tuple(
     for kind in ("Max", "Average")
     for rank in (1, 2, 3)
 )
+_ADAPTIVE_POOLING = tuple(
+    getattr(layers, f"Adaptive{kind}Pooling{rank}D")
+    for kind in ("Max", "Average")
+    for rank in (1, 2, 3)
+)
 _FREE = (  # these move values, or do nothing in inference
     layers.ActivityRegularization,
     layers.AlphaDropout,
+    layers.CenterCrop,
     layers.Concatenate,
     layers.Dropout,
     layers.Embedding,
@@ -60,19 +72,18 @@ _FREE = (  # these move values, or do nothing in inference
     layers.SpectralNormalization,
     layers.UpSampling1D,
     layers.UpSampling3D,
+    *(getattr(layers, name) for name in dir(layers) if name.startswith("Random")),
     *(
         getattr(layers, f"{kind}{rank}D")
         for kind in ("ZeroPadding", "Cropping", "SpatialDropout")
         for rank in (1, 2, 3)
     ),
 )
-# Work beyond that of the layers that they call, and no formula for it here.
-_UNKNOWN = (layers.GroupQueryAttention,)
+_ATTENTION = (layers.MultiHeadAttention, layers.GroupQueryAttention)
 _CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv3D)
 _TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
 _SEPARABLE = (layers.SeparableConv1D, layers.SeparableConv2D)
 _DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
-_HOOK = threading.RLock()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +94,7 @@ class MacCount:
         total: Multiply-accumulates (1 MAC = 1 multiplication and 1 addition).
         pointwise: Operations outside of them: biases, activations, normalisation, pooling.
         activations: Output elements of convolutions and dense layers.
+        activation_bytes: The same in bytes, by the type that each layer computes in.
         by_layer: MACs of each counted layer, `name` or `name (call 2)`.
         uncounted_layers: `ClassName:name` of layers that this counter has no formula for.
     """
@@ -90,6 +102,7 @@ class MacCount:
     total: int
     pointwise: int
     activations: int
+    activation_bytes: int
     by_layer: dict[str, int]
     uncounted_layers: tuple[str, ...]
 
@@ -97,25 +110,6 @@ class MacCount:
     def flops(self) -> int:
         """Floating-point operations: two per MAC, and the pointwise ones."""
         return 2 * self.total + self.pointwise
-
-
-@dataclasses.dataclass(frozen=True)
-class _Call:
-    layer: layers.Layer
-    arguments: tuple  # shapes of the tensors given by position
-    keywords: dict  # shapes of those given by name
-    output_shape: tuple[int, ...]
-    inner: tuple[layers.Layer, ...]  # layers that were called meanwhile
-
-    def shape(self, position: int, name: str) -> tuple[int, ...]:
-        """Returns the shape of an argument, however it was given."""
-        found = self.keywords.get(name)
-        return self.arguments[position] if found is None else found
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        shapes = [*self.arguments, *self.keywords.values()]
-        return next((shape for shape in shapes if shape is not None), ())
 
 
 def count_macs(
@@ -133,8 +127,12 @@ def count_macs(
     `queries * keys * heads * (key_dim + value_dim)` beside its projections. A layer without a
     formula here is listed in `uncounted_layers`, and so is one that calls others but has weights
     of its own (scalars aside): neither is taken as 0 in silence. It may tell itself, by a method
-    `own_macs(input_shape)`, how many it has beside those of the layers it calls. Pointwise layers
-    count one operation per output, pooling one per value of its window.
+    `own_macs(input_shape)`, how many it has beside those of the layers it calls.
+
+    Pointwise operations, per output element: 1 for a bias, an activation or a merging layer, 2 for
+    batch normalisation, which is a product and a sum in inference, 5 for layer or group and 3 for
+    RMS normalisation with one more for each of scale and shift, one per value of its window for
+    pooling, `2 n - 1` for a size that is changed by interpolation between `n` neighbours.
 
     Args:
         model: A model; a `ZooModel` and a functional one know what they take.
@@ -150,37 +148,35 @@ def count_macs(
     """
     sample = _sample(model, input_shape, inputs)
     model(sample, training=False)  # a first call also builds, which calls layers once more
-    with _recorded_calls() as calls:
+    with layer_calls.recorded() as calls:
         model(sample, training=False)
-    total = pointwise = activations = 0
+    total = pointwise = activations = activation_bytes = 0
     by_layer: dict[str, int] = {}
     uncounted: dict[str, None] = {}
     for call in calls:
-        layer, outputs = call.layer, math.prod(call.output_shape)
         macs = _macs(call)
-        if macs == 0:
-            continue  # its inner layers count themselves
-        if macs is not None:
+        if macs is None:
+            operations = _pointwise(call)
+            if operations is not None:
+                pointwise += operations
+            elif not isinstance(call.layer, _FREE) and _works_itself(call):
+                uncounted[f"{type(call.layer).__name__}:{call.layer.name}"] = None
+        elif macs > 0:  # else its inner layers count themselves
             total += macs
-            by_layer[_new_name(layer.name, by_layer)] = macs
-            if isinstance(layer, layers.MultiHeadAttention):  # its projections count themselves
-                if not any(isinstance(inner, layers.Softmax) for inner in call.inner):
-                    pointwise += macs // (layer.key_dim + layer.value_dim)  # of the scores
-                continue
-            activations += outputs
-            has_bias = getattr(layer, "bias", None) is not None
-            pointwise += outputs * (has_bias + _has_activation(layer))
-        elif isinstance(layer, _POINTWISE):
-            pointwise += outputs
-        elif isinstance(layer, layers.UpSampling2D):
-            pointwise += 0 if layer.interpolation == "nearest" else outputs
-        elif isinstance(layer, _POOLING):
-            pointwise += outputs * math.prod(_as_tuple(layer.pool_size))
-        elif isinstance(layer, _GLOBAL_POOLING):
-            pointwise += math.prod(call.input_shape)
-        elif not isinstance(layer, _FREE) and _works_itself(call):
-            uncounted[f"{type(layer).__name__}:{layer.name}"] = None
-    return MacCount(total, pointwise, activations, by_layer, tuple(uncounted))
+            pointwise += _pointwise_beside_macs(call)
+            by_layer[_new_name(call.layer.name, by_layer)] = macs
+            if not isinstance(call.layer, _ATTENTION):  # its projections count themselves
+                elements = math.prod(call.output_shape)
+                activations += elements
+                activation_bytes += elements * num_bytes(call.output_dtype)
+    return MacCount(total, pointwise, activations, activation_bytes, by_layer, tuple(uncounted))
+
+
+def num_bytes(dtype: str) -> int:
+    """Returns the size of one element of a type, such as 2 for `"bfloat16"`."""
+    import tensorflow as tf
+
+    return tf.as_dtype(dtype).size
 
 
 def _sample(model, input_shape, inputs):
@@ -219,7 +215,7 @@ def _symbolic_inputs(model):
         return []
 
 
-def _macs(call: _Call) -> int | None:
+def _macs(call: LayerCall) -> int | None:
     """Returns the MACs of a layer's call, or None when it has none or is unknown."""
     layer, inputs, outputs = call.layer, call.input_shape, call.output_shape
     if isinstance(layer, _TRANSPOSED):
@@ -239,19 +235,74 @@ def _macs(call: _Call) -> int | None:
         given, kernel = layer.equation.replace(" ", "").split("->")[0].split(",")
         sizes = zip(kernel.replace(".", ""), layer.kernel.shape, strict=True)
         return math.prod(inputs) * math.prod(size for axis, size in sizes if axis not in given)
+    if isinstance(layer, layers.Dot):
+        axes = (layer.axes,) if isinstance(layer.axes, int) else layer.axes
+        return math.prod(outputs) * inputs[axes[0]]
     if isinstance(layer, layers.MultiHeadAttention):
-        query, value = call.shape(0, "query"), call.shape(1, "value")
-        num_keys = math.prod(value[axis] for axis in layer.attention_axes)
-        depth = layer.num_heads * (layer.key_dim + layer.value_dim)
-        return math.prod(query[:-1]) * num_keys * depth
+        return _num_scores(call) * (layer.key_dim + layer.value_dim)
+    if isinstance(layer, layers.GroupQueryAttention):
+        return _num_scores(call) * 2 * layer.head_dim
     if hasattr(layer, "own_macs"):
         return layer.own_macs(inputs)
     return None
 
 
-def _works_itself(call: _Call) -> bool:
+def _num_scores(call: LayerCall) -> int:
+    """Returns how many pairs of a query and a key an attention layer compares, over all heads."""
+    layer, query, value = call.layer, call.shape(0, "query"), call.shape(1, "value")
+    if isinstance(layer, layers.GroupQueryAttention):
+        return layer.num_query_heads * math.prod(query[:-1]) * value[-2]
+    num_keys = math.prod(value[axis] for axis in layer.attention_axes)
+    return layer.num_heads * math.prod(query[:-1]) * num_keys
+
+
+def _pointwise_beside_macs(call: LayerCall) -> int:
+    """Returns the other operations of a layer that has MACs."""
+    layer = call.layer
+    if isinstance(layer, _ATTENTION):  # its softmax, unless that counts itself
+        is_counted = any(isinstance(inner, layers.Softmax) for inner in call.inner)
+        return 0 if is_counted else _num_scores(call)
+    has_bias = getattr(layer, "bias", None) is not None
+    return math.prod(call.output_shape) * (has_bias + _has_activation(layer))
+
+
+def _pointwise(call: LayerCall) -> int | None:
+    """Returns the operations of a layer without MACs, or None when it has none or is unknown."""
+    layer, outputs = call.layer, math.prod(call.output_shape)
+    if isinstance(layer, _POINTWISE):
+        return outputs
+    if isinstance(layer, _AFFINE):
+        return 2 * outputs
+    for kind, operations in _NORMALIZATION.items():
+        if isinstance(layer, kind):
+            return (operations + len(layer.weights)) * outputs
+    if isinstance(layer, _RESIZING):
+        neighbours = _NEIGHBOURS[layer.interpolation]
+        return 0 if neighbours == 1 else (2 * neighbours - 1) * outputs
+    if isinstance(layer, _POOLING):
+        return outputs * math.prod(_as_tuple(layer.pool_size))
+    if isinstance(layer, _GLOBAL_POOLING):
+        return math.prod(call.input_shape)
+    if isinstance(layer, _ADAPTIVE_POOLING):
+        return _windows(call)
+    return None
+
+
+def _windows(call: LayerCall) -> int:
+    """Returns the values in all windows of adaptive pooling; neighbours may share a row."""
+    first = 1 if call.layer.data_format == "channels_last" else 2
+    num_axes = len(call.input_shape) - 2
+    values = math.prod(call.input_shape)
+    for axis in range(first, first + num_axes):
+        given, wanted = call.input_shape[axis], call.output_shape[axis]
+        sizes = (-(-(i + 1) * given // wanted) - i * given // wanted for i in range(wanted))
+        values = values // given * sum(sizes)
+    return values
+
+
+def _works_itself(call: LayerCall) -> bool:
     """Tells whether a layer may do more than call the layers that were seen to run in it."""
-    if not call.inner or isinstance(call.layer, _UNKNOWN):
+    if not call.inner:
         return True
     known = [*call.inner, *getattr(call.layer, "layers", ())]  # a model may leave some unused
     theirs = {id(weight) for layer in known for weight in layer.weights}
@@ -278,41 +329,3 @@ def _new_name(name: str, taken: dict[str, int]) -> str:
         number += 1
         numbered = f"{name} (call {number})"
     return numbered
-
-
-@contextlib.contextmanager
-def _recorded_calls() -> Iterator[list[_Call]]:
-    """Notes every layer that this thread calls, inner calls before the one they are part of."""
-    calls: list[_Call] = []
-    running: list[list[layers.Layer]] = []
-    thread = threading.get_ident()
-    with _HOOK:
-        original: Callable = layers.Layer.__call__
-
-        def recording(layer, *args, **kwargs):
-            if threading.get_ident() != thread:
-                return original(layer, *args, **kwargs)
-            for inner in running:
-                inner.append(layer)
-            running.append([])
-            try:
-                outputs = original(layer, *args, **kwargs)
-            finally:
-                inner = running.pop()
-            arguments = tuple(_first_shape(value) for value in args)
-            keywords = {name: _first_shape(value) for name, value in kwargs.items()}
-            output_shape = _first_shape(outputs) or ()
-            calls.append(_Call(layer, arguments, keywords, output_shape, tuple(inner)))
-            return outputs
-
-        layers.Layer.__call__ = recording
-        try:
-            yield calls
-        finally:
-            layers.Layer.__call__ = original
-
-
-def _first_shape(value) -> tuple[int, ...] | None:
-    """Returns the shape of the first tensor in a structure, or None without one."""
-    shapes = (leaf.shape for leaf in keras.tree.flatten(value) if hasattr(leaf, "shape"))
-    return next((tuple(shape) for shape in shapes), None)

@@ -2,16 +2,20 @@
 
 A row is a group of records that differ in nothing but the seed. Ranks are given within one
 dataset (and noise), never across two.
+
+Where each class is normal in turn, a row holds all classes too: a seed's value is the mean over
+them, and the interval is over seeds. Ranks are given within one set of classes.
 """
 
 import dataclasses
 import json
 import math
 import statistics
+from collections.abc import Collection
 from typing import Any
 
+from bench import one_class, stats
 from bench import records as record_file
-from bench import stats
 from bench.errors import BenchError
 
 METRICS = {
@@ -19,6 +23,8 @@ METRICS = {
     "mae": "MAE",
     "psnr": "PSNR",
     "ssim": "SSIM",
+    "ms_ssim": "MS-SSIM",
+    "bce": "cross-entropy",
     "iou_image": "IoU by image",
     "iou_dataset": "IoU of all pixels",
     "boundary_f1": "outline F1",
@@ -27,16 +33,52 @@ METRICS = {
     "recall_spread": "group recall spread",
     "label_consistency": "right label read",
     "flip_rate": "flip rate",
+    "auroc": "AUROC",
+    "average_precision": "average precision",
+    "f1_max": "best F1",
+    "f1_floor": "F1 floor",
+    "eer": "equal error rate",
+    "f1_at_eer": "F1 at equal error",
+    "false_positive_rate": "normals flagged",
+    "true_positive_rate": "anomalies flagged",
+    "pixel_auroc": "pixel AUROC",
+    "aupro": "AUPRO",
+    "best_dice": "best Dice",
+    "dice_floor": "Dice floor",
+    "elbo": "ELBO",
+    "nll": "negative log-likelihood",
+    "bits_per_dimension": "bits per dimension",
+    "sample_precision": "sample precision",
+    "sample_recall": "sample recall",
+    "sample_density": "sample density",
+    "sample_coverage": "sample coverage",
+    "frechet_distance": "Frechet distance",
+    "linear_probe_accuracy": "linear probe accuracy",
+    "knn_accuracy": "k-NN accuracy",
+    "cluster_nmi": "cluster NMI",
+    "cluster_ari": "cluster ARI",
 }
-_LOWER_IS_BETTER = ("mse", "mae", "recall_spread")
+# Shown where they decide the rank, on cards and in CSV: a table of all would be too wide.
+DETAILS = (
+    *("mae", "ms_ssim", "bce", "elbo", "nll", "bits_per_dimension"),
+    *("sample_precision", "sample_recall", "sample_density", "sample_coverage"),
+    *("frechet_distance", "linear_probe_accuracy", "knn_accuracy", "cluster_nmi", "cluster_ari"),
+)
+_LOWER_IS_BETTER = (
+    *("mse", "mae", "bce", "recall_spread", "eer", "false_positive_rate"),
+    *("nll", "bits_per_dimension", "frechet_distance"),
+)
 HIGHER_IS_BETTER = tuple(name for name in METRICS if name not in _LOWER_IS_BETTER)
-TIMINGS = ("train_images_per_second", "infer_images_per_second", "latency_ms")
+TIMINGS = (
+    *("train_images_per_second", "end_to_end_images_per_second"),
+    *("infer_images_per_second", "latency_ms"),
+)
 
 TABLE_FIELDS = ("task", "dataset", "noise", "dataset_checksum")
 _GROUP_FIELDS = (
     *("kind", "model", "preset", "config", "code_size", *TABLE_FIELDS, "epochs", "batch_size"),
     *("optimizer", "learning_rate", "precision", "jit_compile", "steps_per_execution"),
-    *("augment", "num_labels", "measures"),
+    *("augment", "num_labels", "measures", "evaluate_every"),
     *("device", "cpu_model"),
 )
 
@@ -46,7 +88,7 @@ class Row:
     """One line of the leaderboard: the records of one configuration over its seeds.
 
     Args:
-        records: Its records, by seed.
+        records: Its records, by seed, and of a seed by the class that is normal.
         quality: Mean and 95 % interval over seeds for each key of `METRICS` that is known.
         ranked_by: The key of `METRICS` that decides the rank.
         rank: 1 is best; rows that cannot be told apart share a rank. None for failures and for
@@ -80,12 +122,42 @@ class Row:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        return tuple(record["seed"] for record in self.records if record["seed"] is not None)
+        found = (record["seed"] for record in self.records)
+        return tuple(dict.fromkeys(seed for seed in found if seed is not None))
+
+    @property
+    def num_seeds(self) -> int:
+        """Number of seeds that the quality is an average of."""
+        if self.ranked_by in self.quality:
+            return self.quality[self.ranked_by].num
+        return len({record["seed"] for record in self.records})
+
+    @property
+    def normal_classes(self) -> dict[int, str]:
+        """Labels of the classes that are normal in turn, and their names; else empty."""
+        found = {
+            record["normal_class"]: record["normal_class_name"] or str(record["normal_class"])
+            for record in self.records
+        }
+        return {label: found[label] for label in one_class.classes_in_turn(self.records)}
+
+    @property
+    def missing_classes(self) -> str:
+        """What is missing of the classes of the data, `3 of 10 classes`; empty if nothing is."""
+        num, wanted = len(self.normal_classes), self["num_classes"] or 0
+        return f"{num} of {wanted} classes" if 0 < num < wanted else ""
 
     @property
     def table(self) -> str:
-        """The dataset that the row is ranked on, `digits` or `digits, gaussian:0.2`."""
-        return ", ".join(part for part in (self["dataset"], self["noise"]) if part) or "unknown"
+        """The data that the row is ranked on, `digits`, `digits, gaussian:0.2` or
+        `digits, one class`.
+        """
+        parts = [self["dataset"], self["noise"]]
+        if normal := self.normal_classes:
+            names = ", ".join(normal.values())
+            short = names if len(normal) <= 3 else self.missing_classes
+            parts.append(f"normal: {short}" if self.missing_classes else "one class")
+        return ", ".join(part for part in parts if part) or "unknown"
 
     @property
     def unsteady(self) -> bool:
@@ -106,8 +178,9 @@ def rows(records: list[dict[str, Any]], metric: str | None = None) -> list[Row]:
 
     Args:
         records: Records as `bench.records.read` gives them; a missing field counts as unknown.
-        metric: What decides the rank, a key of `METRICS`; None: the image-wise IoU for masks, the
-            lowest recall of a group or the accuracy where all models tell classes, else the MSE.
+        metric: What decides the rank, a key of `METRICS`; None: the AUROC for anomalies, the
+            image-wise IoU for masks, the lowest recall of a group or the accuracy where all models
+            tell classes, else the MSE.
 
     Returns:
         The rows of each dataset by rank, baselines among them, then those without the metric;
@@ -128,14 +201,23 @@ def rows(records: list[dict[str, Any]], metric: str | None = None) -> list[Row]:
         groups.setdefault(json.dumps(key, sort_keys=True), []).append(record)
     decisive = _decisive(list(groups.values()))
     found = [
-        _row(group, metric or decisive.get(_table(group[0]), "mse")) for group in groups.values()
+        _row(group, metric or decisive.get(_table(group[0])) or _default_metric(group[0]))
+        for group in groups.values()
     ]
     tables: dict[tuple[Any, ...], list[Row]] = {}
     for row in found:
         if not row.failed:
-            tables.setdefault(tuple(row[field] for field in TABLE_FIELDS), []).append(row)
+            key = (*_table(row.records[0]), *row.normal_classes)
+            tables.setdefault(key, []).append(row)
     ranked = [row for table in tables.values() for row in _ranked(table, table[0].ranked_by)]
     return _told_apart(ranked + [row for row in found if row.failed])
+
+
+def key_without(row: Row, fields: Collection[str]) -> str:
+    """Returns what tells a row's configuration from others, but for `fields`."""
+    key = {field: row[field] for field in _GROUP_FIELDS if field not in fields}
+    key["config"] = _without_seed(row["config"])
+    return json.dumps(key, sort_keys=True)
 
 
 def half_width(interval: stats.Interval) -> float | None:
@@ -159,19 +241,27 @@ def _decisive(groups: list[list[dict[str, Any]]]) -> dict[tuple[Any, ...], str]:
     return {
         table: next(
             metric
-            for metric in ("iou_image", "recall_lowest", "accuracy", "mse")
+            for metric in ("auroc", "iou_image", "recall_lowest", "accuracy", "mse")
             if metric == "mse" or all(record[f"test_{metric}"] is not None for record in models)
         )
         for table, models in tables.items()
     }
 
 
+def _default_metric(record: dict[str, Any]) -> str:
+    """Returns what decides the rank of a table of baselines alone."""
+    return "auroc" if record["task"] == "anomaly" else "mse"
+
+
 def _row(group: list[dict[str, Any]], metric: str) -> Row:
-    group = sorted(group, key=lambda record: (record["seed"] is None, record["seed"]))
+    group = sorted(
+        group,
+        key=lambda record: (record["seed"] is None, record["seed"], record["normal_class"] or 0),
+    )
     quality = {}
     for name in METRICS:
-        values = [record[f"test_{name}"] for record in group]
-        if all(value is not None and math.isfinite(value) for value in values):
+        values = one_class.values_by_seed(group, f"test_{name}")
+        if values and all(value is not None and math.isfinite(value) for value in values):
             quality[name] = stats.mean_interval(values)
     return Row(tuple(group), quality, metric)
 
@@ -205,7 +295,8 @@ def _told_apart(rows: list[Row]) -> list[Row]:
         differing = [key for key in own if any(own[key] != other.get(key) for other in same)]
         if len(differing) > 1 and "code_size" in differing:  # follows from the rest
             differing.remove("code_size")
-        detail = ", ".join(f"{key}={own[key]}" for key in differing)
+        told = [f"{key}={own[key]}" for key in differing]
+        detail = ", ".join(filter(None, [row.missing_classes, *told]))
         found.append(dataclasses.replace(row, detail=detail))
     return found
 

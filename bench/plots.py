@@ -1,4 +1,4 @@
-"""Pictures of a run: loss curves, trade-offs and reconstructions. The only place with matplotlib.
+"""Pictures of a run: the house style, and the reconstructions. Only `plots*.py` use matplotlib.
 
 Figures are made with matplotlib's object-oriented interface, so importing this module changes no
 backend, no style and no open figure of the caller.
@@ -6,8 +6,6 @@ backend, no style and no open figure of the caller.
 
 import contextlib
 import io
-import itertools
-import math
 import textwrap
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -19,8 +17,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
 from bench import leaderboard
 from bench.records import write_whole
@@ -50,48 +47,6 @@ _THEMES = {
 }
 _PIXELS_PER_INCH = 150  # a width of 10 inches: 1500 pixels, sharp when shown at 1000
 _ACROSS = 8  # images in a line
-
-
-def loss_curves(records: list[dict[str, Any]], target: Target, theme: str = "light") -> bool:
-    """Draws training and validation loss by epoch, one panel per model, one thin line per seed.
-
-    Panels have scales of their own, because the losses of two models are often two quantities.
-
-    Args:
-        records: Records as `bench.records.read` gives them; those without a history are left out.
-        target: A path, or an `io.BytesIO`.
-        theme: `"light"` or `"dark"`.
-
-    Returns:
-        True if there was something to draw; otherwise nothing is written.
-    """
-    found = [row for row in leaderboard.rows(records) if any(map(curve, row.records))]
-    if not found:
-        return False
-    several = len({row.table for row in found}) > 1
-    across = min(3, len(found))
-    down = math.ceil(len(found) / across)
-    with picture(target, theme, 10, 0.9 + 2.3 * down) as (figure, colours):
-        panels = figure.subplots(down, across, squeeze=False).flat
-        for axes, row in itertools.zip_longest(panels, found):
-            if row is None:
-                axes.set_axis_off()
-                continue
-            for name, colour in (("loss", colours["first"]), ("val_loss", colours["second"])):
-                _draw_seeds(axes, [curve(record, name) for record in row.records], colour)
-            name = textwrap.fill(row.name, 28, break_long_words=False)
-            axes.set_title(f"{name}\n{row.table}" if several else name, fontsize=12)
-            axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
-            axes.yaxis.set_major_locator(MaxNLocator(4))
-            log_if_wide(axes, "y", axes.dataLim.intervaly, ratio=20)
-        handles = [
-            Line2D([], [], color=colours[key], linewidth=2.6, label=label)
-            for key, label in (("first", "training"), ("second", "validation"))
-        ]
-        figure.legend(handles=handles, loc="outside upper right", ncols=2)
-        figure.supxlabel("epoch", fontsize=12, color=colours["soft"])
-        figure.supylabel("loss, on a scale of its own", fontsize=12, color=colours["soft"])
-    return True
 
 
 def reconstruction_strip(
@@ -180,14 +135,6 @@ def load_arrays(
         return None
 
 
-def curve(record: dict[str, Any], name: str = "loss") -> list[float]:
-    """Returns one curve of a record's history; NaN for epochs without a finite number."""
-    values = (record["history"] or {}).get(name)
-    if not isinstance(values, list):
-        return []
-    return [float(v) if isinstance(v, int | float) else math.nan for v in values]
-
-
 @contextlib.contextmanager
 def picture(
     target: Target, theme: str, width: float, height: float, layout: str | None = "constrained"
@@ -256,19 +203,6 @@ def log_if_wide(axes: Axes, name: str, values: Sequence[float], ratio: float = 3
     axis.set_major_locator(LogLocator(subs=ticks, numticks=12))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(EngFormatter() if name == "x" else "{x:g}")
-
-
-def _draw_seeds(axes: Axes, curves: list[list[float]], colour: str) -> None:
-    """Each seed as a thin line and their mean as a thick one."""
-    curves = [values for values in curves if values]
-    if not curves:
-        return
-    for values in curves if len(curves) > 1 else []:
-        axes.plot(range(1, len(values) + 1), values, color=colour, linewidth=0.9, alpha=0.45)
-    shortest = min(map(len, curves))
-    mean = np.mean([values[:shortest] for values in curves], axis=0)
-    mark = "o" if shortest == 1 else None
-    axes.plot(range(1, shortest + 1), mean, color=colour, linewidth=2.4, marker=mark)
 
 
 def _strip_lines(

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import EngFormatter
 
-from bench import leaderboard, plots
+from bench import leaderboard, plots, trade_off
 from bench.leaderboard import Row, half_width
 from bench.plots import Target
 from bench.stats import Interval
@@ -47,8 +47,9 @@ def _trade_off(
     rows: list[Row], target: Target, theme: str, cost: str, title: str, fewer_is_better: bool
 ) -> bool:
     rows = [row for row in rows if row.ranked_by in row.quality]
+    costs = trade_off.values(rows, cost)
     tables: dict[str, list[Row]] = {
-        row.table: [] for row in rows if row.middle(cost) and not row.baseline
+        row.table: [] for row in rows if id(row) in costs and not row.baseline
     }
     for row in rows:
         if row.table in tables:
@@ -80,10 +81,10 @@ def _draw_trade_off(
     """Draws front, points and baselines; returns (name, x, y, on the front) for the labels."""
     metric = rows[0].ranked_by
     high_is_good = metric in leaderboard.HIGHER_IS_BETTER
-    models = [row.quality[metric].mean for row in rows if not row.baseline]
-    kept = [row for row in rows if _fits(row.quality[metric].mean, models, high_is_good)]
-    placed = [(row, row.middle(cost), row.quality[metric]) for row in kept if row.middle(cost)]
-    front = _pareto_front(
+    kept = trade_off.drawn(rows)
+    costs = trade_off.values(rows, cost)
+    placed = [(row, costs[id(row)], row.quality[metric]) for row in kept if id(row) in costs]
+    front = trade_off.pareto_front(
         [(x, quality.mean) for row, x, quality in placed if not row.baseline],
         fewer_is_better,
         not high_is_good,
@@ -111,7 +112,7 @@ def _draw_trade_off(
             markeredgewidth=1.5,
         )
         labels.append((row.name, x, quality.mean, best))
-    lines = [row for row in kept if not row.middle(cost)]
+    lines = [row for row in kept if row.baseline and id(row) not in costs]
     for row in lines:
         dashes = {"linestyle": (0, (5, 3)), "zorder": 1}
         axes.axhline(row.quality[metric].mean, color=colours["second"], **dashes)
@@ -138,29 +139,11 @@ def _draw_trade_off(
     return sorted(labels, key=lambda label: not label[-1])
 
 
-def _fits(value: float, models: list[float], high_is_good: bool) -> bool:
-    """Whether a quality is drawn: not that of a baseline so poor that it squeezes the models."""
-    spread = max(models) - min(models) + 0.2 * max(models)
-    return value >= min(models) - spread if high_is_good else value <= max(models) + spread
-
-
 def _bar(quality: Interval, log: bool) -> tuple[float, float]:
     """The ends of an error bar; on a log axis the lower end cannot go to 0."""
     half = half_width(quality) or 0.0
     low = quality.mean - half
     return max(low, quality.mean / 3) if log else low, quality.mean + half
-
-
-def _pareto_front(
-    points: list[tuple[float, float]], fewer_is_better: bool, lower_is_better: bool
-) -> list[tuple[float, float]]:
-    """The points that no other beats in both ways, from the cheapest on."""
-    sign_x, sign_y = (1 if fewer_is_better else -1), (1 if lower_is_better else -1)
-    front: list[tuple[float, float]] = []
-    for x, y in sorted(points, key=lambda point: (sign_x * point[0], sign_y * point[1])):
-        if not front or sign_y * y < sign_y * front[-1][1]:
-            front.append((x, y))
-    return front
 
 
 def _place_labels(

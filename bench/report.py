@@ -7,6 +7,7 @@ and read anywhere, without a network.
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,13 +28,11 @@ def write(output_folder: str | Path) -> list[Path]:
 
     Returns:
         The files written: `report.html`, `report.md`, `leaderboard.csv`, `records.csv` and the
-        pictures under `plots/` for which the records hold something to draw.
+        pictures under `plots/` for which the records and their files hold something to draw.
 
     Raises:
         BenchError: if there is no readable record, or the folder cannot be written.
     """
-    from bench import plots, plots_trade_off, plots_wrong_labels
-
     output = Path(output_folder)
     records, warnings = record_file.read(output / record_file.FILE_NAME)
     if not records:
@@ -44,41 +43,86 @@ def write(output_folder: str | Path) -> list[Path]:
     record_file.check_writable(output / "plots")
     kept = record_file.latest(records)
     rows = leaderboard.rows(kept)
-    for record in kept:
+    pictures, strips = _pictures(output, kept, rows, warnings)
+    gifs, card_pictures = _of_cards(output, rows)
+    texts = {
+        "report.html": page.html(output, kept, rows, warnings, pictures, strips, card_pictures),
+        "report.md": _markdown(output, kept, rows, warnings, list(pictures), list(gifs)),
+        "leaderboard.csv": tables.to_csv(rows),
+        "records.csv": _records_csv(records),
+    }
+    contents = {name: text.encode() for name, text in texts.items()}
+    contents |= {f"plots/{name}.png": light for name, (light, _) in pictures.items()}
+    contents |= {f"plots/{name}.gif": gif for name, gif in gifs.items()}
+    for name, content in contents.items():
+        record_file.write_whole(output / name, content)
+    return [output / name for name in contents]
+
+
+def _pictures(
+    output: Path, records: list[dict[str, Any]], rows: list[Row], warnings: list[str]
+) -> tuple[dict[str, tuple[bytes, bytes]], dict[int, bytes]]:
+    """Draws the pictures of the whole run, light and dark, and the strip of each row."""
+    from bench import (
+        plots,
+        plots_anomaly,
+        plots_codes,
+        plots_trade_off,
+        plots_training,
+        plots_wrong_labels,
+    )
+
+    for record in records:
         if record["samples_file"] and plots.load_samples(output, record) is None:
             warnings.append(f"samples {record['samples_file']} are missing or damaged; left out.")
     draw: dict[str, Callable[[io.BytesIO, str], bool]] = {
-        "reconstructions": lambda f, theme: plots.reconstruction_strip(output, kept, f, theme),
+        "reconstructions": lambda f, theme: plots.reconstruction_strip(output, records, f, theme),
         "quality_against_parameters": lambda f, t: plots_trade_off.quality_against_parameters(
             rows, f, t
         ),
         "quality_against_speed": lambda f, theme: plots_trade_off.quality_against_speed(
             rows, f, theme
         ),
-        "wrong_labels": lambda f, t: plots_wrong_labels.wrong_labels(output, kept, f, t),
-        "loss_curves": lambda f, theme: plots.loss_curves(kept, f, theme),
+        "wrong_labels": lambda f, t: plots_wrong_labels.wrong_labels(output, records, f, t),
+        "anomaly_scores": lambda f, t: plots_anomaly.score_histograms(output, records, f, t),
+        "anomaly_curves": lambda f, t: plots_anomaly.curves(output, records, f, t),
+        "codes": lambda f, theme: plots_codes.codes(output, records, f, theme),
+        "loss_curves": lambda f, theme: plots_training.loss_curves(records, f, theme),
     }
     pictures = {}
     for name in report_text.PICTURES:
         light, dark = io.BytesIO(), io.BytesIO()
-        if draw[name](light, "light") and draw[name](dark, "dark"):
+        themes = ((light, "light"), (dark, "dark"))
+        if name in page.DRAWN_HERE:
+            themes = themes[:1]  # for Markdown alone
+        if all(draw[name](file, theme) for file, theme in themes):
             pictures[name] = (light.getvalue(), dark.getvalue())
     strips = {}
     for number, row in enumerate(rows):
         strip = io.BytesIO()
         if plots.reconstruction_strip(output, list(row.records), strip, labels=False):
             strips[number] = strip.getvalue()
-    texts = {
-        "report.html": page.html(output, kept, rows, warnings, pictures, strips),
-        "report.md": _markdown(output, kept, rows, warnings, list(pictures)),
-        "leaderboard.csv": tables.to_csv(rows),
-        "records.csv": _records_csv(records),
-    }
-    contents = {name: text.encode() for name, text in texts.items()}
-    contents |= {f"plots/{name}.png": light for name, (light, _) in pictures.items()}
-    for name, content in contents.items():
-        record_file.write_whole(output / name, content)
-    return [output / name for name in contents]
+    return pictures, strips
+
+
+def _of_cards(output: Path, rows: list[Row]) -> tuple[dict[str, bytes], dict[int, dict[str, str]]]:
+    """Returns the animations by name, and the sections of each row's card that are pictures."""
+    from bench import page_pictures, plots_training
+
+    gifs: dict[str, bytes] = {}
+    sections = {}
+    with_swaps = sum(any(record["swaps_file"] for record in row.records) for row in rows) > 1
+    for number, row in enumerate(rows):
+        if row.failed:
+            continue
+        found = (plots_training.learning_gif(output, record) for record in row.records)
+        gif = next((each for each in found if each is not None), None)
+        if gif is not None:
+            words = re.findall(r"[a-z0-9]+", row.name.lower())
+            name = "_".join(["learning", *words])
+            gifs[name if name not in gifs else f"{name}_{number}"] = gif
+        sections[number] = page_pictures.of_row(output, row, gif, with_swaps)
+    return gifs, sections
 
 
 def _records_csv(records: list[dict[str, Any]]) -> str:
@@ -102,6 +146,7 @@ def _markdown(
     rows: list[Row],
     warnings: list[str],
     pictures: list[str],
+    gifs: list[str],
 ) -> str:
     plain = tables.plain_markdown
     parts = [f"# {plain(report_text.title_of(rows))}", report_text.summary(records, rows)]
@@ -110,6 +155,10 @@ def _markdown(
     for name in pictures:
         title, caption = report_text.PICTURES[name]
         parts.append(f"## {title}\n\n![{title}](plots/{name}.png)\n\n{caption}")
+    if gifs:
+        names = {name: name.removeprefix("learning_").replace("_", " ") for name in gifs}
+        links = "\n".join(f"- [{shown}](plots/{name}.gif)" for name, shown in names.items())
+        parts.append(f"## Reconstructions by epoch\n\n{links}")
     method = "\n".join(f"- {line}" for line in report_text.METHOD)
     parts.append(f"## How it was measured\n\n{method}")
     for title, fields in report_text.FACTS.items():

@@ -29,6 +29,20 @@ PICTURES = {
         "25 test images, and what a conditional model makes of them when it is told another class. "
         "Orange: a classifier that has never seen a generated image does not read that class.",
     ),
+    "anomaly_scores": (
+        "Anomaly scores",
+        "How the scores of normal test images and of anomalies spread. The line is the threshold "
+        "from held-out normals.",
+    ),
+    "anomaly_curves": (
+        "Finding anomalies",
+        "What each threshold finds: the rate of anomalies against that of false alarms, and "
+        "precision against recall.",
+    ),
+    "codes": (
+        "Codes",
+        "Codes of test images on their two main axes, one point per image.",
+    ),
     "loss_curves": (
         "Learning",
         "Loss by epoch. Thin lines are seeds, thick ones their mean. The losses of two models "
@@ -36,11 +50,20 @@ PICTURES = {
     ),
 }
 
+# Record fields, by what they tell of.
+DATA = (
+    *("dataset", "task", "noise", "image_shape", "num_train", "num_validation", "num_test"),
+    "dataset_checksum",
+)
+TRAINING = (
+    *("optimizer", "learning_rate", "epochs", "batch_size", "samples_seen", "augment"),
+    *("num_labels", "precision", "jit_compile", "steps_per_execution", "params_trainable"),
+    *("train_loss", "val_loss", "build_seconds", "first_step_seconds", "train_seconds"),
+)
 # Heading to the record fields below it.
 FACTS = {
     "Settings": (
-        *("dataset", "task", "noise", "image_shape", "num_train", "num_validation", "num_test"),
-        *("dataset_checksum", "seed", "epochs", "batch_size", "optimizer", "learning_rate"),
+        *(*DATA, "seed", "epochs", "batch_size", "optimizer", "learning_rate"),
         *("precision", "jit_compile", "steps_per_execution", "infer_batch_size"),
     ),
     "Environment": environment.FIELDS,
@@ -68,18 +91,21 @@ AGAIN = (
 def command(output: Path, records: list[dict[str, Any]]) -> str:
     """Returns the command lines that make these records again, one for each dataset and budget."""
     fields = ("dataset_argument", "noise", "limit", "resize", "epochs", "batch_size")
-    fields += ("learning_rate", "precision", "augment", "num_labels")
+    fields += ("learning_rate", "precision", "jit", "steps_per_execution", "augment")
+    fields += ("num_labels", "measures", "evaluate_every", "target")
     models = [record for record in records if record["kind"] == "model"]
     runs: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for record in [r for r in models if r["status"] == "ok"] or models:
-        runs.setdefault(tuple(_text(record[field]) for field in fields), []).append(record)
+        runs.setdefault(tuple(_text(field, record[field]) for field in fields), []).append(record)
     lines = []
     for budget, members in runs.items():
         names = sorted({_name(record) for record in members})
         settings = {name: [value] for name, value in zip(fields, budget, strict=True)}
         argument = settings.pop("dataset_argument")[0] or members[0]["dataset"]
         settings = {"dataset": [argument], **settings}
+        settings["measure"] = list(settings.pop("measures")[0] or [None])
         options: dict[str, list[Any]] = {"models": names, **settings}
+        options["normal_classes"] = _normal_classes(members)
         options["seeds"] = [1 + max((record["seed"] or 0) for record in members)]
         options["output"] = [output]
         parts = ["python -m bench run"]
@@ -93,6 +119,13 @@ def command(output: Path, records: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def _normal_classes(members: list[dict[str, Any]]) -> list[Any]:
+    """The classes that were normal in turn, as the command line takes them."""
+    found = sorted({r["normal_class"] for r in members if r["normal_class"] is not None})
+    whole = {record["num_classes"] for record in members} == {len(found)}
+    return (["all"] if whole else found) if found else [None]
+
+
 def _name(record: dict[str, Any]) -> str:
     """A model as the command line writes it: `vae:small:beta=4`."""
     given = (record["arguments"] or {}).items()
@@ -100,9 +133,13 @@ def _name(record: dict[str, Any]) -> str:
     return ":".join(filter(None, (record["model"], record["preset"], arguments)))
 
 
-def _text(value: Any) -> Any:
-    """A size `[height, width]` as the command line writes it."""
-    return "x".join(map(str, value)) if isinstance(value, list) else value
+def _text(field: str, value: Any) -> Any:
+    """A value as the command line writes it, None where it is the default."""
+    if (field, value) in (("jit", "auto"), ("steps_per_execution", 1), ("measures", [])):
+        return None
+    if field == "resize" and value is not None:
+        return "x".join(map(str, value))  # [height, width]
+    return tuple(value) if isinstance(value, list) else value
 
 
 def title_of(rows: list[Row]) -> str:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bench import leaderboard
+from bench import leaderboard, precision_gate, time_to_quality
 from bench.leaderboard import METRICS, TIMINGS, Row, half_width
 
 _UNKNOWN = "-"
@@ -40,18 +40,21 @@ def columns(rows: list[Row]) -> list[Column]:
     found += [
         Column("params_total", "parameters", _counted("params_total"), _field("params_total")),
         Column("forward_macs", "forward\nMACs", _macs_text, _field("forward_macs")),
-        _timing("train_images_per_second", "training\nimages/s", "/s"),
-        _timing("infer_images_per_second", "inference\nimages/s", "/s"),
-        _timing("latency_ms", "latency\nms at\nbatch 1"),
+        _timing(rows, "train_images_per_second", "training\nimages/s", "/s"),
+        *_end_to_end(rows),
+        _timing(rows, "infer_images_per_second", "inference\nimages/s", "/s"),
+        _timing(rows, "latency_ms", "latency\nms at\nbatch 1"),
         Column("peak_memory_mib", "peak\nmemory\nMiB", _counted("peak_memory_mib"), _peak_memory),
     ]
     shown = {name for row in rows for name in row.quality}
     if any(row["task"] != "segmentation" for row in rows):
         shown |= {"mse", "psnr", "ssim"}
-    if not any(row.ranked_by == "mae" for row in rows):
-        shown.discard("mae")
+    if all(row["task"] == "anomaly" for row in rows):
+        shown -= {"psnr", "ssim"}
+    shown -= set(leaderboard.DETAILS) - {row.ranked_by for row in rows}
     found += [_quality(metric, rows) for metric in METRICS if metric in shown]
-    seeds = Column("seeds", "seeds", lambda row: str(len(row.records)), lambda r: len(r.records))
+    found += _time_to_target(rows)
+    seeds = Column("seeds", "seeds", lambda row: str(row.num_seeds), lambda r: r.num_seeds)
     return [*found, seeds]
 
 
@@ -67,10 +70,16 @@ def footnotes(rows: list[Row]) -> list[str]:
         "± is half the 95 % confidence interval of the mean over seeds.",
         "Speeds and latency are medians; MACs are multiply-adds of one forward pass of one image.",
     ]
-    if any(len(row.records) == 1 and not row.baseline for row in ok):
+    if any(row.middle("end_to_end_images_per_second") is not None for row in ok):
+        notes.append("Training with data reads, shuffles and batches the images by tf.data.")
+    if any(row.num_seeds == 1 and not row.baseline for row in ok):
         notes.append("† One seed only: no interval, so a small difference may be chance.")
     if any(row.unsteady for row in ok):
         notes.append("~ The machine was busy or the timing did not settle: take it as rough.")
+    for index, reason in precision_gate.withheld(rows).items():
+        notes.append(f"‡ Speed of {rows[index].name} {reason}.")
+    if sentence := time_to_quality.note([record for row in ok for record in row.records]):
+        notes.append(sentence)
     if any(row["uncounted_layers"] for row in ok):
         notes.append("≥ Some layers could not be counted, so there are more MACs than this.")
     if any(row.baseline for row in ok):
@@ -79,6 +88,13 @@ def footnotes(rows: list[Row]) -> list[str]:
 
 
 def _quality_note(ok: list[Row]) -> str:
+    if any("auroc" in row.quality for row in ok):
+        return (
+            "AUROC, of the model's own score, is the chance that an anomaly scores above a normal "
+            "image; below 0.5, anomalies look more normal. Flagged is what scores above the 0.95 "
+            "quantile of held-out normals. A floor is what flagging everything gets. MSE is that "
+            "of normal images."
+        )
     if any("iou_image" in row.quality for row in ok):
         return (
             "IoU by image is computed on each test image and averaged, and is 1 where mask and "
@@ -190,22 +206,28 @@ def to_markdown(rows: list[Row]) -> str:
 def to_csv(rows: list[Row]) -> str:
     """Returns every row, failures too, as CSV with plain numbers and intervals in columns."""
     lines = []
-    for row in rows:
+    withheld = precision_gate.withheld(rows)
+    for index, row in enumerate(rows):
         line = {"rank": row.rank, "ranked_by": row.ranked_by, "detail": row.detail}
         line |= {
             field: row[field] for field in ("kind", "model", "preset", *leaderboard.TABLE_FIELDS)
         }
         line |= {field: row[field] for field in ("epochs", "batch_size", "precision")}
         line |= {field: row[field] for field in ("params_total", "forward_macs", "code_size")}
-        line |= {field: row.middle(field) for field in TIMINGS}
+        is_shown = index not in withheld
+        line |= {field: row.middle(field) if is_shown else None for field in TIMINGS}
+        line["speed_withheld"] = withheld.get(index)
         line["peak_memory_mib"] = _peak_memory(row)
+        for field in time_to_quality.FIELDS:
+            reached = time_to_quality.summary(row.records, field)
+            line[field] = None if reached is None else reached.median
         for metric in METRICS:
             interval = row.quality.get(metric)
             line[f"test_{metric}"] = interval.mean if interval else None
             known = interval is not None and half_width(interval) is not None
             line[f"test_{metric}_low"] = interval.low if known else None
             line[f"test_{metric}_high"] = interval.high if known else None
-        line |= {"num_seeds": len(row.records), "seeds": " ".join(map(str, row.seeds))}
+        line |= {"num_seeds": row.num_seeds, "seeds": " ".join(map(str, row.seeds))}
         line |= {"unsteady_timing": row.unsteady, "status": row["status"], "error": row["error"]}
         lines.append(line | {"config": json.dumps(row["config"])})
     text = io.StringIO()
@@ -266,14 +288,51 @@ def _macs_text(row: Row) -> str:
     return f"≥ {text}" if row["uncounted_layers"] and row["forward_macs"] is not None else text
 
 
-def _timing(field: str, title: str, unit: str = "") -> Column:
-    def text(row: Row) -> str:
-        value = row.middle(field)
-        if value is None:
-            return _UNKNOWN
-        return f"{'~' if row.unsteady else ''}{short_number(value)}{unit}"
+def _timing(rows: list[Row], field: str, title: str, unit: str = "") -> Column:
+    withheld = {id(rows[index]) for index in precision_gate.withheld(rows)}
 
-    return Column(field, title, text, lambda row: row.middle(field))
+    def value(row: Row) -> float | None:
+        return None if id(row) in withheld else row.middle(field)
+
+    def text(row: Row) -> str:
+        if id(row) in withheld:
+            return "‡"
+        if value(row) is None:
+            return _UNKNOWN
+        return f"{'~' if row.unsteady else ''}{short_number(value(row))}{unit}"
+
+    return Column(field, title, text, value)
+
+
+def _end_to_end(rows: list[Row]) -> list[Column]:
+    """Returns the column of training from a data pipeline, where it was measured."""
+    field = "end_to_end_images_per_second"
+    if all(row.middle(field) is None for row in rows):
+        return []
+    return [_timing(rows, field, "training\nwith data\nimages/s", "/s")]
+
+
+def _time_to_target(rows: list[Row]) -> list[Column]:
+    """Returns the columns of images and seconds until a target, where there was one."""
+    found = {
+        field: {id(row): time_to_quality.summary(row.records, field) for row in rows}
+        for field in time_to_quality.FIELDS
+    }
+    if not any(found["images_to_target"].values()):
+        return []
+
+    def column(field: str) -> Column:
+        def value(row: Row) -> float | None:
+            reached = found[field][id(row)]
+            is_known = reached is not None and math.isfinite(reached.median)
+            return reached.median if is_known else None
+
+        def text(row: Row) -> str:
+            return time_to_quality.text(found[field][id(row)], short_number)
+
+        return Column(field, field.replace("_", "\n"), text, value)
+
+    return [column(field) for field in time_to_quality.FIELDS]
 
 
 def _quality(metric: str, rows: list[Row]) -> Column:

@@ -20,8 +20,18 @@ _FIT = {
 }
 
 
-def misfit(task: str, dataset: Dataset, is_augmented: bool = False) -> str | None:
-    """Returns what a model of this task lacks in a data set, or None where it fits."""
+def misfit(
+    task: str, dataset: Dataset, is_augmented: bool = False, is_one_class: bool = False
+) -> str | None:
+    """Returns what a model of this task lacks in a data set, or None where it fits.
+
+    Args:
+        is_one_class: Whether one class of the data is normal, so that the rest is not trained on.
+    """
+    if is_one_class or dataset.task == "anomaly":
+        if task == "reconstruction":
+            return None
+        return f"needs {_FIT[task]}, and anomalies are found here without"
     if is_augmented and task not in ("reconstruction", "segmentation"):
         return "takes labels, which --augment does not change along"
     if dataset.task == "segmentation":
@@ -53,6 +63,11 @@ def normal_classes(dataset: Dataset, wanted: tuple[str, ...] | None) -> list[int
     """
     if wanted is None:
         return [None]
+    if dataset.task != "reconstruction":
+        raise BenchError(
+            "--normal-classes needs images as they are, without noise or masks. Received: "
+            f"{dataset.name}, whose task is {dataset.task}. Leave it out, or leave out --noise."
+        )
     if dataset.num_classes < 2:
         raise BenchError(
             f"--normal-classes needs data of at least two classes. Received: {dataset.name}, "

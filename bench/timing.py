@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from bench import stats
+from bench import stats, steps
+from bench.training_step import TrainingStep
 
-_WINDOW = 5
+GARBAGE_COLLECTION = "off while timing"
 _STABLE_CHANGE = 0.05
 _BUSY_SHARE = 0.1
-_BUSY_LOAD_PER_CORE = 0.3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Timing:
         stable: Whether two windows in a row agreed within 5 % before measuring began, and nothing
             was traced again while it went on.
         images_per_call: Images that one call works on.
-        p90_seconds, p95_seconds: Percentiles; None for a sample too small to bound them.
+        p90_seconds, p95_seconds, p99_seconds: Percentiles; None for a sample too small to bound
+            them: fewer than 29, 59 and 299.
         num_retraces: Traces while measuring; more than 0 means that the step is not steady.
     """
 
@@ -43,6 +44,7 @@ class Timing:
     images_per_call: int
     p90_seconds: float | None = None
     p95_seconds: float | None = None
+    p99_seconds: float | None = None
     num_retraces: int = 0
 
     @property
@@ -79,19 +81,21 @@ def measure(
     min_seconds: float = 1.0,
     warmup_calls: int = 10,
     warmup_limit_seconds: float = 30.0,
+    window: int = 5,
     wait: Callable[[Any], None] = synchronize,
     tracing_count: Callable[[], int] | None = None,
 ) -> Timing:
     """Times a step.
 
-    Warm-up is at least `warmup_calls` calls and goes on until the medians of two windows of 5
-    calls in a row differ by less than 5 %, or until `warmup_limit_seconds`: then `stable` is
-    False. Then at least `min_samples` calls, for at least `min_seconds`, each synchronised before
-    and after. Garbage collection is off meanwhile.
+    Warm-up is at least `warmup_calls` calls and goes on until the medians of two windows of
+    `window` calls in a row differ by less than 5 %, or until `warmup_limit_seconds`: `stable` is
+    then False. After it come at least `min_samples` calls, for at least `min_seconds`, each
+    synchronised before and after. Garbage collection is off meanwhile.
 
     Args:
         step: Does one unit of work and returns what to wait for.
         images_per_call: Images in one unit of work.
+        window: Calls in a window of the warm-up; fewer than 5 suit long units of work.
         wait: Waits for the result; a test may give its own.
         tracing_count: Tells how often the step was traced so far, such as a `tf.function`'s
             `experimental_get_tracing_count`. A trace while measuring makes `stable` False.
@@ -109,9 +113,9 @@ def measure(
         stable, warmup, began = False, [], time.perf_counter()
         while time.perf_counter() - began < warmup_limit_seconds:
             warmup.append(call())
-            if len(warmup) >= max(warmup_calls, 2 * _WINDOW) and len(warmup) % _WINDOW == 0:
-                before = np.median(warmup[-2 * _WINDOW : -_WINDOW])
-                if abs(np.median(warmup[-_WINDOW:]) - before) < _STABLE_CHANGE * before:
+            if len(warmup) >= max(warmup_calls, 2 * window) and len(warmup) % window == 0:
+                before = np.median(warmup[-2 * window : -window])
+                if abs(np.median(warmup[-window:]) - before) < _STABLE_CHANGE * before:
                     stable = True
                     break
         num_traces = tracing_count() if tracing_count else 0
@@ -124,11 +128,11 @@ def measure(
             gc.enable()
     interval = stats.median_interval(samples)
     quartiles = np.quantile(samples, [0.25, 0.75])
-    p90_seconds, p95_seconds = (
+    percentiles = (
         float(np.percentile(samples, percent))
         if stats.percentile_allowed(percent, len(samples))
         else None
-        for percent in (90, 95)
+        for percent in (90, 95, 99)
     )
     return Timing(
         interval.median,
@@ -139,75 +143,76 @@ def measure(
         first_call_seconds,
         stable and num_retraces == 0,
         images_per_call,
-        p90_seconds,
-        p95_seconds,
+        *percentiles,
         num_retraces,
     )
 
 
-def time_training(model, images, targets=None, *, batch_size: int, **settings) -> Timing:
+def time_training(
+    model, images, targets=None, *, batch_size: int, step: TrainingStep | None = None, **settings
+) -> Timing:
     """Times training steps of a compiled model, on a few batches that lie on the device.
 
-    The step is `model.train_step`, compiled as `fit` compiles it (`model.jit_compile`). Weights,
-    optimizer and metrics are put back afterwards: timing never changes the model, trained or not.
+    One call is `model.steps_per_execution` steps. Weights, optimizer and metrics are put back
+    afterwards: timing never changes the model, trained or not.
+
+    Args:
+        images, targets: As `fit` takes them.
+        step: The compiled step, where it shall serve again; made afresh by default.
+        **settings: See `measure`.
 
     Raises:
         ValueError: if the model has no optimizer.
     """
-    import tensorflow as tf
-
-    if getattr(model, "optimizer", None) is None:
-        raise ValueError(
-            "time_training: model must be compiled. "
-            f"Received: model={model.name!r} without an optimizer. Call model.compile first."
+    step = step or TrainingStep(model)
+    made = steps.training(model, images, targets, batch_size=batch_size, step=step)
+    with step.unchanged():
+        return measure(
+            made.call,
+            images_per_call=made.images_per_call,
+            tracing_count=made.tracing_count,
+            **{"min_samples": 50} | settings,
         )
-    if not model.optimizer.built:  # else its slots would come into being in the timed steps
-        model.optimizer.build(model.trainable_variables)
 
-    batches = [
-        tuple(tf.nest.map_structure(tf.constant, part) for part in (x, y) if part is not None)
-        for x, y in _batches(images, targets, batch_size, limit=4)
-    ]
-    variables = [*model.variables, *model.metrics_variables, *model.optimizer.variables]
-    before = [variable.numpy() for variable in variables]
-    step = tf.function(model.train_step, jit_compile=model.jit_compile, autograph=False)
-    calls = 0
 
-    def next_step():
-        nonlocal calls
-        calls += 1
-        return step(batches[calls % len(batches)])
+def time_pipeline(step: TrainingStep, batches, *, images_per_epoch: int, **settings) -> Timing:
+    """Times epochs of training from a `tf.data` pipeline: what a user's training loop reaches.
 
-    try:
-        settings = {"min_samples": 50} | settings
-        timing = measure(
-            next_step,
-            images_per_call=batch_size,
-            tracing_count=step.experimental_get_tracing_count,
-            **settings,
+    One call is a whole epoch, from making the iterator to the last step: reading, shuffling,
+    batching, copying to the device and training, without Keras's callbacks and logs. The warm-up
+    goes on until two epochs in a row differ by less than 5 %, for up to 1 second.
+
+    Args:
+        step: The compiled step; its model is put back afterwards.
+        batches: A `tf.data.Dataset` of tuples as `fit` takes them, each of the images of one
+            call of `step`.
+        images_per_epoch: Images in all of `batches`.
+        **settings: See `measure`.
+    """
+
+    def epoch():
+        logs = None
+        for batch in batches:
+            logs = step(step.group(batch))
+        return logs
+
+    with step.unchanged():
+        return measure(
+            epoch,
+            images_per_call=images_per_epoch,
+            tracing_count=step.tracing_count,
+            **{"min_samples": 6, "window": 1, "warmup_calls": 2, "warmup_limit_seconds": 1.0}
+            | settings,
         )
-    finally:
-        model.reset_metrics()  # those that the first step made
-        for variable, value in zip(variables, before, strict=True):
-            variable.assign(value)
-    return timing
 
 
 def time_inference(model, images, *, batch_size: int, **settings) -> Timing:
     """Times `model(x, training=False)`, compiled, on a batch that lies on the device."""
-    import tensorflow as tf
-
-    (batch, _), *_ = _batches(images, None, batch_size, limit=1)
-    batch = tf.nest.map_structure(tf.constant, batch)
-
-    @tf.function(jit_compile=model.jit_compile, autograph=False)
-    def infer(x):
-        return model(x, training=False)
-
+    made = steps.inference(model, images, batch_size=batch_size)
     return measure(
-        lambda: infer(batch),
-        images_per_call=batch_size,
-        tracing_count=infer.experimental_get_tracing_count,
+        made.call,
+        images_per_call=made.images_per_call,
+        tracing_count=made.tracing_count,
         **settings,
     )
 
@@ -215,19 +220,6 @@ def time_inference(model, images, *, batch_size: int, **settings) -> Timing:
 def time_latency(model, images, **settings) -> Timing:
     """Times inference on one image at a time."""
     return time_inference(model, images, batch_size=1, **settings)
-
-
-def _batches(images, targets, batch_size: int, limit: int):
-    """Returns up to `limit` full batches of real images; few images are repeated to fill one."""
-    import tensorflow as tf
-
-    num_images = len(tf.nest.flatten(images)[0])
-    order = np.arange(max(batch_size, min(num_images, limit * batch_size))) % num_images
-    order = order[: len(order) // batch_size * batch_size].reshape(-1, batch_size)
-    return [
-        tf.nest.map_structure(lambda part: None if part is None else part[rows], (images, targets))  # noqa: B023
-        for rows in order
-    ]
 
 
 class Disturbance:

@@ -5,33 +5,33 @@ and still shares no state with the others.
 """
 
 import contextlib
-import math
+import logging
 import signal
-import time
 import traceback
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 import zoo
 from bench import (
-    augmentation,
+    anomaly_data,
+    anomaly_scores,
     baselines,
+    classifier,
     datasets,
     environment,
     flops,
+    generative,
     memory,
     quality,
+    representation,
+    roofline,
     segmentation,
-    tasks,
-    timing,
+    speed,
+    training,
 )
-from bench.augmented_batches import AugmentedBatches
 from bench.cases import Case, Known
-
-INFER_BATCH_SIZE = 128
 
 
 def send_catalogue(connection) -> None:
@@ -57,14 +57,18 @@ def run(case: Case, output: str, run_id: str, connection) -> None:
     A failure is a record too, with the error's last line.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # warns of each new shape of a batch
     record = case.start_record(run_id)
     try:
+        baseline_mib = memory.resident_mib()
         record |= environment.describe()
         connection.send(("stage", "loading"))
         dataset = load(case)
         record |= describe(dataset)
         measure = run_model if case.kind == "model" else run_baseline
         record |= measure(case, dataset, Path(output), connection)
+        if record.get("peak_rss_mib") is not None:
+            record["peak_rss_mib"] -= baseline_mib
         record["status"] = "ok"
     except BrokenPipeError:  # the parent is gone, and with it who would keep a record
         return
@@ -89,11 +93,13 @@ def load(case: Case):
     dataset = datasets.load(plan.dataset, limit=plan.limit, noise=plan.noise, resize=plan.resize)
     if dataset.checksum != case.dataset_checksum:
         raise ValueError(f"the data of {plan.dataset!r} changed while the run was going on")
+    if plan.normal_class is not None:
+        dataset = anomaly_data.one_class(dataset, plan.normal_class)
     return dataset
 
 
 def describe(dataset) -> dict[str, Any]:
-    return {
+    found = {
         "dataset": dataset.name,
         "task": dataset.task,
         "image_shape": list(dataset.image_shape),
@@ -101,6 +107,7 @@ def describe(dataset) -> dict[str, Any]:
         "num_validation": dataset.num_validation,
         "num_test": dataset.num_test,
     }
+    return found | (anomaly_data.describe(dataset) if dataset.task == "anomaly" else {})
 
 
 def run_baseline(case: Case, dataset, output: Path, connection) -> dict[str, Any]:
@@ -114,9 +121,13 @@ def run_baseline(case: Case, dataset, output: Path, connection) -> dict[str, Any
         baseline = baselines.create(case.model, case.code_size)
         baseline.fit(dataset.train.images, dataset.train.targets)
         connection.send(("stage", "testing"))
-        found = quality.of_images(
-            case, dataset, lambda split: baseline.reconstruct(split.images), output
-        )
+        if dataset.task == "anomaly":
+            scorer = anomaly_scores.BaselineScorer(baseline, dataset.train.images)
+            found = quality.of_anomalies(case, dataset, scorer, output)
+        else:
+            found = quality.of_images(
+                case, dataset, lambda split: baseline.reconstruct(split.images), output
+            )
     return {
         **found,
         "params_total": baseline.num_parameters,
@@ -124,106 +135,42 @@ def run_baseline(case: Case, dataset, output: Path, connection) -> dict[str, Any
     }
 
 
-class _Reporter(keras.callbacks.Callback):
-    """Sends the progress of each epoch and notes when the first step was done."""
-
-    def __init__(self, connection):
-        super().__init__()
-        self.connection = connection
-        self.first_step_seconds = None
-
-    def on_train_begin(self, logs=None):
-        self.started = time.perf_counter()
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.first_step_seconds is None:
-            self.first_step_seconds = time.perf_counter() - self.started
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.connection.send(("epoch", epoch + 1, {k: float(v) for k, v in logs.items()}))
-        if not math.isfinite(logs["loss"]):
-            raise FloatingPointError(f"the loss became {logs['loss']} in epoch {epoch + 1}")
-
-
 def run_model(case: Case, dataset, output: Path, connection) -> dict[str, Any]:
     """Trains a model, measures its quality on the test split, then its cost."""
-    plan, task = case.plan, zoo.get(case.model).model_class.task
-    connection.send(("stage", "building"))
-    keras.utils.set_random_seed(case.seed)
-    started = time.perf_counter()
-    model = zoo.create(
-        case.model,
-        image_shape=dataset.image_shape,
-        preset=case.preset,
-        dtype=plan.precision,
-        seed=case.seed,
-        **(tasks.arguments(task, dataset) | dict(case.arguments)),
-    )
-    model.compile(
-        keras.optimizers.Adam(plan.learning_rate),
-        jit_compile=plan.jit_compile,
-        steps_per_execution=plan.steps_per_execution,
-    )
-    build_seconds = time.perf_counter() - started
-
-    connection.send(("stage", "training"))
-    reporter = _Reporter(connection)
-    started = time.perf_counter()
-    with memory.PeakMemory() as peak:
-        history = model.fit(
-            *training_data(case, dataset, task),
-            epochs=plan.epochs,
-            validation_data=tasks.pairs(task, dataset.validation),
-            validation_batch_size=max(plan.batch_size, quality.TEST_BATCH_SIZE),
-            callbacks=[reporter],
-            verbose=0,
-            **({} if plan.augment else {"batch_size": plan.batch_size}),
-        )
-    train_seconds = time.perf_counter() - started
-    curves = {name: [float(f"{v:.6g}") for v in values] for name, values in history.history.items()}
-
+    trained = training.train(case, dataset, connection)
+    model = trained.model
     connection.send(("stage", "testing"))
-    found = quality.of_model(case, model, dataset, output)
+    found = trained.fields | quality.of_model(case, model, dataset, output)
+    found |= measure_more(case, model, dataset, output)
     macs = flops.count_macs(model)
     found |= {
         "config": plain_config(model),
         "code_size": int(np.prod(model.code_shape)) if hasattr(model, "code_shape") else None,
         "paper": zoo.get(case.model).paper,
-        "samples_seen": plan.epochs * dataset.num_train,
-        "jit_compile": bool(model.jit_compile),
-        "steps_per_execution": model.steps_per_execution,
         "params_total": num_values(model.weights),
         "params_trainable": num_values(model.trainable_weights),
-        "forward_macs": macs.total,
-        "uncounted_layers": list(macs.uncounted_layers),
-        "build_seconds": build_seconds,
-        "first_step_seconds": reporter.first_step_seconds,
-        "train_seconds": train_seconds,
-        "peak_memory_mib": peak.mib,
-        "train_loss": curves["loss"][-1],
-        "val_loss": curves["val_loss"][-1],
-        "history": curves,
+        **roofline.cost_fields(model, macs),
     }
     if case.timing:
         connection.send(("stage", "timing"))
-        found |= time_model(model, task, dataset, plan.batch_size)
-    return found
+        settings = speed.Settings(folder=output, batch_sizes=case.sweep_batch_sizes)
+        found |= speed.of_model(model, model.task, dataset, case.plan, settings, macs=macs)
+    connection.send(("stage", "drawing"))
+    return found | trained.pictures(case, dataset, output)
 
 
-def training_data(case: Case, dataset, task: str) -> tuple:
-    """Returns the arguments of `fit`: arrays, or batches that are augmented afresh."""
-    plan = case.plan
-    found = tasks.pairs(task, dataset.train, plan.num_labels)
-    if plan.augment is None:
+def measure_more(case: Case, model, dataset, output: Path) -> dict[str, Any]:
+    """Measures what `--measure` asks for, where it means something for these data."""
+    found: dict[str, Any] = {}
+    if dataset.task in ("segmentation", "anomaly"):
         return found
-    return (
-        AugmentedBatches(
-            *found,
-            augmentation=augmentation.parse(plan.augment),
-            batch_size=plan.batch_size,
-            seed=case.seed,
-        ),
-    )
+    if "generative" in case.plan.measures:
+        has_reader = generative.needs_reader(model, dataset)
+        reader = classifier.of(dataset, output / "classifiers") if has_reader else None
+        found |= generative.summary(model, dataset, reader, case.seed)
+    if "representation" in case.plan.measures:
+        found |= representation.summary(model, dataset, case.seed)
+    return found
 
 
 def plain_config(model) -> dict[str, Any]:
@@ -234,31 +181,3 @@ def plain_config(model) -> dict[str, Any]:
 
 def num_values(weights) -> int:
     return sum(int(np.prod(weight.shape)) for weight in weights)
-
-
-def time_model(model, task: str, dataset, batch_size: int) -> dict[str, Any]:
-    """Times training steps, inference and single images, in that order."""
-    x, *y = tasks.pairs(task, dataset.train)
-    test_inputs = tasks.inputs(task, dataset.test)
-    with timing.Disturbance() as disturbance:
-        train = timing.time_training(model, x, y[0] if y else None, batch_size=batch_size)
-        infer = timing.time_inference(model, test_inputs, batch_size=INFER_BATCH_SIZE)
-        single = timing.time_latency(model, test_inputs)
-    return {
-        **_speed("train", train),
-        **_speed("infer", infer),
-        "infer_batch_size": INFER_BATCH_SIZE,
-        "latency_ms": 1e3 * single.median_seconds,
-        "latency_ms_low": 1e3 * single.low_seconds,
-        "latency_ms_high": 1e3 * single.high_seconds,
-        "timing_stable": train.stable and infer.stable and single.stable,
-        "noisy": disturbance.noisy,
-    }
-
-
-def _speed(name: str, measured: timing.Timing) -> dict[str, float]:
-    return {
-        f"{name}_images_per_second": measured.images_per_second,
-        f"{name}_images_per_second_low": measured.images_per_second_low,
-        f"{name}_images_per_second_high": measured.images_per_second_high,
-    }

@@ -1,5 +1,6 @@
 """Callbacks for `fit` that watch a training."""
 
+import dataclasses
 import math
 import time
 
@@ -107,18 +108,23 @@ class HealthCheck(keras.callbacks.Callback):
         for name, value in (logs or {}).items():
             self.recording.history.setdefault(name, []).append(float(value))
         is_due = self._num_epochs in (4**power for power in range(16))
-        is_broken = not math.isfinite(float((logs or {}).get("loss", 0.0)))
-        if is_broken or (is_due and epoch + 1 != self.params.get("epochs")):
+        losses = self.recording.history.get("loss", [])
+        has_just_broken = [math.isfinite(loss) for loss in losses[-2:]] in ([False], [True, False])
+        if has_just_broken or (is_due and epoch + 1 != self.params.get("epochs")):
             self._probe()
 
     def on_train_end(self, logs=None):
         self._probe()  # also after a last epoch: EarlyStopping may have put weights back
+        self._prober = None  # and with it the first weights
         if self.verbose:
             print(self.summary())
 
     def _probe(self) -> None:
         started = time.perf_counter()
-        self.recording.probes.append(self._prober.probe(self._num_epochs))
+        probes = self.recording.probes
+        if len(probes) > 1:  # images are kept of the first and the last probe alone
+            probes[-1] = dataclasses.replace(probes[-1], prediction=None, code=None)
+        probes.append(self._prober.probe(self._num_epochs))
         self.recording.target = self._prober.target
         self.seconds += time.perf_counter() - started
 

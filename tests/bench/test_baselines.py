@@ -78,7 +78,7 @@ def test_noisy_inputs_meet_the_clean_components(images):
 
 
 def test_each_name_has_the_common_interface(images):
-    assert baselines.names() == ["mean_image", "pca", "identity"]
+    assert baselines.names() == ["mean_image", "pca", "pca_normalised", "identity"]
     for name in baselines.names():
         baseline = baselines.create(name, np.int64(3))
         baseline.fit(images)

@@ -33,6 +33,18 @@ def test_an_earlier_peak_does_not_hide_a_later_one():
     assert 90 < second.mib < 200
 
 
+def test_the_whole_process_is_told_too():
+    """What was there before the block is part of it."""
+    baseline = memory.resident_mib()
+    held = touch(150)
+    with memory.PeakMemory() as peak:
+        touch(100)
+    assert held.size
+    assert 240 < peak.rss_mib - baseline < 400
+    if peak.method == "high_water_mark":
+        assert 90 < peak.mib < 200
+
+
 FORKED = """
 import os
 import numpy as np

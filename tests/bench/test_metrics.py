@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from scipy import stats
 from skimage.metrics import structural_similarity
 from sklearn.metrics import log_loss
 
 from bench import metrics
+from zoo import losses
 
 
 @pytest.fixture
@@ -104,6 +107,69 @@ def test_ssim_is_undefined_for_series_vectors_and_tiny_images(generator, shape):
     assert metrics.reconstruction_summary(images, images)["ssim"] is None
 
 
+@pytest.mark.parametrize(
+    ("shape", "num_scales"), [((28, 28, 1), 2), ((48, 64, 3), 3), ((176, 192, 1), 5)]
+)
+def test_ms_ssim_is_tensorflows(generator, shape, num_scales):
+    weights = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333][:num_scales])
+    target = generator.random((2, *shape))
+    prediction = np.clip(target + 0.2 * generator.standard_normal(target.shape), 0, 1)
+    expected = tf.image.ssim_multiscale(
+        target.astype("float32"), prediction.astype("float32"), 1.0, weights / weights.sum()
+    )
+    np.testing.assert_allclose(metrics.ms_ssim(target, prediction), expected, atol=1e-4)
+
+
+def test_ms_ssim_is_one_less_the_loss(generator):
+    target = generator.random((3, 45, 51, 2)).astype("float32")
+    prediction = np.clip(target + 0.3 * generator.random(target.shape), 0, 1).astype("float32")
+    expected = 1 - np.asarray(losses.ms_ssim(target, prediction))
+    np.testing.assert_allclose(metrics.ms_ssim(target, prediction), expected, atol=1e-4)
+
+
+def test_ms_ssim_has_closed_forms(generator):
+    images = generator.random((2, 28, 28, 1))
+    np.testing.assert_allclose(metrics.ms_ssim(images, images), 1.0)
+    np.testing.assert_allclose(metrics.ms_ssim(images, 1 - images), 0.0)
+    dark, light = np.full((1, 28, 28, 1), 0.25), np.full((1, 28, 28, 1), 0.75)
+    luminance = (2 * 0.25 * 0.75 + 1e-4) / (0.25**2 + 0.75**2 + 1e-4)
+    expected = luminance ** (0.2856 / (0.0448 + 0.2856))  # at the coarser of two scales
+    assert metrics.ms_ssim(dark, light)[0] == pytest.approx(expected)
+    assert metrics.ms_ssim(255 * dark, 255 * light, 255)[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("shape", [(140, 1), (64,), (21, 40, 1)])
+def test_ms_ssim_needs_two_scales(generator, shape):
+    images = generator.random((2, *shape))
+    assert metrics.ms_ssim(images, images) is None
+    found = metrics.reconstruction_summary(images, images)
+    assert found["ms_ssim"] is None
+    assert "ms_ssim" not in found["intervals"]
+
+
+def test_intervals_are_those_of_a_t_test(generator):
+    target, prediction = generator.random((2, 40, 8, 8, 1))
+    found = metrics.reconstruction_summary(target, prediction)
+    for name in ("mse", "mae", "psnr", "ssim", "bce"):
+        values = getattr(metrics, name)(target, prediction)
+        expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+        np.testing.assert_allclose(found["intervals"][name], expected)
+        assert found["intervals"][name][0] < found[name] < found["intervals"][name][1]
+
+
+def test_one_image_has_no_interval(generator):
+    images = generator.random((1, 8, 8, 1))
+    assert metrics.reconstruction_summary(images, images)["intervals"] == {}
+
+
+def test_cross_entropy_of_the_summary(generator):
+    target, prediction = generator.uniform(0.1, 0.9, (2, 5, 8, 8, 1))
+    found = metrics.reconstruction_summary(target, prediction)["bce"]
+    entropy = -target * np.log(prediction) - (1 - target) * np.log(1 - prediction)
+    assert found == pytest.approx(entropy.mean())
+    assert metrics.reconstruction_summary(255 * target, prediction)["bce"] is None
+
+
 def test_each_image_has_equal_weight(generator):
     """Also beyond a chunk, with a last one that is short."""
     target, prediction = generator.random((2, 1_003, 8, 8, 1))
@@ -121,8 +187,8 @@ def test_what_does_not_fit_is_refused(generator):
     with pytest.raises(ValueError, match="prediction must be finite"):
         metrics.psnr(images, images * np.nan)
     with pytest.raises(ValueError, match="target must be finite"):
-        metrics.reconstruction_summary(images / 0.0, images)
-    for metric in (metrics.psnr, metrics.ssim):
+        metrics.reconstruction_summary(images * np.inf, images)
+    for metric in (metrics.psnr, metrics.ssim, metrics.ms_ssim):
         with pytest.raises(ValueError, match="max_value must be a finite number > 0"):
             metric(images, images, max_value=0)
     with pytest.raises(ValueError, match=r"epsilon must be in \(0, 0.5\)"):

@@ -222,11 +222,12 @@ def test_the_page_fetches_nothing(run, page):
 
 def test_every_picture_is_in_the_page(run, page):
     inside = {a["src"] for a in page.of("img")}
-    for path in (run[0] / "plots").iterdir():
-        data = base64.b64encode(path.read_bytes()).decode()
+    shown = ("reconstructions", "loss_curves")  # the others are drawn in the page
+    for name in shown:
+        data = base64.b64encode((run[0] / f"plots/{name}.png").read_bytes()).decode()
         assert f"data:image/png;base64,{data}" in inside
-    assert len(inside) == 4 + len(MODELS) + 2
-    assert len(page.of("source")) == 4
+    assert len(inside) == len(shown) + len(MODELS) + 2
+    assert len(page.of("source")) == len(shown)
     for image in page.of("img"):
         png = base64.b64decode(image["src"].split(",")[1])
         assert png.startswith(b"\x89PNG")
@@ -237,7 +238,7 @@ def test_every_picture_is_in_the_page(run, page):
 def test_the_table_can_be_sorted_and_filtered(page):
     heads = [a for a in page.of("th") if "data-kind" in a]
     assert [a.get("aria-sort") for a in heads] == ["ascending"] + [None] * (len(heads) - 1)
-    buttons = [a for a in page.of("button") if a.get("id") != "copy"]
+    buttons = [a for a in page.of("button") if "id" not in a and "data-cost" not in a]
     assert len(buttons) == len(heads)
     assert all(a["type"] == "button" for a in buttons)
     values = [
@@ -376,23 +377,173 @@ def test_the_command_is_one_that_the_command_line_takes(tmp_path):
     made += [make_record("pca"), make_record("vae", 4, status="failed", learning_rate=None)]
     made.append(make_record("beta_vae", infer_images_per_second=None, noise="gaussian:0.2"))
     first, second = report_text.command(tmp_path / "a folder", made).splitlines()
-    options = __main__._parser().parse_args(shlex.split(first)[3:])
-    assert options.models == ["autoencoder:small", "vae:small"]
-    assert (options.seeds, options.epochs, options.batch_size) == (3, 10, 128)
-    assert (options.dataset, options.noise, options.timing_rounds) == ("digits", None, 1)
-    assert options.output == tmp_path / "a folder"
-    options = __main__._parser().parse_args(shlex.split(second)[3:])
-    assert options.models == ["beta_vae:base"]
-    assert (options.noise, options.timing_rounds) == ("gaussian:0.2", 0)
+    options = vars(__main__._parser().parse_args(shlex.split(first)[3:]))
+    assert options["models"] == ["autoencoder:small", "vae:small"]
+    assert (options["seeds"], options["epochs"], options["batch_size"]) == (3, 10, [128])
+    assert (options["dataset"], options["output"]) == ("digits", tmp_path / "a folder")
+    for default in ("noise", "timing_rounds", "jit", "measure", "normal_classes"):
+        assert options.get(default) is None
+    options = vars(__main__._parser().parse_args(shlex.split(second)[3:]))
+    assert options["models"] == ["beta_vae:base"]
+    assert (options["noise"], options["timing_rounds"]) == ("gaussian:0.2", 0)
+
+
+def test_the_command_has_sweeps_measures_and_normal_classes(tmp_path):
+    from bench import __main__
+
+    sweep = {"precision": "mixed_bfloat16", "jit": "on", "steps_per_execution": 8}
+    made = [
+        make_record("vae", normal_class=label, num_classes=3, measures=["generative"], **sweep)
+        for label in (0, 2)
+    ]
+    parse = __main__._parser().parse_args
+    options = vars(parse(shlex.split(report_text.command(tmp_path, made))[3:]))
+    assert options["normal_classes"] == ["0", "2"]
+    assert options["measure"] == ["generative"]
+    assert {name: options[name] for name in sweep} == {k: [v] for k, v in sweep.items()}
+    made.append(make_record("vae", normal_class=1, num_classes=3, measures=["generative"], **sweep))
+    options = vars(parse(shlex.split(report_text.command(tmp_path, made))[3:]))
+    assert options["normal_classes"] == ["all"]
+
+
+# --- cards ----------------------------------------------------------------------------------
+
+
+def write_page(folder, *made):
+    for record in made:
+        records.append(folder / "records.jsonl", record)
+    report.write(folder)
+    return Page((folder / "report.html").read_text())
+
+
+def test_a_card_tells_what_is_known_of_the_model(tmp_path):
+    known = {
+        "structure": [
+            {
+                "layer": "encoder/conv1",
+                "kind": "Conv2D",
+                "output_shape": [4, 4, 8],
+                "parameters": 80,
+            }
+        ],
+        "loss_terms": {"reconstruction": 1.0, "kl": 4.0},
+        "optimizer_settings": {"learning_rate": 0.003, "beta_1": 0.9, "clipnorm": 1.0},
+    }
+    finding = {"code": "dead", "severity": "warning", "layer": "encoder/conv1", "number": 0.5}
+    finding |= {"text": "Half of the units are <dead>.", "remedy": "Lower the rate."}
+    made = [make_record("vae", seed, **known) for seed in range(3)]
+    made[0]["health"] = made[2]["health"] = {"findings": [finding]}
+    made[1]["health"] = {"findings": []}
+    page = write_page(tmp_path, *made)
+    for text in ("encoder/conv1", "Conv2D", "4 x 4 x 8", "80", "beta_1", "clipnorm"):
+        assert text in page.texts
+    assert "1 * reconstruction + 4 * kl" in page.texts
+    assert "Half of the units are <dead>. (seed 0, 2)" in [text.strip() for text in page.texts]
+    assert page.texts.count("Lower the rate.") == 1
+    assert "1 to look at" in page.texts
+    assert len([a for a in page.of("details") if "open" in a]) == 1
+    assert page.open == []
+
+
+def test_a_healthy_model_is_called_so_and_an_unknown_one_is_not(tmp_path):
+    healthy = make_record("vae") | {"health": {"findings": []}}
+    page = write_page(tmp_path, healthy, make_record("autoencoder"))
+    assert page.texts.count("Diagnosis") == 1
+    assert sum("Nothing was found" in text for text in page.texts) == 1
+    for heading in ("Structure", "The code", "Anomalies", "Learning, epoch by epoch"):
+        assert heading not in page.texts
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"health": {"findings": "none"}},
+        {"health": {"findings": [None, 3]}},
+        {"health": {}},
+        {"structure": ["conv", {"layer": None}]},
+        {"frames_file": "none.npz", "layers_file": "../x", "latent_file": "", "codes_file": "."},
+        {"history": {"loss": [None, 1.0], "kl": "no", "val_kl": [1.0, None]}},
+        {"image_shape": None, "task": None, "dataset": None},
+    ],
+)
+def test_odd_values_of_a_record_never_spoil_the_page(tmp_path, odd):
+    page = write_page(tmp_path, make_record("vae") | odd)
+    assert page.open == []
+    assert len([a for a in page.of("article") if "data-name" in a]) == 1
+
+
+def test_ties_are_marked_and_busy_machines_are_flagged(tmp_path):
+    made = [make_record(m, seed) for m in ("autoencoder", "vae") for seed in range(3)]
+    made += [make_record("beta_vae", seed, test_mse=0.0147, noisy=True) for seed in range(3)]
+    page = write_page(tmp_path, *made)
+    assert page.texts.count("=") == 2  # vae and beta_vae share a rank, the autoencoder leads
+    assert page.texts.count("noisy timing") == 2  # in the table and on the card
+
+
+def test_speeds_that_are_withheld_are_in_no_picture():
+    from bench import precision_gate, trade_off
+
+    good = [make_record("vae", seed) for seed in range(3)]
+    fast = {"precision": "mixed_bfloat16", "infer_images_per_second": 1e6, "test_mse": 0.03}
+    poor = [make_record("vae", seed, **fast) for seed in range(3)]
+    rows = leaderboard.rows(good + poor)
+    assert len(precision_gate.withheld(rows)) == 1
+    (value,) = trade_off.values(rows, "infer_images_per_second").values()
+    assert value < 1e6
+    assert len(trade_off.values(rows, "params_total")) == 2
+
+
+def test_a_front_is_marked_among_models_alone():
+    from bench import trade_off
+
+    rows = leaderboard.rows([make_record(model) for model in (*MODELS, "pca")])
+    cost = next(cost for cost in trade_off.COSTS if cost.field == "params_total")
+    found = {point.row["model"]: point.on_front for point in trade_off.points(rows, cost)}
+    assert found == {  # the smallest has the lowest error, so that it alone is not beaten
+        "autoencoder": False,
+        "conv_autoencoder": True,
+        "vae": False,
+        "beta_vae": False,
+    }
+
+
+def test_pictures_of_a_training_are_in_the_card_and_beside_the_page(tmp_path):
+    frames = np.random.default_rng(0).integers(0, 255, (4, 2, 8, 8, 1), "uint8")
+    np.savez(tmp_path / "f.npz", frames=frames, targets=frames[0], epochs=np.arange(4))
+    page = write_page(tmp_path, make_record("vae", frames_file="f.npz"))
+    gif = (tmp_path / "plots/learning_vae_small.gif").read_bytes()
+    assert f"data:image/gif;base64,{base64.b64encode(gif).decode()}" in {
+        a["src"] for a in page.of("img")
+    }
+    assert "(plots/learning_vae_small.gif)" in (tmp_path / "report.md").read_text()
+
+
+def test_anomalies_have_their_pictures(tmp_path):
+    generator = np.random.default_rng(0)
+    images, maps = generator.random((4, 8, 8, 1)), generator.random((4, 8, 8))
+    shown = {"inputs": images, "reconstructions": images, "squared_errors": maps}
+    shown |= {"score_maps": maps, "is_anomaly": np.array([False, False, True, True])}
+    shown |= {"names": np.array(["0", "0", "1", "2"]), "pixel_limit": np.array(0.9)}
+    shown |= {"labels": np.repeat([0, 1], 20), "scores": np.arange(40.0)}
+    np.savez(tmp_path / "a.npz", **shown, held_out=np.arange(20.0), threshold=np.array(18.0))
+    found = {"task": "anomaly", "anomaly_file": "a.npz", "test_auroc": 1.0}
+    page = write_page(tmp_path, make_record("vae", **found))
+    assert "Anomalies" in page.texts
+    assert any("as vae small sees them" in a["alt"] for a in page.of("img"))
+    for name in ("anomaly_scores", "anomaly_curves"):
+        assert (tmp_path / f"plots/{name}.png").exists()
+
+
+# --- pictures -------------------------------------------------------------------------------
 
 
 def test_the_front_is_what_no_other_beats():
-    from bench.plots_trade_off import _pareto_front
+    from bench.trade_off import pareto_front
 
     points = [(1, 9.0), (2, 5.0), (3, 6.0), (4, 5.0), (5, 1.0)]
-    assert _pareto_front(points, True, True) == [(1, 9.0), (2, 5.0), (5, 1.0)]
-    assert _pareto_front(points, False, True) == [(5, 1.0)]
-    assert _pareto_front(points, False, False) == [(5, 1.0), (4, 5.0), (3, 6.0), (1, 9.0)]
+    assert pareto_front(points, True, True) == [(1, 9.0), (2, 5.0), (5, 1.0)]
+    assert pareto_front(points, False, True) == [(5, 1.0)]
+    assert pareto_front(points, False, False) == [(5, 1.0), (4, 5.0), (3, 6.0), (1, 9.0)]
 
 
 def test_drawing_leaves_matplotlib_as_it_was(tmp_path):

@@ -1,10 +1,13 @@
 """What each kind of model is fed with and measured by."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 import zoo
 from bench import tasks
+from bench.errors import BenchError
 from bench.splits import Dataset, Split
 
 
@@ -35,6 +38,34 @@ class TestMisfit:
         masks = dataset("segmentation", targets=np.zeros((12, 8, 8, 1), "uint8"))
         assert tasks.misfit("segmentation", masks) is None
         assert "masks" in tasks.misfit("reconstruction", masks)
+
+    def test_anomalies_are_for_models_without_labels(self):
+        strange = dataset("anomaly", num_classes=2)
+        for found in (strange, dataset(num_classes=2)):
+            fits = {task: tasks.misfit(task, found, is_one_class=True) for task in zoo.base.TASKS}
+            assert fits.pop("reconstruction") is None
+            assert all("anomalies are found here without" in reason for reason in fits.values())
+        assert tasks.misfit("conditional", strange) is not None
+
+
+class TestNormalClasses:
+    def test_labels_and_names(self):
+        data = dataset()
+        named = dataclasses.replace(data, class_names=("cat", "dog", "owl"))
+        assert tasks.normal_classes(data, None) == [None]
+        assert tasks.normal_classes(data, ("all",)) == [0, 1, 2]
+        assert tasks.normal_classes(named, ("owl", "0", "2")) == [2, 0]
+
+    def test_unknown_and_missing_classes(self):
+        with pytest.raises(BenchError, match=r"has no class '3'\. Its classes: 0, 1, 2"):
+            tasks.normal_classes(dataset(), ("3",))
+        with pytest.raises(BenchError, match="at least two classes"):
+            tasks.normal_classes(dataset(num_classes=0), ("all",))
+
+    @pytest.mark.parametrize("task", ["denoising", "segmentation", "anomaly"])
+    def test_other_tasks_are_refused(self, task):
+        with pytest.raises(BenchError, match=f"whose task is {task}"):
+            tasks.normal_classes(dataset(task), ("all",))
 
 
 class TestLabels:

@@ -7,9 +7,11 @@ import time
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import zoo
 from bench import timing
+from bench.training_step import TrainingStep
 
 QUICK = {"min_samples": 30, "min_seconds": 0.0, "warmup_limit_seconds": 5.0}
 
@@ -62,15 +64,18 @@ def test_a_step_that_is_traced_again_is_not_stable():
     assert not found.stable
 
 
-@pytest.mark.parametrize(("num", "p90", "p95"), [(28, 0, 0), (30, 1, 0), (60, 1, 1)])
-def test_percentiles_only_where_the_sample_bounds_them(num, p90, p95):
+@pytest.mark.parametrize(
+    ("num", "p90", "p95", "p99"), [(28, 0, 0, 0), (30, 1, 0, 0), (60, 1, 1, 0), (300, 1, 1, 1)]
+)
+def test_percentiles_only_where_the_sample_bounds_them(num, p90, p95, p99):
     found = timing.measure(
         lambda: None, images_per_call=1, wait=no_wait, **(QUICK | {"min_samples": num})
     )
     assert found.num_samples == num
-    assert (found.p90_seconds is not None, found.p95_seconds is not None) == (p90, p95)
-    if p95:
-        assert found.median_seconds <= found.p90_seconds <= found.p95_seconds
+    percentiles = (found.p90_seconds, found.p95_seconds, found.p99_seconds)
+    assert tuple(value is not None for value in percentiles) == (p90, p95, p99)
+    if p99:
+        assert found.median_seconds <= percentiles[0] <= percentiles[1] <= percentiles[2]
 
 
 def test_garbage_collection_is_put_back():
@@ -129,6 +134,70 @@ def test_training_needs_an_optimizer(digits):
     model = zoo.create("autoencoder", (8, 8, 1), preset="tiny")
     with pytest.raises(ValueError, match="model must be compiled"):
         timing.time_training(model, digits, batch_size=8)
+
+
+def test_a_smaller_window_settles_sooner():
+    calls = {}
+    for window in (1, 5):
+        durations = itertools.chain([0.0], itertools.repeat(0.004))
+        counter = itertools.count(1)
+
+        def step(durations=durations, counter=counter):
+            time.sleep(next(durations))
+            return next(counter)
+
+        settings = QUICK | {"min_samples": 1, "warmup_calls": 2, "window": window}
+        timing.measure(step, images_per_call=1, wait=no_wait, **settings)
+        calls[window] = next(counter) - 1
+    assert calls[1] >= 4  # the first, two that agree, one sample
+    assert calls[5] >= 12
+
+
+SHORT = {"min_samples": 5, "min_seconds": 0.0, "warmup_limit_seconds": 0.3}
+
+
+def dense(**compiled):
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    model.compile(keras.optimizers.Adam(0.01), "mse", **compiled)
+    return model
+
+
+@pytest.mark.parametrize(("num_steps", "jit"), [(1, False), (3, False), (2, True)])
+def test_a_call_is_as_many_updates_as_fit_makes(num_steps, jit):
+    """The weights after it are those of `fit` on the same batches."""
+    x, y = np.random.default_rng(0).random((2, 16 * num_steps, 4), "float32")
+    y = y[:, :3]
+    expected, model = (dense(steps_per_execution=num_steps, jit_compile=jit) for _ in range(2))
+    expected.fit(x, y, batch_size=16, shuffle=False, verbose=0)
+    step = TrainingStep(model)
+    step(step.group((tf.constant(x), tf.constant(y))))
+    assert int(model.optimizer.iterations) == num_steps
+    for weight, other in zip(model.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_allclose(weight, other, rtol=1e-4, atol=1e-6)
+    timed = timing.time_training(model, x, y, batch_size=16, step=step, **SHORT)
+    assert timed.images_per_call == 16 * num_steps
+    assert int(model.optimizer.iterations) == num_steps  # timing puts it back
+
+
+def test_a_pipeline_is_timed_by_the_epoch():
+    """Slow reading shows: 3 batches that take 20 ms each to come."""
+    x, y = np.zeros((16, 4), "float32"), np.ones((16, 3), "float32")
+
+    def slow():
+        for _ in range(3):
+            time.sleep(0.02)
+            yield x, y
+
+    kinds = (tf.TensorSpec((16, 4)), tf.TensorSpec((16, 3)))
+    batches = tf.data.Dataset.from_generator(slow, output_signature=kinds)
+    step = TrainingStep(dense())
+    found = timing.time_pipeline(step, batches, images_per_epoch=48, min_seconds=0.0)
+    assert found.images_per_call == 48
+    assert found.num_samples == 6
+    assert found.median_seconds >= 0.06
+    assert step.tracing_count() == 1
+    assert int(step.model.optimizer.iterations) == 0
 
 
 def test_disturbance_is_a_share():

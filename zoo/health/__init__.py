@@ -11,6 +11,8 @@ from zoo.health.recording import SEVERITIES, Finding, Probe, Recording
 
 # What more epochs may cure.
 _MAY_PASS = ("predictions_constant", "posterior_collapse", "code_collapse")
+# What follows from targets that are all the same.
+_EFFECTS = ("layer_unchanged", "vanishing_gradients", "dead_units", *_MAY_PASS)
 
 __all__ = ["SEVERITIES", "Finding", "Probe", "Recording", "diagnose"]
 
@@ -31,10 +33,13 @@ def diagnose(recording: Recording) -> list[Finding]:
     if not found:
         found = [
             *curves.findings(recording),
-            *layers.findings(recording),
             *outputs.findings(recording),
+            *layers.findings(recording),
         ]
-    if any(finding.code == "still_improving" for finding in found):
+    codes = {finding.code for finding in found}
+    if "constant_target" in codes:
+        found = [finding for finding in found if finding.code not in _EFFECTS]
+    if "still_improving" in codes:
         found = [_softened(finding) for finding in found]
     return sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
 

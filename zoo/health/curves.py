@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from zoo.health.outputs import explained_variance, is_constant
+from zoo.health.outputs import NO_BETTER, explained_variance, is_constant
 from zoo.health.recording import Finding, Recording, percent
 
 FLAT = 1e-3  # change of the loss, relative to the untrained loss
@@ -13,9 +13,9 @@ RISEN = 0.01
 PLATEAU_EPOCHS = 5  # shorter curves cannot tell
 PLATEAU = 0.02  # of all that was gained, gained in the last fifth of the epochs
 STILL_FALLING = 0.02  # of all that was gained, gained per epoch at the end
-GAP = 0.5  # of the gain on training images, missing on the held-out ones
+GAP = 0.25  # of the gain on training images, missing on the held-out ones
 RISE = 0.1  # of the gain on held-out images, lost again after their best epoch
-POORLY_EXPLAINED = 0.25
+POORLY_EXPLAINED = 0.15
 
 
 def breakdown(recording: Recording) -> list[Finding]:
@@ -95,11 +95,12 @@ def _settling(recording: Recording) -> list[Finding]:
         return []
     window = max(1, len(curve) // 5)
     recent = (np.median(curve[-2 * window : -window]) - np.median(curve[-window:])) / gained
-    if recent / window > STILL_FALLING:
+    is_long = len(curve) >= PLATEAU_EPOCHS
+    if recent / window > STILL_FALLING or (is_long and recent >= PLATEAU):
         text = f"the loss was still falling, by {percent(recent / window)} of its gain per epoch"
         remedy = "train longer"
         return [Finding("still_improving", "note", None, float(recent / window), text, remedy)]
-    if len(curve) >= PLATEAU_EPOCHS and recent < PLATEAU:
+    if is_long:
         goal = curve[-1] + PLATEAU * gained
         epoch = next(i for i, loss in enumerate(curve, 1) if loss <= goal)
         text = f"the loss has settled at {curve[-1]:.4g}, near to which it was from epoch {epoch}"
@@ -149,7 +150,7 @@ def _underfitting(recording: Recording) -> list[Finding]:
     if target is None or prediction is None or is_constant(target):
         return []
     explained = explained_variance(target, prediction)
-    if not 0.02 <= explained < POORLY_EXPLAINED:  # below, it is no better than the mean image
+    if not NO_BETTER <= explained < POORLY_EXPLAINED:  # below, it is no better than the mean image
         return []
     text = f"the loss has settled, yet only {percent(explained)} of the variance is explained"
     remedy = "use a larger code or model, a weaker penalty or another learning rate"

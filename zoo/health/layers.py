@@ -8,7 +8,7 @@ UNCHANGED = 1e-7  # relative change of weights
 BARELY_CHANGED = 1e-3
 EXPLODED = 100.0
 VANISHED = 1e-5  # relative gradient, against the largest of all layers
-DEAD_WARNING, DEAD_NOTE = 0.5, 0.25  # share of a layer's units
+DEAD_WARNING, DEAD_NOTE = 0.75, 0.25  # share of a layer's units
 
 
 def findings(recording: Recording) -> list[Finding]:

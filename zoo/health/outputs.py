@@ -113,18 +113,18 @@ def _saturation(recording: Recording) -> list[Finding]:
     one_side = float(max(low.mean(), high.mean()))
     if wrong <= SATURATED and one_side < 1:
         return []
+    remedy = recording.lower_rate()
     if one_side == 1:
-        value = 0 if low.all() else 1
-        number, text = one_side, f"100 % of the outputs are saturated at {value}"
-        remedy = f"look at the targets, whose mean is {target.mean():.3g}"
+        number = one_side
+        text = f"100 % of the outputs are saturated at {0 if low.all() else 1}"
+        hint = f"look at the targets, whose mean is {target.mean():.3g}"
+        remedy = hint if is_constant(target) else f"{hint}, and {remedy}"
     else:
         number = wrong
         text = (
             f"{percent(wrong)} of the outputs are saturated at 0 or 1 where the target lies "
             f"{WRONG} or more away"
         )
-        remedy = ""
-    remedy += (", and " if remedy else "") + recording.lower_rate()
     return [Finding("outputs_saturated", "warning", None, number, text, remedy)]
 
 

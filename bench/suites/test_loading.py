@@ -1,0 +1,27 @@
+"""Loading: of a saved model, and of data sets that need no network."""
+
+import keras
+import pytest
+
+from bench import datasets, memory
+
+ROUNDS = 20
+
+
+def test_saved_model(model, measured, tmp_path):
+    path = tmp_path / "model.keras"
+    model.model.save(path)
+    facts = model.facts | {"file_mib": path.stat().st_size / 2**20}
+    measured(lambda: keras.saving.load_model(path), facts, rounds=ROUNDS)
+
+
+@pytest.mark.parametrize("name", ["digits", "composed_digits"])
+def test_dataset(name, measured):
+    with memory.PeakMemory() as peak:
+        found = datasets.load(name)
+    facts = {
+        "num_images": found.num_train + found.num_validation + found.num_test,
+        "checksum": found.checksum,
+        "peak_memory_mib": peak.mib,
+    }
+    measured(lambda: datasets.load(name), facts, rounds=ROUNDS)

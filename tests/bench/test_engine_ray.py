@@ -1,0 +1,89 @@
+"""Cases on a Ray cluster of this machine: the records of a local run, and deaths as failures."""
+
+import os
+import signal
+import sys
+
+import numpy as np
+import pytest
+
+from bench import records, run
+from bench.errors import BenchError
+
+pytestmark = pytest.mark.xdist_group("ray")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    ray = pytest.importorskip("ray")
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    yield ray
+    ray.shutdown()
+
+
+def test_a_cluster_gives_the_records_of_a_local_run(
+    cluster, tmp_path, tiny_request, quiet, lasting
+):
+    there, here = tmp_path / "there", tmp_path / "here"
+    on_cluster = run.run(tiny_request(there, engine="ray"), quiet)
+    local = run.run(tiny_request(here), quiet)
+    assert (on_cluster.num_run, on_cluster.num_failed) == (4, 0)
+    by_id = {record["case_id"]: record for record in local.records}
+    for record in on_cluster.records:
+        other = by_id.pop(record["case_id"])
+        assert set(record) == set(other)
+        assert record["num_workers"] == 2
+        assert record["threads"] == 1
+        assert record["test_mse"] == pytest.approx(other["test_mse"], rel=1e-4)
+        unlike = [
+            name
+            for name, value in lasting(record).items()
+            if isinstance(value, str | int | list) and value != other[name]
+        ]
+        assert not unlike
+        with np.load(there / record["samples_file"]) as samples:  # came along from the node
+            assert samples["reconstructions"].shape == (8, 8, 8, 1)
+    assert not by_id
+    again = run.run(tiny_request(there), quiet)  # the engine is not part of a case
+    assert (again.num_run, again.num_kept) == (0, 4)
+
+
+def test_a_killed_process_is_a_failure(
+    cluster, tmp_path, tiny_request, quiet, descendants, monkeypatch
+):
+    from bench import engine_ray
+
+    class Deadly(engine_ray.RayEngine):
+        def messages(self):
+            for case, kind, content in super().messages():
+                yield case, kind, content
+                if case.kind == "model" and kind == "stage":
+                    for pid, name in descendants(os.getpid()).items():
+                        if name.startswith("ray::_run_case"):
+                            os.kill(pid, signal.SIGKILL)
+
+    monkeypatch.setattr(engine_ray, "RayEngine", Deadly)
+    outcome = run.run(tiny_request(tmp_path, engine="ray", seeds=1, workers=1), quiet)
+    failed, *others = outcome.records
+    assert (failed["status"], failed["num_workers"]) == ("failed", 1)
+    assert failed["error"].startswith("the process was killed")
+    assert {record["status"] for record in others} == {"ok"}
+    found, warnings = records.read(tmp_path)
+    assert (len(found), warnings) == (1 + len(others), [])
+
+
+def test_a_cluster_that_is_too_small_is_refused(cluster, tmp_path, tiny_request, quiet):
+    with pytest.raises(BenchError, match="3 workers for 2"):
+        run.run(tiny_request(tmp_path, engine="ray", workers=3), quiet)
+
+
+def test_without_ray_the_error_tells_how_to_get_it(tmp_path, monkeypatch, tiny_request, quiet):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(BenchError, match=r'pip install "keras-autoencoder-zoo\[ray\]"'):
+        run.run(tiny_request(tmp_path, engine="ray"), quiet)
+
+
+def test_an_address_is_for_ray_alone(tmp_path, tiny_request, quiet):
+    with pytest.raises(BenchError, match="--ray-address is for --engine ray"):
+        run.run(tiny_request(tmp_path, ray_address="auto"), quiet)

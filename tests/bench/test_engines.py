@@ -1,0 +1,67 @@
+"""Cases in processes of this machine: one or several at a time, pinned, ended in time."""
+
+import os
+
+import pytest
+
+from bench import engines, records, run
+from bench.errors import BenchError
+
+HAS_TWO_CORES = hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) > 1
+
+
+@pytest.mark.skipif(not HAS_TWO_CORES, reason="needs two cores that can be pinned to")
+def test_two_workers_give_the_records_of_one(tmp_path, tiny_request, quiet, lasting):
+    outcomes = [
+        run.run(tiny_request(tmp_path / str(workers), epochs=3, workers=workers), quiet)
+        for workers in (1, 2)
+    ]
+    alone, together = (
+        {record["case_id"]: record for record in outcome.records} for outcome in outcomes
+    )
+    assert set(alone) == set(together)
+    assert len(alone) == 4  # two seeds, the mean image and PCA
+    for case_id, record in alone.items():
+        other = together[case_id]
+        assert (record["num_workers"], other["num_workers"]) == (1, 2)
+        # Sums of another order where there are other threads: not equal to the last bit.
+        assert other["test_mse"] == pytest.approx(record["test_mse"], rel=1e-4)
+        assert {k for k, v in other.items() if v is None} == {
+            k for k, v in record.items() if v is None
+        }
+        texts = [
+            {k: v for k, v in lasting(r).items() if isinstance(v, str | int | list)}
+            for r in (record, other)
+        ]
+        assert texts[0] == texts[1]
+        assert other["num_cpus"] < len(os.sched_getaffinity(0))  # a share of the cores
+
+
+@pytest.mark.skipif(not HAS_TWO_CORES, reason="needs two cores that can be pinned to")
+def test_shares_of_the_cores_do_not_overlap():
+    cores = os.sched_getaffinity(0)
+    for num_workers in range(2, len(cores) + 1):
+        shares = engines._shares(num_workers)
+        assert len(shares) == num_workers
+        assert sum(map(len, shares)) == len(cores)
+        assert frozenset().union(*shares) == cores
+        assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_more_workers_than_cores_are_refused_before_any_work(tmp_path, tiny_request, quiet):
+    with pytest.raises(BenchError, match=r"--workers must be at most the number of cores.*4096"):
+        run.run(tiny_request(tmp_path, workers=4096, dataset="nowhere"), quiet)
+    assert not (tmp_path / records.FILE_NAME).exists()
+
+
+def test_several_workers_say_that_timings_are_not_comparable(tmp_path):
+    assert engines.LocalEngine(None, tmp_path, "run", num_workers=1).note == ""
+    if HAS_TWO_CORES:
+        note = engines.LocalEngine(None, tmp_path, "run", num_workers=2).note
+        assert "speeds are not comparable" in note
+
+
+def test_a_dead_process_is_told_from_a_failed_one():
+    assert "out of memory" in engines._death(-9)
+    assert "signal 11" in engines._death(-11)
+    assert "exit code 3" in engines._death(3)

@@ -1,0 +1,169 @@
+"""The timing fields of a record: what they hold, and what measuring leaves alone."""
+
+import types
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import zoo
+from bench import flops, machine, records, roofline, speed, timing
+from bench.cases import Plan
+from bench.splits import Split
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short():
+    """Few samples, and a rate that is known."""
+    real = timing.measure
+
+    def quick(step, **settings):
+        few = {"min_seconds": 0.0, "warmup_limit_seconds": 0.2}
+        few["min_samples"] = min(30, settings.get("min_samples", 30))
+        return real(step, **settings | few)
+
+    rate = machine.Rate(50.0, "float32", 256, False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(timing, "measure", quick)
+        patch.setattr(machine, "matmul_rate", lambda dtype, folder=None: rate)
+        yield
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    images = np.random.default_rng(0).random((260, 8, 8, 1), "float32")
+    labels = np.arange(260) % 10
+
+    def split(rows):
+        return Split(images[rows], labels=labels[rows])
+
+    return types.SimpleNamespace(train=split(slice(0, 200)), test=split(slice(200, 260)))
+
+
+def measured(dataset, name="autoencoder", settings=None, plan=None, **compiled):
+    task = zoo.get(name).model_class.task
+    given = {"num_classes": 10} if task == "conditional" else {}
+    model = zoo.create(name, (8, 8, 1), preset="tiny", **given)
+    model.compile(keras.optimizers.Adam(0.01), **compiled)
+    before = [variable.numpy() for variable in model.variables]
+    found = speed.of_model(model, task, dataset, plan or Plan("digits", batch_size=32), settings)
+    for variable, value in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+    return model, found
+
+
+@pytest.fixture(scope="module")
+def of_autoencoder(dataset):
+    """A model and its fields, with a sweep."""
+    settings = speed.Settings(infer_batch_size=16, batch_sizes=(8, 1, 8), sweep_training=True)
+    return measured(dataset, settings=settings)
+
+
+def test_the_fields_of_a_record(of_autoencoder):
+    model, found = of_autoencoder
+    assert set(found) <= set(records.RECORD_FIELDS)
+    for name, images in (("train", 32), ("infer", 16)):
+        seconds = found[f"{name}_call_ms"] / 1e3
+        assert found[f"{name}_images_per_second"] == pytest.approx(images / seconds)
+        assert found[f"{name}_call_ms_low"] <= found[f"{name}_call_ms"]
+        assert found[f"{name}_num_samples"] == 30
+        assert found[f"{name}_call_ms_p90"] >= found[f"{name}_call_ms"]
+        assert found[f"{name}_call_ms_p95"] is None  # 30 samples bound no more
+        assert found[f"{name}_first_call_seconds"] > seconds
+    assert found["latency_ms_low"] <= found["latency_ms"] <= found["latency_ms_high"]
+    assert found["infer_batch_size"] == 16
+    assert found["end_to_end_images_per_epoch"] % 32 == 0
+    assert found["end_to_end_images_per_second"] > 0
+    macs = flops.count_macs(model)
+    assert found["train_mfu"] == pytest.approx(
+        3 * 2 * macs.total * found["train_images_per_second"] / 50e9
+    )
+    assert found["infer_mfu"] == roofline.inference_share(
+        macs, found["infer_images_per_second"], 50.0
+    )
+    assert found["machine_gflops"] == 50.0
+    assert found["mfu_unknown_reason"] is None
+
+
+def test_records_keep_every_field(of_autoencoder, tmp_path):
+    _, found = of_autoencoder
+    case = {"case_id": "a", "status": "ok", "kind": "model", "model": "autoencoder"}
+    records.append(tmp_path / "records.jsonl", case | found)
+    (kept,), warnings = records.read(tmp_path)
+    assert warnings == []
+    assert {name: kept[name] for name in found} == found
+
+
+def test_a_sweep_has_a_line_for_each_size(of_autoencoder):
+    _, found = of_autoencoder
+    for name in ("infer_sweep", "train_sweep"):
+        assert [line["batch_size"] for line in found[name]] == [1, 8]
+        for line in found[name]:
+            assert 0 < line["low"] <= line["images_per_second"] <= line["high"]
+            assert isinstance(line["stable"], bool)
+            assert line["error"] is None
+
+
+def test_a_size_that_fails_does_not_end_the_sweep():
+    def measure(batch_size):
+        if batch_size == 4:
+            raise tf.errors.ResourceExhaustedError(None, None, "out of\nmemory")
+        return timing.measure(lambda: None, images_per_call=batch_size, wait=lambda _: None)
+
+    found = speed.sweep(measure, (2, 4))
+    assert found[0]["error"] is None
+    assert found[1] == {
+        "batch_size": 4,
+        **dict.fromkeys(("images_per_second", "low", "high", "stable")),
+        "error": "ResourceExhaustedError: out of memory",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "compiled", "augment"),
+    [
+        ("conditional_vae", {}, None),  # dicts of images and labels
+        ("autoencoder", {"steps_per_execution": 2}, "flip"),
+    ],
+)
+def test_other_inputs_and_settings(dataset, name, compiled, augment):
+    plan = Plan("digits", batch_size=32, augment=augment)
+    _, found = measured(dataset, name, plan=plan, **compiled)
+    per_call = 32 * compiled.get("steps_per_execution", 1)
+    assert found["end_to_end_images_per_epoch"] % per_call == 0
+    assert 2 * per_call <= found["end_to_end_images_per_epoch"] <= 192  # of the 200
+    assert found["end_to_end_images_per_second"] > 0
+
+
+def test_few_images_and_uncounted_layers(dataset, monkeypatch):
+    count = flops.MacCount(10, 0, 0, 0, {}, ("Odd:a",))
+    monkeypatch.setattr(flops, "count_macs", lambda model: count)
+    _, found = measured(dataset, plan=Plan("digits", batch_size=256))
+    assert found["end_to_end_images_per_epoch"] == 256  # some of the 200 twice
+    assert found["train_mfu"] is None
+    assert found["infer_mfu"] is None
+    assert found["mfu_unknown_reason"] == "uncounted layers: Odd:a"
+    assert "infer_sweep" not in found  # not asked for
+
+
+@pytest.mark.parametrize("augment", [None, "flip"])
+def test_the_pipeline_gives_each_image_once_in_a_new_order(augment):
+    """Constant images: a flip does not change them."""
+    images = np.arange(12, dtype="float32")[:, None, None, None] * np.ones((1, 2, 2, 1), "float32")
+    batches = speed.pipeline((images / 12, np.arange(12)), 4, None)
+    if augment:
+        batches = speed.pipeline((images / 12,), 4, augment)
+    orders = []
+    for _ in range(2):
+        values = [np.asarray(batch[0])[:, 0, 0, 0] for batch in batches]
+        assert [len(part) for part in values] == [4, 4, 4]
+        orders.append(np.concatenate(values))
+        np.testing.assert_allclose(np.sort(orders[-1]), np.arange(12) / 12, atol=1e-6)
+    assert (orders[0] != orders[1]).any()
+
+
+def test_images_and_labels_stay_together():
+    images = np.arange(12, dtype="float32")
+    for x, y in speed.pipeline((images, np.arange(12)), 4):
+        np.testing.assert_array_equal(x, y)
