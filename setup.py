@@ -29,9 +29,10 @@ EXTRAS = {
         "pytest-xdist>=3.6,<4",
         "onnxruntime>=1.20,<2",
     ],
-    "tuner": ["keras-tuner>=1.4.8,<1.5", "pyyaml>=6,<7"],
+    "ray": ["ray>=2.40,<3"],
+    "tuner": ["keras-tuner>=1.4.8,<1.5"],
 }
-EXTRAS["test"] += [*EXTRAS["onnx"], *EXTRAS["tuner"]]
+EXTRAS["test"] += [*EXTRAS["onnx"], *EXTRAS["ray"], *EXTRAS["tuner"]]
 EXTRAS["dev"] = [*EXTRAS["test"], "ruff>=0.14,<0.18"]
 
 setup(
@@ -42,13 +43,14 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11",
-    package_data={"bench": ["page.css", "page.js"]},
+    package_data={"bench": ["page.css", "page.js", "experiments/*.yaml"]},
     packages=find_packages(include=["zoo", "zoo.*", "bench", "bench.*", "tuner", "tuner.*"]),
     install_requires=[
         "keras>=3.15,<3.16",
         "matplotlib>=3.9,<4",
         "numpy>=2.0,<3",
         "pillow>=10,<14",
+        "pyyaml>=6,<7",
         "rich>=13.7,<16",
         "scikit-image>=0.24,<0.27",
         "scikit-learn>=1.5,<1.10",

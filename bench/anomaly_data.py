@@ -3,13 +3,14 @@
 Training and validation hold normals alone; the test split holds both, with label 1 for anomalies.
 
 The defects are drawn, on real images. A test image is either intact or damaged: no image is there
-twice. On the test split (seed 0), AUROC of the mean squared error of PCA with 32 components:
+twice. On the test split (seed 0), what the mean squared error of PCA with 32 components finds:
 
-                     images   pixels
-    digits           0.00     0.00
-    garments         0.00     0.00
-    faces            0.00     0.00
-    textures         0.00     0.00
+                     AUROC    AUROC     AUPRO    best Dice   Dice of flagging
+                     images   pixels                         every pixel
+    digits           0.87     0.77      0.49     0.30        0.08
+    garments         0.76     0.82      0.60     0.28        0.05
+    faces            0.69     0.82      0.67     0.34        0.05
+    textures         0.60     0.68      0.41     0.26        0.05
 """
 
 import dataclasses

@@ -20,7 +20,6 @@ from bench import baselines
 
 MAX_CODE_SIZE = 512  # of the latent distance: its covariance has the square of it
 MAX_FITTED = 10_000  # training images that variances and distances are taken from
-PREDICT_BATCH_SIZE = 256
 
 
 class Scorer(Protocol):
@@ -113,7 +112,7 @@ class ModelScorer(_Base):
         super().__init__(train)
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
-        return self.model.predict(images, batch_size=PREDICT_BATCH_SIZE, verbose=0)
+        return np.asarray(self.model.reconstruct(images))
 
     def score_map(self, images: np.ndarray) -> np.ndarray:
         return np.asarray(self.model.score_map(images))

@@ -18,7 +18,6 @@ from bench.errors import BenchError
 
 CPUS_PER_CASE = 1
 _POLL_SECONDS = 0.2
-_CONNECT_SECONDS = 60
 
 
 class RayEngine:

@@ -15,13 +15,13 @@ Several grids are a list under `experiments`, and share what stands under `defau
 import dataclasses
 import hashlib
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from bench import records
 from bench.errors import BenchError
-from bench.experiment_file import HOW, KEYS, Reader
+from bench.experiment_file import HOW, Grid, Reader
 from bench.request import Request
 
 
@@ -65,8 +65,8 @@ def read(path: str | Path, given: dict[str, Any] | None = None) -> Experiment:
             `workers`, but not what runs, which is the file's to say.
 
     Raises:
-        BenchError: for a missing file, other options, and with file and line for whatever is wrong in it: no
-            YAML, an unknown or doubled key, a value of the wrong kind.
+        BenchError: for a missing file or other options, and with file and line for whatever is
+            wrong in it: no YAML, an unknown or doubled key, a value of the wrong kind.
     """
     try:
         content = Path(path).read_bytes()
@@ -80,9 +80,9 @@ def read(path: str | Path, given: dict[str, Any] | None = None) -> Experiment:
     name, output, grids = Reader(path).read(text)
     output = how.pop("output", None) or output or Path("runs") / name
     requests = [
-        Request(**grid, **how, output=output, places=places)
-        for settings, places in grids
-        for grid in _combinations(settings)
+        Request(**settings, **how, output=output, places=places)
+        for grid in grids
+        for settings, places in _combinations(grid)
     ]
     return Experiment(name, output, tuple(requests), content)
 
@@ -97,15 +97,11 @@ def _refuse(path: str | Path, given: Iterable[str]) -> None:
             )
 
 
-def _combinations(settings: dict[str, list[Any]]) -> list[dict[str, Any]]:
-    """Returns one dict of arguments of a request for each combination of the settings."""
-    apart = {
-        name: [tuple(values)] if KEYS[name].is_together else values
-        for name, values in settings.items()
-        if name != "seeds"
-    }
-    seeds = {"seeds": settings["seeds"][0]} if "seeds" in settings else {}
-    return [
-        dict(zip(apart, values, strict=True)) | seeds
-        for values in itertools.product(*apart.values())
-    ]
+def _combinations(grid: Grid) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
+    """Gives the settings of each combination, and where they are written."""
+    for chosen in itertools.product(*grid.values()):
+        settings, places = {}, {}
+        for name, (value, where) in zip(grid, chosen, strict=True):
+            settings[name] = value
+            places |= where
+        yield settings, places

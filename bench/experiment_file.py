@@ -89,6 +89,9 @@ KEYS = {
 _TOP = ("name", "output", "defaults", "experiments")
 _MODEL = ("name", "preset", "arguments")
 
+# Of each setting what a request may have: a value, and the file and line of its parts.
+Grid = dict[str, list[tuple[Any, dict[str, str]]]]
+
 
 class Reader:
     """Reads the tree of a file; whatever is wrong is an error with its line."""
@@ -96,8 +99,8 @@ class Reader:
     def __init__(self, path: str | Path):
         self.path = str(path)
 
-    def read(self, text: str) -> tuple[str, Path | None, list[tuple[dict, dict]]]:
-        """Returns name, output folder, and of each grid its settings and their places.
+    def read(self, text: str) -> tuple[str, Path | None, list[Grid]]:
+        """Returns name, output folder and the grids.
 
         Raises:
             BenchError: with file and line, for whatever is wrong.
@@ -121,7 +124,7 @@ class Reader:
         if "experiments" not in top:
             if "defaults" in top:
                 self._fail(top["defaults"][0], "defaults must stand beside a list of experiments.")
-            return name, output, [self._settings({k: top[k] for k in KEYS if k in top})]
+            return name, output, [self._choices({k: top[k] for k in KEYS if k in top})]
         for key in top:
             if key in KEYS:
                 self._fail(top[key][0], f"{key!r} must stand under defaults or experiments.")
@@ -130,7 +133,7 @@ class Reader:
         if not isinstance(listed, _LIST) or not listed.value:
             self._fail(top["experiments"][0], "experiments must be a list of grids.")
         grids = [defaults | self._mapping(node, tuple(KEYS)) for node in listed.value]
-        return name, output, [self._settings(grid) for grid in grids]
+        return name, output, [self._choices(grid) for grid in grids]
 
     def _mapping(self, node, allowed: tuple[str, ...]) -> dict[str, tuple]:
         """Returns the nodes of key and value by key."""
@@ -151,28 +154,30 @@ class Reader:
             found[name] = (key, value)
         return found
 
-    def _settings(self, nodes: dict[str, tuple]) -> tuple[dict[str, list[Any]], dict[str, str]]:
-        """Returns the values of each setting, always a list, and where each setting stands."""
-        places = {name: self._place(key) for name, (key, _) in nodes.items()}
-        settings: dict[str, list[Any]] = {}
-        for name, (_, node) in nodes.items():
+    def _choices(self, nodes: dict[str, tuple]) -> Grid:
+        found: Grid = {}
+        for name, (key, node) in nodes.items():
             members = self._members(node)
             if isinstance(node, _LIST) and KEYS[name].is_single:
                 self._fail(node, f"{name} must be one value. Received: a list.")
             if not members:
                 self._fail(node, f"{name} must hold at least one value.")
+            places = {name: self._place(key)}
             if name == "models":
-                settings[name] = []
-                for member in members:
-                    models = self._models(member)
-                    places |= dict.fromkeys(models, self._place(member))
-                    settings[name] += models
-            elif name == "seeds":
-                values = [self._value(name, member) for member in members]
-                settings[name] = [tuple(values) if isinstance(node, _LIST) else values[0]]
+                models = {
+                    model: self._place(node) for node in members for model in self._models(node)
+                }
+                found[name] = [(tuple(models), models | places)]
+                continue
+            values = [self._value(name, member) for member in members]
+            if name == "seeds" and not isinstance(node, _LIST):
+                found[name] = [(values[0], places)]  # their number
+            elif KEYS[name].is_together:
+                found[name] = [(tuple(values), places)]
             else:
-                settings[name] = [self._value(name, member) for member in members]
-        return settings, places
+                where = [{name: self._place(member)} for member in members]
+                found[name] = list(zip(values, where, strict=True))
+        return found
 
     def _value(self, name: str, node) -> Any:
         key = KEYS[name]

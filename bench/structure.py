@@ -10,6 +10,7 @@ import numpy as np
 
 from bench import inside
 from bench.errors import BenchError
+from zoo import networks
 
 # Settings of an optimizer that say nothing while they have these values.
 _SILENT = {
@@ -27,33 +28,6 @@ _SILENT = {
 }
 
 
-def named_layers(model: keras.Model) -> dict[str, keras.layers.Layer]:
-    """Returns the layers that a model consists of, in order, by path: `encoder/conv1`.
-
-    Networks inside of the model are opened; the input layers, which do nothing, are left out. A
-    layer that has two places is listed at the first one.
-    """
-    found: dict[str, keras.layers.Layer] = {}
-    seen: set[int] = set()
-
-    def visit(parent: Any, prefix: str) -> None:
-        for layer in parent.layers:
-            if id(layer) in seen or isinstance(layer, keras.layers.InputLayer):
-                continue
-            seen.add(id(layer))
-            path, number = prefix + layer.name, 1
-            while path in found:
-                number += 1
-                path = f"{prefix}{layer.name} ({number})"
-            if getattr(layer, "layers", None):
-                visit(layer, f"{path}/")
-            else:
-                found[path] = layer
-
-    visit(model, "")
-    return found
-
-
 def structure(model: keras.Model) -> list[dict[str, Any]]:
     """Lists the layers of a model, as its record keeps them.
 
@@ -63,7 +37,7 @@ def structure(model: keras.Model) -> list[dict[str, Any]]:
         the model holds itself come last, as `"(own weights)"`. The parameters add up to those of
         the model.
     """
-    layers = named_layers(model)
+    layers = networks.named_layers(model)
     shapes = inside.output_shapes(model, list(layers.values()))
     counted: set[int] = set()
 
@@ -99,7 +73,7 @@ def find_layer(model: keras.Model, name: str) -> tuple[str, keras.layers.Layer]:
     Raises:
         BenchError: if no layer has that name, or several do.
     """
-    layers = named_layers(model)
+    layers = networks.named_layers(model)
     if name in layers:
         return name, layers[name]
     same = [path for path in layers if path.rsplit("/", 1)[-1] == name]

@@ -12,6 +12,7 @@ from bench import leaderboard, precision_gate, time_to_quality
 from bench.leaderboard import METRICS, TIMINGS, Row, half_width
 
 _UNKNOWN = "-"
+_NAME_WIDTH = 28  # characters that the names of rows have at least, where the terminal is narrow
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,6 +127,22 @@ def _both_names(column: Column) -> Column:
     return dataclasses.replace(column, text=text)
 
 
+def _fitting(
+    shown: list[Column], max_width: int, width_of: Callable[[list[Column]], int]
+) -> Iterator[list[Column]]:
+    """Deals columns out to as many tables as it takes, each with the names of the rows."""
+    names = [column for column in shown if not column.numeric]
+    rest = [column for column in shown if column.numeric]
+    room = max_width - min(_NAME_WIDTH, width_of(names))
+    found: list[Column] = []
+    for column in rest:
+        if found and width_of([*found, column]) > room:
+            yield [column for column in shown if column in found or column in names]
+            found = []
+        found.append(column)
+    yield [column for column in shown if column in found or column in names]
+
+
 class _Terminal:
     """A table that rich sets on one line per row, or as two tables where the terminal is narrow."""
 
@@ -141,12 +158,18 @@ class _Terminal:
         every = columns(self.rows)
         whole = self._table(every)
         unbounded = options.update(max_width=1000)
+
+        def width_of(shown: list[Column]) -> int:
+            return Measurement.get(console, unbounded, self._table(shown, 0)).maximum
+
         if Measurement.get(console, unbounded, whole).maximum <= options.max_width:
             yield whole
         else:
             quality = {*METRICS, "rank", "dataset", "seeds"}
             named = [_both_names(column) for column in every if column.key != "preset"]
-            yield self._table([c for c in named if c.key == "model" or c.key in quality], 0)
+            of_quality = [c for c in named if c.key == "model" or c.key in quality]
+            for shown in _fitting(of_quality, options.max_width, width_of):
+                yield self._table(shown, 0)
             yield self._table([c for c in named if c.key not in quality], 0)
         failed = failures(self.rows)
         if failed:
@@ -182,7 +205,8 @@ class _Terminal:
 def to_rich_table(rows: list[Row]) -> Any:
     """Returns what `rich.print` shows as the leaderboard, its failures and its footnotes.
 
-    Where the terminal is too narrow for all columns, quality and cost become two tables.
+    Where the terminal is too narrow for all columns, quality and cost become tables of their
+    own.
     """
     return _Terminal(rows)
 

@@ -96,15 +96,16 @@ def inputs(task: str, split: Split) -> Any:
     return {"image": split.images, "label": split.labels} if task == "conditional" else split.images
 
 
-def pairs(task: str, split: Split, num_labels: int | None = None) -> tuple:
+def pairs(task: str, split: Split, num_labels: int | None = None, seed: int = 0) -> tuple:
     """Returns `(x,)` or `(x, y)` for `fit`.
 
     Args:
         num_labels: Rows that keep their label in a semi-supervised task; None: all.
+        seed: Chooses those rows.
     """
     x = inputs(task, split)
     if task == "semi_supervised":
-        return x, keep_labels(split.labels, num_labels)
+        return x, keep_labels(split.labels, num_labels, seed)
     if task == "debiasing":
         return x, split.labels
     return (x,) if split.targets is None else (x, split.targets)

@@ -15,6 +15,16 @@ from bench.cases import Case
 from bench.quality_curve import QualityCurve
 
 
+class DivergenceError(FloatingPointError):
+    """The loss became NaN or infinite.
+
+    Attributes:
+        fields: What was found until then, for the record.
+    """
+
+    fields: dict[str, Any]
+
+
 @dataclasses.dataclass(frozen=True)
 class Trained:
     """A model that a case has trained.
@@ -57,7 +67,7 @@ class _Reporter(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.connection.send(("epoch", epoch + 1, {k: float(v) for k, v in logs.items()}))
         if not math.isfinite(logs["loss"]):
-            raise FloatingPointError(f"the loss became {logs['loss']} in epoch {epoch + 1}")
+            raise DivergenceError(f"the loss became {logs['loss']} in epoch {epoch + 1}")
 
 
 def train(case: Case, dataset, connection) -> Trained:
@@ -66,7 +76,7 @@ def train(case: Case, dataset, connection) -> Trained:
     The first seed of a model also keeps what the animation of its training needs.
 
     Raises:
-        FloatingPointError: if the loss becomes NaN or infinite.
+        DivergenceError: if the loss becomes NaN or infinite.
     """
     plan, task = case.plan, zoo.get(case.model).model_class.task
     connection.send(("stage", "building"))
@@ -81,16 +91,20 @@ def train(case: Case, dataset, connection) -> Trained:
     keeper = pictures_of_training.frame_keeper(task, dataset) if case.seed == 0 else None
     reporter = _Reporter(connection)
     started = time.perf_counter()
-    with memory.PeakMemory() as peak:
-        history = model.fit(
-            *_training_data(case, dataset, task),
-            epochs=plan.epochs,
-            validation_data=tasks.pairs(task, dataset.validation),
-            validation_batch_size=max(plan.batch_size, quality.TEST_BATCH_SIZE),
-            callbacks=[looks, check, *([] if keeper is None else [keeper]), reporter],
-            verbose=0,
-            **({} if plan.augment else {"batch_size": plan.batch_size}),
-        )
+    try:
+        with memory.PeakMemory() as peak:
+            history = model.fit(
+                *_training_data(case, dataset, task),
+                epochs=plan.epochs,
+                validation_data=tasks.pairs(task, dataset.validation),
+                validation_batch_size=max(plan.batch_size, quality.TEST_BATCH_SIZE),
+                callbacks=[looks, check, *([] if keeper is None else [keeper]), reporter],
+                verbose=0,
+                **({} if plan.augment else {"batch_size": plan.batch_size}),
+            )
+    except DivergenceError as error:
+        error.fields = {"health": health.of_training(check)}
+        raise
     train_seconds = time.perf_counter() - started
     watching_seconds = looks.paused_seconds + check.seconds + (keeper.seconds if keeper else 0)
     curves = {name: [float(f"{v:.6g}") for v in values] for name, values in history.history.items()}
@@ -137,7 +151,7 @@ def _build(case: Case, dataset, task: str) -> keras.Model:
 def _training_data(case: Case, dataset, task: str) -> tuple:
     """Returns the arguments of `fit`: arrays, or batches that are augmented afresh."""
     plan = case.plan
-    found = tasks.pairs(task, dataset.train, plan.num_labels)
+    found = tasks.pairs(task, dataset.train, plan.num_labels, case.seed)
     if plan.augment is None:
         return found
     return (

@@ -73,6 +73,7 @@ def run(case: Case, output: str, run_id: str, connection) -> None:
     except BrokenPipeError:  # the parent is gone, and with it who would keep a record
         return
     except Exception as error:  # a failed case is a row, whatever went wrong
+        record |= getattr(error, "fields", {})
         record["error"] = one_line(error)
         with contextlib.suppress(BrokenPipeError):
             connection.send(("trace", traceback.format_exc()))

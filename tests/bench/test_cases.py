@@ -116,3 +116,24 @@ def test_identity_is_a_baseline_for_noisy_inputs_only():
     assert clean == ["mean_image", "pca-4", "pca-16"]
     noisy = dataclasses.replace(PLAN, noise="gaussian:0.2")
     assert [c.model for c in cases.baseline_cases([noisy], "ab", [4])][-1] == "identity"
+
+
+def test_a_list_among_the_arguments_makes_a_case_like_any_other():
+    (choice,) = cases.select(["unet:small:widths=[8, [16]]"], "core", "small", CATALOGUE)
+    assert choice.arguments == (("widths", (8, (16,))),)
+    assert len({case(arguments=choice.arguments), case()}) == 2
+    # The name stays that of records from before, when it was a list.
+    assert case(arguments=choice.arguments).id == case(arguments=(("widths", [8, [16]]),)).id
+
+
+def test_speed_is_measured_in_the_first_rounds_whatever_the_seeds():
+    found = cases.model_cases([PLAN], "ab" * 32, [Choice("vae", "small")], [5, 3, 9], 2)
+    assert [(case.seed, case.timing) for case in found] == [(5, True), (3, True), (9, False)]
+
+
+def test_looks_at_the_validation_split_do_not_rename_cases_without_them():
+    watched = dataclasses.replace(PLAN, evaluate_every=2.0)
+    assert "evaluate_every" not in case().identity["plan"]
+    assert case(plan=watched).id != case().id
+    baseline = {"kind": "baseline", "model": "pca"}
+    assert case(plan=watched, **baseline).id == case(**baseline).id

@@ -93,7 +93,10 @@ def test_a_stopped_and_a_killed_run_go_on_and_leave_no_process(
     killed = start(tmp_path, seeds=3)
     wait_for(lambda: len(finished(tmp_path)) == 2)
     second = subprocess.run(
-        command(tmp_path, 3), env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+        command(tmp_path, 3),
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
     )
     assert second.returncode == 2
     assert second.stderr.startswith("error: another run is writing to")
@@ -108,6 +111,37 @@ def test_a_stopped_and_a_killed_run_go_on_and_leave_no_process(
 
     num_kept = len(finished(tmp_path))
     check_all_done(run.run(request_of(tmp_path, 3), quiet), num_kept, num_models=3)
+
+
+CHILD = """
+import multiprocessing, os, time
+from bench import engines
+
+def work():
+    engines.end_with_the_parent()
+    print(os.getpid(), flush=True)
+    time.sleep(600)  # tells its parent nothing, as a case in a long step
+
+if __name__ == "__main__":
+    process = multiprocessing.get_context("forkserver").Process(target=work, daemon=True)
+    process.start()
+    process.join()
+"""
+
+
+def test_a_silent_child_ends_with_its_parent(tmp_path, descendants):
+    (tmp_path / "parent.py").write_text(CHILD)
+    parent = subprocess.Popen(
+        [sys.executable, str(tmp_path / "parent.py")],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    child = int(parent.stdout.readline())
+    assert child in descendants(parent.pid)
+    parent.kill()
+    wait_for(lambda: not is_alive(child), seconds=20)
+    parent.communicate()
 
 
 def alive(processes):
@@ -140,7 +174,7 @@ def test_a_full_disk_and_a_spoiled_record_cost_one_case_each(tmp_path, quiet, re
     assert len(finished(tmp_path)) == 1 + NUM_BASELINES
 
     spoiled = bytearray(path.read_bytes())
-    spoiled[len(before) // 2] = 0xFF  # within the second of three records: no UTF-8
+    spoiled[len(before) // 2] = 0xFF  # in one of three records: no UTF-8
     path.write_bytes(spoiled)
     outcome = run.run(request_of(tmp_path, 2), quiet)
     check_all_done(outcome, num_kept=NUM_BASELINES, num_models=2)

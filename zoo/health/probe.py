@@ -13,35 +13,13 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo import networks
 from zoo.base import ZooModel
 from zoo.gradients import gradients_of
 from zoo.health.outputs import gaussian_kl_per_unit
 from zoo.health.recording import Probe
 
 _RELU = (keras.activations.relu, keras.activations.relu6)
-
-
-def named_layers(model: keras.Model) -> dict[str, keras.layers.Layer]:
-    """Returns the layers of a model by path, such as `encoder/conv1`; nested models are opened."""
-    found: dict[str, keras.layers.Layer] = {}
-    seen: set[int] = set()
-
-    def visit(parent, prefix):
-        for layer in parent.layers:
-            if id(layer) in seen or isinstance(layer, keras.layers.InputLayer):
-                continue
-            seen.add(id(layer))
-            path, number = prefix + layer.name, 1
-            while path in found:
-                number += 1
-                path = f"{prefix}{layer.name} ({number})"
-            if getattr(layer, "layers", None):
-                visit(layer, f"{path}/")
-            else:
-                found[path] = layer
-
-    visit(model, "")
-    return found
 
 
 def last_activation(model: keras.Model) -> tuple[str | None, str | None]:
@@ -89,7 +67,7 @@ class Prober:
 
     def __init__(self, model: keras.Model, x: Any, y: Any):
         self.model, self.x, self.y = model, x, y
-        self.layers = named_layers(model)
+        self.layers = networks.named_layers(model)
         frozen = {
             path: [w for w in layer.weights if keras.backend.is_float_dtype(w.dtype)]
             for path, layer in self.layers.items()
