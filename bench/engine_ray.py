@@ -5,6 +5,7 @@ is shared. What is told of a case, and what its record holds, is the same as on 
 """
 
 import os
+import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from bench.errors import BenchError
 
 CPUS_PER_CASE = 1
 _POLL_SECONDS = 0.2
+_CONNECT_SECONDS = 10
 
 
 class RayEngine:
@@ -175,6 +177,7 @@ class _Running:
 
 def _import_ray():
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # as on one machine; Ray's default is 15
     try:
         import ray
     except ImportError as error:
@@ -187,15 +190,25 @@ def _import_ray():
 def _connect(ray, address: str | None) -> None:
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
+        if address not in (None, "auto"):
+            _knock(address)
         if address is None:
             ray.init(address="local", include_dashboard=False, **quiet)
         else:
             ray.init(address=address, **quiet)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise BenchError(
-            f"cannot reach a Ray cluster at {address or 'this machine'}: "
-            f"{' '.join(str(error).split())[:200]}"
+            f"--ray-address: no Ray cluster at {address or 'this machine'}: "
+            f"{' '.join(str(error).split())[:200]}."
         ) from error
+
+
+def _knock(address: str) -> None:
+    """Raises at once if nobody is there: Ray would try for minutes."""
+    host, _, port = address.rpartition("/")[2].rpartition(":")
+    if not host or not port.isdecimal():
+        raise ValueError("must be HOST:PORT")
+    socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
 
 
 def _death(error: Exception) -> str:

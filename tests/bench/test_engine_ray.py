@@ -16,10 +16,21 @@ pytestmark = pytest.mark.xdist_group("ray")
 @pytest.fixture(scope="module")
 def cluster():
     ray = pytest.importorskip("ray")
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     yield ray
     ray.shutdown()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1", "auto"])
+def test_without_a_cluster_at_the_address_the_run_ends_at_once(
+    address, tmp_path, tiny_request, quiet
+):
+    """No fixture here: a process that is connected already would not look at the address."""
+    ray = pytest.importorskip("ray")
+    assert not ray.is_initialized()
+    with pytest.raises(BenchError, match=f"--ray-address: no Ray cluster at {address}: "):
+        run.run(tiny_request(tmp_path, engine="ray", ray_address=address), quiet)
 
 
 def test_a_cluster_gives_the_records_of_a_local_run(
