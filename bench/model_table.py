@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from bench import leaderboard, records, report_text
+from bench import anomaly_tables, leaderboard, records, report_text
 from bench.errors import BenchError
 
 BEGIN, END = "<!-- models: generated -->", "<!-- end of models -->"
@@ -73,12 +73,18 @@ def results(found: list[dict[str, Any]], metrics: list[str], output: Path) -> st
 
     Args:
         found: Records.
-        metrics: Keys of `leaderboard.METRICS`, a column each.
+        metrics: Keys of `leaderboard.METRICS`, a column each; `["by_class"]`: the tables of
+            anomalies by normal class and by score.
         output: Folder that the command names.
 
     Raises:
         BenchError: for an unknown metric.
     """
+    if metrics == ["by_class"]:
+        tables = [anomaly_tables.per_class(found), anomaly_tables.by_score(found)]
+        parts = [table.markdown for part in tables for table in part]
+        command = report_text.command(output, found)
+        return "\n\n".join([*parts, f"```bash\n{command}\n```\n"])
     unknown = [metric for metric in metrics if metric not in leaderboard.METRICS]
     if unknown:
         raise BenchError(
@@ -93,7 +99,7 @@ def results(found: list[dict[str, Any]], metrics: list[str], output: Path) -> st
             with_half_width(row.quality[metric], ".3f") if metric in row.quality else ""
             for metric in metrics
         ]
-        lines.append(_line([row.name, str(len(row.records)), *values]))
+        lines.append(_line([row.name, str(row.num_seeds), *values]))
     return "\n".join([*lines, "", "```bash", report_text.command(output, found), "```", ""])
 
 

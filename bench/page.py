@@ -5,10 +5,18 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from bench import leaderboard, page_drawings, page_trade_off, report_text, tables, trade_off
+from bench import (
+    anomaly_tables,
+    leaderboard,
+    page_drawings,
+    page_trade_off,
+    report_text,
+    tables,
+    trade_off,
+)
 from bench.leaderboard import Row
 from bench.page_cards import card, filter_data
-from bench.page_parts import breakable, facts, named, themed
+from bench.page_parts import breakable, facts, named, table, themed
 
 # What the page draws itself, so that it can be asked for the numbers.
 DRAWN_HERE = ("quality_against_parameters", "quality_against_speed", "codes")
@@ -47,6 +55,7 @@ def html(
     sections = [
         ("board", "Leaderboard", _board(rows) + f'<ul class="notes">{notes}</ul>'),
         ("failed", "Failed", _failed(rows)),
+        ("anomalies", "Anomalies", _anomalies(records)),
         ("trade-off", "Quality against cost", _trade_offs(rows)),
         ("pictures", "Pictures", figures),
         ("models", "Models", f'<div class="cards">{cards}</div>' if cards else ""),
@@ -73,6 +82,19 @@ def html(
         f'<div id="tip" role="tooltip" hidden></div><script>{_text("page.js")}</script>'
         "</body></html>\n"
     )
+
+
+def _anomalies(records: list[dict[str, Any]]) -> str:
+    """AUROC by normal class beside published rows, by score and by kind of anomaly."""
+    parts = []
+    for found in anomaly_tables.all_of(records):
+        numeric = [False, *[True] * (len(found.head) - 1)]
+        notes = "".join(f"<li>{escape(note)}</li>" for note in found.notes)
+        parts.append(
+            f"<h3>{escape(found.title)}</h3>{table(found.head, found.lines, numeric)}"
+            f'<ul class="notes">{notes}</ul>'
+        )
+    return "".join(parts)
 
 
 def _tiles(rows: list[Row]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import leaderboard, page, report_text, tables
+from bench import anomaly_tables, leaderboard, page, report_text, tables
 from bench import records as record_file
 from bench.errors import BenchError
 from bench.leaderboard import Row
@@ -152,6 +152,9 @@ def _markdown(
     parts = [f"# {plain(report_text.title_of(rows))}", report_text.summary(records, rows)]
     parts += [f"> **Warning:** {plain(warning)}" for warning in warnings]
     parts.append(tables.to_markdown(rows).rstrip())
+    anomalies = anomaly_tables.markdown(records)
+    if anomalies:
+        parts.append(f"## Anomalies\n\n{anomalies}")
     for name in pictures:
         title, caption = report_text.PICTURES[name]
         parts.append(f"## {title}\n\n![{title}](plots/{name}.png)\n\n{caption}")

@@ -1,5 +1,6 @@
 """Cases on a Ray cluster of this machine: the records of a local run, and deaths as failures."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -7,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from bench import records, run
+from bench import cases, run
 from bench.errors import BenchError
 
 pytestmark = pytest.mark.xdist_group("ray")
@@ -60,28 +61,28 @@ def test_a_cluster_gives_the_records_of_a_local_run(
     assert (again.num_run, again.num_kept) == (0, 4)
 
 
-def test_a_killed_process_is_a_failure(
-    cluster, tmp_path, tiny_request, quiet, descendants, monkeypatch
-):
+def test_a_killed_process_is_a_failure_and_makes_room(cluster, tmp_path, descendants):
     from bench import engine_ray
 
-    class Deadly(engine_ray.RayEngine):
-        def messages(self):
-            for case, kind, content in super().messages():
-                yield case, kind, content
-                if case.kind == "model" and kind == "stage":
-                    for pid, name in descendants(os.getpid()).items():
-                        if name.startswith("ray::_run_case"):
-                            os.kill(pid, signal.SIGKILL)
-
-    monkeypatch.setattr(engine_ray, "RayEngine", Deadly)
-    outcome = run.run(tiny_request(tmp_path, engine="ray", seeds=1, workers=1), quiet)
-    failed, *others = outcome.records
-    assert (failed["status"], failed["num_workers"]) == ("failed", 1)
-    assert failed["error"].startswith("the process was killed")
-    assert {record["status"] for record in others} == {"ok"}
-    found, warnings = records.read(tmp_path)
-    assert (len(found), warnings) == (1 + len(others), [])
+    plan = cases.Plan("digits", limit=60, epochs=1, batch_size=64)
+    case = cases.Case(plan, "ab" * 32, "model", "autoencoder", "tiny", 0)
+    with contextlib.closing(engine_ray.RayEngine(tmp_path, "run", num_workers=1)) as engine:
+        engine.start(case)
+        assert not engine.has_room
+        told = []
+        while engine.num_running:
+            for message in engine.messages():
+                told.append(message)
+                for pid, name in descendants(os.getpid()).items():
+                    if name.startswith("ray::_run_case"):
+                        os.kill(pid, signal.SIGKILL)
+        assert engine.has_room
+    assert told[0] == (case, "stage", ("loading",))
+    _, kind, (record,) = told[-1]
+    assert kind == "record"
+    assert (record["case_id"], record["status"]) == (case.id, "failed")
+    assert (record["run_id"], record["num_workers"]) == ("run", 1)
+    assert record["error"].startswith("the process was killed")
 
 
 def test_a_cluster_that_is_too_small_is_refused(cluster, tmp_path, tiny_request, quiet):
