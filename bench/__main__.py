@@ -208,6 +208,13 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         help="seeds for which speed is measured too (default: 1; 0: quality only)",
     )
+    run.add_argument(
+        "--sweep-batch-sizes",
+        nargs="+",
+        type=int,
+        metavar="SIZE",
+        help="batch sizes at which the speed of inference is measured too, such as 1 32 256",
+    )
     run.add_argument("--timeout-seconds", type=float, help="limit of one case")
 
     report = commands.add_parser(

@@ -306,7 +306,12 @@ def _hashable(value: Any) -> Any:
 
 
 def model_cases(
-    plans: list[Plan], checksum: str, models: list[Choice], seeds: list[int], timing_rounds: int
+    plans: list[Plan],
+    checksum: str,
+    models: list[Choice],
+    seeds: list[int],
+    timing_rounds: int,
+    sweep_batch_sizes: tuple[int, ...] = (),
 ) -> list[Case]:
     """Returns the cases in the order of running: a round per seed, shuffled within.
 
@@ -321,6 +326,7 @@ def model_cases(
                 *(plan, checksum, "model", choice.model, choice.preset, seed),
                 timing=number < timing_rounds and plan.normal_class == plans[0].normal_class,
                 arguments=choice.arguments,
+                sweep_batch_sizes=sweep_batch_sizes,
             )
             for plan in plans
             for choice in models

@@ -83,6 +83,7 @@ KEYS = {
     "resize": Key(_size, "HEIGHTxWIDTH", may_be_null=True),
     "limit": Key(_whole, "a whole number", may_be_null=True),
     "timing_rounds": Key(_whole, "a whole number", is_single=True),
+    "sweep_batch_sizes": Key(_whole, "a whole number", is_together=True),
     "evaluate_every": Key(_number, "a number of epochs", may_be_null=True),
     "target": Key(_number, "a number", may_be_null=True, is_single=True),
 }

@@ -43,6 +43,7 @@ def card(
         LEARNING: pictures.get(LEARNING, ""),
         "Structure": _structure(row),
         "Training": _training(row),
+        "Speed": _speed(row),
         "Curves of each loss term": _terms(row),
         **{heading: body for heading, body in pictures.items() if heading != LEARNING},
         "Configuration": facts(config),
@@ -153,6 +154,28 @@ def _training(row: Row) -> str:
         weights = (f"{report_text.value_text(weight)} * {name}" for name, weight in terms.items())
         pairs.append(("loss", " + ".join(weights).replace("+ -", "- ")))
     return facts(pairs)
+
+
+def _speed(row: Row) -> str:
+    """Times with their percentiles, the share of the machine's rate, and the batch sweep."""
+    timed = [record for record in row.records if record["train_images_per_second"] is not None]
+    if not timed:
+        return ""
+    parts = [facts(report_text.facts_of(timed, report_text.SPEED))]
+    for field, what in (("infer_sweep", "inference"), ("train_sweep", "training")):
+        sizes = next((record[field] for record in timed if record[field]), [])
+        lines = [
+            (
+                str(size["batch_size"]),
+                size.get("error") or f"{size['images_per_second']:,.0f}",
+                "" if size.get("error") else f"{size['low']:,.0f} to {size['high']:,.0f}",
+            )
+            for size in sizes
+        ]
+        if lines:
+            head = ("batch size", f"{what} images/s", "95 % interval")
+            parts.append(table(head, lines, (True, True, True)))
+    return "".join(parts)
 
 
 def _terms(row: Row) -> str:

@@ -60,6 +60,14 @@ TRAINING = (
     *("num_labels", "precision", "jit_compile", "steps_per_execution", "params_trainable"),
     *("train_loss", "val_loss", "build_seconds", "first_step_seconds", "train_seconds"),
 )
+SPEED = (
+    *("train_call_ms", "train_call_ms_iqr", "train_call_ms_p90", "train_call_ms_p95"),
+    *("train_num_samples", "train_first_call_seconds", "infer_batch_size", "infer_call_ms"),
+    *("infer_call_ms_iqr", "infer_call_ms_p90", "infer_call_ms_p95", "infer_num_samples"),
+    *("infer_first_call_seconds", "latency_ms", "latency_ms_p90", "latency_ms_p95"),
+    *("arithmetic_intensity", "machine_gflops", "train_mfu", "infer_mfu", "mfu_unknown_reason"),
+    *("peak_memory_mib", "peak_rss_mib"),
+)
 # Heading to the record fields below it.
 FACTS = {
     "Settings": (

@@ -23,6 +23,7 @@ class Request:
         models: Wildcards over names, each with an optional `:preset`; None takes the suite.
         seeds: Number of seeds per model, counted from 0, or the seeds themselves.
         timing_rounds: Number of those in which speed is measured too; 0: quality only.
+        sweep_batch_sizes: Batch sizes at which the speed of inference is measured too.
         fresh: Whether cases that are finished run again.
         timeout_seconds: Limit of one case, after which it is a failure; None: none.
         normal_classes: Classes that are normal in turn, labels or names, or `("all",)`: each is a
@@ -62,6 +63,7 @@ class Request:
     output: Path | None = None
     fresh: bool = False
     timing_rounds: int = 1
+    sweep_batch_sizes: tuple[int, ...] = ()
     timeout_seconds: float | None = None
     workers: int | None = None
     engine: str = "local"
@@ -107,6 +109,7 @@ class Request:
         if self.augment is not None:
             augmentation.parse(self.augment)
         counts = ("epochs", "batch_size", "num_labels", "steps_per_execution", "workers")
+        counts += ("sweep_batch_sizes",)
         for name in (*counts, *(["seeds"] if isinstance(self.seeds, int) else [])):
             given = getattr(self, name)
             for value in given if isinstance(given, tuple) else (given,):

@@ -50,7 +50,12 @@ class _Work:
     def model_cases(self) -> list[cases.Case]:
         request = self.request
         return cases.model_cases(
-            self.plans, self.checksum, self.models, request.seed_list, request.timing_rounds
+            self.plans,
+            self.checksum,
+            self.models,
+            request.seed_list,
+            request.timing_rounds,
+            request.sweep_batch_sizes,
         )
 
 
