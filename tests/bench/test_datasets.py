@@ -512,6 +512,7 @@ def test_describing_finds_files_without_reading_them(alone, generator):
         file.write_bytes(b"damaged")
     is_local = {row["name"]: row["is_local"] for row in datasets.describe()}
     embedded = {"digits", "composed_digits", "lfw_subset", "biased_faces"}
+    embedded |= {"defects_digits", "defects_faces", "defects_textures"}
     assert {name for name, found in is_local.items() if found} == {*embedded, "mnist"}
 
 

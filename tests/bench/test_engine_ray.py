@@ -23,7 +23,7 @@ def cluster():
     ray.shutdown()
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1", "auto"])
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1"])
 def test_without_a_cluster_at_the_address_the_run_ends_at_once(
     address, tmp_path, tiny_request, quiet
 ):
