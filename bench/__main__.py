@@ -145,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--suite", help="models to run without --models (default: by the data)")
     run.add_argument("--preset", help="preset of models named without one (default: small)")
     run.add_argument("--seeds", type=int, help="trainings per model (default: 3)")
-    run.add_argument("--epochs", type=int, help="default: about 340 updates, 10 to 200 epochs")
+    run.add_argument("--epochs", type=int, help="default: about 270 updates, 10 to 200 epochs")
     run.add_argument(
         "--batch-size",
         type=int,

@@ -38,7 +38,7 @@ SUITES: dict[str, tuple[str, ...]] = {
 MEASURES = ("generative", "representation")
 JIT = ("auto", "on", "off")
 ANOMALY_FLOOR_SIZE = 32  # components of the published floor
-MIN_UPDATES = 336
+MIN_UPDATES = 273
 EPOCH_RANGE = (10, 200)
 
 
@@ -211,7 +211,7 @@ def default_batch_size(num_train: int) -> int:
 
 
 def default_epochs(num_train: int, batch_size: int) -> int:
-    """Returns the epochs that give about 340 updates, but at least 10 and at most 200."""
+    """Returns the epochs that give about 270 updates, but at least 10 and at most 200."""
     low, high = EPOCH_RANGE
     return min(max(low, math.ceil(MIN_UPDATES / math.ceil(num_train / batch_size))), high)
 

@@ -49,16 +49,18 @@ class Trained:
 class _Reporter(keras.callbacks.Callback):
     """Sends the progress of each epoch and notes when the first step was done.
 
-    It comes last, so that its clock starts when the other callbacks are ready.
+    It comes after what diagnoses an epoch that it may stop at, and before what draws.
     """
 
     def __init__(self, connection):
         super().__init__()
         self.connection = connection
         self.first_step_seconds = None
+        self.started = None
 
-    def on_train_begin(self, logs=None):
-        self.started = time.perf_counter()
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.started is None:
+            self.started = time.perf_counter()
 
     def on_train_batch_end(self, batch, logs=None):
         if self.first_step_seconds is None:
@@ -98,7 +100,7 @@ def train(case: Case, dataset, connection) -> Trained:
                 epochs=plan.epochs,
                 validation_data=tasks.pairs(task, dataset.validation),
                 validation_batch_size=max(plan.batch_size, quality.TEST_BATCH_SIZE),
-                callbacks=[looks, check, *([] if keeper is None else [keeper]), reporter],
+                callbacks=[check, reporter, looks, *([] if keeper is None else [keeper])],
                 verbose=0,
                 **({} if plan.augment else {"batch_size": plan.batch_size}),
             )

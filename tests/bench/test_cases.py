@@ -106,7 +106,7 @@ def test_rounds_hold_each_model_once_and_time_the_first():
 
 def test_the_default_budget_follows_the_size():
     assert (cases.default_batch_size(1_297), cases.default_batch_size(55_000)) == (64, 128)
-    assert cases.default_epochs(1_297, 64) == 16  # 336 updates / 21 a pass
+    assert cases.default_epochs(1_297, 64) == 13  # 273 updates / 21 a pass
     assert cases.default_epochs(55_000, 128) == 10  # never fewer
     assert cases.default_epochs(20, 64) == 200  # never more
 
