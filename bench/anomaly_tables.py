@@ -71,13 +71,15 @@ def per_class(records: list[dict[str, Any]]) -> list[Table]:
             "AUROC of the model's own score, mean over seeds. Normal is one class, all others "
             "of the test split are anomalies."
         ]
+        sources: dict[str, list[str]] = {}
         for published in anomaly_published.of(dataset):
             values = [published.auroc.get(label) for label in labels]
             if any(value is not None for value in values):
                 mean = published.mean if len(labels) == len(published.auroc) else None
                 lines.append(_line(f"{published.method}, published", [*values, mean]))
                 differs = f" ({published.differs})" if published.differs else ""
-                notes.append(f"{published.method}, published: {published.source}{differs}.")
+                sources.setdefault(published.source + differs, []).append(published.method)
+        notes += [f"Published: {', '.join(rows)}: {source}." for source, rows in sources.items()]
         head = ("normal class", *(names[label] for label in labels), "mean")
         found.append(Table(f"AUROC by normal class, {dataset}", head, tuple(lines), tuple(notes)))
     return found
