@@ -59,7 +59,8 @@ def _run(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from bench import report
 
-    for path in report.write(options.folder):
+    found = report.write(options.folder, codes=options.codes, perplexity=options.perplexity)
+    for path in found:
         print(path)
     return 0
 
@@ -222,6 +223,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     report.set_defaults(command=_report)
     report.add_argument("folder", type=Path, help="folder of a run, such as runs/digits-core")
+    report.add_argument(
+        "--codes", default="pca", choices=("pca", "t_sne"), help="how codes are put on a plane"
+    )
+    report.add_argument("--perplexity", type=float, default=30.0, help="of t-SNE (default: 30)")
 
     look.add_command(commands)
     compare.add_command(commands)

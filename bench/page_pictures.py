@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,9 @@ LEARNING = "Learning, epoch by epoch"
 _TILE = 44  # pixels of one image in a grid
 
 
-def of_row(output: Path, row: Row, gif: bytes | None, with_swaps: bool) -> dict[str, str]:
+def of_row(
+    output: Path, row: Row, gif: bytes | None, with_swaps: bool, plane: dict[str, Any]
+) -> dict[str, str]:
     """Returns the sections of a card that are pictures, heading to HTML.
 
     Each record of the row may lack any file; the first that has one gives the picture.
@@ -30,6 +33,7 @@ def of_row(output: Path, row: Row, gif: bytes | None, with_swaps: bool) -> dict[
         output: The folder of the run.
         gif: What `plots_training.learning_gif` made of the row.
         with_swaps: Whether the wrong labels of a conditional model are drawn for each row.
+        plane: `method` and `perplexity` of `plots_codes.project`.
     """
     found = {}
     if gif is not None:
@@ -37,7 +41,7 @@ def of_row(output: Path, row: Row, gif: bytes | None, with_swaps: bool) -> dict[
         caption = "Test images above, what the model makes of them below."
         found[LEARNING] = page_parts.figure(picture, caption)
     found["Filters and activation maps"] = _layers(output, row)
-    found["The code"] = _codes(output, row) + _latent(output, row)
+    found["The code"] = _codes(output, row, plane) + _latent(output, row)
     found["Anomalies"] = _anomalies(output, row)
     if with_swaps:
         found["Wrong labels"] = _swaps(output, row)
@@ -74,7 +78,7 @@ def _layers(output: Path, row: Row) -> str:
     return "".join(parts)
 
 
-def _codes(output: Path, row: Row) -> str:
+def _codes(output: Path, row: Row, plane: dict[str, Any]) -> str:
     found = _load(output, row, "codes_file", ("codes", "labels", "class_names"))
     if found is None or found["codes"].ndim != 2 or min(found["codes"].shape) < 2:
         return ""
@@ -82,10 +86,13 @@ def _codes(output: Path, row: Row) -> str:
     names = [str(name) for name in found["class_names"]]
     if len(labels) != len(codes):
         labels, names = np.full(len(codes), -1), []
-    points, share = plots_codes.project(codes)
+    points, share = plots_codes.project(codes, **plane)
     drawing = page_drawings.code_map(points.tolist(), labels.tolist(), names)
-    note = f"Codes of {len(codes)} test images on their two main axes"
-    note += "." if share is None else f", which hold {share:.0%} of their variance."
+    if share is None:
+        note = f"Codes of {len(codes)} test images by t-SNE, perplexity {plane['perplexity']:g}."
+    else:
+        note = f"Codes of {len(codes)} test images on their two main axes, which hold {share:.0%} "
+        note += "of their variance."
     return page_parts.figure(drawing, note)
 
 

@@ -18,13 +18,15 @@ from bench.errors import BenchError
 from bench.leaderboard import Row
 
 
-def write(output_folder: str | Path) -> list[Path]:
+def write(output_folder: str | Path, *, codes: str = "pca", perplexity: float = 30.0) -> list[Path]:
     """Writes the report of a run into its folder.
 
     Files are replaced as a whole, so that a report is never half-written.
 
     Args:
         output_folder: The `--output` of a run, with `records.jsonl`.
+        codes: How the codes of images are put on a plane, `"pca"` or `"t_sne"`.
+        perplexity: Of t-SNE; see `plots_codes.codes`.
 
     Returns:
         The files written: `report.html`, `report.md`, `leaderboard.csv`, `records.csv` and the
@@ -43,8 +45,9 @@ def write(output_folder: str | Path) -> list[Path]:
     record_file.check_writable(output / "plots")
     kept = record_file.latest(records)
     rows = leaderboard.rows(kept)
-    pictures, strips = _pictures(output, kept, rows, warnings)
-    gifs, card_pictures = _of_cards(output, rows)
+    plane = {"method": codes, "perplexity": perplexity}
+    pictures, strips = _pictures(output, kept, rows, warnings, plane)
+    gifs, card_pictures = _of_cards(output, rows, plane)
     texts = {
         "report.html": page.html(output, kept, rows, warnings, pictures, strips, card_pictures),
         "report.md": _markdown(output, kept, rows, warnings, list(pictures), list(gifs)),
@@ -60,7 +63,11 @@ def write(output_folder: str | Path) -> list[Path]:
 
 
 def _pictures(
-    output: Path, records: list[dict[str, Any]], rows: list[Row], warnings: list[str]
+    output: Path,
+    records: list[dict[str, Any]],
+    rows: list[Row],
+    warnings: list[str],
+    plane: dict[str, Any],
 ) -> tuple[dict[str, tuple[bytes, bytes]], dict[int, bytes]]:
     """Draws the pictures of the whole run, light and dark, and the strip of each row."""
     from bench import (
@@ -86,7 +93,7 @@ def _pictures(
         "wrong_labels": lambda f, t: plots_wrong_labels.wrong_labels(output, records, f, t),
         "anomaly_scores": lambda f, t: plots_anomaly.score_histograms(output, records, f, t),
         "anomaly_curves": lambda f, t: plots_anomaly.curves(output, records, f, t),
-        "codes": lambda f, theme: plots_codes.codes(output, records, f, theme),
+        "codes": lambda f, theme: plots_codes.codes(output, records, f, theme, **plane),
         "loss_curves": lambda f, theme: plots_training.loss_curves(records, f, theme),
     }
     pictures = {}
@@ -105,7 +112,9 @@ def _pictures(
     return pictures, strips
 
 
-def _of_cards(output: Path, rows: list[Row]) -> tuple[dict[str, bytes], dict[int, dict[str, str]]]:
+def _of_cards(
+    output: Path, rows: list[Row], plane: dict[str, Any]
+) -> tuple[dict[str, bytes], dict[int, dict[str, str]]]:
     """Returns the animations by name, and the sections of each row's card that are pictures."""
     from bench import page_pictures, plots_training
 
@@ -121,7 +130,7 @@ def _of_cards(output: Path, rows: list[Row]) -> tuple[dict[str, bytes], dict[int
             words = re.findall(r"[a-z0-9]+", row.name.lower())
             name = "_".join(["learning", *words])
             gifs[name if name not in gifs else f"{name}_{number}"] = gif
-        sections[number] = page_pictures.of_row(output, row, gif, with_swaps)
+        sections[number] = page_pictures.of_row(output, row, gif, with_swaps, plane)
     return gifs, sections
 
 
