@@ -1,7 +1,6 @@
 """What the layers of a model hold and see: filters, activation maps, traversals, interpolations."""
 
 import contextlib
-import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ import keras
 import numpy as np
 
 from bench.errors import BenchError
+from zoo import inspection
 
 _MAX_CANDIDATES = 64  # code units that are tried for a traversal
 _Layer = keras.layers.Layer
@@ -26,7 +26,7 @@ def output_shapes(model: keras.Model, layers: Sequence[_Layer]) -> dict[int, lis
     sample = keras.tree.map_structure(
         lambda tensor: keras.ops.zeros((1, *tensor.shape[1:]), tensor.dtype), symbolic
     )
-    with _watched(layers) as outputs:
+    with _outputs(layers) as outputs:
         model(sample, training=False)
     return {key: list(value.shape[1:]) for key, value in outputs.items()}
 
@@ -45,7 +45,7 @@ def activations(model: keras.Model, inputs: Any, layers: Sequence[_Layer]) -> li
     Raises:
         BenchError: if inference does not call a layer.
     """
-    with _watched(layers) as outputs:
+    with _outputs(layers) as outputs:
         model(keras.tree.map_structure(keras.ops.convert_to_tensor, inputs), training=False)
     for layer in layers:
         if id(layer) not in outputs:
@@ -58,28 +58,15 @@ def activations(model: keras.Model, inputs: Any, layers: Sequence[_Layer]) -> li
 
 
 @contextlib.contextmanager
-def _watched(layers: Sequence[_Layer]) -> Iterator[dict[int, Any]]:
+def _outputs(layers: Sequence[_Layer]) -> Iterator[dict[int, Any]]:
     """Notes the first output of each layer while it runs, by `id(layer)`."""
     outputs: dict[int, Any] = {}
 
-    def watch(layer: _Layer) -> None:
-        call = layer.call
+    def note(layer: _Layer, output: Any) -> None:
+        outputs[id(layer)] = keras.tree.flatten(output)[0]
 
-        @functools.wraps(call)
-        def watched(*args, **kwargs):
-            result = call(*args, **kwargs)
-            outputs[id(layer)] = keras.tree.flatten(result)[0]
-            return result
-
-        object.__setattr__(layer, "call", watched)  # past Keras's tracking
-
-    try:
-        for layer in layers:
-            watch(layer)
+    with inspection.watched(layers, note):
         yield outputs
-    finally:
-        for layer in layers:
-            layer.__dict__.pop("call", None)
 
 
 def filters(layer: _Layer, image_shape: Sequence[int] = ()) -> np.ndarray:

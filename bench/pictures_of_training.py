@@ -16,7 +16,7 @@ from bench.cases import Case
 from bench.errors import BenchError
 from bench.quality import keep_arrays
 from bench.splits import Split
-from zoo import images, networks
+from zoo import images, inspection
 
 MAX_FRAMES = 30
 MAX_IMAGES = 6
@@ -144,7 +144,7 @@ def layers_of(model, split: Split) -> dict[str, np.ndarray]:
     `filters` with `filters_layer`; `maps_0`, `maps_1`, ... `(channels, height, width)`, float16,
     at most 16 channels of each, for the layers named in `maps_layers`; `image`.
     """
-    layers = networks.named_layers(model)
+    layers = inspection.named_layers(model)
     first = _first_of(tasks.inputs(model.task, split), 1)
     found: dict[str, np.ndarray] = {}
     for path, layer in layers.items():

@@ -10,7 +10,7 @@ import numpy as np
 
 from bench import inside
 from bench.errors import BenchError
-from zoo import networks
+from zoo import inspection
 
 # Settings of an optimizer that say nothing while they have these values.
 _SILENT = {
@@ -37,7 +37,7 @@ def structure(model: keras.Model) -> list[dict[str, Any]]:
         the model holds itself come last, as `"(own weights)"`. The parameters add up to those of
         the model.
     """
-    layers = networks.named_layers(model)
+    layers = inspection.named_layers(model)
     shapes = inside.output_shapes(model, list(layers.values()))
     counted: set[int] = set()
 
@@ -73,7 +73,7 @@ def find_layer(model: keras.Model, name: str) -> tuple[str, keras.layers.Layer]:
     Raises:
         BenchError: if no layer has that name, or several do.
     """
-    layers = networks.named_layers(model)
+    layers = inspection.named_layers(model)
     if name in layers:
         return name, layers[name]
     same = [path for path in layers if path.rsplit("/", 1)[-1] == name]

@@ -266,30 +266,3 @@ def decoder(
     x = _cropped(x, image_shape, dtype)
     x = conv(channels, sizes[-1], padding="same", name="pixels", **float32_head)(x)
     return keras.Model(inputs, x, name=name)
-
-
-def named_layers(model: keras.Model) -> dict[str, keras.layers.Layer]:
-    """Returns the layers that a model consists of, in order, by path: `encoder/conv1`.
-
-    Networks inside of the model are opened; the input layers, which do nothing, are left out. A
-    layer that has two places is listed at the first one.
-    """
-    found: dict[str, keras.layers.Layer] = {}
-    seen: set[int] = set()
-
-    def visit(parent, prefix: str) -> None:
-        for layer in parent.layers:
-            if id(layer) in seen or isinstance(layer, keras.layers.InputLayer):
-                continue
-            seen.add(id(layer))
-            path, number = prefix + layer.name, 1
-            while path in found:
-                number += 1
-                path = f"{prefix}{layer.name} ({number})"
-            if getattr(layer, "layers", None):
-                visit(layer, f"{path}/")
-            else:
-                found[path] = layer
-
-    visit(model, "")
-    return found

@@ -13,7 +13,7 @@ import zoo
 from bench import inside, pictures_of_training, plots, plots_training, structure, tiles
 from bench.errors import BenchError
 from bench.splits import Dataset, Split
-from zoo import networks
+from zoo import inspection
 
 FIELDS = ("frames_file", "layers_file", "latent_file")
 
@@ -154,7 +154,7 @@ def test_shapes_and_settings_are_those_of_the_model():
 
 def test_activation_maps_are_what_the_layer_computes(dataset):
     model = zoo.create("autoencoder", image_shape=(8, 8, 1), widths=(4,), latent_dim=3)
-    layers = networks.named_layers(model)
+    layers = inspection.named_layers(model)
     image = dataset.test.images[:1]
     names = ("encoder/conv1", "encoder/conv1_act", "encoder/code")
     before, after, code = inside.activations(model, image, [layers[name] for name in names])

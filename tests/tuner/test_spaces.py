@@ -17,7 +17,7 @@ def signature_defaults(model_class):
     """Returns the default of every constructor argument, the nearest class first."""
     found = {}
     for base in model_class.__mro__:
-        if "__init__" not in vars(base) or not issubclass(base, zoo.ZooModel):
+        if "__init__" not in vars(base) or not base.__module__.startswith("zoo."):
             continue
         for parameter in inspect.signature(base.__init__).parameters.values():
             if parameter.default is not parameter.empty:

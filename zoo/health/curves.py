@@ -63,7 +63,8 @@ def _movement(recording: Recording) -> list[Finding]:
             f"the loss did not move: {start:.4g} untrained, {end:.4g} after "
             f"{recording.trained.epoch} epochs"
         )
-        return [Finding("loss_flat", "error", None, end - start, text, _for_flat(recording))]
+        remedy = recording.higher_rate("see which layers changed")
+        return [Finding("loss_flat", "error", None, end - start, text, remedy)]
     if end - start > RISEN * size:
         text = f"the loss rose from {start:.4g}, untrained, to {end:.4g}"
         return [Finding("loss_rose", "warning", None, end, text, recording.lower_rate())]
@@ -73,14 +74,6 @@ def _movement(recording: Recording) -> list[Finding]:
 def _curve_moves(recording: Recording, size: float) -> bool:
     curve = recording.history.get("loss", [])
     return len(curve) > 1 and max(curve) - min(curve) > 10 * FLAT * size
-
-
-def _for_flat(recording: Recording) -> str:
-    rate = recording.learning_rate
-    if rate == 0:
-        return "the learning rate is 0: set it, for example to 1e-3"
-    known = "" if rate is None else f" (it is {rate:.3g})"
-    return f"raise the learning rate{known}, and see which layers changed"
 
 
 def _settling(recording: Recording) -> list[Finding]:

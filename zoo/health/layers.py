@@ -33,17 +33,14 @@ def _changes(recording: Recording) -> list[Finding]:
     if not changes:
         return found
     largest = max(changes.values())
+    remedy = recording.higher_rate("check that the loss depends on the weights")
     if largest < UNCHANGED:
         text = (
             f"no weight of the {len(changes)} layers changed: the largest change is {largest:.1g}"
         )
-        return [
-            *found,
-            Finding("weights_unchanged", "error", None, largest, text, _rate(recording)),
-        ]
+        return [*found, Finding("weights_unchanged", "error", None, largest, text, remedy)]
     if largest < BARELY_CHANGED:
         text = f"the weights changed by at most {percent(largest)} of their size"
-        remedy = _rate(recording)
         found.append(Finding("weights_barely_changed", "warning", None, largest, text, remedy))
     still = [layer for layer, change in changes.items() if change < UNCHANGED]
     if still:
@@ -60,14 +57,6 @@ def _changes(recording: Recording) -> list[Finding]:
         remedy = recording.lower_rate()
         found.append(Finding("weights_exploded", "warning", worst, changes[worst], text, remedy))
     return found
-
-
-def _rate(recording: Recording) -> str:
-    rate = recording.learning_rate
-    if rate == 0:
-        return "the learning rate is 0: set it, for example to 1e-3"
-    known = "" if rate is None else f" (it is {rate:.3g})"
-    return f"raise the learning rate{known}, and check that the loss depends on the weights"
 
 
 def _gradients(recording: Recording) -> list[Finding]:

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo import networks
+from zoo import inspection
 from zoo.base import ZooModel
 from zoo.gradients import gradients_of
 from zoo.health.outputs import gaussian_kl_per_unit
@@ -67,7 +67,7 @@ class Prober:
 
     def __init__(self, model: keras.Model, x: Any, y: Any):
         self.model, self.x, self.y = model, x, y
-        self.layers = networks.named_layers(model)
+        self.layers = inspection.named_layers(model)
         frozen = {
             path: [w for w in layer.weights if keras.backend.is_float_dtype(w.dtype)]
             for path, layer in self.layers.items()
@@ -223,31 +223,16 @@ def _unchanged_state(model: keras.Model) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _watched_relus(layers: dict[str, keras.layers.Layer]) -> Iterator[dict[str, float]]:
-    """Notes, for each ReLU layer that is called, the share of its units that are never above 0.
-
-    Keras has no hooks: while the context lasts, each of these layers has its own `call`.
-    """
+    """Notes, for each ReLU layer that is called, the share of its units that are never above 0."""
     found: dict[str, float] = {}
-    watched = {path: layer for path, layer in layers.items() if _is_relu(layer)}
+    paths = {id(layer): path for path, layer in layers.items()}
 
-    def watch(path, layer):
-        call = layer.call
+    def note(layer, output):
+        alive = ops.any(output > 0, axis=tuple(range(len(output.shape) - 1)))
+        found[paths[id(layer)]] = float(1 - ops.mean(ops.cast(alive, "float32")))
 
-        def watching(*args, **kwargs):
-            output = call(*args, **kwargs)
-            alive = ops.any(output > 0, axis=tuple(range(len(output.shape) - 1)))
-            found[path] = float(1 - ops.mean(ops.cast(alive, "float32")))
-            return output
-
-        object.__setattr__(layer, "call", watching)  # Keras would track it
-
-    for path, layer in watched.items():
-        watch(path, layer)
-    try:
+    with inspection.watched(filter(_is_relu, layers.values()), note):
         yield found
-    finally:
-        for layer in watched.values():
-            object.__delattr__(layer, "call")
 
 
 def _is_relu(layer: keras.layers.Layer) -> bool:

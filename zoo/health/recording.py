@@ -113,6 +113,18 @@ class Recording:
         rate = self.learning_rate
         return "lower the learning rate" + ("" if rate is None else f" (it is {rate:.3g})")
 
+    def higher_rate(self, then: str) -> str:
+        """Returns the advice to raise the learning rate, or to set it where it is 0.
+
+        Args:
+            then: What to do besides, where it is not 0.
+        """
+        rate = self.learning_rate
+        if rate == 0:
+            return "the learning rate is 0: set it, for example to 1e-3"
+        known = "" if rate is None else f" (it is {rate:.3g})"
+        return f"raise the learning rate{known}, and {then}"
+
 
 def named(layers: list[str]) -> str:
     """Returns names as text, the first few of them."""
