@@ -12,6 +12,7 @@ import math
 import random
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from bench import records
@@ -34,6 +35,7 @@ SUITES: dict[str, tuple[str, ...]] = {
         "unet:strided_upsample_dice",
     ),
 }
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 # What `--measure` adds, each some seconds per model.
 MEASURES = ("generative", "representation")
 JIT = ("auto", "on", "off")
@@ -137,6 +139,21 @@ class Case:
     @property
     def id(self) -> str:
         return records.case_id(self.identity)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Files of earlier cases that this one reads: none."""
+        return ()
+
+    def run(self, output: Path, run_id: str, connection) -> None:
+        """Runs the case in this process and sends what there is to tell, the record last."""
+        from bench import worker  # with Keras, which the parent does without
+
+        worker.run(self, output, run_id, connection)
+
+    def failure(self, run_id: str, error: str) -> dict[str, Any]:
+        """Returns the record of a case whose process could not send its own."""
+        return self.start_record(run_id) | {"error": error}
 
     def start_record(self, run_id: str) -> dict[str, Any]:
         """Returns what is known before the case runs; it counts as failed until it is done."""

@@ -6,14 +6,13 @@ of this file, the same for both sides.
 
 import contextlib
 import dataclasses
-import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench import environment, steps, timing
+from bench import engines, environment, steps, timing
 
 LEARNING_RATE = 3e-3
 _FEWEST_CALLS = 3
@@ -62,7 +61,7 @@ def serve(connection, side: Side, data: Data) -> None:
     Messages are `("ok", value)` or `("failed", text)`: the first tells the facts about the model,
     the next answer `("prepare", what)` and `("window", num_calls)`.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    engines.leave_interrupts_to_the_parent()
     holder = _Holder(side, data)
     answers = {"build": holder.build, "prepare": holder.prepare, "window": holder.window}
     request: tuple = ("build",)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import cases, compare_worker, pairing, sides
+from bench import cases, compare_worker, engines, pairing, sides
 from bench.compare_worker import Data, Side, SideError, Worker
 from bench.errors import BenchError
 
@@ -115,12 +115,13 @@ def compare(request: Request, console=None) -> Outcome:
 
     console = console or Console()
     specifications = _check(request)
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # several processes share the GPU
     with contextlib.ExitStack() as stack:
         codes = [stack.enter_context(sides.code_of(part)) for part in specifications]
         has_checkouts = any(part.is_checkout for part in specifications)
-        context = _context(has_checkouts)
+        # Each side of two checkouts imports its own `zoo`.
+        preload = ("bench.steps" if has_checkouts else "bench.worker", "keras")
+        context = engines.forkserver(preload)
         with console.status("loading data and models"):
             dataset, known, starts_without_zoo = _load(request, context)
         if has_checkouts and not starts_without_zoo:  # forked from the server of an earlier run
@@ -144,13 +145,6 @@ def compare(request: Request, console=None) -> Outcome:
 
 # --- preparation ----------------------------------------------------------------------------
 
-# Several processes share the GPU; all else as in `bench run`.
-_ENVIRONMENT = {
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "KERAS_BACKEND": "tensorflow",
-    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-}
-
 
 def _check(request: Request) -> list[sides.Specification]:
     found = [sides.parse(request.a), sides.parse(request.b)]
@@ -171,16 +165,6 @@ def _check(request: Request) -> list[sides.Specification]:
         if value is not None and value <= 0:
             raise BenchError(f"--{name.replace('_', '-')} must be above 0. Received: {value}.")
     return found
-
-
-def _context(has_checkouts: bool):
-    """Returns the context of the processes: forked from one that has imported what they need."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():  # Windows
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    # Each side of two checkouts imports its own `zoo`.
-    context.set_forkserver_preload(["bench.steps" if has_checkouts else "bench.worker", "keras"])
-    return context
 
 
 def _load(request: Request, context) -> tuple[Any, dict[str, Any], bool]:

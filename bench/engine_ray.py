@@ -1,7 +1,8 @@
-"""Cases on a Ray cluster: each in a fresh process of some node, its record kept by the driver.
+"""Jobs on a Ray cluster: each in a fresh process of some node, its record kept by the driver.
 
-The nodes need this package and the data; their files come back with the result, so that no disk
-is shared. What is told of a case, and what its record holds, is the same as on one machine.
+The nodes need this package and the data; the files of a job travel with it and come back with the
+result, so that no disk is shared. What is told of a job, and what its record holds, is the same as
+on one machine.
 """
 
 import os
@@ -13,20 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from bench import engines, records
-from bench.cases import Case
-from bench.engines import Message, failure, too_late
+from bench.engines import Job, Message, too_late
 from bench.errors import BenchError
 
-CPUS_PER_CASE = 1
+CPUS_PER_JOB = 1
 _POLL_SECONDS = 0.2
 _CONNECT_SECONDS = 10
 
 
 class RayEngine:
-    """Runs each case as a task of a Ray cluster, in a process that ends with it.
+    """Runs each job as a task of a Ray cluster, in a process that ends with it.
 
     A task reserves one core, to which TensorFlow's threads are limited, and one GPU where the
-    cluster has any. A case whose process or node dies is a failure, which the next run tries
+    cluster has any. A job whose process or node dies is a failure, which the next run tries
     again.
 
     Args:
@@ -34,8 +34,8 @@ class RayEngine:
         run_id: Goes into each record.
         address: `HOST:PORT` or `"auto"`; None: a cluster on this machine that ends with the run,
             or the one to which this process is connected.
-        num_workers: Cases at a time; None: as many as the cluster has room for now.
-        timeout_seconds: Limit of one case from its first message, after which it is a failure.
+        num_workers: Jobs at a time; None: as many as the cluster has room for now.
+        timeout_seconds: Limit of one job from its first message, after which it is a failure.
 
     Raises:
         BenchError: if Ray is not installed, the cluster does not answer, or it is too small.
@@ -67,8 +67,8 @@ class RayEngine:
         from ray.util.queue import Queue
 
         resources = self.ray.cluster_resources()
-        needed = {"num_cpus": CPUS_PER_CASE, "num_gpus": 1 if resources.get("GPU") else 0}
-        room = int(resources.get("CPU", 0)) // CPUS_PER_CASE
+        needed = {"num_cpus": CPUS_PER_JOB, "num_gpus": 1 if resources.get("GPU") else 0}
+        room = int(resources.get("CPU", 0)) // CPUS_PER_JOB
         if needed["num_gpus"]:
             room = min(room, int(resources["GPU"]))
         if (num_workers or 1) > room:
@@ -79,13 +79,13 @@ class RayEngine:
         self.num_workers = num_workers or room
         self.running: dict[Any, _Running] = {}  # by the reference of the result
         self.queue = Queue(actor_options={"num_cpus": 0})
-        self.task = self.ray.remote(max_calls=1, max_retries=0, **needed)(_run_case)
+        self.task = self.ray.remote(max_calls=1, max_retries=0, **needed)(_run_job)
 
     @property
     def note(self) -> str:
         nodes = len({node["NodeID"] for node in self.ray.nodes() if node["Alive"]})
         return (
-            f"{self.num_workers} cases at a time on a Ray cluster of {nodes} "
+            f"{self.num_workers} at a time on a Ray cluster of {nodes} "
             f"node{'s' * (nodes > 1)}: speeds are not comparable with those of a run of one at a "
             "time"
         )
@@ -98,30 +98,31 @@ class RayEngine:
     def num_running(self) -> int:
         return len(self.running)
 
-    def start(self, case: Case) -> None:
-        """Gives a case to the cluster, which chooses the node."""
-        result = self.task.remote(case, self.run_id, self.queue, str(Path.cwd()))
-        self.running[result] = _Running(case)
+    def start(self, job: Job) -> None:
+        """Gives a job to the cluster, which chooses the node."""
+        files = {name: (self.output / name).read_bytes() for name in job.needs}
+        result = self.task.remote(job, files, self.run_id, self.queue, str(Path.cwd()))
+        self.running[result] = _Running(job)
 
     def messages(self) -> Iterator[Message]:
-        """Waits a moment and gives what has come from the running cases."""
+        """Waits a moment and gives what has come from the running jobs."""
         if not self.running:
             return
         results = list(self.running)
         ready, _ = self.ray.wait(results, num_returns=len(results), timeout=_POLL_SECONDS)
-        by_id = {running.case.id: running for running in self.running.values()}
-        for case_id, kind, *content in self._told():  # all that came before the results
-            if case_id in by_id:
-                running = by_id[case_id]
+        by_id = {running.job.id: running for running in self.running.values()}
+        for job_id, kind, *content in self._told():  # all that came before the results
+            if job_id in by_id:
+                running = by_id[job_id]
                 running.started = running.started or time.monotonic()
-                yield running.case, kind, tuple(content)
+                yield running.job, kind, tuple(content)
         for result in ready:
-            case = self.running.pop(result).case
-            yield case, "record", (self._record(case, result),)
+            job = self.running.pop(result).job
+            yield job, "record", (self._record(job, result),)
         for result in [r for r, running in self.running.items() if self._is_over_time(running)]:
-            case = self.running.pop(result).case
+            job = self.running.pop(result).job
             self.ray.cancel(result, force=True)
-            yield case, "record", (self._failure(case, too_late(self.timeout_seconds)),)
+            yield job, "record", (self._failure(job, too_late(self.timeout_seconds)),)
 
     def close(self) -> None:
         """Ends all that still runs, and the cluster too if it was started for this run."""
@@ -145,22 +146,22 @@ class RayEngine:
                 "the Ray cluster is lost. What is finished is kept: the same command goes on."
             ) from error
 
-    def _record(self, case: Case, result) -> dict[str, Any]:
+    def _record(self, job: Job, result) -> dict[str, Any]:
         """Returns the record that a task gave, after its files are kept."""
         from ray.exceptions import RayError
 
         try:
             record, files = self.ray.get(result)
         except RayError as error:
-            return self._failure(case, _death(error))
+            return self._failure(job, _death(error))
         for name, data in files.items():
             path = self.output / name
             path.parent.mkdir(parents=True, exist_ok=True)
             records.write_whole(path, data)
         return record | {"num_workers": self.num_workers}
 
-    def _failure(self, case: Case, error: str) -> dict[str, Any]:
-        return failure(case, self.run_id, error) | {"num_workers": self.num_workers}
+    def _failure(self, job: Job, error: str) -> dict[str, Any]:
+        return job.failure(self.run_id, error) | {"num_workers": self.num_workers}
 
     def _is_over_time(self, running: "_Running") -> bool:
         limit = self.timeout_seconds
@@ -170,8 +171,8 @@ class RayEngine:
 
 
 class _Running:
-    def __init__(self, case: Case):
-        self.case = case
+    def __init__(self, job: Job):
+        self.job = job
         self.started: float | None = None  # when it first told something
 
 
@@ -217,7 +218,7 @@ def _death(error: Exception) -> str:
     if isinstance(error, exceptions.OutOfMemoryError):
         return "the process was killed: the node ran out of memory"
     if isinstance(error, exceptions.NodeDiedError | exceptions.ObjectLostError):
-        return "the node that ran the case was lost"
+        return "the node that ran it was lost"
     if isinstance(error, exceptions.WorkerCrashedError):
         return "the process was killed: out of memory, by hand, or its node was lost"
     return f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
@@ -227,10 +228,10 @@ def _death(error: Exception) -> str:
 
 
 class _ToDriver:
-    """What a case sends its messages to; the record and the trace are kept for the result."""
+    """What a job sends its messages to; the record and the trace are kept for the result."""
 
-    def __init__(self, case_id: str, queue):
-        self.case_id = case_id
+    def __init__(self, job_id: str, queue):
+        self.job_id = job_id
         self.queue = queue
         self.record: dict[str, Any] = {}
 
@@ -241,7 +242,7 @@ class _ToDriver:
             self.record = message[1]
             return
         try:
-            self.queue.put((self.case_id, *message))
+            self.queue.put((self.job_id, *message))
         except RayError as error:  # the driver is gone
             raise BrokenPipeError from error
 
@@ -249,21 +250,25 @@ class _ToDriver:
         pass
 
 
-def _run_case(case: Case, run_id: str, queue, folder: str) -> tuple[dict, dict[str, bytes]]:
-    """Runs a case in this process; returns its record and its files by their names."""
+def _run_job(
+    job: Job, needed: dict[str, bytes], run_id: str, queue, folder: str
+) -> tuple[dict, dict[str, bytes]]:
+    """Runs a job in this process; returns its record and its files by their names."""
     for name, value in engines.ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     if Path(folder).is_dir():  # a path of data that is relative to the driver's folder
         os.chdir(folder)
     import tensorflow as tf
 
-    tf.config.threading.set_intra_op_parallelism_threads(CPUS_PER_CASE)
-    tf.config.threading.set_inter_op_parallelism_threads(CPUS_PER_CASE)
-    from bench import worker
-
-    to_driver = _ToDriver(case.id, queue)
+    tf.config.threading.set_intra_op_parallelism_threads(CPUS_PER_JOB)
+    tf.config.threading.set_inter_op_parallelism_threads(CPUS_PER_JOB)
+    to_driver = _ToDriver(job.id, queue)
     with tempfile.TemporaryDirectory() as output:
-        worker.run(case, output, run_id, to_driver)
+        for name, data in needed.items():
+            path = Path(output, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        job.run(Path(output), run_id, to_driver)
         paths = [path for path in Path(output).rglob("*") if path.is_file()]
         files = {path.relative_to(output).as_posix(): path.read_bytes() for path in paths}
-    return to_driver.record, files
+    return to_driver.record, {name: files[name] for name in files if name not in needed}

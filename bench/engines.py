@@ -1,12 +1,12 @@
-"""Where cases run: in processes of this machine, one or several at a time.
+"""Where jobs run: in processes of this machine, one or several at a time.
 
-An engine takes cases by `start` and gives what they tell by `messages`: `("stage", text)`,
-`("epoch", number, logs)`, `("trace", text)` and, last and always, `("record", dict)`: whatever
-becomes of a case, there is a record. `has_room` and `num_running` tell how many run, `note` what
-to know of their timings, and `close` ends them all. Another engine is `bench.engine_ray`.
+A job is a case of the benchmark or a trial of a search. An engine takes jobs by `start` and gives
+what they tell by `messages`: `("stage", text)`, `("epoch", number, logs)`, `("trace", text)` and,
+last and always, `("record", dict)`: whatever becomes of a job, there is a record. `has_room` and
+`num_running` tell how many run, `note` what to know of their timings, and `close` ends them all.
+Another engine is `bench.engine_ray`.
 """
 
-import contextlib
 import dataclasses
 import multiprocessing
 import multiprocessing.connection
@@ -14,11 +14,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from bench.cases import Case
 from bench.errors import BenchError
 
 # Before Keras is imported.
@@ -26,29 +25,45 @@ ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
 _POLL_SECONDS = 0.2
 _END_SECONDS = 5.0
 
-Message = tuple[Case, str, tuple[Any, ...]]
+
+class Job(Protocol):
+    """What an engine runs, as plain data that can be pickled.
+
+    Attributes:
+        id: Names the job among those of its engine.
+        needs: Files in the output folder that it reads, by their names there.
+    """
+
+    id: str
+    needs: tuple[str, ...]
+
+    def run(self, output: Path, run_id: str, connection) -> None:
+        """Runs in a process of its own: sends messages, the record last, and writes to `output`."""
+
+    def failure(self, run_id: str, error: str) -> dict[str, Any]:
+        """Returns the record of a job whose process could not send its own."""
 
 
-@contextlib.contextmanager
-def forkserver() -> Iterator[Any]:
-    """Gives the context whose processes are forked from one that has imported everything."""
+Message = tuple[Job, str, tuple[Any, ...]]
+
+
+def forkserver(preload: Sequence[str] = ("bench.worker",)):
+    """Returns the context whose processes are forked from one that has imported everything.
+
+    Args:
+        preload: Modules to import; a forkserver that runs already keeps what it has.
+    """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     if "forkserver" not in multiprocessing.get_all_start_methods():  # Windows
-        yield multiprocessing.get_context("spawn")
-        return
+        return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["bench.worker"])
-    yield context
-
-
-def failure(case: Case, run_id: str, error: str) -> dict[str, Any]:
-    """Returns the record of a case whose process could not send its own."""
-    return case.start_record(run_id) | {"error": error}
+    context.set_forkserver_preload(list(preload))
+    return context
 
 
 def too_late(seconds: float) -> str:
-    """Returns the error of a case that was ended at its limit."""
+    """Returns the error of a job that was ended at its limit."""
     return f"took over {seconds:g} seconds"
 
 
@@ -69,7 +84,7 @@ def end_with_the_parent() -> None:
 
 @dataclasses.dataclass
 class _Running:
-    case: Case
+    job: Job
     process: Any
     receiver: Any
     slot: int
@@ -77,15 +92,15 @@ class _Running:
 
 
 class LocalEngine:
-    """Runs each case in a process of its own.
+    """Runs each job in a process of its own.
 
     Args:
         context: From `forkserver`.
         output: Folder of the records.
         run_id: Goes into each record.
-        num_workers: Cases at a time, one by default. Each of several gets its own share of the
+        num_workers: Jobs at a time, one by default. Each of several gets its own share of the
             cores and is pinned to it.
-        timeout_seconds: Limit of one case, after which it is a failure; None: none.
+        timeout_seconds: Limit of one job, after which it is a failure; None: none.
 
     Raises:
         BenchError: for more workers than cores.
@@ -112,7 +127,7 @@ class LocalEngine:
         if len(self.shares) == 1:
             return ""
         return (
-            f"{len(self.shares)} cases at a time: speeds are not comparable with those of a run of "
+            f"{len(self.shares)} at a time: speeds are not comparable with those of a run of "
             "one at a time"
         )
 
@@ -124,21 +139,21 @@ class LocalEngine:
     def num_running(self) -> int:
         return len(self.running)
 
-    def start(self, case: Case) -> None:
-        """Starts a case in a free slot."""
+    def start(self, job: Job) -> None:
+        """Starts a job in a free slot."""
         slot = min(set(range(len(self.shares))) - set(self.running))
         receiver, sender = self.context.Pipe(duplex=False)
         process = self.context.Process(
-            target=_run_case,
-            args=(case, str(self.output), self.run_id, sender, self.shares[slot]),
+            target=_run_job,
+            args=(job, str(self.output), self.run_id, sender, self.shares[slot]),
             daemon=True,
         )
         process.start()
         sender.close()
-        self.running[slot] = _Running(case, process, receiver, slot, time.monotonic())
+        self.running[slot] = _Running(job, process, receiver, slot, time.monotonic())
 
     def messages(self) -> Iterator[Message]:
-        """Waits a moment and gives what has come from the running cases."""
+        """Waits a moment and gives what has come from the running jobs."""
         by_receiver = {running.receiver: running for running in self.running.values()}
         ready = multiprocessing.connection.wait(list(by_receiver), timeout=_POLL_SECONDS)
         for receiver in ready:
@@ -151,13 +166,13 @@ class LocalEngine:
             if kind == "record":
                 content[0]["num_workers"] = len(self.shares)
                 self._end(running, _END_SECONDS)
-            yield running.case, kind, tuple(content)
+            yield running.job, kind, tuple(content)
         for running in [r for r in self.running.values() if self._is_over_time(r)]:
             self._end(running, 0)
-            yield running.case, "record", (self._failure(running, too_late(self.timeout_seconds)),)
+            yield running.job, "record", (self._failure(running, too_late(self.timeout_seconds)),)
 
     def _failure(self, running: _Running, error: str) -> dict[str, Any]:
-        return failure(running.case, self.run_id, error) | {"num_workers": len(self.shares)}
+        return running.job.failure(self.run_id, error) | {"num_workers": len(self.shares)}
 
     def close(self) -> None:
         """Ends all that still runs."""
@@ -178,14 +193,12 @@ class LocalEngine:
         return limit is not None and time.monotonic() - running.started > limit
 
 
-def _run_case(case: Case, output: str, run_id: str, connection, cores) -> None:
+def _run_job(job: Job, output: str, run_id: str, connection, cores) -> None:
     leave_interrupts_to_the_parent()
     end_with_the_parent()
     if cores is not None:
         os.sched_setaffinity(0, cores)  # before TensorFlow sizes its thread pools by it
-    from bench import worker
-
-    worker.run(case, output, run_id, connection)
+    job.run(Path(output), run_id, connection)
 
 
 def _shares(num_workers: int) -> list[frozenset[int] | None]:

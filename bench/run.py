@@ -95,7 +95,7 @@ def _run(
     records.check_writable(output)
     with records.folder_lock(output), contextlib.ExitStack() as stack:
         run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-        context = stack.enter_context(engines.forkserver())
+        context = engines.forkserver()
         engine = stack.enter_context(contextlib.closing(_engine(how, context, output, run_id)))
         with console.status("loading data and models"):
             receive_catalogue = _start_sending_catalogue(context)

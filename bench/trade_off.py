@@ -1,6 +1,9 @@
 """What a model costs against what it gives: the costs, and the front that no other model beats."""
 
 import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
 
 from bench import leaderboard, precision_gate
 from bench.leaderboard import Row, half_width
@@ -106,8 +109,22 @@ def pareto_front(
         lower_is_better: Direction of the quality.
     """
     sign_x, sign_y = (1 if fewer_is_better else -1), (1 if lower_is_better else -1)
-    front: list[tuple[float, float]] = []
-    for x, y in sorted(points, key=lambda point: (sign_x * point[0], sign_y * point[1])):
-        if not front or sign_y * y < sign_y * front[-1][1]:
-            front.append((x, y))
-    return front
+    signed = sorted({(sign_x * x, sign_y * y) for x, y in points})
+    kept = not_dominated(signed)
+    return [
+        (sign_x * x, sign_y * y) for (x, y), on_front in zip(signed, kept, strict=True) if on_front
+    ]
+
+
+def not_dominated(points: Sequence[Sequence[float]]) -> list[bool]:
+    """Tells of each point whether no other is as good in all ways and better in one.
+
+    Args:
+        points: `(count, objectives)`, each to be small.
+    """
+    found = []
+    placed = np.asarray(points, dtype=float)
+    for point in placed:
+        beaten_by = (placed <= point).all(axis=1) & (placed < point).any(axis=1)
+        found.append(not beaten_by.any())
+    return found

@@ -6,7 +6,6 @@ and still shares no state with the others.
 
 import contextlib
 import logging
-import signal
 import traceback
 from pathlib import Path
 from typing import Any
@@ -51,12 +50,11 @@ def catalogue() -> dict[str, Known]:
     return found
 
 
-def run(case: Case, output: str, run_id: str, connection) -> None:
+def run(case: Case, output: Path, run_id: str, connection) -> None:
     """Runs a case and sends messages: `("stage", text)`, `("epoch", n, logs)`, `("record", dict)`.
 
     A failure is a record too, with the error's last line.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # warns of each new shape of a batch
     record = case.start_record(run_id)
     try:
@@ -66,7 +64,7 @@ def run(case: Case, output: str, run_id: str, connection) -> None:
         dataset = load(case)
         record |= describe(dataset)
         measure = run_model if case.kind == "model" else run_baseline
-        record |= measure(case, dataset, Path(output), connection)
+        record |= measure(case, dataset, output, connection)
         if record.get("peak_rss_mib") is not None:
             record["peak_rss_mib"] -= baseline_mib
         record["status"] = "ok"

@@ -30,6 +30,8 @@ class Objective:
         fixed: Parameters that change what is measured, and so may not vary.
         kind: `"images"`, `"masks"` or `"labels"`: what is measured.
         unit: For titles.
+        test_field: Field of the harness's records with the same measure of the test split; empty:
+            `"test_"` and the name. None: the harness has none.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Objective:
     kind: str = "images"
     fixed: tuple[str, ...] = ()
     unit: str = ""
+    test_field: str | None = ""
 
     def is_better(self, score: float, than: float) -> bool:
         return score < than if self.direction == "min" else score > than
@@ -69,6 +72,25 @@ def _elbo(model, split: Split) -> float:
     return float(np.mean(model.elbo(x, num_samples=_ELBO_SAMPLES)))
 
 
+def _auroc(model, split: Split) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    scores = np.asarray(model.anomaly_score(split.images), dtype="float64")
+    if not np.isfinite(scores).all():
+        raise FloatingPointError("the anomaly scores hold NaN or infinity")
+    return float(roc_auc_score(split.labels, scores))
+
+
+def _nll(model, split: Split) -> float:
+    """The Gaussian negative log-likelihood of each image under mean and deviation predicted."""
+    from scipy.stats import norm
+
+    mean = _predicted(model, split).astype("float64")
+    deviation = np.asarray(model.predict_uncertainty(split.images), dtype="float64")
+    pixels = norm.logpdf(split.target, mean, deviation)
+    return float(-pixels.reshape(len(pixels), -1).sum(axis=1).mean())
+
+
 def _accuracy(model, split: Split) -> float:
     return tasks.classification(model, split)["test_accuracy"]
 
@@ -84,8 +106,14 @@ _OBJECTIVES = (
         fixed=("likelihood", "stochastic_encoder"),
         unit="nats per image",
     ),
-    Objective("dice", "max", _mask_measure("test_dice_image"), kind="masks"),
-    Objective("iou", "max", _mask_measure("test_iou_image"), kind="masks"),
+    Objective("nll", "min", _nll, unit="nats per image", test_field=None),
+    Objective("auroc", "max", _auroc),
+    Objective(
+        "dice", "max", _mask_measure("test_dice_image"), kind="masks", test_field="test_dice_image"
+    ),
+    Objective(
+        "iou", "max", _mask_measure("test_iou_image"), kind="masks", test_field="test_iou_image"
+    ),
     Objective("accuracy", "max", _accuracy, kind="labels"),
 )
 OBJECTIVES = {objective.name: objective for objective in _OBJECTIVES}
@@ -115,11 +143,17 @@ def get(name: str, model: str, dataset: Dataset) -> Objective:
             f"--objective {name} is for {objective.kind}, and {model!r} gives "
             f"{'masks' if of_masks else 'images'}. Use one of {', '.join(fitting)}."
         )
-    method = {"elbo": "elbo", "accuracy": "classify"}.get(name)
+    methods = {"elbo": "elbo", "accuracy": "classify", "nll": "predict_uncertainty"}
+    method = (methods | {"auroc": "anomaly_score"}).get(name)
     if method is not None and not hasattr(model_class, method):
         raise BenchError(f"--objective {name} needs a model with {method}(), unlike {model!r}.")
     if name == "accuracy" and not dataset.num_classes:
         raise BenchError("--objective accuracy needs labels, and the data have none.")
+    if name == "auroc" and len(np.unique(_labels(dataset.validation))) != 2:
+        raise BenchError(
+            "--objective auroc needs a validation split with anomalies. Take one class of labelled "
+            "data as normal: --normal-class. Without anomalies use nll, elbo or mse."
+        )
     if name == "ssim":
         first = dataset.validation.target[:1]
         if metrics.ssim(first, first) is None:
@@ -128,6 +162,10 @@ def get(name: str, model: str, dataset: Dataset) -> Objective:
                 f"Received: {dataset.image_shape}. Use psnr."
             )
     return objective
+
+
+def _labels(split: Split) -> np.ndarray:
+    return np.zeros(1) if split.labels is None else split.labels
 
 
 def hold_fixed(

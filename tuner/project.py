@@ -1,12 +1,15 @@
-"""The folder of a search: what it searches, one line per finished trial, and the best models.
+"""The folder of a search: what it searches, what became of each trial, and the best models.
 
-`search.json` says what the search is, `trials.jsonl` is what it found; all else is derived. A
-folder goes on with its own search only: same data, same space, same budget.
+`search.json` says what the search is. `trials.jsonl` has a line for each start of a trial, with
+status `"running"`, and one for each end, in the order in which they came: with several trials at a
+time a search algorithm can be brought back to where it was by that order alone. All else is
+derived. A folder goes on with its own search only: same data, same space, same budget.
 """
 
 import json
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from bench.records import write_whole
 
 SEARCH_FILE, TRIALS_FILE = "search.json", "trials.jsonl"
 MODELS, STATE = "models", "keras_tuner"
+RUNNING = "running"
 SCHEMA_VERSION = 1
 # What a continued search may change.
 _MAY_DIFFER = ("max_trials",)
@@ -25,14 +29,18 @@ class Project:
 
     Attributes:
         identity: What the search is: everything that can change its result.
-        trials: Records by trial number.
+        events: Starts and ends of trials in their order, as records.
+        trials: Records of finished trials, by number.
         warnings: One for each line that could not be read.
     """
 
     def __init__(self, folder: str | Path, identity: dict[str, Any]):
         self.folder = Path(folder)
         self.identity = identity
-        self.trials, self.warnings = _read_trials(self.folder / TRIALS_FILE)
+        self.events, self.warnings = _read_events(self.folder / TRIALS_FILE)
+        self.trials = {
+            event["number"]: event for event in self.events if event["status"] != RUNNING
+        }
 
     @classmethod
     def start(cls, folder: str | Path, identity: dict[str, Any], fresh: bool = False) -> "Project":
@@ -45,6 +53,7 @@ class Project:
             BenchError: if the folder holds another search.
         """
         folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
         identity = json.loads(json.dumps({"schema_version": SCHEMA_VERSION, **identity}))
         if fresh:
             for name in (SEARCH_FILE, TRIALS_FILE):
@@ -69,8 +78,12 @@ class Project:
         """
         return cls(folder, _read_identity(Path(folder)))
 
+    def start_trial(self, number: int, hyperparameters: dict[str, Any]) -> None:
+        """Notes that a trial starts."""
+        self.append({"number": number, "status": RUNNING, "hyperparameters": hyperparameters})
+
     def append(self, record: dict[str, Any]) -> None:
-        """Keeps the record of a finished trial, and returns once it is on the disk."""
+        """Keeps the start or the end of a trial, and returns once it is on the disk."""
         line = json.dumps(record, allow_nan=False).encode() + b"\n"
         record = json.loads(line)  # as it will be read
         try:
@@ -84,7 +97,9 @@ class Project:
                 os.fsync(file.fileno())
         except OSError as error:
             raise BenchError(f"cannot write trials to {self.folder}: {error.strerror}.") from error
-        self.trials[record["number"]] = record
+        self.events.append(record)
+        if record["status"] != RUNNING:
+            self.trials[record["number"]] = record
 
     # --- results --------------------------------------------------------------------------------
 
@@ -99,13 +114,35 @@ class Project:
     def best(self) -> dict[str, Any] | None:
         return next(iter(self.ranked), None)
 
-    def model_paths(self, number: int) -> tuple[Path, ...]:
-        """Where the trained models of a trial are, one for each execution."""
+    @property
+    def front(self) -> list[dict[str, Any]]:
+        """Trials that no other beats in all aims; of a single aim the best one."""
+        if self.best is None:
+            return []
+        if not self.identity.get("costs"):
+            return [self.best]
+        from tuner import pareto
+
+        return pareto.front(self.ranked, self.identity)
+
+    @property
+    def winner(self) -> dict[str, Any] | None:
+        """The trial to take: the best, or of several aims the cheapest that the defaults do not
+        beat."""
+        best, first = self.best, self.trials.get(0)
+        if not self.identity.get("costs") or first is None or first["status"] != "ok":
+            return best
+        sign = 1 if self.identity["direction"] == "min" else -1
+        good = [r for r in self.front if sign * r["score"] <= sign * first["score"]]
+        return next(iter(good), best)
+
+    def model_names(self, number: int) -> tuple[str, ...]:
+        """Where the trained models of a trial are in the folder, one for each execution."""
         executions = range(self.identity["executions"])
-        return tuple(
-            self.folder / MODELS / f"trial_{number:04d}_{execution}.keras"
-            for execution in executions
-        )
+        return tuple(f"{MODELS}/trial_{number:04d}_{execution}.keras" for execution in executions)
+
+    def model_paths(self, number: int) -> tuple[Path, ...]:
+        return tuple(self.folder / name for name in self.model_names(number))
 
     def best_model(self, number: int | None = None) -> Path:
         """Returns the file of a trial's best execution; of the best trial without a number.
@@ -126,10 +163,14 @@ class Project:
             )
         return path
 
-    def drop_models(self) -> None:
-        """Deletes the models of all trials but the best."""
-        best = self.best
-        kept = set() if best is None else set(self.model_paths(best["number"]))
+    def drop_models(self, others: Iterable[int] = ()) -> None:
+        """Deletes the models of all trials but the best and, of several aims, those of the front.
+
+        Args:
+            others: Numbers of trials whose models stay, too.
+        """
+        numbers = {record["number"] for record in self.front} | set(others)
+        kept = {path for number in numbers for path in self.model_paths(number)}
         for path in (self.folder / MODELS).glob("trial_*.keras"):
             if path not in kept:
                 path.unlink(missing_ok=True)
@@ -172,20 +213,20 @@ def _check_same(folder: Path, there: dict[str, Any], here: dict[str, Any]) -> No
     )
 
 
-def _read_trials(path: Path) -> tuple[dict[int, dict[str, Any]], list[str]]:
+def _read_events(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
     try:
         lines = path.read_bytes().split(b"\n")
     except FileNotFoundError:
-        return {}, []
+        return [], []
     except OSError as error:
         raise BenchError(f"cannot read {path}: {error.strerror}.") from error
-    trials, warnings = {}, []
+    events, warnings = [], []
     for place, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             record = json.loads(line)
-            trials[int(record["number"])] = record
+            events.append(record | {"number": int(record["number"]), "status": record["status"]})
         except (ValueError, TypeError, KeyError):
             warnings.append(f"{path.name} line {place}: cut off or not a trial; left out")
-    return trials, warnings
+    return events, warnings

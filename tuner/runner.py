@@ -1,200 +1,121 @@
-"""Runs the trials of a search, shows them as they come, and keeps each in its project."""
+"""Runs the trials of a search on an engine, and shows them as they come."""
 
 import contextlib
-import dataclasses
+import time
 from collections.abc import Iterator
 from typing import Any
 
-import keras_tuner
-from keras_tuner.engine import base_tuner
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 
-from bench.errors import BenchError
-from tuner import table, trials
-from tuner.hypermodel import declare
-from tuner.project import STATE, Project
-from tuner.space import Space
-from tuner.trials import Data, Job
-
-_FAILURES_IN_A_ROW = 3
+from tuner import table
+from tuner.director import Director
+from tuner.project import Project
 
 
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """What all trials of a search share, beside the identity of its project.
+def run(director: Director, engine, console: Console) -> int:
+    """Runs trials until the director has enough, and returns how many were run now.
 
-    Attributes:
-        isolated: Whether each trial has a process of its own.
-        timeout_seconds: Limit of one trial, of isolated ones; None: none.
-    """
-
-    space: Space
-    data: Data
-    isolated: bool = True
-    timeout_seconds: float | None = None
-
-
-def run(plan: Plan, project: Project, oracle: keras_tuner.Oracle, console: Console) -> int:
-    """Runs trials until the oracle has enough, and returns how many were run now.
+    Args:
+        engine: Of `bench.engines`, `bench.engine_ray` or `tuner.trials`.
 
     Raises:
         BenchError: after three failures in a row, or where hardly any setting fits the budget.
-        KeyboardInterrupt: on Ctrl-C, after the running trial has been ended.
     """
-    with _display(project, console) as show, trials.process_context() as context:
-        runner = _Runner(oracle, plan, project, show, context)
-        runner.search()
-    return runner.num_run
-
-
-class _Runner(base_tuner.BaseTuner):
-    """Runs the trials that the oracle asks for, or repeats them from their records."""
-
-    def __init__(self, oracle, plan: Plan, project: Project, show, context):
-        self.plan, self.project = plan, project
-        self.show, self.context = show, context
-        self.finished = dict(project.trials)
-        self.num_run = self.num_refused = self.num_failures_in_a_row = 0
-        # Later trials of Hyperband go on from the models of earlier ones.
-        self.needs_models = project.identity["tuner"] == "hyperband"
-        super().__init__(oracle, directory=str(project.folder), project_name=STATE, overwrite=True)
-        oracle.verbose = 0
-
-    def search(self):
-        """Runs trials until the oracle has enough."""
+    with display(director, console) as show:
         while True:
-            trial = self.oracle.create_trial(self.tuner_id)
-            if trial.status != "RUNNING":
-                return
-            record = self._record(int(trial.trial_id), dict(trial.hyperparameters.values))
-            if record["status"] == "ok":
-                score = {self.oracle.objective.name: record["score"]}
-                self.oracle.update_trial(trial.trial_id, score)
-                trial.status = "COMPLETED"
-            else:
-                trial.status, trial.message = "FAILED", record["error"]
-            self.oracle.end_trial(trial)
+            while engine.has_room:
+                job = director.next()
+                if job is None:
+                    break
+                engine.start(job)
+                show(job.number, "starting")
+            if not engine.num_running:
+                return director.num_run
+            for job, kind, content in engine.messages():
+                if kind == "record":
+                    show(job.number, None, director.finish(job.number, content[0]))
+                else:
+                    show(job.number, str(content[0]))
 
-    def _record(self, number: int, values: dict[str, Any]) -> dict[str, Any]:
-        record = self.finished.get(number)
-        if record is None:
-            record = self._run(number, values)
-        elif record["hyperparameters"] != values:
-            raise BenchError(
-                f"trial {number} in {self.project.folder} is of another search: "
-                f"{record['hyperparameters']}, not {values}. Choose another --output, or --fresh."
-            )
-        if record["status"] in ("over_budget", "refused"):
-            self._make_up_for_refused(record)
-        return record
 
-    def _make_up_for_refused(self, record: dict[str, Any]) -> None:
-        """Lets another trial take the place of one that was never trained."""
-        self.num_refused += 1
-        wanted = self.project.identity["max_trials"]
-        if self.num_refused > 5 * (wanted or 100) + 20:
-            raise BenchError(
-                f"{self.num_refused} settings were refused, the last: {record['error']} "
-                "Narrow the space with --set, or raise the limit."
-            )
-        if self.oracle.max_trials is not None:
-            self.oracle.max_trials += 1
+class _Shown:
+    """What is told of the running trials, and how long the rest will take."""
 
-    def _run(self, number: int, values: dict[str, Any]) -> dict[str, Any]:
-        job, project = self._job(number, values), self.project
+    def __init__(self, director: Director):
+        self.director = director
+        self.running: dict[int, str] = {}
+        self.started = time.monotonic()
 
-        def report(text: str) -> None:
-            self.show(f"trial {number}: {text}")
+    def text(self) -> str:
+        lines = [f"trial {number}: {text}" for number, text in sorted(self.running.items())]
+        left = self._time_left()
+        return "\n".join([*lines, *([] if left is None else [left])])
 
-        if self.plan.isolated:
-            result = trials.run_in_process(job, report, self.context, self.plan.timeout_seconds)
-        else:
-            result = trials.run(job, report)
-        self._keep_trace(number, result.pop("trace", None))
-        record = self._describe(number, job) | result
-        if result["status"] == "ok":
-            record["score"] = sum(result["scores"]) / len(result["scores"])
-        self.num_run += 1
-        project.append(record)
-        if not self.needs_models:
-            project.drop_models()
-        self.show(None, finished=record)
-        self._count_failures(record)
-        return record
+    def _time_left(self) -> str | None:
+        """Tells the time left by the pace of the trials that ran now."""
+        director = self.director
+        seconds = time.monotonic() - self.started
+        wanted, limit = director.oracle.max_trials, director.max_total_seconds
+        parts = []
+        if wanted is not None and director.num_run:
+            left = max(0, wanted - len(director.project.trials))
+            parts.append(seconds / director.num_run * left)
+        if limit is not None:
+            parts.append(max(0.0, limit - seconds))
+        return f"about {_duration(min(parts))} left" if parts else None
 
-    def _job(self, number: int, values: dict[str, Any]) -> Job:
-        project, identity = self.project, self.project.identity
-        start = values.get("tuner/trial_id")
-        return Job(
-            space=self.plan.space,
-            values=values,
-            data=self.plan.data,
-            objective=identity["objective"],
-            epochs=values.get("tuner/epochs", identity["epochs"]),
-            precision=identity["precision"],
-            seeds=tuple(range(identity["seed"], identity["seed"] + identity["executions"])),
-            models=project.model_paths(number),
-            initial_epoch=values.get("tuner/initial_epoch", 0),
-            start_from=() if start is None else project.model_paths(int(start)),
-            max_parameters=identity["max_parameters"],
-            max_macs=identity["max_macs"],
-        )
 
-    def _describe(self, number: int, job: Job) -> dict[str, Any]:
-        """Returns what is known of a trial before it runs."""
-        space, hp = self.plan.space, keras_tuner.HyperParameters()
-        hp.values = dict(job.values)
-        values = declare(space, hp)
-        return {
-            "number": number,
-            "hyperparameters": job.values,
-            "values": values,
-            "arguments": space.arguments(values),
-            "training": space.training(values),
-            "epochs": job.epochs,
-            "seeds": list(job.seeds),
-            "score": None,
-        }
-
-    def _count_failures(self, record: dict[str, Any]) -> None:
-        self.num_failures_in_a_row += 1
-        if record["status"] != "failed":
-            self.num_failures_in_a_row = 0
-        elif self.num_failures_in_a_row == _FAILURES_IN_A_ROW:
-            raise BenchError(
-                f"{_FAILURES_IN_A_ROW} trials in a row failed, the last: {record['error']} "
-                f"See {self.project.folder / 'traces'}."
-            )
-
-    def _keep_trace(self, number: int, trace: str | None) -> None:
-        if trace is not None:
-            with contextlib.suppress(OSError):
-                (self.project.folder / "traces").mkdir(exist_ok=True)
-                (self.project.folder / "traces" / f"trial_{number:04d}.txt").write_text(trace)
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 @contextlib.contextmanager
-def _display(project: Project, console: Console) -> Iterator[Any]:
-    """Gives the function that shows what goes on: a live table, or a line per trial."""
+def display(director: Director, console: Console) -> Iterator[Any]:
+    """Gives the function that shows what goes on: a live table, or a line per trial.
+
+    It takes the number of a trial, what it does, and, at its end, its record. A text that begins
+    with `"note: "` is shown in any case.
+    """
+    project, shown = director.project, _Shown(director)
     if not console.is_terminal:
 
-        def print_line(running: str | None, finished: dict[str, Any] | None = None) -> None:
-            if finished is not None:
-                score = table.score_text(finished) if finished["status"] == "ok" else ""
-                text = score or f"{finished['status'].replace('_', ' ')}: {finished['error']}"
-                console.print(f"trial {finished['number']}: {escape(text)}", highlight=False)
+        def print_line(number: int | None, text: str | None, record=None) -> None:
+            if record is not None:
+                console.print(result_line(project, record), highlight=False)
+            elif text is not None and text.startswith("note: "):
+                console.print(escape(text), highlight=False)
 
         yield print_line
         return
     with Live(console=console, refresh_per_second=4) as live:
 
-        def update(running: str | None, finished: dict[str, Any] | None = None) -> None:
+        def update(number: int | None, text: str | None, record=None) -> None:
+            if text is not None and text.startswith("note: "):
+                live.console.print(escape(text), highlight=False)
+            elif record is not None:
+                shown.running.pop(number, None)
+            elif number is not None:
+                shown.running[number] = text
             rows = max(5, console.height - 12)
             limit = rows if len(project.trials) > rows else None
-            live.update(table.rich_table(project, running, limit))
+            live.update(table.rich_table(project, shown.text(), limit))
 
-        update("starting")
+        update(None, None)
         yield update
-        update(None)
+        shown.running.clear()
+        live.update(table.rich_table(project))
+
+
+def result_line(project: Project, record: dict[str, Any]) -> str:
+    """Returns what is said of a trial at its end, in the markup of rich."""
+    if record["status"] != "ok":
+        return (
+            f"trial {record['number']}: {record['status'].replace('_', ' ')}: "
+            f"{escape(record['error'])}"
+        )
+    costs = "".join(f", {name} {value:,.6g}" for name, value in (record.get("costs") or {}).items())
+    return f"trial {record['number']}: {escape(table.score_text(record))}{costs}"

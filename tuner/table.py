@@ -51,6 +51,45 @@ def rich_table(project: Project, running: str | None = None, limit: int | None =
     return table
 
 
+def front_table(project: Project) -> Table:
+    """Returns the trials that no other beats in score and costs at once, the cheapest first."""
+    from tuner import costs
+
+    identity, wanted = project.identity, costs.get(project.identity.get("costs") or ("parameters",))
+    table = Table(title_justify="left", caption_justify="left")
+    aims = ", ".join([identity["objective"], *(cost.name for cost in wanted)])
+    table.title = f"what no other trial beats in all of {aims}"
+    table.add_column("trial", justify="right")
+    for cost in wanted:
+        table.add_column(cost.name + (f" ({cost.unit})" if cost.unit else ""), justify="right")
+    table.add_column(identity["objective"], justify="right")
+    table.add_column("what differs from the defaults", overflow="fold")
+    winner = project.winner
+    for record in project.front:
+        known = record.get("costs") or costs.of(record, [cost.name for cost in wanted])
+        table.add_row(
+            str(record["number"]),
+            *(cost_text(known[cost.name], cost.unit) for cost in wanted),
+            score_text(record),
+            escape(_differences(project, record)),
+            style="bold green" if record["number"] == winner["number"] else "",
+        )
+    return table
+
+
+def cost_text(value: float, unit: str) -> str:
+    """Returns a cost in digits: counts whole, measured ones in four."""
+    return f"{value:.4g}" if unit else f"{value:,.0f}"
+
+
+def default_trial(project: Project) -> dict[str, Any] | None:
+    """Returns the first trial where it has a score and the defaults of the space, else None."""
+    first = project.trials.get(0)
+    if first is None or first["status"] != "ok" or _differences(project, first) != _DEFAULTS:
+        return None
+    return first
+
+
 def score_text(record: dict[str, Any]) -> str:
     """Returns the score, of several executions with their standard deviation."""
     text = f"{record['score']:.5g}"
@@ -62,11 +101,10 @@ def score_text(record: dict[str, Any]) -> str:
 def _caption(project: Project, running: str | None) -> str:
     best, lines = project.best, []
     if best is not None:
-        default = project.trials.get(0)
+        default = default_trial(project)
         lines.append(f"best so far: trial {best['number']}, {score_text(best)}")
-        if best["number"] != 0 and default is not None and default["status"] == "ok":
-            is_default = _differences(project, default) == _DEFAULTS
-            lines[0] += f"; the defaults have {score_text(default)}" if is_default else ""
+        if best["number"] != 0 and default is not None:
+            lines[0] += f"; the defaults have {score_text(default)}"
     for status in ("over_budget", "refused", "diverged", "failed"):
         of_status = [each for each in project.trials.values() if each["status"] == status]
         if of_status:

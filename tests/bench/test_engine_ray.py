@@ -74,7 +74,7 @@ def test_a_killed_process_is_a_failure_and_makes_room(cluster, tmp_path, descend
             for message in engine.messages():
                 told.append(message)
                 for pid, name in descendants(os.getpid()).items():
-                    if name.startswith("ray::_run_case"):
+                    if name.startswith("ray::_run_job"):
                         os.kill(pid, signal.SIGKILL)
         assert engine.has_room
     assert told[0] == (case, "stage", ("loading",))

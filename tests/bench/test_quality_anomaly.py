@@ -167,7 +167,7 @@ def test_a_case_from_end_to_end(tmp_path, name):
     )
     sent = []
     connection = types.SimpleNamespace(send=sent.append, close=lambda: None)
-    worker.run(case, str(tmp_path), "run", connection)
+    worker.run(case, tmp_path, "run", connection)
     kind, record = sent[-1]
     assert (kind, record["status"], record["error"]) == ("record", "ok", None)
     assert record["task"] == "anomaly"

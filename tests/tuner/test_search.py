@@ -1,9 +1,11 @@
 """The search: what is measured, what is kept, and how it goes on after an interruption."""
 
+import contextlib
 import dataclasses
 import io
 import json
 import math
+import os
 
 import numpy as np
 import pytest
@@ -13,12 +15,14 @@ pytest.importorskip("keras_tuner")
 from rich.console import Console
 
 import zoo
-from bench import datasets
+from bench import datasets, engines
 from bench.errors import BenchError
 from tuner import __main__ as command_line
 from tuner import objectives, pictures, spaces, table, trials
-from tuner.project import TRIALS_FILE, Project
-from tuner.search import Request, bench_command, prepare_space, search
+from tuner.confirm import bench_command
+from tuner.project import RUNNING, TRIALS_FILE, Project
+from tuner.request import Request, prepare_space
+from tuner.search import search
 from tuner.space import narrow
 
 DENSE = {
@@ -45,8 +49,13 @@ def run(*args, **kwargs):
     return search(request(*args, **kwargs), quiet())
 
 
-def lines(folder):
+def events(folder):
     return [json.loads(line) for line in (folder / TRIALS_FILE).read_text().splitlines()]
+
+
+def lines(folder):
+    """Returns the records of finished trials as they are in the file."""
+    return [event for event in events(folder) if event["status"] != RUNNING]
 
 
 @pytest.fixture
@@ -63,7 +72,7 @@ def pretend(monkeypatch):
     state = Pretence()
     state.results, state.jobs = {}, []
 
-    def run_trial(job, report):
+    def run_trial(job, output, report):
         report("pretending")
         if len(state.jobs) == state.stop_at:
             state.stop_at = None
@@ -133,10 +142,11 @@ def test_the_command_for_the_test_split_can_be_read(finished):
     assert "autoencoder:small:" in text
 
 
-def job(folder, **changes):
+def job(**changes):
     space = narrow(spaces.for_data(spaces.get("autoencoder"), (8, 8, 1)), DENSE)
     values = {"latent_dim": 4, "learning_rate": 1e-3, "batch_size": 32}
     base = trials.Job(
+        number=0,
         space=space,
         values=values,
         data=trials.Data("digits", limit=128),
@@ -144,7 +154,7 @@ def job(folder, **changes):
         epochs=1,
         precision="float32",
         seeds=(0,),
-        models=(folder / "a.keras",),
+        models=("a.keras",),
     )
     return dataclasses.replace(base, **changes)
 
@@ -153,50 +163,64 @@ def test_a_trial_never_looks_at_the_test_split(tmp_path, monkeypatch):
     dataset = datasets.load("digits", limit=128)
     blind = dataclasses.replace(dataset, test=None)
     monkeypatch.setattr(trials, "_load", lambda data: blind)
-    assert trials.run(job(tmp_path))["status"] == "ok"
+    assert trials.run(job(), tmp_path)["status"] == "ok"
 
 
 def test_a_trial_goes_on_from_an_earlier_model(tmp_path):
-    first = trials.run(job(tmp_path))
-    later = job(
-        tmp_path,
-        epochs=3,
-        initial_epoch=1,
-        start_from=(tmp_path / "a.keras",),
-        models=(tmp_path / "b.keras",),
-    )
-    second = trials.run(later)
+    first = trials.run(job(), tmp_path)
+    later = job(epochs=3, initial_epoch=1, start_from=("a.keras",), models=("b.keras",))
+    second = trials.run(later, tmp_path)
     steps = [int(zoo.load(tmp_path / f"{name}.keras").optimizer.iterations) for name in "ab"]
     assert steps == [4, 12]  # 128 images in batches of 32, once and three times
     assert second["scores"][0] < first["scores"][0]
 
 
 def test_same_seed_same_score(tmp_path):
-    scores = [trials.run(job(tmp_path, seeds=(seed,)))["scores"] for seed in (0, 0, 1)]
+    scores = [trials.run(job(seeds=(seed,)), tmp_path)["scores"] for seed in (0, 0, 1)]
     assert scores[0] == scores[1] != scores[2]
 
 
 def test_outcomes_that_are_no_score(tmp_path):
-    refused = trials.run(job(tmp_path, max_parameters=100))
+    refused = trials.run(job(max_parameters=100), tmp_path)
     assert refused["status"] == "over_budget"
     assert "> limit 100" in refused["error"]
-    diverged = trials.run(job(tmp_path, values={"latent_dim": 4, "learning_rate": 1e38}))
+    diverged = trials.run(job(values={"latent_dim": 4, "learning_rate": 1e38}), tmp_path)
     assert diverged["status"] == "diverged"
-    failed = trials.run(job(tmp_path, data=trials.Data("digits", limit=128, checksum="other")))
+    failed = trials.run(job(data=trials.Data("digits", limit=128, checksum="other")), tmp_path)
     assert (failed["status"], failed["scores"]) == ("failed", [])
     assert "changed" in failed["error"]
     assert not (tmp_path / "a.keras").exists()
 
 
+def in_processes(folder, jobs, **options):
+    """Returns results by number, and what was told."""
+    context, told, found = engines.forkserver(trials.PRELOAD), [], {}
+    with contextlib.closing(engines.LocalEngine(context, folder, "", **options)) as engine:
+        for each in jobs:
+            engine.start(each)
+            while engine.num_running:
+                for of, kind, content in engine.messages():
+                    if kind == "record":
+                        found[of.number] = content[0]
+                    else:
+                        told += content
+    return found, told
+
+
 def test_a_trial_in_a_process_of_its_own(tmp_path):
-    reports = []
-    with trials.process_context() as context:
-        found = trials.run_in_process(job(tmp_path), reports.append, context)
-        late = trials.run_in_process(job(tmp_path), reports.append, context, timeout_seconds=0)
-    assert found["status"] == "ok"
-    assert (tmp_path / "a.keras").exists()
-    assert any("epoch 1/1" in text for text in reports)
-    assert late == {"status": "failed", "error": "took over 0 seconds", "scores": []}
+    jobs = [job(number=number, models=(f"models/{number}.keras",)) for number in range(3)]
+    found, told = in_processes(tmp_path, jobs)
+    assert [found[number]["status"] for number in range(3)] == ["ok"] * 3
+    assert found[0]["scores"] == found[1]["scores"] == trials.run(job(), tmp_path)["scores"]
+    assert len({result["process"] for result in found.values()} | {os.getpid()}) == 4
+    assert (tmp_path / "models" / "2.keras").exists()
+    assert any("epoch 1/1" in text for text in told)
+
+
+def test_a_trial_that_takes_too_long_is_ended(tmp_path):
+    found, _ = in_processes(tmp_path, [job()], timeout_seconds=0)
+    assert (found[0]["status"], found[0]["scores"]) == ("failed", [])
+    assert found[0]["error"] == "took over 0 seconds"
 
 
 @pytest.mark.parametrize(
@@ -398,7 +422,15 @@ def test_wrong_use_is_one_line(arguments, message, tmp_path, monkeypatch, capsys
 def test_the_command_line_searches_and_shows(tmp_path, pretend, capsys):
     folder = tmp_path / "search"
     arguments = ["search", "autoencoder", "--limit", "128", "--epochs", "1", "--max-trials", "2"]
-    arguments += ["--in-process", "--output", str(folder), "--set", "latent_dim=4,8"]
+    arguments += [
+        "--in-process",
+        "--confirm",
+        "0",
+        "--output",
+        str(folder),
+        "--set",
+        "latent_dim=4,8",
+    ]
     assert command_line.main(arguments) == 0
     assert "on the test split:   python -m bench run --dataset digits" in capsys.readouterr().out
     assert command_line.main(["show", str(folder)]) == 0

@@ -1,0 +1,161 @@
+"""The report of a search: one self-contained HTML file, from its project alone.
+
+Nothing is measured here. The page holds its pictures, style and script, so that it can be mailed
+and read anywhere, without a network.
+"""
+
+import io
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import bench
+from bench.page_parts import breakable, facts, table, themed
+from bench.records import write_whole
+from bench.report_text import value_text
+from tuner import report_text, report_trials
+from tuner.importance import Importance
+from tuner.project import Project
+from tuner.report_confirmed import confirmed_section
+
+FILE_NAME = "report.html"
+
+
+def write(project: Project, confirmed: Any = None) -> Path:
+    """Writes `report.html` to the folder of the search, whole, and returns its path.
+
+    Args:
+        confirmed: What `tuner.confirm.read` gives: the winner and the defaults on fresh seeds;
+            None: not measured yet.
+    """
+    path = project.folder / FILE_NAME
+    write_whole(path, html(project, confirmed).encode())
+    return path
+
+
+def html(project: Project, confirmed: Any = None) -> str:
+    """Returns the page."""
+    from tuner import importance, spaces
+
+    parameters = spaces.get(project.identity["model"]).parameters
+    found = importance.of(project.trials.values(), parameters)
+    drawings = _pictures(project, parameters, found)
+    sections = [
+        ("confirmed", "Confirmed on fresh seeds", _confirmed(project, confirmed)),
+        ("pictures", "Pictures", _figures(drawings, found)),
+        ("board", "Trials", report_trials.board(project, parameters, found)),
+        ("failed", "Trials without a score", report_trials.without_score(project)),
+        ("space", "What was searched", _space(project)),
+        ("again", "Run it again", _again(project)),
+    ]
+    return _document(project, [section for section in sections if section[2]])
+
+
+def _document(project: Project, sections: list[tuple[str, str, str]]) -> str:
+    title = escape(report_text.title_of(project))
+    links = "".join(f'<a href="#{name}">{heading}</a>' for name, heading, _ in sections)
+    bodies = "".join(
+        f'<section id="{name}"><h2>{heading}</h2>{body}</section>'
+        for name, heading, body in sections
+    )
+    alerts = "".join(f"<li>{escape(warning)}</li>" for warning in project.warnings)
+    alerts = f'<ul class="alerts" role="status">{alerts}</ul>' if alerts else ""
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+        "img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">"
+        f"<title>{title}</title><style>{_of_bench('page.css')}</style></head><body>"
+        f"<header><h1>{title}</h1><p>{escape(report_text.headline(project))}</p>"
+        f"{_tiles(project)}<nav>{links}</nav></header><main>{alerts}{bodies}</main>"
+        f'<div id="tip" role="tooltip" hidden></div><script>{_of_bench("page.js")}</script>'
+        "</body></html>\n"
+    )
+
+
+def _of_bench(name: str) -> str:
+    """Style and script are those of the bench report: the two look alike."""
+    return (Path(bench.__path__[0]) / name).read_text(encoding="utf-8")
+
+
+def _tiles(project: Project) -> str:
+    tiles = "".join(
+        f'<a class="tile" href="#trial-{number}"><span>{escape(label)}</span>'
+        f"<strong>{breakable(strong)}</strong><span>{escape(detail)}</span></a>"
+        for label, number, strong, detail in report_text.tiles(project)
+    )
+    return f'<div class="tiles">{tiles}</div>' if tiles else ""
+
+
+def _confirmed(project: Project, confirmed: Any) -> str:
+    return "" if confirmed is None else confirmed_section(project, confirmed)
+
+
+# --- pictures -----------------------------------------------------------------------------------
+
+
+def _pictures(
+    project: Project, parameters: dict[str, Any], found: Importance | None
+) -> dict[str, tuple[bytes, bytes]]:
+    """Returns the pictures that there is something to draw for, light and dark, as PNG."""
+    from tuner import pictures, pictures_coordinates, pictures_front
+
+    draw: dict[str, Callable[[io.BytesIO, str], bool]] = {
+        "front": lambda file, theme: pictures_front.front(project, file, theme),
+        "coordinates": lambda file, theme: pictures_coordinates.coordinates(
+            project, file, parameters, theme, found
+        ),
+        "importance": lambda file, theme: pictures.importance_bars(found, file, theme),
+        "progress": lambda file, theme: pictures.draw(project, file, parameters, theme, found),
+    }
+    drawn = {}
+    for name, function in draw.items():
+        light, dark = io.BytesIO(), io.BytesIO()
+        if function(light, "light") and function(dark, "dark"):
+            drawn[name] = (light.getvalue(), dark.getvalue())
+    return drawn
+
+
+def _figures(drawings: dict[str, tuple[bytes, bytes]], found: Importance | None) -> str:
+    parts = []
+    for name, (title, caption) in report_text.PICTURES.items():
+        content = ""
+        if name in drawings:
+            content = themed(*drawings[name], f"{title}: {caption}")
+        elif name == "importance" and drawings:
+            caption = report_text.no_importance(found)
+        else:
+            continue
+        parts.append(
+            f"<figure><h3>{escape(title)}</h3>{content}"
+            f"<figcaption>{escape(caption)}</figcaption></figure>"
+        )
+    return "".join(parts)
+
+
+# --- the rest -----------------------------------------------------------------------------------
+
+
+def _space(project: Project) -> str:
+    defaults = project.identity["defaults"]
+    lines = [
+        (name, values, value_text(defaults[name]) if name in defaults else "")
+        for name, values in project.identity["space"].items()
+    ]
+    settings = [(name, value_text(value)) for name, value in report_text.settings_of(project)]
+    return (
+        f"{table(('parameter', 'values', 'default'), lines, (False, False, False))}"
+        f'<div class="cards" style="margin-top:1rem"><article class="card"><h3>Settings</h3>'
+        f"{facts(settings)}</article></div>"
+    )
+
+
+def _again(project: Project) -> str:
+    commands = "\n".join(report_text.commands(project))
+    return (
+        f'<p>{report_text.AGAIN}</p><div class="again">'
+        '<button type="button" id="copy" hidden>Copy</button>'
+        f"<pre><code>{escape(commands)}</code></pre></div>"
+    )
