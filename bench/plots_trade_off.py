@@ -71,7 +71,7 @@ def _trade_off(
             drawn.append(_draw_trade_off(axes, members, colours, cost, fewer_is_better))
         figure.canvas.draw()
         for axes, labels in zip(panels, drawn, strict=True):
-            _place_labels(figure, axes, labels, colours)
+            place_labels(figure, axes, labels, colours)
     return True
 
 
@@ -146,7 +146,7 @@ def _bar(quality: Interval, log: bool) -> tuple[float, float]:
     return max(low, quality.mean / 3) if log else low, quality.mean + half
 
 
-def _place_labels(
+def place_labels(
     figure: Figure,
     axes: Axes,
     labels: list[tuple[str, float, float, bool]],

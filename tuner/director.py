@@ -170,6 +170,8 @@ class Director:
     def _end(self, record: dict[str, Any]) -> None:
         """Tells the oracle how a trial ended."""
         trial = self._trials.pop(record["number"])
+        if hasattr(self.oracle, "limits"):
+            self.oracle.limits.note(record["number"], record)
         if record["status"] == "ok":
             found = {self.oracle.objective.name: record["score"], **(record.get("costs") or {})}
             self.oracle.update_trial(trial.trial_id, found)

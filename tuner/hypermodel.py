@@ -17,7 +17,15 @@ class RefusedError(keras_tuner.errors.FailedTrialError):
 
 
 class OverBudgetError(RefusedError):
-    """A model that is larger than allowed; refused before its training."""
+    """A model that is larger than allowed; refused before its training.
+
+    Args:
+        sizes: What was found, by the field of a trial's record.
+    """
+
+    def __init__(self, text: str, sizes: dict[str, float] | None = None):
+        super().__init__(text)
+        self.sizes = sizes or {}
 
 
 class ZooHyperModel(keras_tuner.HyperModel):
@@ -93,17 +101,20 @@ class ZooHyperModel(keras_tuner.HyperModel):
         return model.fit(*args, **({"batch_size": batch_size} | kwargs))
 
     def _check_budget(self, model) -> None:
-        if self.max_parameters is not None:
-            found = num_parameters(model)
-            if found > self.max_parameters:
+        limits = {
+            "num_parameters": (self.max_parameters, num_parameters, "parameters"),
+            "forward_macs": (self.max_macs, forward_macs, "MACs"),
+        }
+        sizes = {
+            name: measure(model)
+            for name, (limit, measure, _) in limits.items()
+            if limit is not None
+        }
+        for name, found in sizes.items():
+            limit, _, unit = limits[name]
+            if found > limit:
                 raise OverBudgetError(
-                    f"Case over budget: {found:,} parameters > limit {self.max_parameters:,}."
-                )
-        if self.max_macs is not None:
-            found = forward_macs(model)
-            if found > self.max_macs:
-                raise OverBudgetError(
-                    f"Case over budget: {found:,} MACs > limit {self.max_macs:,}."
+                    f"Case over budget: {found:,} {unit} > limit {limit:,}.", sizes
                 )
 
 

@@ -19,6 +19,7 @@ from bench.errors import BenchError
 from tuner import costs as known_costs
 from tuner import pareto
 from tuner.hypermodel import hyperparameters
+from tuner.limits import Limits
 from tuner.objectives import Objective
 from tuner.parameters import Boolean, Choice, Int, Parameter
 from tuner.space import Space
@@ -29,6 +30,7 @@ _GRID_POINTS_OF_FLOATS = 10
 _MAX_DRAWS = 200
 _NUM_CANDIDATES = 2_000
 _NUM_BEST = 3
+_LIKELY = 0.7
 _NUM_AROUND_BEST = 200
 
 
@@ -108,6 +110,8 @@ class BayesianOracle(RandomOracle):
         recorded: Trials by number that finished or began before: no process is fitted for them
             again.
         num_initial_points: Trials at random before the first fit.
+        limits: What settings must keep within: an expected improvement counts as far as they are
+            likely to.
 
     References: Jones et al., 1998, Eq. 15. https://doi.org/10.1023/A:1008306431147
     Trials at once: Ginsbourger et al., 2010, Sec. 4.2 (Kriging Believer).
@@ -115,20 +119,30 @@ class BayesianOracle(RandomOracle):
     """
 
     def __init__(
-        self, *args, recorded: dict[int, dict[str, Any]], num_initial_points: int, **kwargs
+        self,
+        *args,
+        recorded: dict[int, dict[str, Any]],
+        num_initial_points: int,
+        limits: Limits | None = None,
+        **kwargs,
     ):
         super().__init__(*args, **kwargs)
         self.recorded = recorded
         self.num_initial_points = num_initial_points
+        self.limits = limits or Limits({})
 
     def propose(self, number, known):
         record = self.recorded.get(number)
         if record is not None:
             return dict(record["hyperparameters"])
+        generator = np.random.default_rng([self.seed, number])
         measured = [trial for trial in self.trials.values() if self.is_measured(trial)]
         if len(measured) < self.num_initial_points:
-            return super().propose(number, known)
-        generator = np.random.default_rng([self.seed, number])
+            candidates = [self.draw(generator) for _ in range(_MAX_DRAWS)]
+            candidates = [values for values in candidates if values not in known]
+            # The first that is likely to fit, else the likeliest.
+            likely = np.minimum(self._fits(candidates), _LIKELY) if candidates else None
+            return candidates[int(np.argmax(likely))] if candidates else None
         worth = self.worth(measured, generator)
         settings = [trial.hyperparameters.values for trial in measured]
         best = [settings[row] for row in np.argsort(-worth)[:_NUM_BEST]]
@@ -141,7 +155,14 @@ class BayesianOracle(RandomOracle):
         process = _Process(self._points(settings), worth)
         if running:
             process.believe(self._points([trial.hyperparameters.values for trial in running]))
-        return candidates[int(np.argmax(process.expected_improvement(self._points(candidates))))]
+        improvement = process.expected_improvement(self._points(candidates))
+        return candidates[int(np.argmax(improvement * self._fits(candidates)))]
+
+    def _fits(self, candidates: list[dict[str, Any]]) -> np.ndarray:
+        """Returns how likely each candidate keeps within the limits."""
+        every = {int(name): trial.hyperparameters.values for name, trial in self.trials.items()}
+        points = dict(zip(every, self._points(list(every.values())), strict=True))
+        return self.limits.probability(points, self._points(candidates))
 
     def is_measured(self, trial) -> bool:
         """Tells whether a trial has what `worth` needs."""
@@ -244,6 +265,7 @@ def create(
     seed: int,
     recorded: dict[int, dict[str, Any]],
     costs: tuple[str, ...] = (),
+    limits: Limits | None = None,
 ) -> keras_tuner.Oracle:
     """Returns the algorithm of a name from `TUNERS`.
 
@@ -254,6 +276,7 @@ def create(
         costs: Names from `tuner.costs.COSTS` that the search keeps small beside its objective:
             `"bayesian"` looks for the front then, and each trial reports them as metrics.
             `"random"` and `"grid"` go the same way with and without.
+        limits: What settings must keep within; `"bayesian"` learns which do.
 
     Raises:
         BenchError: for an unknown name, or what the algorithm cannot do.
@@ -273,6 +296,7 @@ def create(
         settings |= {
             "max_trials": max_trials,
             "recorded": recorded,
+            "limits": limits,
             "num_initial_points": max(3, min(2 * len(space.free), (max_trials or 30) // 3)),
         }
         return ParetoOracle(costs=costs, **settings) if costs else BayesianOracle(**settings)

@@ -36,7 +36,7 @@ def front(project: Project, target: plots.Target, theme: str = "light") -> bool:
         labels = [panel.draw(axes, colours) for panel, axes in zip(panels, every, strict=True)]
         figure.canvas.draw()
         for axes, texts in zip(every.base.flat, labels, strict=True):
-            plots_trade_off._place_labels(figure, axes, texts, colours)
+            plots_trade_off.place_labels(figure, axes, texts, colours)
     return True
 
 

@@ -54,7 +54,8 @@ def headline(project: Project) -> str:
     record, best, default = project.winner, project.best, table.default_trial(project)
     if record is None:
         return f"No trial of {len(project.trials)} has a score yet."
-    scored = f"{len(project.ranked)} trials with a score"
+    count = len(project.ranked)
+    scored = f"{count} trial{'s' * (count != 1)} with a score"
     name = project.identity["objective"]
     caution = (
         f"Scores are {name} on the validation split; that of the best of many is flattered by the "

@@ -11,6 +11,7 @@ from bench import cases, tasks
 from bench.errors import BenchError
 from tuner import costs, hypermodel, objectives, oracles, spaces
 from tuner.director import Plan
+from tuner.limits import Limits
 from tuner.space import Space, narrow
 from tuner.trials import Data
 from zoo import checks
@@ -182,6 +183,13 @@ class Settled:
             seed=self.request.seed,
             costs=self.request.costs,
             recorded=recorded,
+            limits=Limits(
+                {
+                    "num_parameters": self.identity["max_parameters"],
+                    "forward_macs": self.identity["max_macs"],
+                    "expected_seconds": self.identity["max_trial_seconds"],
+                }
+            ),
         )
 
 

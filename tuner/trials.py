@@ -153,7 +153,7 @@ def run(job: Job, output: Path, report: Report = lambda text: None) -> dict[str,
         _run(job, output, report, found)
         found["status"] = "ok"
     except OverBudgetError as error:
-        found |= {"status": "over_budget", "error": str(error)}
+        found |= {"status": "over_budget", "error": str(error), **error.sizes}
     except RefusedError as error:
         found |= {"status": "refused", "error": str(error)}
     except FloatingPointError as error:
@@ -182,7 +182,7 @@ def _run(job: Job, output: Path, report: Report, found: dict[str, Any]) -> None:
         training = _Training(job, hypermodel, dataset, report)
         report("building")
         if execution == 0 and job.max_seconds is not None:
-            training.check_seconds()
+            found["expected_seconds"] = training.expected_seconds()
         model = training.model(output / job.start_from[execution] if job.start_from else None)
         if execution == 0:
             found["num_parameters"] = num_parameters(model)
@@ -250,11 +250,11 @@ class _Training:
             "num_epochs": job.initial_epoch + len(losses) if stop is None else stop.best_epoch + 1,
         }
 
-    def check_seconds(self) -> None:
-        """Refuses a training that would take too long, by a few steps of a model of its own.
+    def expected_seconds(self) -> float:
+        """Returns how long all executions would take, by a few steps of a model of its own.
 
         Raises:
-            OverBudgetError: with the estimate and the limit.
+            OverBudgetError: if that is over the limit, with both.
         """
         job = self.job
         batch_size = job.space.training(job.values)["batch_size"]
@@ -273,8 +273,10 @@ class _Training:
         expected = seconds[0] + seconds[1] * steps / num_steps * epochs
         if expected > job.max_seconds:
             raise OverBudgetError(
-                f"Case over budget: about {expected:.0f} seconds > limit {job.max_seconds:g}."
+                f"Case over budget: about {expected:.0f} seconds > limit {job.max_seconds:g}.",
+                {"expected_seconds": expected},
             )
+        return expected
 
 
 class _Watch(keras.callbacks.Callback):
