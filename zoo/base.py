@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from zoo import checks
+from zoo import resident as resident_training
 from zoo.card import Card, CardHolder
 
 # Noise at evaluation comes from this seed, so that `evaluate` gives the same number every time.
@@ -211,13 +212,27 @@ class ZooModel(CardHolder, keras.Model):
     def call(self, x, training=None):
         return self.forward(x, training=bool(training))["prediction"]
 
-    def fit(self, x=None, y=None, *args, **kwargs):
+    def fit(self, x=None, y=None, *args, resident: bool | None = None, **kwargs):
         """Trains the model as `keras.Model.fit` does; without `y` the target is `x` itself.
 
         Arrays are checked first: shape, finite, in `[0, 1]`. Of a `tf.data.Dataset` or a
         `keras.utils.PyDataset` the first batch is.
+
+        Args:
+            resident: Whether the data stay on the device, where batches are gathered in the graph
+                and several updates run per call: faster for small models, with the order, the
+                updates and the history of the ordinary path. None does so where it can: for
+                arrays that fit, without replicas, `steps_per_epoch`, `class_weight` and
+                `validation_split`. A callback that looks at batches still sees each.
+            Others: see `keras.Model.fit`.
+
+        Raises:
+            ValueError: for data that do not fit the model, or `resident=True` where it cannot be.
         """
         self._check_compiled()
+        kwargs = resident_training.bound(keras.Model.fit, (self, x, y, *args), kwargs)
+        for name in ("self", "x", "y"):
+            kwargs.pop(name, None)
         x, y = _from_lists(x), _from_lists(y)
         self._check_data(x, y)
         self._check_target_is_given(x, y)
@@ -231,7 +246,40 @@ class ZooModel(CardHolder, keras.Model):
             val_y = self._explicit_target(val_x, val_y, *val_weight)
             kwargs["validation_data"] = (val_x, val_y, *val_weight)
         y = self._explicit_target(x, y, kwargs.get("sample_weight"))
-        return super().fit(x, y, *args, **kwargs)
+        if resident is False:
+            return super().fit(x, y, **kwargs)
+        data = keras.utils.pack_x_y_sample_weight(x, y, kwargs.get("sample_weight"))
+        obstacle = resident_training.obstacle(self, data, kwargs)
+        if obstacle is None:
+            return self._fit_resident(data, kwargs)
+        if resident:
+            raise ValueError(
+                f"{self.owner}: resident must be None or False here, as {obstacle}. "
+                "Received: resident=True. Leave it out."
+            )
+        return super().fit(x, y, **kwargs)
+
+    def _fit_resident(self, data, arguments: dict):
+        """Trains with what Keras calls for each group of batches replaced."""
+        arguments = {key: value for key, value in arguments.items() if key != "sample_weight"}
+        batch_size = arguments.get("batch_size") or 32
+        compiled = self.steps_per_execution, self.train_function
+        num_steps = resident_training.steps_per_call(self, batch_size, arguments.get("callbacks"))
+        self.train_function = resident_training.ResidentTraining(
+            self, data, batch_size, arguments.get("shuffle", True), num_steps
+        )
+        self.steps_per_execution = num_steps  # until `make_train_function`
+        try:
+            return super().fit(np.arange(_num_rows(data)), **arguments)
+        finally:
+            self.steps_per_execution, self.train_function = compiled
+
+    def make_train_function(self, force=False):
+        """Keeps that of resident data, now that `fit` has made its iterator."""
+        if isinstance(self.train_function, resident_training.ResidentTraining):
+            self.steps_per_execution = self.train_function.compiled_steps
+            return self.train_function
+        return super().make_train_function(force)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """Returns the loss terms and metrics, as `keras.Model.evaluate` does."""

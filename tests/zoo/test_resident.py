@@ -1,0 +1,250 @@
+"""Training on resident data: the order, the updates and the history of the ordinary path."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import zoo
+from zoo import resident
+
+SHAPE = (8, 8, 1)
+
+
+def model_of(name="autoencoder", seed=3, steps_per_execution=1, optimizer="adam", **arguments):
+    keras.utils.set_random_seed(seed)
+    found = zoo.create(name, SHAPE, **({"widths": (4,), "latent_dim": 3} | arguments))
+    found.compile(optimizer, steps_per_execution=steps_per_execution)
+    return found
+
+
+def both(digits, fit, **changes):
+    """Returns what the ordinary and the resident path give: history and weights."""
+    found = []
+    for resident_or_not in (False, True):
+        model = model_of(**changes)
+        history = fit(model, resident_or_not).history
+        found.append((history, model.get_weights()))
+    return found
+
+
+def assert_same(found):
+    (history, weights), (other, others) = found
+    assert history.keys() == other.keys()
+    for name, values in history.items():
+        np.testing.assert_allclose(other[name], values, rtol=1e-5, err_msg=name)
+    for a, b in zip(weights, others, strict=True):
+        np.testing.assert_allclose(b, a, atol=1e-5)
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("num_rows", [96, 100, 20], ids=["whole", "rest", "less than a batch"])
+def test_order_and_updates_are_those_of_the_ordinary_path(num_rows, shuffle, digits):
+    images = digits[:num_rows]
+    found = both(
+        digits,
+        lambda model, way: model.fit(
+            images,
+            epochs=3,
+            batch_size=32,
+            shuffle=shuffle,
+            validation_data=digits[100:140],
+            verbose=0,
+            resident=way,
+        ),
+        optimizer="sgd",
+    )
+    assert_same(found)
+    assert "val_loss" in found[0][0]
+
+
+def test_several_updates_per_call_change_nothing(digits):
+    def fit(model, way):
+        model.compile("sgd", steps_per_execution=1 if not way else 4)
+        return model.fit(digits[:200], epochs=2, batch_size=16, verbose=0, resident=way)
+
+    assert_same(both(digits, fit))
+
+
+def test_targets_and_weights_travel_along(digits):
+    weights = np.linspace(0, 1, 90).astype("float32")
+    noisy = np.clip(digits[:90] + 0.1, 0, 1)
+
+    def fit(model, way):
+        return model.fit(noisy, digits[:90], 32, 2, sample_weight=weights, verbose=0, resident=way)
+
+    assert_same(both(digits, fit, optimizer="sgd"))
+
+
+def test_dictionaries_travel_along(digits):
+    labels = np.arange(64) % 3
+    data = {"image": digits[:64], "label": labels}
+
+    def fit(model, way):
+        return model.fit(data, batch_size=16, epochs=2, verbose=0, resident=way)
+
+    found = both(digits, fit, name="conditional_vae", num_classes=3)
+    assert_same(found)
+
+
+class Batches(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen.append((batch, float(logs["loss"])))
+
+
+def test_a_callback_that_looks_at_batches_sees_each(digits):
+    seen = []
+    for way in (False, True):
+        callback = Batches()
+        model_of().fit(digits[:100], batch_size=16, verbose=0, callbacks=[callback], resident=way)
+        seen.append(callback.seen)
+    assert [batch for batch, _ in seen[1]] == list(range(7))
+    np.testing.assert_allclose(*([loss for _, loss in part] for part in seen), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "is_one"),
+    [
+        (None, False),
+        ([keras.callbacks.EarlyStopping(), keras.callbacks.ReduceLROnPlateau()], False),
+        ([keras.callbacks.ModelCheckpoint("a.keras")], False),
+        ([keras.callbacks.ModelCheckpoint("a.keras", save_freq=5)], True),
+        ([keras.callbacks.TensorBoard()], True),
+        ([Batches()], True),
+        (Batches(), True),
+        (keras.callbacks.CallbackList([Batches()], add_history=True), True),
+    ],
+)
+def test_many_updates_per_call_only_where_no_callback_looks(callbacks, is_one):
+    found = resident.steps_per_call(model_of(), 32, callbacks)
+    assert (found == 1) == is_one
+
+
+def test_the_compiled_number_of_steps_wins():
+    assert resident.steps_per_call(model_of(steps_per_execution=7), 32, None) == 7
+
+
+def test_large_models_are_called_for_few_updates():
+    small = model_of()
+    large = zoo.create("autoencoder", (64, 64, 3), widths=(128, 256), latent_dim=64)
+    large.compile("adam")
+    assert resident.steps_per_call(large, 64, None) == 1
+    assert resident.steps_per_call(small, 32, None) > 30
+
+
+def test_the_model_is_as_before_afterwards(digits):
+    """Other ways to train and to measure work on, and see the same model."""
+    model = model_of(steps_per_execution=2)
+    model.fit(digits[:64], batch_size=16, verbose=0)
+    assert model.steps_per_execution == 2
+    assert not isinstance(model.train_function, resident.ResidentTraining)
+    model.train_on_batch(digits[:16])
+    first = model.evaluate(digits[:64], batch_size=16, verbose=0, return_dict=True)
+    again = model.evaluate(digits[:64], batch_size=16, verbose=0, return_dict=True)
+    assert first == again
+    model.fit(tf.data.Dataset.from_tensor_slices(digits[:64]).batch(16), verbose=0)
+    steps = int(model.optimizer.iterations)
+    model.fit(digits[:64], batch_size=16, verbose=0)
+    assert int(model.optimizer.iterations) == steps + 4
+
+
+def test_a_second_fit_traces_nothing(digits):
+    model = model_of()
+    model.fit(digits[:64], batch_size=16, verbose=0)
+    _, graphs = model.__dict__["_resident_graphs"]
+    model.fit(digits[64:128], batch_size=16, epochs=2, verbose=0)
+    assert model.__dict__["_resident_graphs"][1] is graphs
+    assert graphs.run.experimental_get_tracing_count() == 1
+
+
+def test_a_model_that_is_compiled_anew_takes_the_new_optimizer(digits):
+    model = model_of()
+    model.fit(digits[:64], batch_size=16, verbose=0)
+    model.compile(keras.optimizers.SGD(0.0))
+    before = model.get_weights()
+    model.fit(digits[:64], batch_size=16, verbose=0)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_learning_rate_that_changes_between_epochs_is_seen(digits):
+    schedule = keras.callbacks.LearningRateScheduler(lambda epoch: 0.0 if epoch else 0.01)
+
+    class Weights(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.seen = []
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.seen.append(np.concatenate([w.ravel() for w in self.model.get_weights()]))
+
+    weights = Weights()
+    model_of(optimizer="sgd").fit(
+        digits[:64], batch_size=16, epochs=3, callbacks=[schedule, weights], verbose=0
+    )
+    np.testing.assert_array_equal(weights.seen[0], weights.seen[1])
+    np.testing.assert_array_equal(weights.seen[1], weights.seen[2])
+
+
+def test_training_that_is_stopped_leaves_the_model_usable(digits):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise KeyboardInterrupt
+
+    model = model_of()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(digits[:64], batch_size=16, callbacks=[Stop()], verbose=0)
+    assert not isinstance(model.train_function, resident.ResidentTraining)
+    assert model.fit(digits[:64], batch_size=16, verbose=0).history["loss"]
+
+
+def test_saved_and_loaded_training_goes_on(digits, tmp_path):
+    model = model_of()
+    model.fit(digits[:64], batch_size=16, verbose=0)
+    model.save(tmp_path / "a.keras")
+    again = zoo.load(tmp_path / "a.keras")
+    assert int(again.optimizer.iterations) == 4
+    for each in (model, again):
+        keras.utils.set_random_seed(5)
+        each.fit(digits[:64], batch_size=16, verbose=0)
+    for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"steps_per_epoch": 2}, "steps_per_epoch is given"),
+        ({"class_weight": {0: 1.0}}, "class_weight is given"),
+        ({"validation_split": 0.5}, "validation_split is given"),
+        ({"shuffle": "batch"}, "shuffle is 'batch'"),
+    ],
+)
+def test_where_it_cannot_be_the_ordinary_path_is_taken_or_the_reason_told(change, reason, digits):
+    model = model_of()
+    with pytest.raises(ValueError, match=f"Autoencoder: resident must be .* {reason}"):
+        model.fit(digits[:64], verbose=0, resident=True, **change)
+    assert resident.obstacle(model, digits[:64], change) == reason
+    if "class_weight" not in change:
+        assert model.fit(digits[:64], verbose=0, **change).history["loss"]
+
+
+def test_data_from_elsewhere_stay_there(digits, tmp_path):
+    model = model_of()
+    mapped = np.memmap(tmp_path / "images.dat", "float32", "w+", shape=digits[:64].shape)
+    mapped[:] = digits[:64]
+    assert "mapped from a file" in resident.obstacle(model, mapped, {})
+    source = tf.data.Dataset.from_tensor_slices(digits[:64]).batch(16)
+    assert "no arrays" in resident.obstacle(model, source, {})
+    assert model.fit(mapped, verbose=0).history["loss"]
+    model.compile("adam", run_eagerly=True)
+    assert "eagerly" in resident.obstacle(model, digits[:64], {})
+
+
+def test_a_model_of_several_replicas_takes_the_ordinary_path(digits):
+    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+        model = model_of()
+    assert "replicas" in resident.obstacle(model, digits[:64], {})

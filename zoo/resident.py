@@ -1,0 +1,219 @@
+"""Training on data that stay on the device: gathered in the graph, many updates per call.
+
+Small models on small images are bound by what happens between two updates, not by arithmetic. Of
+that Keras keeps its loop over epochs, with callbacks, validation and history; what it calls for
+each group of batches is replaced by one graph, which takes its rows from tensors by the order of
+the epoch and updates the weights once per batch. Order, batches and updates are those of the
+ordinary path.
+"""
+
+import inspect
+import math
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo import inspection
+
+# A call is to take about as long as this many multiply-adds: long enough that what Python does
+# between two calls is little, short enough that progress is seen.
+_MACS_PER_CALL = 4e9
+_MOST_STEPS = 256
+_KEPT = "_resident_graphs"
+_MOST_SHARE = 0.25  # of a GPU's memory
+_BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+# Of these, the hooks that see batches do nothing while `save_freq` is "epoch".
+_BY_EPOCH = (keras.callbacks.ModelCheckpoint, keras.callbacks.BackupAndRestore)
+
+
+def obstacle(model, data: Any, arguments: dict[str, Any]) -> str | None:
+    """Returns why data cannot stay on the device, or None where they can.
+
+    Args:
+        data: What `fit` packs: images, or a tuple with targets and weights.
+        arguments: The other arguments of `fit`, by name.
+    """
+    leaves = keras.tree.flatten(data)
+    if not all(isinstance(leaf, np.ndarray) or hasattr(leaf, "numpy") for leaf in leaves):
+        return "the data are no arrays"
+    if any(isinstance(leaf, np.memmap) for leaf in leaves):
+        return "the data are mapped from a file, which may be larger than memory"
+    if model.run_eagerly:
+        return "the model runs eagerly"
+    if model.distribute_strategy.num_replicas_in_sync > 1:
+        return "the model has several replicas"
+    for name in ("steps_per_epoch", "class_weight", "validation_split"):
+        if arguments.get(name):
+            return f"{name} is given"
+    if arguments.get("shuffle", True) not in (True, False):
+        return f"shuffle is {arguments['shuffle']!r}"
+    size, room = sum(leaf.nbytes for leaf in map(np.asarray, leaves)), _room()
+    if room is not None and size > room:
+        size, room = (f"{number / 2**20:,.0f} MiB" for number in (size, room))
+        return f"the data have {size}, and the device has {room} to spare"
+    return None
+
+
+def _room() -> float | None:
+    """Returns the bytes that data may take on a GPU; None on a CPU, where they are already."""
+    gpus = tf.config.list_logical_devices("GPU")
+    if not gpus:
+        return None
+    try:
+        device = tf.config.list_physical_devices("GPU")[0]
+        total = tf.config.experimental.get_device_details(device).get("memory_size")
+        used = tf.config.experimental.get_memory_info(gpus[0].name.replace("/device:", ""))[
+            "current"
+        ]
+    except (ValueError, RuntimeError):
+        total = None
+    return None if total is None else _MOST_SHARE * (total - used)
+
+
+def steps_per_call(model, batch_size: int, callbacks: Any) -> int:
+    """Returns the updates per call: as compiled, or more where nobody looks at single batches.
+
+    A callback that looks at batches sees each of them.
+    """
+    compiled = int(model.steps_per_execution)
+    if compiled > 1 or any(_looks_at_batches(callback) for callback in _listed(callbacks)):
+        return compiled
+    macs = 3 * batch_size * max(1, _macs_per_image(model))  # forward and twice as much backward
+    return int(min(_MOST_STEPS, max(1, _MACS_PER_CALL // macs)))
+
+
+def _listed(callbacks: Any) -> list:
+    if callbacks is None:
+        return []
+    return list(
+        getattr(
+            callbacks,
+            "callbacks",
+            callbacks if isinstance(callbacks, (list, tuple)) else [callbacks],
+        )
+    )
+
+
+def _looks_at_batches(callback) -> bool:
+    if isinstance(callback, (keras.callbacks.History, keras.callbacks.ProgbarLogger)):
+        return False
+    if isinstance(callback, _BY_EPOCH) and type(callback) in _BY_EPOCH:
+        return getattr(callback, "save_freq", getattr(callback, "_save_freq", None)) != "epoch"
+    return any(
+        getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook)
+        for hook in _BATCH_HOOKS
+    )
+
+
+def _macs_per_image(model) -> int:
+    """Returns about how many multiply-adds a forward pass takes."""
+    total = 0
+    for layer in inspection.named_layers(model).values():
+        shape = getattr(getattr(layer, "output", None), "shape", None) if layer.built else None
+        places = math.prod(size or 1 for size in shape[1:-1]) if shape is not None else 1
+        total += places * sum(math.prod(weight.shape) for weight in layer.trainable_weights)
+    return total
+
+
+class ResidentTraining:
+    """What `fit` calls for each group of batches; it takes the place of `model.train_function`.
+
+    Args:
+        model: Compiled.
+        data: Arrays as `fit` packs them.
+        batch_size: Rows of an update; the last one of an epoch may have fewer.
+        shuffle: Whether each epoch has an order of its own.
+        num_steps: Updates per call.
+
+    Attributes:
+        compiled_steps: Those that the model was compiled with; validation runs by them.
+    """
+
+    def __init__(self, model, data: Any, batch_size: int, shuffle: bool, num_steps: int):
+        self.compiled_steps = model.steps_per_execution
+        self.data = keras.tree.map_structure(tf.convert_to_tensor, data)
+        self.num_rows = len(keras.tree.flatten(data)[0])
+        self.batch_size, self.num_steps = batch_size, num_steps
+        self.num_full = self.num_rows // batch_size
+        self.orders = _orders(self.num_rows, shuffle)
+        self.graphs = _graphs(model, batch_size)
+        self._iterator = self._order = None
+        self._step = 0
+
+    def __call__(self, iterator) -> dict[str, Any]:
+        """Runs the next updates; a new iterator of Keras, which is not read, is a new epoch."""
+        if iterator is not self._iterator:
+            self._iterator, self._step = iterator, 0
+            self._order = next(iter(self.orders))
+        count = min(self.num_steps, self.num_full - self._step)
+        logs = None
+        if count > 0:
+            logs = self.graphs.run(self.data, self._order, *map(tf.constant, (self._step, count)))
+        self._step += self.num_steps
+        if self._step > self.num_full and self.num_rows % self.batch_size:
+            logs = self.graphs.rest(self.data, self._order)
+        return logs
+
+
+def _orders(num_rows: int, shuffle: bool) -> tf.data.Dataset:
+    """Returns the rows of an epoch in their order, another one for each iterator.
+
+    Keras draws its own in the same way, so that the orders of a seed are the same: the seed of an
+    operation follows from the global one and from the graph that it is in.
+    """
+
+    def order(_):
+        rows = tf.range(num_rows, dtype=tf.int64)
+        return tf.random.shuffle(rows) if shuffle else rows
+
+    return tf.data.Dataset.range(1).map(order)
+
+
+class _Graphs:
+    """The graphs of a model's updates, for data of any length.
+
+    Args:
+        batch_size: Rows of an update.
+    """
+
+    def __init__(self, model, batch_size: int):
+        step = tf.function(model.train_step, jit_compile=model.jit_compile, autograph=False)
+
+        def batch(data, rows):
+            return step(tf.nest.map_structure(lambda part: tf.gather(part, rows), data))
+
+        def run(data, order, start, count):
+            def one(index):
+                return batch(data, tf.slice(order, [(start + index) * batch_size], [batch_size]))
+
+            def body(index):
+                one(index)
+                return (index + 1,)
+
+            tf.while_loop(lambda index: index < count - 1, body, (0,))
+            return one(count - 1)
+
+        def rest(data, order):
+            num_rows = order.shape[0]
+            return batch(data, order[num_rows - num_rows % batch_size :])
+
+        self.run = tf.function(run, autograph=False)
+        self.rest = tf.function(rest, autograph=False)
+
+
+def _graphs(model, batch_size: int) -> _Graphs:
+    """Returns the graphs of a model as it is compiled now, traced once for many calls of `fit`."""
+    trainable = tuple(variable.trainable for variable in model.variables)
+    key = (batch_size, model.jit_compile, trainable, model.optimizer, *model.metrics)
+    kept = model.__dict__.get(_KEPT)
+    if kept is None or kept[0] != key:
+        kept = (key, _Graphs(model, batch_size))
+        object.__setattr__(model, _KEPT, kept)  # past Keras's tracking
+    return kept[1]
+
+
+def bound(function, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Returns the arguments of a call by name."""
+    return dict(inspect.signature(function).bind_partial(*args, **kwargs).arguments)
