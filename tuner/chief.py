@@ -248,7 +248,7 @@ class _Desk:
         plain = {
             field.name: getattr(job, field.name)
             for field in dataclasses.fields(job)
-            if field.name not in ("space", "data")
+            if field.name not in ("space", "data", "image_shape", "arguments")  # known there
         }
         folder = self.director.project.folder
         return wire.pack({"job": plain}, {name: (folder / name).read_bytes() for name in job.needs})

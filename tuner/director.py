@@ -26,10 +26,17 @@ _FAILURES_IN_A_ROW = 3
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What all trials of a search share, beside the identity of its project."""
+    """What all trials of a search share, beside the identity of its project.
+
+    Attributes:
+        image_shape: Of the data.
+        arguments: Constructor arguments that follow from the data.
+    """
 
     space: Space
     data: Data
+    image_shape: tuple[int, ...]
+    arguments: dict[str, Any]
 
 
 class Director:
@@ -115,6 +122,8 @@ class Director:
             space=self.plan.space,
             values=values,
             data=self.plan.data,
+            image_shape=self.plan.image_shape,
+            arguments=self.plan.arguments,
             objective=identity["objective"],
             costs=tuple(identity.get("costs") or ()),
             epochs=values.get("tuner/epochs", identity["epochs"]),

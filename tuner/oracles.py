@@ -8,30 +8,34 @@ parameters are many: both are written anew here, each draw from the seed and the
 
 import itertools
 import sys
-import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras_tuner
 import numpy as np
+import threadpoolctl
 
 from bench.errors import BenchError
 from tuner import costs as known_costs
 from tuner import pareto
+from tuner.cube import Cube, is_active
 from tuner.hypermodel import hyperparameters
 from tuner.limits import Limits
 from tuner.objectives import Objective
 from tuner.parameters import Boolean, Choice, Int, Parameter
+from tuner.process import Process
 from tuner.space import Space
 
 TUNERS = ("random", "grid", "bayesian", "hyperband")
 _RUNNING, _COMPLETED, _STOPPED = "RUNNING", "COMPLETED", "STOPPED"
 _GRID_POINTS_OF_FLOATS = 10
 _MAX_DRAWS = 200
-_NUM_CANDIDATES = 2_000
-_NUM_BEST = 3
 _LIKELY = 0.7
-_NUM_AROUND_BEST = 200
+# Candidates of a proposal: at random, near the best trials, and near the most promising of these.
+_NUM_INITIAL, _NUM_DRAWN = 200, 1_000
+_NUM_BEST, _NUM_NEAR, _DISTANCES = 5, 50, (0.2, 0.05)
+_NUM_CHANCES = 128
+Aim = Callable[[np.ndarray], np.ndarray]
 
 
 class RandomOracle(keras_tuner.Oracle):
@@ -54,15 +58,13 @@ class RandomOracle(keras_tuner.Oracle):
                 return values
         return None
 
-    def draw(self, generator: np.random.Generator, near: dict[str, Any] | None = None):
-        """Draws settings; with `near`, all but a few parameters have the values given there."""
+    def draw(self, generator: np.random.Generator) -> dict[str, Any]:
+        """Draws settings."""
         values: dict[str, Any] = {}
-        share = min(1.0, 2 / max(1, len(self.hyperparameters.space)))
         for hp in self.hyperparameters.space:
-            probability, is_changed = generator.random(), generator.random() < share
-            if _is_active(hp, values):
-                is_kept = near is not None and hp.name in near and not is_changed
-                values[hp.name] = near[hp.name] if is_kept else hp.prob_to_value(probability)
+            probability, _ = generator.random(), generator.random()
+            if is_active(hp, values):
+                values[hp.name] = hp.prob_to_value(probability)
         return values
 
 
@@ -91,7 +93,7 @@ class GridOracle(keras_tuner.Oracle):
             yield values
             return
         hp = self.hyperparameters.space[place]
-        if not _is_active(hp, values):
+        if not is_active(hp, values):
             yield from self._points(values, place + 1)
             return
         for value in dict.fromkeys([hp.default, *hp.values]):
@@ -101,14 +103,14 @@ class GridOracle(keras_tuner.Oracle):
 class BayesianOracle(RandomOracle):
     """Draws settings where a Gaussian process expects the largest improvement.
 
-        improvement = E[max(0, f - best)],  f ~ N(mean, deviation^2) of the process
+        improvement = E[max(0, best - f)],  f ~ N(mean, deviation^2) of the process
 
-    The candidates are settings at random, and changes of the best ones. Trials that still run
-    are taken to get the mean that the process has for them, so that several at once spread.
+    The candidates are settings at random, changes of the best ones, and changes of those that
+    promise most. Trials that still run are taken to get the mean that the process has for them,
+    so that several at once spread.
 
     Args:
-        recorded: Trials by number that finished or began before: no process is fitted for them
-            again.
+        recorded: Trials by number that finished or began before: no process is fitted for them.
         num_initial_points: Trials at random before the first fit.
         limits: What settings must keep within: an expected improvement counts as far as they are
             likely to.
@@ -136,123 +138,137 @@ class BayesianOracle(RandomOracle):
         if record is not None:
             return dict(record["hyperparameters"])
         generator = np.random.default_rng([self.seed, number])
-        measured = [trial for trial in self.trials.values() if self.is_measured(trial)]
-        if len(measured) < self.num_initial_points:
-            candidates = [self.draw(generator) for _ in range(_MAX_DRAWS)]
-            candidates = [values for values in candidates if values not in known]
-            # The first that is likely to fit, else the likeliest.
-            likely = np.minimum(self._fits(candidates), _LIKELY) if candidates else None
-            return candidates[int(np.argmax(likely))] if candidates else None
-        worth = self.worth(measured, generator)
-        settings = [trial.hyperparameters.values for trial in measured]
-        best = [settings[row] for row in np.argsort(-worth)[:_NUM_BEST]]
-        candidates = [self.draw(generator) for _ in range(_NUM_CANDIDATES)]
-        candidates += [self.draw(generator, near) for near in best for _ in range(_NUM_AROUND_BEST)]
-        candidates = [values for values in candidates if values not in known]
-        if not candidates:
-            return None
-        running = [trial for trial in self.trials.values() if trial.status == _RUNNING]
-        process = _Process(self._points(settings), worth)
-        if running:
-            process.believe(self._points([trial.hyperparameters.values for trial in running]))
-        improvement = process.expected_improvement(self._points(candidates))
-        return candidates[int(np.argmax(improvement * self._fits(candidates)))]
-
-    def _fits(self, candidates: list[dict[str, Any]]) -> np.ndarray:
-        """Returns how likely each candidate keeps within the limits."""
-        every = {int(name): trial.hyperparameters.values for name, trial in self.trials.items()}
-        points = dict(zip(every, self._points(list(every.values())), strict=True))
-        return self.limits.probability(points, self._points(candidates))
+        with threadpoolctl.threadpool_limits(1):  # small matrices: more threads only wait
+            return next(
+                (values for values in self._promising(generator) if values not in known), None
+            )
 
     def is_measured(self, trial) -> bool:
-        """Tells whether a trial has what `worth` needs."""
+        """Tells whether a trial has all that `objectives` needs."""
         return trial.status == _COMPLETED
 
-    def worth(self, trials: list, generator: np.random.Generator) -> np.ndarray:
-        """Returns what the search maximises, `(len(trials),)`."""
-        sign = 1 if self.objective.direction == "max" else -1
-        return np.array([sign * trial.score for trial in trials])
+    def objectives(self, trials: list) -> np.ndarray:
+        """Returns what the search keeps small, `(len(trials), objectives)`."""
+        sign = 1 if self.objective.direction == "min" else -1
+        return np.array([[sign * trial.score] for trial in trials])
 
-    def _points(self, settings: list[dict[str, Any]]) -> np.ndarray:
-        """Returns settings as points in the unit cube, `(len(settings), dimensions)`.
+    def aim(self, objectives: np.ndarray, generator: np.random.Generator) -> Aim:
+        """Returns the function that makes one number of objectives, lower is better.
 
-        Names have an axis per value; what is not active is at its default.
+        Args:
+            objectives: Of the trials so far.
         """
-        columns = []
-        for hp in self.hyperparameters.space:
-            values = [each.get(hp.name, hp.default) for each in settings]
-            if getattr(hp, "ordered", True):
-                columns.append([hp.value_to_prob(value) for value in values])
-            else:
-                columns += [[float(value == name) for value in values] for name in hp.values]
-        return np.array(columns).T
+        return lambda found: found[..., 0]
+
+    def improvement(
+        self, means: np.ndarray, deviations: np.ndarray, best: float, aim: Aim
+    ) -> np.ndarray:
+        """Returns by how much each candidate is expected to be below the best.
+
+        Args:
+            means, deviations: `(candidates, objectives)`.
+        """
+        from scipy.stats import norm
+
+        mean, deviation = means[:, 0], deviations[:, 0]
+        z = (best - mean) / deviation
+        return deviation * (z * norm.cdf(z) + norm.pdf(z))
+
+    def _promising(self, generator: np.random.Generator) -> Iterator[dict[str, Any]]:
+        """Gives candidates, those first from which most is expected."""
+        cube = Cube(self.hyperparameters.space)
+        measured = [trial for trial in self.trials.values() if self.is_measured(trial)]
+        if len(measured) < self.num_initial_points:
+            candidates = cube.draw(generator, _NUM_INITIAL)
+            # The first that is likely to fit, else the likeliest.
+            promised = np.minimum(self._fits(cube, candidates), _LIKELY)
+        else:
+            candidates, promised = self._searched(cube, measured, generator)
+        for place in np.argsort(-promised, kind="stable"):
+            yield cube.values(candidates[place])
+
+    def _searched(self, cube: Cube, measured: list, generator) -> tuple[np.ndarray, np.ndarray]:
+        """Returns candidates as rows of the cube, and what each promises."""
+        rows, objectives = _rows(cube, measured), self.objectives(measured)
+        aim = self.aim(objectives, generator)
+        processes = [Process(cube.points(rows), column) for column in objectives.T]
+        running = [trial for trial in self.trials.values() if trial.status == _RUNNING]
+        if running:
+            believed = _rows(cube, running)
+            for process in processes:
+                process.believe(cube.points(believed))
+            rows = np.concatenate([rows, believed])
+            objectives = np.column_stack([process.observed for process in processes])
+        totals = aim(objectives)
+
+        def promise(candidates: np.ndarray) -> np.ndarray:
+            points = cube.points(candidates)
+            found = [process.predict(points) for process in processes]
+            means, deviations = (np.stack(part, axis=-1) for part in zip(*found, strict=True))
+            improvement = self.improvement(means, deviations, totals.min(), aim)
+            return improvement * self._fits(cube, candidates)
+
+        def around(starts: np.ndarray) -> list[np.ndarray]:
+            return [
+                cube.near(generator, row, _NUM_NEAR, distance)
+                for distance in _DISTANCES
+                for row in starts
+            ]
+
+        best = rows[np.argsort(totals)[:_NUM_BEST]]
+        first = np.concatenate([cube.draw(generator, _NUM_DRAWN), *around(best)])
+        promised = promise(first)
+        second = np.concatenate(around(first[np.argsort(-promised)[:_NUM_BEST]]))
+        return np.concatenate([first, second]), np.append(promised, promise(second))
+
+    def _fits(self, cube: Cube, candidates: np.ndarray) -> np.ndarray:
+        """Returns how likely each candidate keeps within the limits."""
+        points = cube.points(_rows(cube, list(self.trials.values())))
+        by_number = dict(zip(map(int, self.trials), points, strict=True))
+        return self.limits.probability(by_number, cube.points(candidates))
 
 
 class ParetoOracle(BayesianOracle):
     """Searches the front of score and costs: each trial has weights of its own for them.
 
-    A process is fitted to `tuner.pareto.scalarised` of all trials, with the weights of the trial
-    that is to be proposed.
+    A process is fitted to the score and one to the logarithm of each cost. The improvement is
+    that of `tuner.pareto.scalarised` with the trial's weights, over draws from the processes: an
+    own process for each aim follows it better than one for their scalarisation, which has edges.
 
     Args:
         costs: Names of metrics that each trial reports beside its score, lower is better.
         Others: see `BayesianOracle`.
 
-    Reference: Knowles, 2006 (ParEGO). https://doi.org/10.1109/TEVC.2005.851274
+    References: weights: Knowles, 2006 (ParEGO). https://doi.org/10.1109/TEVC.2005.851274
+    A process for each aim: Daulton et al., 2020, Sec. 5. https://arxiv.org/abs/2006.05078
     """
 
     def __init__(self, *args, costs: tuple[str, ...], **kwargs):
         super().__init__(*args, **kwargs)
         self.costs = costs
+        self._chances = np.random.default_rng(0).normal(size=(_NUM_CHANCES, 1, 1 + len(costs)))
 
     def is_measured(self, trial):
         return super().is_measured(trial) and all(map(trial.metrics.exists, self.costs))
 
-    def worth(self, trials, generator):
+    def objectives(self, trials):
         scores = [trial.score for trial in trials]
         found = [[trial.metrics.get_last_value(name) for name in self.costs] for trial in trials]
-        weights = pareto.weights(generator, 1 + len(self.costs))
-        return -pareto.scalarised(scores, found, self.objective.direction, weights)
+        return pareto.objectives(scores, found, self.objective.direction)
+
+    def aim(self, objectives, generator):
+        weights = pareto.weights(generator, objectives.shape[1])
+        best, worst = objectives.min(axis=0), objectives.max(axis=0)
+        return lambda found: pareto.scalarised(found, weights, best, worst)
+
+    def improvement(self, means, deviations, best, aim):
+        drawn = aim(means + deviations * self._chances)
+        # Where no draw improves, the mean decides.
+        return np.maximum(0.0, best - drawn).mean(axis=0) + 1e-6 * np.exp(-aim(means))
 
 
-def _is_active(hp, values: dict[str, Any]) -> bool:
-    return all(condition.is_active(values) for condition in hp.conditions)
-
-
-class _Process:
-    """A Gaussian process of one length scale; its noise is that of the trainings."""
-
-    def __init__(self, points: np.ndarray, values: np.ndarray):
-        from sklearn.gaussian_process.kernels import Matern, WhiteKernel
-
-        self.points = points
-        self.values = (values - values.mean()) / (values.std() or 1.0)
-        kernel = Matern(1.0, (0.1, 10.0), nu=2.5) + WhiteKernel(0.1, (1e-3, 1.0))
-        self.regressor = self._fitted(kernel, "fmin_l_bfgs_b")
-
-    def believe(self, points: np.ndarray) -> None:
-        """Takes the mean at these points for what was measured there."""
-        self.values = np.concatenate([self.values, self.regressor.predict(points)])
-        self.points = np.concatenate([self.points, points])
-        self.regressor = self._fitted(self.regressor.kernel_, None)
-
-    def expected_improvement(self, points: np.ndarray) -> np.ndarray:
-        from scipy.stats import norm
-
-        mean, deviation = self.regressor.predict(points, return_std=True)
-        deviation = np.maximum(deviation, 1e-12)
-        best = self.values.max()
-        z = (mean - best) / deviation
-        return deviation * (z * norm.cdf(z) + norm.pdf(z))
-
-    def _fitted(self, kernel, optimizer: str | None):
-        from sklearn.exceptions import ConvergenceWarning
-        from sklearn.gaussian_process import GaussianProcessRegressor
-
-        regressor = GaussianProcessRegressor(kernel, optimizer=optimizer, random_state=0)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a bound that is reached is meant
-            return regressor.fit(self.points, self.values)
+def _rows(cube: Cube, trials: list) -> np.ndarray:
+    return cube.rows([trial.hyperparameters.values for trial in trials])
 
 
 def create(

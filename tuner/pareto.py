@@ -69,31 +69,41 @@ def weights(generator: np.random.Generator, count: int) -> np.ndarray:
     return generator.dirichlet(np.ones(count))
 
 
-def scalarised(
-    scores: Sequence[float],
-    cost_values: Sequence[Sequence[float]],
-    direction: str,
-    weights: Sequence[float],
+def objectives(
+    scores: Sequence[float], cost_values: Sequence[Sequence[float]], direction: str
 ) -> np.ndarray:
-    """Returns one number for each trial, lower is better, `(trials,)`.
+    """Returns scores and logarithms of costs, each to be small, `(trials, 1 + costs)`.
 
-        max_j(w_j * f_j) + 0.05 * sum_j(w_j * f_j)
-
-    The objectives f_j are the score and the logarithms of the costs, each from 0 for the best
-    to 1 for the worst of these trials.
+    Costs such as a number of parameters span decades, of which each counts as much.
 
     Args:
         scores: `(trials,)`.
-        cost_values: `(trials, costs)`, above 0.
+        cost_values: `(trials, costs)`; 0 counts as the smallest number above it.
         direction: Of the scores, `"min"` or `"max"`.
-        weights: Of the score and of each cost, `(1 + costs,)`.
+    """
+    sign = 1 if direction == "min" else -1
+    positive = np.maximum(np.asarray(cost_values, dtype=float), np.finfo(float).tiny)
+    return np.column_stack([sign * np.asarray(scores, dtype=float), np.log(positive)])
+
+
+def scalarised(
+    found: np.ndarray, weights: Sequence[float], best: np.ndarray, worst: np.ndarray
+) -> np.ndarray:
+    """Returns one number for several objectives, lower is better, `(...,)`.
+
+        max_j(w_j f_j) + 0.05 sum_j(w_j f_j),  f_j = (found_j - best_j) / (worst_j - best_j)
+
+    Its lowest point is on the front for any weights, and each point of the front, of a hollow one
+    too, is the lowest for some.
+
+    Args:
+        found: `(..., objectives)`, each to be small.
+        weights: `(objectives,)`, of sum 1.
+        best: Of each objective, what counts as 0.
+        worst: Of each objective, what counts as 1.
 
     Reference: Knowles, 2006, Eq. 2, IEEE TEVC 10(1). https://doi.org/10.1109/TEVC.2005.851274
     """
-    sign = 1 if direction == "min" else -1
-    logs = np.log(np.maximum(np.asarray(cost_values, dtype=float), np.finfo(float).tiny))
-    objectives = np.column_stack([sign * np.asarray(scores, dtype=float), logs])
-    low, high = objectives.min(axis=0), objectives.max(axis=0)
-    objectives = (objectives - low) / np.where(high > low, high - low, 1.0)
-    weighted = objectives * np.asarray(weights)
-    return weighted.max(axis=1) + _AUGMENTATION * weighted.sum(axis=1)
+    span = np.where(worst > best, worst - best, 1.0)
+    weighted = (found - best) / span * np.asarray(weights)
+    return weighted.max(axis=-1) + _AUGMENTATION * weighted.sum(axis=-1)

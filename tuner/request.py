@@ -224,7 +224,8 @@ def settle(request: Request) -> Settled:
     identity = _identity(request, data, objective, space, epochs)
     identity["reference"] = {"arguments": whole.arguments({}), "training": whole.training({})}
     identity |= _limits(request, whole, dataset)
-    return Settled(request, Plan(space, data), objective, identity, tuple(notes))
+    plan = Plan(space, data, dataset.image_shape, tasks.arguments(task, dataset))
+    return Settled(request, plan, objective, identity, tuple(notes))
 
 
 def prepare_space(

@@ -82,6 +82,8 @@ class Job:
 
     Attributes:
         values: By parameter, as `keras_tuner` has them.
+        image_shape: Of the data.
+        arguments: Constructor arguments that follow from the data.
         initial_epoch: Epochs that `start_from` has behind it.
         seeds: One for each execution.
         models: Where the trained model of each execution goes, in the output folder.
@@ -95,6 +97,8 @@ class Job:
     space: Space
     values: dict[str, Any]
     data: Data
+    image_shape: tuple[int, ...]
+    arguments: dict[str, Any]
     objective: str
     epochs: int
     precision: str
@@ -165,20 +169,14 @@ def run(job: Job, output: Path, report: Report = lambda text: None) -> dict[str,
 
 
 def _run(job: Job, output: Path, report: Report, found: dict[str, Any]) -> None:
+    if job.max_parameters is not None or job.max_macs is not None:
+        report("building")
+        _hypermodel(job, job.seeds[0]).build(_hyperparameters(job))  # refused before data are read
     report("loading")
     dataset = _load(job.data)
-    task = zoo.get(job.space.model).model_class.task
     found |= {"train_seconds": [], "train_loss": [], "num_epochs": []}
     for execution, seed in enumerate(job.seeds):
-        hypermodel = ZooHyperModel(
-            job.space,
-            dataset.image_shape,
-            arguments=tasks.arguments(task, dataset),
-            precision=job.precision,
-            seed=seed,
-            max_parameters=job.max_parameters,
-            max_macs=job.max_macs,
-        )
+        hypermodel = _hypermodel(job, seed)
         training = _Training(job, hypermodel, dataset, report)
         report("building")
         if execution == 0 and job.max_seconds is not None:
@@ -200,13 +198,30 @@ def _run(job: Job, output: Path, report: Report, found: dict[str, Any]) -> None:
         save(model, path)
 
 
+def _hypermodel(job: Job, seed: int) -> ZooHyperModel:
+    return ZooHyperModel(
+        job.space,
+        job.image_shape,
+        arguments=job.arguments,
+        precision=job.precision,
+        seed=seed,
+        max_parameters=job.max_parameters,
+        max_macs=job.max_macs,
+    )
+
+
+def _hyperparameters(job: Job) -> keras_tuner.HyperParameters:
+    found = keras_tuner.HyperParameters()
+    found.values = dict(job.values)
+    return found
+
+
 class _Training:
     """One execution of a trial."""
 
     def __init__(self, job: Job, hypermodel: ZooHyperModel, dataset, report: Report):
         self.job, self.hypermodel, self.dataset, self.report = job, hypermodel, dataset, report
-        self.hp = keras_tuner.HyperParameters()
-        self.hp.values = dict(job.values)
+        self.hp = _hyperparameters(job)
         self.task = zoo.get(job.space.model).model_class.task
         self.pairs = tasks.pairs(self.task, dataset.train, job.data.num_labels)
 

@@ -193,7 +193,13 @@ class _Worker:
             for key, value in found["job"].items()
         }
         plan = self.settled.plan
-        return Job(space=plan.space, data=plan.data, **plain)
+        return Job(
+            space=plan.space,
+            data=plan.data,
+            image_shape=plan.image_shape,
+            arguments=plan.arguments,
+            **plain,
+        )
 
     def _run(self, job: Job, engine: engines.LocalEngine, folder: Path, given) -> bool:
         """Runs a trial; False if the chief gave it to another worker meanwhile."""

@@ -41,6 +41,8 @@ def job(found, **changes):
         space=found.plan.space,
         values={},
         data=found.plan.data,
+        image_shape=found.plan.image_shape,
+        arguments=found.plan.arguments,
         objective=identity["objective"],
         epochs=identity["epochs"],
         precision="float32",

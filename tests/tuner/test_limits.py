@@ -96,6 +96,8 @@ def test_a_refused_trial_tells_its_size(tmp_path):
         space=settled.plan.space,
         values={},
         data=settled.plan.data,
+        image_shape=settled.plan.image_shape,
+        arguments=settled.plan.arguments,
         objective="psnr",
         epochs=1,
         precision="float32",

@@ -150,6 +150,8 @@ def job(**changes):
         space=space,
         values=values,
         data=trials.Data("digits", limit=128),
+        image_shape=(8, 8, 1),
+        arguments={},
         objective="mse",
         epochs=1,
         precision="float32",
