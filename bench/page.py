@@ -16,7 +16,7 @@ from bench import (
 )
 from bench.leaderboard import Row
 from bench.page_cards import card, filter_data
-from bench.page_parts import breakable, facts, named, table, themed
+from bench.page_parts import breakable, document, facts, named, table, themed
 
 # What the page draws itself, so that it can be asked for the numbers.
 DRAWN_HERE = ("quality_against_parameters", "quality_against_speed", "codes")
@@ -42,7 +42,6 @@ def html(
         strips: PNG of the reconstructions of a row, by its number.
         card_pictures: Sections of the card of a row, heading to HTML, by its number.
     """
-    title = escape(report_text.title_of(rows))
     columns = _quality_first(rows)
     figures = "".join(_figure(n, *pictures[n]) for n in pictures if n not in DRAWN_HERE)
     cards = "".join(
@@ -62,26 +61,8 @@ def html(
         ("method", "How it was measured", _method(records)),
         ("again", "Run it again", _again(output, records)),
     ]
-    sections = [section for section in sections if section[2]]
-    links = "".join(f'<a href="#{name}">{heading}</a>' for name, heading, _ in sections)
-    bodies = "".join(
-        f'<section id="{name}"><h2>{heading}</h2>{body}</section>'
-        for name, heading, body in sections
-    )
-    alerts = "".join(f"<li>{escape(warning)}</li>" for warning in warnings)
-    alerts = f'<ul class="alerts" role="status">{alerts}</ul>' if alerts else ""
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">"
-        f"<title>{title}</title><style>{_text('page.css')}</style></head><body>"
-        f"<header><h1>{title}</h1><p>{escape(report_text.summary(records, rows))}</p>"
-        f"{_tiles(rows)}<nav>{links}</nav></header><main>{alerts}{bodies}</main>"
-        f'<div id="tip" role="tooltip" hidden></div><script>{_text("page.js")}</script>'
-        "</body></html>\n"
-    )
+    summary = report_text.summary(records, rows)
+    return document(report_text.title_of(rows), summary, _tiles(rows), sections, warnings)
 
 
 def _anomalies(records: list[dict[str, Any]]) -> str:
@@ -289,7 +270,3 @@ def _again(output: Path, records: list[dict[str, Any]]) -> str:
         '<button type="button" id="copy" hidden>Copy</button>'
         f"<pre><code>{escape(report_text.command(output, records))}</code></pre></div>"
     )
-
-
-def _text(name: str) -> str:
-    return (Path(__file__).parent / name).read_text(encoding="utf-8")

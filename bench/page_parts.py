@@ -4,8 +4,50 @@ import base64
 import struct
 from collections.abc import Iterable
 from html import escape
+from pathlib import Path
 
 from bench.leaderboard import Row
+
+
+def document(
+    title: str,
+    summary: str,
+    tiles: str,
+    sections: Iterable[tuple[str, str, str]],
+    warnings: Iterable[str] = (),
+) -> str:
+    """Returns a page that holds all it needs, and asks no network for anything.
+
+    Args:
+        title, summary: Text.
+        tiles: HTML below the summary.
+        sections: Name, heading and HTML of each; those without HTML are left out.
+        warnings: Lines on what could not be read.
+    """
+    sections = [section for section in sections if section[2]]
+    links = "".join(f'<a href="#{name}">{heading}</a>' for name, heading, _ in sections)
+    bodies = "".join(
+        f'<section id="{name}"><h2>{heading}</h2>{body}</section>'
+        for name, heading, body in sections
+    )
+    alerts = "".join(f"<li>{escape(warning)}</li>" for warning in warnings)
+    alerts = f'<ul class="alerts" role="status">{alerts}</ul>' if alerts else ""
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+        "img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">"
+        f"<title>{escape(title)}</title><style>{_beside('page.css')}</style></head><body>"
+        f"<header><h1>{escape(title)}</h1><p>{escape(summary)}</p>"
+        f"{tiles}<nav>{links}</nav></header><main>{alerts}{bodies}</main>"
+        f'<div id="tip" role="tooltip" hidden></div><script>{_beside("page.js")}</script>'
+        "</body></html>\n"
+    )
+
+
+def _beside(name: str) -> str:
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
 
 
 def data_uri(file: bytes) -> str:

@@ -10,8 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import bench
-from bench.page_parts import breakable, facts, table, themed
+from bench.page_parts import breakable, document, facts, table, themed
 from bench.records import write_whole
 from bench.report_text import value_text
 from tuner import report_text, report_trials
@@ -49,35 +48,8 @@ def html(project: Project, confirmed: Any = None) -> str:
         ("space", "What was searched", _space(project)),
         ("again", "Run it again", _again(project)),
     ]
-    return _document(project, [section for section in sections if section[2]])
-
-
-def _document(project: Project, sections: list[tuple[str, str, str]]) -> str:
-    title = escape(report_text.title_of(project))
-    links = "".join(f'<a href="#{name}">{heading}</a>' for name, heading, _ in sections)
-    bodies = "".join(
-        f'<section id="{name}"><h2>{heading}</h2>{body}</section>'
-        for name, heading, body in sections
-    )
-    alerts = "".join(f"<li>{escape(warning)}</li>" for warning in project.warnings)
-    alerts = f'<ul class="alerts" role="status">{alerts}</ul>' if alerts else ""
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">"
-        f"<title>{title}</title><style>{_of_bench('page.css')}</style></head><body>"
-        f"<header><h1>{title}</h1><p>{escape(report_text.headline(project))}</p>"
-        f"{_tiles(project)}<nav>{links}</nav></header><main>{alerts}{bodies}</main>"
-        f'<div id="tip" role="tooltip" hidden></div><script>{_of_bench("page.js")}</script>'
-        "</body></html>\n"
-    )
-
-
-def _of_bench(name: str) -> str:
-    """Style and script are those of the bench report: the two look alike."""
-    return (Path(bench.__path__[0]) / name).read_text(encoding="utf-8")
+    title, summary = report_text.title_of(project), report_text.headline(project)
+    return document(title, summary, _tiles(project), sections, project.warnings)
 
 
 def _tiles(project: Project) -> str:
