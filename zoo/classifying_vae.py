@@ -65,13 +65,14 @@ class ClassifyingVAE(VAE):
     def resampled(self, x, y, batch_size: int, seed: int):
         """Returns a source of training batches to use in place of arrays, or None."""
 
-    def fit(self, x=None, y=None, *args, **kwargs):
-        """Trains the model as `keras.Model.fit` does.
+    def fit(self, x=None, y=None, *args, resident: bool | None = None, **kwargs):
+        """Trains the model as `ZooModel.fit` does.
 
         Arrays are drawn as `resampled` says, but where `shuffle=False`, `sample_weight` or
-        `class_weight` ask for the rows as they come.
+        `class_weight` ask for the rows as they come. What is drawn is no array and does not stay
+        on the device.
         """
-        given = dict(_FIT.bind(self, x, y, *args, **kwargs).arguments)
+        given = dict(_FIT.bind(self, x, y, *args, **kwargs).arguments) | {"resident": resident}
         del given["self"]
         asks_for_rows = given.get("shuffle", True) is not True or any(
             given.get(name) is not None for name in ("sample_weight", "class_weight")

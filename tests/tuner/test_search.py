@@ -7,6 +7,7 @@ import json
 import math
 import os
 
+import keras
 import numpy as np
 import pytest
 
@@ -180,6 +181,25 @@ def test_a_trial_goes_on_from_an_earlier_model(tmp_path):
 def test_same_seed_same_score(tmp_path):
     scores = [trials.run(job(seeds=(seed,)), tmp_path)["scores"] for seed in (0, 0, 1)]
     assert scores[0] == scores[1] != scores[2]
+
+
+def test_the_policy_reaches_the_model_and_no_other_trial(tmp_path):
+    found = trials.run(job(precision="mixed_bfloat16"), tmp_path)
+    assert found["status"] == "ok", found["error"]
+    assert zoo.load(tmp_path / "a.keras").dtype_policy.name == "mixed_bfloat16"
+    assert keras.config.dtype_policy().name == "float32"
+    trials.run(job(models=("b.keras",)), tmp_path)
+    assert zoo.load(tmp_path / "b.keras").dtype_policy.name == "float32"
+
+
+@pytest.mark.parametrize("tuner", ["random", "bayesian", "hyperband"])
+def test_seed_zero_is_a_seed(tuner, tmp_path, pretend):
+    """keras-tuner takes 0 for none and draws one."""
+    values = []
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        outcome = run(tmp_path / name, tuner=tuner, seed=seed, epochs=9, max_trials=6)
+        values.append([record["values"] for record in outcome.project.trials.values()])
+    assert values[0] == values[1] != values[2]
 
 
 def test_outcomes_that_are_no_score(tmp_path):

@@ -248,3 +248,12 @@ def test_a_model_of_several_replicas_takes_the_ordinary_path(digits):
     with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
         model = model_of()
     assert "replicas" in resident.obstacle(model, digits[:64], {})
+
+
+def test_rows_that_a_model_draws_itself_do_not_stay(digits):
+    labels = np.where(np.arange(64) % 4, -1, np.arange(64) % 3)
+    model = model_of("semi_supervised_vae", num_classes=3)
+    assert model.fit(digits[:64], labels, verbose=0, resident=False).history["loss"]
+    assert model.fit(digits[:64], labels, verbose=0).history["loss"]
+    with pytest.raises(ValueError, match=r"resident must be None or False here, as the data are"):
+        model.fit(digits[:64], labels, verbose=0, resident=True)

@@ -52,10 +52,6 @@ def training_bar(advance):
 
     class TrainingBar(keras.callbacks.Callback):
         num_epochs = 0
-        num_batches = 0
-
-        def on_train_batch_end(self, batch, logs=None):
-            self.num_batches += 1
 
         def on_epoch_end(self, epoch, logs=None):
             self.num_epochs += 1

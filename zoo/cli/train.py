@@ -114,7 +114,7 @@ def _fit_and_save(model, training, validation, options) -> int:
         except KeyboardInterrupt:
             is_interrupted = True
     seconds = time.perf_counter() - start
-    if is_interrupted and callback.num_batches == 0:
+    if is_interrupted and int(model.optimizer.iterations) == 0:
         screen.say("stopped before the first step: nothing is saved.")
         return 130
     _check_finite(model)
