@@ -1,9 +1,13 @@
-"""Shared by all tests: quiet TensorFlow, two logical devices, real images."""
+"""Shared by all tests: quiet TensorFlow, two logical devices, real images, work for workers."""
 
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+# XLA compiles every model, tiny and for a few steps: its code need not be fast.
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+)
 
 import keras
 import pytest
@@ -16,6 +20,32 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # several workers: one thread each is f
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With `--dist loadgroup`, one worker gets all of a file, or all of the battery on one model.
+
+    Else each worker would make what the tests of a file share, such as a trained model, anew.
+    Group marks cannot tell: with pytest 9.2, pytest-xdist 3.8 does not see them (its issue 1386).
+    """
+    if config.getoption("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    import zoo
+
+    class ByFileOrModel(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            path, _, test = nodeid.partition("::")
+            if "test_battery_" not in path:
+                return path
+            parameters = test.partition("[")[2].rpartition("]")[0].split("-")
+            return next((part for part in parameters if part in names), path)
+
+    names = set(zoo.names())
+    config.option.loadscopereorder = False  # long runs of tests/bench first, short files last
+    return ByFileOrModel(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,6 @@
 """What the battery shares: how each model is made, and the data that its task needs."""
 
+import json
 import typing
 
 import keras
@@ -56,6 +57,16 @@ class Kit:
             "segmentation": lambda: (images, (images[..., :1] > 0.5).astype("uint8")),
         }[self.task(name)]()
 
+    def losses(self, name, seed, **settings):
+        """Returns the losses of two epochs that start from a seed; compiles with `settings`."""
+        keras.utils.set_random_seed(seed)
+        model = self.make(name)
+        if settings:
+            model.compile(keras.optimizers.Adam(3e-3), **settings)
+        return model.fit(*self.data(name, 0, 128), batch_size=32, epochs=2, verbose=0).history[
+            "loss"
+        ]
+
     def inputs(self, name, start, stop, images=None):
         """Returns `x` alone."""
         return self.data(name, start, stop, images)[0]
@@ -94,6 +105,39 @@ def trained(kit):
                 validation_batch_size=100,
             ).history
             made[name] = model, history, before
+        return made[name]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def plain(kit):
+    """Gives a model of seed 5 with plain SGD, at its start; made and traced once per arguments."""
+    made = {}
+
+    def get(name, learning_rate=0.5, metrics=None, **arguments):
+        model = kit.make(name, keras.optimizers.SGD(), seed=5, **arguments)
+        key = name, json.dumps(model.get_config() | {"name": None}, sort_keys=True), str(metrics)
+        if key not in made:
+            model.compile(keras.optimizers.SGD(), metrics=metrics)
+            made[key] = model, [variable.numpy() for variable in model.variables]
+        model, start = made[key]
+        for variable, value in zip(model.variables, start, strict=True):
+            variable.assign(value)
+        model.optimizer.learning_rate.assign(learning_rate)
+        return model
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def losses_of_seed_7(kit):
+    """Gives what `kit.losses` returns for a model; trained once."""
+    made = {}
+
+    def get(name):
+        if name not in made:
+            made[name] = kit.losses(name, 7)
         return made[name]
 
     return get

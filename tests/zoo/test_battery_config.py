@@ -12,8 +12,6 @@ import tensorflow as tf
 
 import zoo
 
-# On one worker of pytest-xdist, which shares the trained model.
-MODELS = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in zoo.names()]
 # An off-default value for every constructor argument.
 OFF_DEFAULT = {
     "image_shape": (24, 24, 2),
@@ -116,7 +114,7 @@ OWN_OFF_DEFAULT = {
 }
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", zoo.names())
 class TestConfig:
     def test_round_trip_with_every_argument_off_its_default(self, name):
         model_class = zoo.get(name).model_class
@@ -161,7 +159,7 @@ for line in sys.stdin:
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def reload_in_another_process():
     """Gives a function that loads a model where none was ever made, predicts, trains, predicts."""
     process = subprocess.Popen(
@@ -183,7 +181,7 @@ def reload_in_another_process():
     process.wait(timeout=60)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", zoo.names())
 def test_reload_in_a_fresh_process(trained, kit, reload_in_another_process, tmp_path, name):
     """Outputs, optimizer and noise come back: training goes on as if it had not stopped."""
     model, _, _ = trained(name)
@@ -205,7 +203,7 @@ def test_reload_in_a_fresh_process(trained, kit, reload_in_another_process, tmp_
     assert np.abs(after - before).max() > 1e-4
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", zoo.names())
 class TestShapesAndErrors:
     @pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3), (64, 64, 1), (140, 1), (784,)])
     def test_any_shape_that_fits(self, kit, name, shape):

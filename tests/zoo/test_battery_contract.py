@@ -7,8 +7,6 @@ import tensorflow as tf
 
 import zoo
 
-# On one worker of pytest-xdist, as in the other files.
-MODELS = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in zoo.names()]
 # Noise or a statistic of the batch enters the loss: replicas and half batches draw others.
 NOT_SPLITTABLE = {
     name
@@ -18,21 +16,22 @@ NOT_SPLITTABLE = {
 } | {"denoising", "contractive", "semi_supervised_m2", "unet_denoiser", "masked_autoencoder"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def strategy():
     one_device = tf.distribute.ReductionToOneDevice()
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=one_device)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", zoo.names())
 class TestTrainStepContract:
-    def test_sgd_update_is_the_same_in_float32_and_mixed_precision(self, kit, weights_of, name):
+    def test_sgd_update_is_the_same_in_float32_and_mixed_precision(
+        self, plain, kit, weights_of, name
+    ):
         """Without the optimizer's loss scaling it would be 64 times too small."""
-        arguments = {"seed": 5, "normalization": None}
-        full = kit.make(name, keras.optimizers.SGD(0.5), **arguments)
+        full = plain(name, normalization=None)
         # The default start of 2^15 overflows on losses that sum over pixels, and skips a step.
         scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.5), initial_scale=64)
-        mixed = kit.make(name, scaled, dtype="mixed_float16", **arguments)
+        mixed = kit.make(name, scaled, dtype="mixed_float16", seed=5, normalization=None)
         mixed.set_weights(full.get_weights())
         start = weights_of(full)
         for model in (full, mixed):
@@ -63,15 +62,15 @@ class TestTrainStepContract:
         ]
         assert policy.removeprefix("mixed_") in kernels
 
-    def test_two_replicas_train_as_one_device(self, strategy, kit, weights_of, name):
-        arguments = {"seed": 5} | kit.without_batch_statistics.get(name, {})
-        one = kit.make(name, keras.optimizers.SGD(0.5), **arguments)
+    def test_two_replicas_train_as_one_device(self, strategy, plain, kit, weights_of, name):
+        arguments = kit.without_batch_statistics.get(name, {})
+        one = plain(name, **arguments)
         with strategy.scope():
-            two = kit.make(name, keras.optimizers.SGD(0.5), **arguments)
+            two = kit.make(name, keras.optimizers.SGD(0.5), seed=5, **arguments)
         two.set_weights(one.get_weights())
-        data = kit.data(name, 0, 64)
+        data = kit.data(name, 0, 128)
         losses = [
-            model.fit(*data, batch_size=32, epochs=1, shuffle=False, verbose=0).history["loss"]
+            model.fit(*data, batch_size=64, epochs=1, shuffle=False, verbose=0).history["loss"]
             for model in (one, two)
         ]
         assert np.isfinite(losses).all()
@@ -81,9 +80,9 @@ class TestTrainStepContract:
         for first, second in zip(weights_of(one), weights_of(two), strict=True):
             np.testing.assert_allclose(first, second, atol=2e-5)
 
-    def test_sample_weights(self, kit, name):
+    def test_sample_weights(self, plain, kit, name):
         """Rows of weight 0 do not count: half the rows away halves a loss without noise."""
-        model = kit.make(name, keras.optimizers.SGD(0.0), seed=5)
+        model = plain(name, 0.0)
         data = kit.data(name, 0, 40)
         weights = np.zeros(40, "float32")
         options = {"batch_size": 40, "verbose": 0, "return_dict": True}
@@ -101,12 +100,12 @@ class TestTrainStepContract:
         with pytest.raises(ValueError, match=r"sample_weight must have shape \(batch,\)"):
             model.evaluate(*data, sample_weight=np.ones((40, 8)), verbose=0)
 
-    def test_gradient_accumulation_is_a_larger_batch(self, kit, weights_of, name):
-        arguments = {"seed": 5} | kit.without_batch_statistics.get(name, {})
+    def test_gradient_accumulation_is_a_larger_batch(self, plain, kit, weights_of, name):
+        arguments = kit.without_batch_statistics.get(name, {})
         data = kit.data(name, 0, 64)
-        large = kit.make(name, keras.optimizers.SGD(0.5), **arguments)
+        large = plain(name, **arguments)
         accumulating = keras.optimizers.SGD(0.5, gradient_accumulation_steps=2)
-        small = kit.make(name, accumulating, **arguments)
+        small = kit.make(name, accumulating, seed=5, **arguments)
         small.set_weights(large.get_weights())
         start = weights_of(large)
         large.fit(*data, batch_size=64, shuffle=False, verbose=0)
@@ -125,40 +124,34 @@ class TestTrainStepContract:
         moved = [(w - s).ravel() for w, s in zip(after, before, strict=True)]
         assert 0 < np.linalg.norm(np.concatenate(moved)) <= 1.01e-3
 
-    def test_ema_is_written_at_the_end_of_fit(self, kit, name):
+    def test_ema_is_written_at_the_end_of_fit(self, plain, kit, name):
         """Two steps, to w1 and on to w2, with momentum m leave m w1 + (1 - m) w2."""
-        plain = kit.make(name, keras.optimizers.SGD(0.5), seed=5)
+        without = plain(name)
         with_ema = keras.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.75)
         average = kit.make(name, with_ema, seed=5)
-        average.set_weights(plain.get_weights())
-        data = kit.data(name, 0, 32)
+        average.set_weights(without.get_weights())
+        data = kit.data(name, 0, 64)
         steps = []
         for _ in range(2):
-            plain.fit(*data, batch_size=32, shuffle=False, verbose=0)
-            steps.append([weight.numpy() for weight in plain.trainable_weights])
-        average.fit(*data, batch_size=32, shuffle=False, verbose=0, epochs=2)
+            without.fit(*data, batch_size=64, shuffle=False, verbose=0)
+            steps.append([weight.numpy() for weight in without.trainable_weights])
+        average.fit(*data, batch_size=64, shuffle=False, verbose=0, epochs=2)
         for weight, old, new in zip(average.trainable_weights, *steps, strict=True):
             # Keras averages before it applies a constraint, such as rows of norm 1.
             atol = 2e-4 if weight.constraint is not None else 1e-5
             np.testing.assert_allclose(weight.numpy(), 0.75 * old + 0.25 * new, atol=atol)
 
-    def test_steps_per_execution_and_xla(self, kit, name):
-        losses = []
-        for settings in ({}, {"steps_per_execution": 3}, {"jit_compile": True}):
-            keras.utils.set_random_seed(4)
-            model = kit.make(name, seed=5)
-            model.compile("adam", **settings)
-            data = kit.data(name, 0, 128)
-            fitted = model.fit(*data, batch_size=32, epochs=2, verbose=0, shuffle=False)
-            losses.append(fitted.history["loss"])
+    def test_steps_per_execution_and_xla(self, losses_of_seed_7, kit, name):
+        losses = [losses_of_seed_7(name)]
+        for settings in ({"steps_per_execution": 3}, {"jit_compile": True}):
+            losses.append(kit.losses(name, 7, **settings))
         np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
         noisy = name in NOT_SPLITTABLE  # XLA draws other noise
         np.testing.assert_allclose(losses[0], losses[2], rtol=0.2 if noisy else 1e-2)
 
-    def test_any_source_of_data(self, kit, name):
+    def test_any_source_of_data(self, plain, kit, name):
         data = kit.data(name, 0, 64)
-        model = kit.make(name, keras.optimizers.SGD(0.0), seed=5)
-        model.compile(keras.optimizers.SGD(0.0), metrics=["mae"])
+        model = plain(name, 0.0, metrics=["mae"])
         elements = data if len(data) > 1 else data[0]
         stream = tf.data.Dataset.from_tensor_slices(elements).batch(32)
 
@@ -179,9 +172,8 @@ class TestTrainStepContract:
         split = model.fit(*data, validation_split=0.25, batch_size=48, verbose=0).history
         assert np.isfinite(split["val_loss"]).all()
 
-    def test_compiled_metric_compares_prediction_and_target(self, kit, name):
-        model = kit.make(name)
-        model.compile("adam", metrics=["mae"])
+    def test_compiled_metric_compares_prediction_and_target(self, plain, kit, name):
+        model = plain(name, metrics=["mae"])
         data = kit.data(name, 0, 50)
         found = model.evaluate(*data, batch_size=50, verbose=0, return_dict=True)["mae"]
         x, *y = (keras.tree.map_structure(tf.constant, part) for part in data)

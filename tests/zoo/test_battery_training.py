@@ -10,8 +10,6 @@ import tensorflow as tf
 
 import zoo
 
-# On one worker of pytest-xdist, which shares the trained model.
-MODELS = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in zoo.names()]
 U_NETS = set(zoo.names("*unet*"))
 # What a model cannot do, and so does not offer.
 WITHOUT = {
@@ -26,7 +24,7 @@ WITHOUT = {
 NOISY = {"denoising", "contractive", "unet_denoiser", "masked_autoencoder"}
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", zoo.names())
 class TestTraining:
     def test_loss_falls(self, trained, kit, name):
         model, _, before = trained(name)
@@ -49,9 +47,9 @@ class TestTraining:
         for key, value in found.items():
             assert value == pytest.approx(history[f"val_{key}"][-1], rel=1e-6)
 
-    def test_epoch_log_is_the_mean_over_the_data(self, kit, name):
+    def test_epoch_log_is_the_mean_over_the_data(self, plain, kit, name):
         """Also on a short last batch, and not the last batch alone: a frozen model tells."""
-        model = kit.make(name, keras.optimizers.SGD(0.0))
+        model = plain(name)
         if name in NOISY or model.term_weights.keys() - {"reconstruction", "mask"}:
             pytest.skip("noise or batch statistics differ between batch sizes")
         data = kit.data(name, 0, 90)
@@ -59,27 +57,21 @@ class TestTraining:
         pieces = model.evaluate(*data, batch_size=40, verbose=0, return_dict=True)
         assert pieces["loss"] == pytest.approx(whole["loss"], rel=1e-5)
 
-    def test_every_weight_gets_a_gradient(self, kit, weights_of, name):
-        model = kit.make(name, keras.optimizers.SGD(1.0), normalization=None)
+    def test_every_weight_gets_a_gradient(self, plain, kit, weights_of, name):
+        model = plain(name, 1.0, normalization=None)
         before = weights_of(model)
         model.fit(*kit.data(name, 0, 256), batch_size=256, epochs=1, verbose=0)
         for weight, old in zip(model.trainable_weights, before, strict=True):
             assert np.isfinite(weight.numpy()).all()
             assert np.any(weight.numpy() != old), weight.path
 
-    def test_same_seed_same_numbers(self, kit, name):
-        def history(seed):
-            keras.utils.set_random_seed(seed)
-            model = kit.make(name)
-            data = kit.data(name, 0, 96)
-            return model.fit(*data, batch_size=32, epochs=2, verbose=0).history["loss"]
-
-        first = history(7)
-        assert first == pytest.approx(history(7), rel=1e-5)
-        assert first != pytest.approx(history(8), rel=1e-5)
+    def test_same_seed_same_numbers(self, losses_of_seed_7, kit, name):
+        first = losses_of_seed_7(name)
+        assert first == pytest.approx(kit.losses(name, 7), rel=1e-5)
+        assert first != pytest.approx(kit.losses(name, 8), rel=1e-5)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", zoo.names())
 class TestCalls:
     def test_outputs_are_named_and_shaped(self, trained, kit, name):
         model, _, _ = trained(name)
@@ -142,7 +134,7 @@ class TestCalls:
         np.testing.assert_allclose(steps[[0, -1]], ends, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", zoo.names())
 class TestDocumentation:
     def test_sections_and_arguments(self, name):
         model_class = zoo.get(name).model_class
