@@ -1,10 +1,10 @@
-"""Command line of the harness: `python -m bench list | run | report | look | compare`."""
+"""Command line: `python -m bench list | run | report | look | compare | reproduce | table`."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from bench import cases, compare, look, request
+from bench import cases, compare, look, reproduce, request
 from bench.errors import BenchError
 
 EXAMPLES = """examples:
@@ -20,6 +20,7 @@ EXAMPLES = """examples:
   python -m bench report runs/digits-core                 pictures and a page from the records
   python -m bench look model.keras digits --layer encoder/conv1 --output maps.png
   python -m bench compare git:main . --models vae         did my changes cost speed?
+  python -m bench reproduce --quick                       published numbers, measured again
   python -m bench list                                    models, presets and data sets
 """
 
@@ -230,6 +231,7 @@ def _parser() -> argparse.ArgumentParser:
 
     look.add_command(commands)
     compare.add_command(commands)
+    reproduce.add_command(commands)
 
     table = commands.add_parser("table", help="write the README's table of models from records")
     table.set_defaults(command=_table)

@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from bench import anomaly_tables, leaderboard, records, report_text
+from bench import anomaly_tables, leaderboard, records, report_text, reproduce_table
 from bench.errors import BenchError
 
 BEGIN, END = "<!-- models: generated -->", "<!-- end of models -->"
@@ -182,7 +182,7 @@ def update(readme: Path, sources: list[Path]) -> bool:
         shown = results(records.read(source)[0], match[3].split(","), Path("runs") / source.stem)
         return f"{match[1]}{shown}{match[4]}"
 
-    new = _RESULTS.sub(fill, new)
+    new = reproduce_table.fill(_RESULTS.sub(fill, new), readme.resolve().parent)
     if new != text:
         records.write_whole(readme, new.encode())
     return new != text

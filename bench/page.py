@@ -11,6 +11,7 @@ from bench import (
     page_drawings,
     page_trade_off,
     report_text,
+    reproduce_table,
     tables,
     trade_off,
 )
@@ -55,6 +56,7 @@ def html(
         ("board", "Leaderboard", _board(rows) + f'<ul class="notes">{notes}</ul>'),
         ("failed", "Failed", _failed(rows)),
         ("anomalies", "Anomalies", _anomalies(records)),
+        ("published", "Published numbers", reproduce_table.section(output)),
         ("trade-off", "Quality against cost", _trade_offs(rows)),
         ("pictures", "Pictures", figures),
         ("models", "Models", f'<div class="cards">{cards}</div>' if cards else ""),
