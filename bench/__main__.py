@@ -158,7 +158,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--precision",
         nargs="+",
-        choices=request.PRECISIONS,
+        choices=cases.PRECISIONS,
         help="one or more; a faster one is shown only where quality stays the same",
     )
     run.add_argument("--jit", nargs="+", choices=cases.JIT)

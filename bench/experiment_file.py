@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from bench import cases
+from bench.cases import PRECISIONS
 from bench.errors import BenchError
-from bench.request import PRECISIONS
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NULL, _MAP, _LIST = "tag:yaml.org,2002:null", yaml.MappingNode, yaml.SequenceNode

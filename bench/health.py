@@ -9,7 +9,7 @@ from zoo.callbacks import NUM_PROBE_IMAGES, HealthCheck
 
 
 def callback(
-    task: str, dataset: Dataset, *, batch_size: int, num_labels: int | None = None
+    task: str, dataset: Dataset, *, batch_size: int, num_labels: int | None = None, seed: int = 0
 ) -> HealthCheck:
     """Returns the callback that watches a case's `fit`, on a few of its training images.
 
@@ -21,8 +21,9 @@ def callback(
         dataset: The data that the case trains on.
         batch_size: Of the case.
         num_labels: Rows that keep their label in a semi-supervised task; None: all.
+        seed: Of the case, which draws them.
     """
-    pairs = tasks.pairs(task, dataset.train, num_labels)
+    pairs = tasks.pairs(task, dataset.train, num_labels, seed)
     return HealthCheck(*pairs, num_images=min(NUM_PROBE_IMAGES, batch_size), verbose=0)
 
 

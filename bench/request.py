@@ -11,7 +11,6 @@ from bench import augmentation, cases, tasks
 from bench.cases import Plan
 from bench.errors import BenchError
 
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 ENGINES = ("local", "ray")
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.cases import PRECISIONS
 from bench.compare_worker import Data, Side
 from bench.errors import BenchError
 
@@ -19,9 +20,8 @@ OWN_CODE = Path(__file__).resolve().parents[1]
 _GIT = "git:"
 _NUM_BATCHES = 4
 _JIT = {"jit": True, "no_jit": False}
-_PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 _STEPS = re.compile(r"steps=([1-9]\d*)")
-SETTINGS = (*_JIT, *_PRECISIONS, "steps=N")
+SETTINGS = (*_JIT, *PRECISIONS, "steps=N")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +62,7 @@ def parse(text: str) -> Specification:
     for setting in given.split("@")[1:]:
         if setting in _JIT:
             jit = _JIT[setting]
-        elif setting in _PRECISIONS:
+        elif setting in PRECISIONS:
             precision = setting
         elif found := _STEPS.fullmatch(setting):
             steps_per_execution = int(found[1])

@@ -88,7 +88,13 @@ def train(case: Case, dataset, connection) -> Trained:
     build_seconds = time.perf_counter() - started
 
     connection.send(("stage", "training"))
-    check = health.callback(task, dataset, batch_size=plan.batch_size, num_labels=plan.num_labels)
+    check = health.callback(
+        task,
+        dataset,
+        batch_size=plan.batch_size,
+        num_labels=plan.num_labels,
+        seed=case.seed,
+    )
     looks = QualityCurve(task, dataset, plan.evaluate_every, plan.batch_size)
     keeper = pictures_of_training.frame_keeper(task, dataset) if case.seed == 0 else None
     reporter = _Reporter(connection)
