@@ -1,6 +1,8 @@
 """What the battery shares: how each model is made, and the data that its task needs."""
 
+import gc
 import json
+import os
 import typing
 
 import keras
@@ -84,13 +86,28 @@ def kit():
     return Kit()
 
 
+class Made(dict):
+    """What was made for each model, by its name.
+
+    A worker of pytest-xdist gets all tests of one model before the next: it lets go of the models
+    before, whose traced graphs would fill the memory.
+    """
+
+    def __missing__(self, name):
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            self.clear()
+            gc.collect()
+        self[name] = {}
+        return self[name]
+
+
 @pytest.fixture(scope="session")
 def trained(kit):
     """Gives a model after a short training, its history and its losses before; made once each."""
-    made = {}
+    made = Made()
 
     def get(name):
-        if name not in made:
+        if not made[name]:
             keras.utils.set_random_seed(2)
             model = kit.make(name)
             before = model.evaluate(
@@ -104,8 +121,8 @@ def trained(kit):
                 validation_data=kit.data(name, 1000, 1250),
                 validation_batch_size=100,
             ).history
-            made[name] = model, history, before
-        return made[name]
+            made[name]["trained"] = model, history, before
+        return made[name]["trained"]
 
     return get
 
@@ -113,15 +130,16 @@ def trained(kit):
 @pytest.fixture(scope="session")
 def plain(kit):
     """Gives a model of seed 5 with plain SGD, at its start; made and traced once per arguments."""
-    made = {}
+    made = Made()
 
     def get(name, learning_rate=0.5, metrics=None, **arguments):
         model = kit.make(name, keras.optimizers.SGD(), seed=5, **arguments)
-        key = name, json.dumps(model.get_config() | {"name": None}, sort_keys=True), str(metrics)
-        if key not in made:
+        key = json.dumps(model.get_config() | {"name": None}, sort_keys=True), str(metrics)
+        of_name = made[name]
+        if key not in of_name:
             model.compile(keras.optimizers.SGD(), metrics=metrics)
-            made[key] = model, [variable.numpy() for variable in model.variables]
-        model, start = made[key]
+            of_name[key] = model, [variable.numpy() for variable in model.variables]
+        model, start = of_name[key]
         for variable, value in zip(model.variables, start, strict=True):
             variable.assign(value)
         model.optimizer.learning_rate.assign(learning_rate)
