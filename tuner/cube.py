@@ -18,9 +18,8 @@ class Cube:
 
     def __init__(self, parameters: Sequence[Any]):
         self.parameters = tuple(parameters)
-        self._steps = [None if _is_continuous(hp) else tuple(hp.values) for hp in self.parameters]
+        self._steps = [_steps(hp) for hp in self.parameters]
         self._defaults = [hp.value_to_prob(hp.default) for hp in self.parameters]
-        self._parents = {condition.name for hp in self.parameters for condition in hp.conditions}
 
     def draw(self, generator: np.random.Generator, count: int) -> np.ndarray:
         """Returns rows at random, `(count, parameters)`."""
@@ -29,18 +28,19 @@ class Cube:
     def near(
         self, generator: np.random.Generator, row: np.ndarray, count: int, distance: float
     ) -> np.ndarray:
-        """Returns changes of a row, `(count, parameters)`.
+        """Returns changes of a row, `(count, parameters)`: of about two parameters each.
 
-        Numbers move a little, and about two parameters of each row are drawn anew.
+        Numbers move a little, names are drawn anew.
 
         Args:
             distance: Standard deviation of the moves.
         """
         shape = (count, len(self.parameters))
         is_number = [_is_ordered(hp) for hp in self.parameters]
-        moved = row + distance * generator.normal(size=shape) * is_number
-        is_new = generator.random(shape) < min(1.0, 2 / len(self.parameters))
-        return np.clip(np.where(is_new, generator.random(shape), moved), 0.0, _BELOW_ONE)
+        moved = row + distance * generator.normal(size=shape)
+        changed = np.where(is_number, moved, generator.random(shape))
+        is_changed = generator.random(shape) < 2 / len(self.parameters)
+        return np.clip(np.where(is_changed, changed, row), 0.0, _BELOW_ONE)
 
     def rows(self, settings: Sequence[dict[str, Any]]) -> np.ndarray:
         """Returns the rows of settings; what is not active is at its default."""
@@ -66,23 +66,29 @@ class Cube:
         """
         columns: list[np.ndarray] = []
         active: dict[str, np.ndarray] = {}
-        of_parents: dict[str, list] = {}
+        places = {hp.name: place for place, hp in enumerate(self.parameters)}
         each = zip(self.parameters, rows.T, self._defaults, self._steps, strict=True)
         for hp, column, default, steps in each:
             active[hp.name] = np.ones(len(rows), dtype=bool)
             for condition in hp.conditions:
-                holds = [value in condition.values for value in of_parents[condition.name]]
+                holds = self._holds(condition, places[condition.name], rows)
                 active[hp.name] &= active[condition.name] & holds
-            if hp.name in self._parents:
-                of_parents[hp.name] = [hp.prob_to_value(float(share)) for share in column]
             column = np.where(active[hp.name], column, default)
-            if steps is not None:
-                column = (np.floor(column * len(steps)) + 0.5) / len(steps)
-            if _is_ordered(hp):
+            if steps is None:
                 columns.append(column)
+            elif _is_ordered(hp):
+                columns.append((_step(column, steps) + 0.5) / len(steps))
             else:
-                columns += [np.isclose(column, hp.value_to_prob(name)) for name in steps]
+                columns += [_step(column, steps) == step for step in range(len(steps))]
         return np.array(columns, dtype=float).T
+
+    def _holds(self, condition, place: int, rows: np.ndarray) -> np.ndarray:
+        hp, column, steps = self.parameters[place], rows[:, place], self._steps[place]
+        if steps is None:
+            return np.array(
+                [hp.prob_to_value(float(share)) in condition.values for share in column]
+            )
+        return np.array([step in condition.values for step in steps])[_step(column, steps)]
 
 
 def is_active(hp, values: dict[str, Any]) -> bool:
@@ -94,6 +100,14 @@ def _is_ordered(hp) -> bool:
     return getattr(hp, "ordered", True)  # only `Choice` has it
 
 
-def _is_continuous(hp) -> bool:
+def _steps(hp) -> list | None:
+    """Returns the values of a parameter by their probability; None where they have no steps."""
     kinds = keras_tuner.engine.hyperparameters
-    return isinstance(hp, kinds.Float | kinds.Int) and hp.step is None
+    if isinstance(hp, kinds.Float | kinds.Int) and hp.step is None:
+        return None
+    count = len(tuple(hp.values))
+    return [hp.prob_to_value((step + 0.5) / count) for step in range(count)]
+
+
+def _step(column: np.ndarray, steps: list) -> np.ndarray:
+    return np.minimum((column * len(steps)).astype(int), len(steps) - 1)

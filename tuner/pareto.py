@@ -93,8 +93,8 @@ def scalarised(
 
         max_j(w_j f_j) + 0.05 sum_j(w_j f_j),  f_j = (found_j - best_j) / (worst_j - best_j)
 
-    Its lowest point is on the front for any weights, and each point of the front, of a hollow one
-    too, is the lowest for some.
+    Its lowest point is on the front for any weights, in the middle of a hollow front too, of which
+    a plain sum finds the ends alone.
 
     Args:
         found: `(..., objectives)`, each to be small.

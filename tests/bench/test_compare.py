@@ -287,7 +287,6 @@ def run(capsys, *arguments):
     return code, capsys.readouterr()
 
 
-@pytest.mark.xdist_group("compare")
 def test_a_slower_model_is_a_regression(capsys, tmp_path):
     a, b = "autoencoder:tiny", "autoencoder:tiny:widths=(256,256)"
     file = tmp_path / "found" / "compare.json"
@@ -308,7 +307,6 @@ def test_a_slower_model_is_a_regression(capsys, tmp_path):
     assert found["batch_size"] == 16
 
 
-@pytest.mark.xdist_group("compare")
 def test_a_model_is_no_slower_than_itself(capsys):
     same = "autoencoder:tiny"
     code, out = run(capsys, same, same, *QUICK, "--pairs", "12", "--rounds", "2")
@@ -316,7 +314,6 @@ def test_a_model_is_no_slower_than_itself(capsys):
     assert "5,897 parameters on both sides" in " ".join(out.out.split())
 
 
-@pytest.mark.xdist_group("compare")
 def test_a_side_that_does_not_run(capsys):
     broken = "autoencoder:tiny:widths=(8,8,8,8)"  # 8 pixels cannot be halved four times
     code, out = run(capsys, "autoencoder:tiny", broken, *QUICK)
@@ -363,7 +360,6 @@ def repository(tmp_path, monkeypatch):
     return git
 
 
-@pytest.mark.xdist_group("compare")
 def test_a_slower_commit_is_a_regression(repository, tmp_path):
     """Only training became slower, in the zoo's own code; nothing is left behind."""
     file = tmp_path / "compare.json"

@@ -11,8 +11,6 @@ import pytest
 from bench import cases, run
 from bench.errors import BenchError
 
-pytestmark = pytest.mark.xdist_group("ray")
-
 
 @pytest.fixture(scope="module")
 def cluster():

@@ -12,7 +12,6 @@ import pytest
 
 from bench import engines, records, run
 
-pytestmark = pytest.mark.xdist_group("kill")
 ROOT = Path(__file__).parents[2]
 EPOCHS = 10  # of some ten milliseconds: long enough to be caught at work
 NUM_BASELINES = 2  # the mean image and PCA

@@ -39,7 +39,6 @@ def entry(found, name):
     return benchmark
 
 
-@pytest.mark.xdist_group("suites")
 def test_a_model_comes_with_its_quality_and_memory(found):
     latency = entry(found, "test_latency")
     assert latency["params"] == {"model": "autoencoder:tiny"}
@@ -54,7 +53,6 @@ def test_a_model_comes_with_its_quality_and_memory(found):
     assert facts["first_call_seconds"] > latency["stats"]["median"]
 
 
-@pytest.mark.xdist_group("suites")
 def test_a_metric_comes_with_its_value(found):
     aupro = entry(found, "test_pixels")
     assert aupro["stats"]["rounds"] >= 20
@@ -62,7 +60,6 @@ def test_a_metric_comes_with_its_value(found):
     assert aupro["extra_info"]["num_images"] == 20
 
 
-@pytest.mark.xdist_group("suites")
 def test_the_machine_is_described(found):
     machine = found[0]["machine_info"]
     assert machine["numpy_version"] == np.__version__
@@ -71,7 +68,6 @@ def test_the_machine_is_described(found):
     assert machine["garbage_collection"] == "off"
 
 
-@pytest.mark.xdist_group("suites")
 def test_results_are_grouped_by_model(found):
     assert "benchmark 'model=autoencoder:tiny'" in found[1]
     assert "benchmark 'test_pixels'" in found[1]
