@@ -96,6 +96,8 @@ def _end(project, options: argparse.Namespace, console) -> int:
     if project.best is None:
         console.print("no trial has a score")
         return 1
+    if project.identity.get("costs"):
+        console.print(table.front_table(project))
     folder = project.folder
     confirmed = None
     if options.confirm:

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from bench import cases, run
+from bench import cases, datasets, run
 from bench.errors import BenchError
 
 
@@ -62,8 +62,9 @@ def test_a_cluster_gives_the_records_of_a_local_run(
 def test_a_killed_process_is_a_failure_and_makes_room(cluster, tmp_path, descendants):
     from bench import engine_ray
 
-    plan = cases.Plan("digits", limit=60, epochs=1, batch_size=64)
-    case = cases.Case(plan, "ab" * 32, "model", "autoencoder", "tiny", 0)
+    plan = cases.Plan("digits", limit=60, epochs=100_000, batch_size=64)  # for as long as it takes
+    checksum = datasets.load("digits", limit=60).checksum
+    case = cases.Case(plan, checksum, "model", "autoencoder", "tiny", 0)
     with contextlib.closing(engine_ray.RayEngine(tmp_path, "run", num_workers=1)) as engine:
         engine.start(case)
         assert not engine.has_room

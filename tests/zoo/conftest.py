@@ -133,16 +133,16 @@ def plain(kit):
     made = Made()
 
     def get(name, learning_rate=0.5, metrics=None, **arguments):
-        model = kit.make(name, keras.optimizers.SGD(), seed=5, **arguments)
-        key = json.dumps(model.get_config() | {"name": None}, sort_keys=True), str(metrics)
+        model = kit.make(name, seed=5, **arguments)
+        config = json.dumps(model.get_config() | {"name": None}, sort_keys=True)
+        key = config, learning_rate, str(metrics)
         of_name = made[name]
         if key not in of_name:
-            model.compile(keras.optimizers.SGD(), metrics=metrics)
+            model.compile(keras.optimizers.SGD(learning_rate), metrics=metrics)
             of_name[key] = model, [variable.numpy() for variable in model.variables]
         model, start = of_name[key]
         for variable, value in zip(model.variables, start, strict=True):
             variable.assign(value)
-        model.optimizer.learning_rate.assign(learning_rate)
         return model
 
     return get

@@ -173,7 +173,7 @@ class TestTrainStepContract:
         assert np.isfinite(split["val_loss"]).all()
 
     def test_compiled_metric_compares_prediction_and_target(self, plain, kit, name):
-        model = plain(name, metrics=["mae"])
+        model = plain(name, 0.0, metrics=["mae"])
         data = kit.data(name, 0, 50)
         found = model.evaluate(*data, batch_size=50, verbose=0, return_dict=True)["mae"]
         x, *y = (keras.tree.map_structure(tf.constant, part) for part in data)
