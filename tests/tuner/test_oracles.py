@@ -134,7 +134,7 @@ def test_a_search_of_a_front_beats_chance_where_the_front_is_known():
             volumes.append(volume(run(oracle, metrics_of_two_aims)))
     assert max(found["bayesian"]) < whole
     lost = {tuner: whole - np.mean(volumes) for tuner, volumes in found.items()}
-    assert lost["bayesian"] < 0.75 * lost["random"], found
+    assert lost["bayesian"] < 0.8 * lost["random"], found
 
 
 # --- several aims -------------------------------------------------------------------------------
