@@ -12,6 +12,7 @@ import time
 from concurrent import futures
 from typing import Any
 
+from keras_tuner import HyperParameters
 from keras_tuner.engine import trial
 from rich.console import Console
 from rich.markup import escape
@@ -220,10 +221,9 @@ class _Desk:
             self.show(number, None, record)
 
     def _trial(self, job: Job | None, status: str):
-        hyperparameters = self.director.oracle.hyperparameters.copy()
-        hyperparameters.values = {} if job is None else dict(job.values)
+        """Returns a trial without its values: the second service has them, and exactly."""
         number = "0" if job is None else str(job.number)
-        return trial.Trial(hyperparameters, trial_id=number, status=status)
+        return trial.Trial(HyperParameters(), trial_id=number, status=status)
 
     # --- the second service ---------------------------------------------------------------------
 

@@ -11,10 +11,11 @@ Reference: Gardner et al., Bayesian Optimization with Inequality Constraints, 20
 https://proceedings.mlr.press/v32/gardner14.html
 """
 
-import warnings
 from collections.abc import Mapping
 
 import numpy as np
+
+from tuner.process import Process
 
 FEWEST = 5  # sizes that a process is fitted to
 
@@ -58,15 +59,6 @@ def _below(
     points: np.ndarray, values: np.ndarray, limit: float, candidates: np.ndarray
 ) -> np.ndarray:
     from scipy.stats import norm
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.gaussian_process import GaussianProcessRegressor
-    from sklearn.gaussian_process.kernels import RBF, WhiteKernel
 
-    # A length for each parameter: sizes follow from few of them.
-    kernel = RBF(np.ones(points.shape[1]), (0.2, 30.0)) + WhiteKernel(1e-3, (1e-5, 1e-1))
-    process = GaussianProcessRegressor(kernel, normalize_y=True, random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a bound that is reached is meant
-        process.fit(points, values)
-    mean, deviation = process.predict(candidates, return_std=True)
+    mean, deviation = Process(points, values).predict(candidates)
     return norm.cdf((limit - mean) / np.maximum(deviation, 1e-9))
