@@ -106,7 +106,7 @@ class BayesianOracle(RandomOracle):
         if len(measured) < self.num_initial_points:
             candidates = cube.draw(generator, _NUM_INITIAL)
             # The first that is likely to fit, else the likeliest.
-            promised = np.minimum(self._fits(cube, candidates), _LIKELY)
+            promised = np.minimum(self._fits(cube)(cube.points(candidates)), _LIKELY)
         else:
             candidates, promised = self._searched(cube, measured, generator)
         for place in np.argsort(-promised, kind="stable"):
@@ -124,14 +124,14 @@ class BayesianOracle(RandomOracle):
                 process.believe(cube.points(believed))
             rows = np.concatenate([rows, believed])
             objectives = np.column_stack([process.observed for process in processes])
-        totals = aim(objectives)
+        totals, fits = aim(objectives), self._fits(cube)
 
         def promise(candidates: np.ndarray) -> np.ndarray:
             points = cube.points(candidates)
             found = [process.predict(points) for process in processes]
             means, deviations = (np.stack(part, axis=-1) for part in zip(*found, strict=True))
             improvement = self.improvement(means, deviations, totals.min(), aim)
-            return improvement * self._fits(cube, candidates)
+            return improvement * fits(points)
 
         def around(starts: np.ndarray) -> list[np.ndarray]:
             return [
@@ -146,13 +146,12 @@ class BayesianOracle(RandomOracle):
         second = np.concatenate(around(first[np.argsort(-promised)[:_NUM_BEST]]))
         return np.concatenate([first, second]), np.append(promised, promise(second))
 
-    def _fits(self, cube: Cube, candidates: np.ndarray) -> np.ndarray:
-        """Returns how likely each candidate keeps within the limits."""
+    def _fits(self, cube: Cube) -> Aim:
+        """Returns how likely points keep within the limits, as a function of them."""
         if not self.limits.limits:
-            return np.ones(len(candidates))
+            return lambda points: np.ones(len(points))
         points = cube.points(_rows(cube, list(self.trials.values())))
-        by_number = dict(zip(map(int, self.trials), points, strict=True))
-        return self.limits.probability(by_number, cube.points(candidates))
+        return self.limits.fitted(dict(zip(map(int, self.trials), points, strict=True)))
 
 
 class ParetoOracle(BayesianOracle):

@@ -162,9 +162,8 @@ class Director:
 
     def _describe(self, job: Job) -> dict[str, Any]:
         """Returns what is known of a trial before it runs."""
-        space, hp = self.plan.space, keras_tuner.HyperParameters()
-        hp.values = dict(job.values)
-        values = declare(space, hp)
+        space = self.plan.space
+        values = declare(space, job.hyperparameters)
         return {
             "number": job.number,
             "hyperparameters": job.values,

@@ -11,7 +11,7 @@ Reference: Gardner et al., Bayesian Optimization with Inequality Constraints, 20
 https://proceedings.mlr.press/v32/gardner14.html
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -44,21 +44,30 @@ class Limits:
             points: Of each trial, by number.
             candidates: Points, `(num, dimensions)`.
         """
-        found = np.ones(len(candidates))
+        return self.fitted(points)(candidates)
+
+    def fitted(self, points: Mapping[int, np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+        """Returns `probability` of these trials, as a function of candidates; fits once."""
+        processes = []
         for name, limit in self.limits.items():
             numbers = [number for number in self.sizes if name in self.sizes[number]]
             if len(numbers) < FEWEST:
                 continue
             known = np.array([points[number] for number in numbers])
             sizes = np.log([self.sizes[number][name] for number in numbers])
-            found *= _below(known, sizes, np.log(limit), candidates)
-        return found
+            processes.append((Process(known, sizes), np.log(limit)))
+
+        def probability(candidates: np.ndarray) -> np.ndarray:
+            found = np.ones(len(candidates))
+            for process, limit in processes:
+                found *= _below(process, limit, candidates)
+            return found
+
+        return probability
 
 
-def _below(
-    points: np.ndarray, values: np.ndarray, limit: float, candidates: np.ndarray
-) -> np.ndarray:
+def _below(process: Process, limit: float, candidates: np.ndarray) -> np.ndarray:
     from scipy.stats import norm
 
-    mean, deviation = Process(points, values).predict(candidates)
+    mean, deviation = process.predict(candidates)
     return norm.cdf((limit - mean) / np.maximum(deviation, 1e-9))

@@ -207,7 +207,7 @@ def settle(request: Request) -> Settled:
         label = tasks.normal_classes(dataset, (str(request.normal_class),))[0]
         wants_anomalies = request.objective == "auroc"
         data = dataclasses.replace(data, normal_class=label, with_anomalies=wants_anomalies)
-        dataset = data.load()
+        dataset = data.prepared(dataset)
     data = dataclasses.replace(data, checksum=checksum)
     task = zoo.get(request.model).model_class.task
     misfit = tasks.misfit(task, dataset, is_one_class=request.normal_class is not None)

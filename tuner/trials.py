@@ -66,6 +66,10 @@ class Data:
         found = datasets.load(self.dataset, limit=self.limit, noise=self.noise, resize=self.resize)
         if self.checksum is not None and found.checksum != self.checksum:
             raise ValueError(f"the data of {self.dataset!r} changed while the search was going on")
+        return self.prepared(found)
+
+    def prepared(self, found: datasets.Dataset) -> datasets.Dataset:
+        """Returns what is trained on of the data as they were read: all, or the normal class."""
         if self.normal_class is None:
             return found
         one_class = anomaly_data.one_class(found, self.normal_class)
@@ -120,6 +124,13 @@ class Job:
     def needs(self) -> tuple[str, ...]:
         return self.start_from
 
+    @property
+    def hyperparameters(self) -> keras_tuner.HyperParameters:
+        """The values as `keras_tuner` takes them, anew each time."""
+        found = keras_tuner.HyperParameters()
+        found.values = dict(self.values)
+        return found
+
     def run(self, output: Path, run_id: str, connection) -> None:
         """Runs the trial in this process and sends what there is to tell, the record last."""
         logging.getLogger("tensorflow").setLevel(logging.ERROR)  # not a word on each tracing
@@ -171,7 +182,7 @@ def run(job: Job, output: Path, report: Report = lambda text: None) -> dict[str,
 def _run(job: Job, output: Path, report: Report, found: dict[str, Any]) -> None:
     if job.max_parameters is not None or job.max_macs is not None:
         report("building")
-        _hypermodel(job, job.seeds[0]).build(_hyperparameters(job))  # refused before data are read
+        _hypermodel(job, job.seeds[0]).build(job.hyperparameters)  # refused before data are read
     report("loading")
     dataset = _load(job.data)
     found |= {"train_seconds": [], "train_loss": [], "num_epochs": []}
@@ -210,18 +221,12 @@ def _hypermodel(job: Job, seed: int) -> ZooHyperModel:
     )
 
 
-def _hyperparameters(job: Job) -> keras_tuner.HyperParameters:
-    found = keras_tuner.HyperParameters()
-    found.values = dict(job.values)
-    return found
-
-
 class _Training:
     """One execution of a trial."""
 
     def __init__(self, job: Job, hypermodel: ZooHyperModel, dataset, report: Report):
         self.job, self.hypermodel, self.dataset, self.report = job, hypermodel, dataset, report
-        self.hp = _hyperparameters(job)
+        self.hp = job.hyperparameters
         self.task = zoo.get(job.space.model).model_class.task
         self.pairs = tasks.pairs(self.task, dataset.train, job.data.num_labels)
 
