@@ -62,7 +62,9 @@ class TrainingStep:
     def unchanged(self) -> Iterator[None]:
         """Puts weights, optimizer and metrics back at the end of the block."""
         model = self.model
-        variables = [*model.variables, *model.metrics_variables, *model.optimizer.variables]
+        variables = [*model.variables, *model.metrics_variables]
+        for optimizer in getattr(model, "optimizers", [model.optimizer]):  # not of other versions
+            variables += optimizer.variables
         before = [variable.numpy() for variable in variables]
         try:
             yield

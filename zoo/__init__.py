@@ -13,6 +13,11 @@ if _importlib_util.find_spec("tensorflow") is None:
 if _sys.argv[:1] == ["-m"]:  # python -m zoo: its tables without TensorFlow's log around them
     _os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+# Without it TensorFlow uses these kernels on some processors only; where Keras was imported before,
+# it has chosen already.
+TENSORFLOW_WAS_THERE = "tensorflow" in _sys.modules and "TF_ENABLE_ONEDNN_OPTS" not in _os.environ
+_os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
 import keras as _keras
 
 if _keras.backend.backend() != "tensorflow":
@@ -26,7 +31,9 @@ from zoo import losses as losses
 from zoo import models as models
 from zoo import presets as presets
 from zoo import schedules as schedules
+from zoo.autotuning import autotune as autotune
 from zoo.base import ZooModel as ZooModel
+from zoo.pipeline import batches as batches
 from zoo.registry import create as create
 from zoo.registry import get as get
 from zoo.registry import names as names

@@ -80,6 +80,10 @@ class Adversarial(ZooModel):
     def trainable_variables(self):
         return self.trainable_weights
 
+    @property
+    def optimizers(self):
+        return [self.optimizer, self.discriminator_optimizer]
+
     def compile(self, optimizer="rmsprop", *args, **kwargs):
         """Compiles as Keras does; the discriminator gets a copy of the optimizer."""
         super().compile(optimizer, *args, **kwargs)
@@ -88,7 +92,7 @@ class Adversarial(ZooModel):
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_weights)
+        self.build_optimizers()
 
     def fit(self, *args, **kwargs):
         """Trains as `ZooModel.fit` does; the discriminator's weights are averaged likewise."""

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from zoo import checks
+from zoo import checks, fused, pipeline
 from zoo import resident as resident_training
 from zoo.card import Card, CardHolder
 
@@ -216,7 +216,8 @@ class ZooModel(CardHolder, keras.Model):
         """Trains the model as `keras.Model.fit` does; without `y` the target is `x` itself.
 
         Arrays are checked first: shape, finite, in `[0, 1]`. Of a `tf.data.Dataset` or a
-        `keras.utils.PyDataset` the first batch is.
+        `keras.utils.PyDataset` the first batch is. Arrays that are mapped from a file, as
+        `numpy.load(file, mmap_mode="r")` gives them, may be larger than memory.
 
         Args:
             resident: Whether the data stay on the device, where batches are gathered in the graph
@@ -233,6 +234,8 @@ class ZooModel(CardHolder, keras.Model):
         kwargs = resident_training.bound(keras.Model.fit, (self, x, y, *args), kwargs)
         for name in ("self", "x", "y"):
             kwargs.pop(name, None)
+        if isinstance(x, tf.data.Dataset):
+            kwargs.setdefault("shuffle", False)  # else Keras warns that True is ignored
         x, y = _from_lists(x), _from_lists(y)
         self._check_data(x, y)
         self._check_target_is_given(x, y)
@@ -245,19 +248,39 @@ class ZooModel(CardHolder, keras.Model):
             self._check_target_is_given(val_x, val_y)
             val_y = self._explicit_target(val_x, val_y, *val_weight)
             kwargs["validation_data"] = (val_x, val_y, *val_weight)
+            batch_size = kwargs.get("validation_batch_size") or kwargs.get("batch_size")
+            found = keras.utils.pack_x_y_sample_weight(val_x, val_y, *val_weight)
+            if pipeline.is_mapped(found):
+                kwargs["validation_data"] = pipeline.of_mapped(found, batch_size)
         y = self._explicit_target(x, y, kwargs.get("sample_weight"))
-        if resident is False:
-            return super().fit(x, y, **kwargs)
         data = keras.utils.pack_x_y_sample_weight(x, y, kwargs.get("sample_weight"))
         obstacle = resident_training.obstacle(self, data, kwargs)
-        if obstacle is None:
+        if obstacle is None and resident is not False:
             return self._fit_resident(data, kwargs)
         if resident:
             raise ValueError(
                 f"{self.owner}: resident must be None or False here, as {obstacle}. "
                 "Received: resident=True. Leave it out."
             )
+        if pipeline.is_mapped(data) and not kwargs.get("steps_per_epoch"):
+            return self._fit_mapped(data, kwargs)
         return super().fit(x, y, **kwargs)
+
+    def _fit_mapped(self, data, arguments: dict):
+        """Trains on arrays that are read batch by batch, in the order of arrays in memory."""
+        arguments = {key: value for key, value in arguments.items() if key != "sample_weight"}
+        batch_size = arguments.pop("batch_size", None)
+        arguments["validation_batch_size"] = arguments.get("validation_batch_size") or batch_size
+        share = arguments.pop("validation_split", None)
+        if share and arguments.get("validation_data") is None:
+            num_training = int(_num_rows(data) * (1.0 - share))  # the last rows, as in Keras
+            held_out = keras.tree.map_structure(lambda part: part[num_training:], data)
+            data = keras.tree.map_structure(lambda part: part[:num_training], data)
+            arguments["validation_data"] = pipeline.of_mapped(
+                held_out, arguments["validation_batch_size"]
+            )
+        found = pipeline.of_mapped(data, batch_size, bool(arguments.get("shuffle", True)))
+        return super().fit(found, **arguments | {"shuffle": False})
 
     def _fit_resident(self, data, arguments: dict):
         """Trains with what Keras calls for each group of batches replaced."""
@@ -275,11 +298,31 @@ class ZooModel(CardHolder, keras.Model):
             self.steps_per_execution, self.train_function = compiled
 
     def make_train_function(self, force=False):
-        """Keeps that of resident data, now that `fit` has made its iterator."""
+        """Keeps that of resident data, now that `fit` has made its iterator.
+
+        The optimizer gets its variables here: made inside the step, they have it traced twice.
+        """
+        self.build_optimizers()
         if isinstance(self.train_function, resident_training.ResidentTraining):
             self.steps_per_execution = self.train_function.compiled_steps
             return self.train_function
         return super().make_train_function(force)
+
+    def checked_data(self, x, y=None):
+        """Checks arrays as `fit` does, and returns them packed as it packs them.
+
+        Raises:
+            ValueError: if the model is not compiled, or the data do not fit it.
+        """
+        self._check_compiled()
+        x, y = _from_lists(x), _from_lists(y)
+        if not _is_array(x):
+            raise ValueError(
+                f"{self.owner}: x must be an array. Received: x of type {type(x).__name__}."
+            )
+        self._check_data(x, y)
+        self._check_target_is_given(x, y)
+        return keras.utils.pack_x_y_sample_weight(x, self._explicit_target(x, y))
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """Returns the loss terms and metrics, as `keras.Model.evaluate` does."""
@@ -289,6 +332,11 @@ class ZooModel(CardHolder, keras.Model):
             self._check_data(x, y)
             self._check_target_is_given(x, y)
         y = self._explicit_target(x, y, kwargs.get("sample_weight"))
+        data = keras.utils.pack_x_y_sample_weight(x, y, kwargs.get("sample_weight"))
+        if pipeline.is_mapped(data):
+            batch_size = args[0] if args else kwargs.pop("batch_size", None)
+            kwargs.pop("sample_weight", None)
+            return super().evaluate(pipeline.of_mapped(data, batch_size), None, *args, **kwargs)
         return super().evaluate(x, y, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
@@ -296,7 +344,21 @@ class ZooModel(CardHolder, keras.Model):
         x = _from_lists(x)
         if _is_array(x):
             self.check_inputs(x)
+        if pipeline.is_mapped(x):
+            batch_size = args[0] if args else kwargs.pop("batch_size", None)
+            return super().predict(pipeline.of_mapped((x,), batch_size), *args, **kwargs)
         return super().predict(x, *args, **kwargs)
+
+    @property
+    def optimizers(self) -> list:
+        """The optimizers that a training step uses."""
+        return [self.optimizer]
+
+    def build_optimizers(self) -> None:
+        """Makes the optimizer's variables, if they are not there."""
+        if not self.optimizer.built:
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_weights)
 
     def _check_compiled(self) -> None:
         if not self.compiled:
@@ -371,7 +433,7 @@ class ZooModel(CardHolder, keras.Model):
             loss = self.optimizer.scale_loss(loss)
         weights = self.trainable_weights
         gradients = tape.gradient(loss, weights)
-        self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        fused.apply_gradients(self, gradients, weights)
         return self.compute_metrics(x, target, prediction, sample_weight=sample_weight)
 
     def test_step(self, data):

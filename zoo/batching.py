@@ -52,7 +52,7 @@ def _from_list(values):
 
 def _as_array(values) -> np.ndarray:
     values = np.asarray(values)
-    return values.astype("float32") if values.dtype.kind == "f" else values
+    return values.astype("float32", copy=False) if values.dtype.kind == "f" else values
 
 
 def _compiled(model, method):

@@ -5,6 +5,8 @@ import numbers
 
 import numpy as np
 
+_BLOCK_BYTES = 2**24  # of values looked at together
+
 
 def suggestion(value, allowed) -> str:
     """Returns `" Did you mean 'x'?"` for the nearest allowed name, or an empty string."""
@@ -111,7 +113,7 @@ def images(owner: str, values, shape: tuple[int, ...], name: str = "x") -> None:
     array_shape(owner, values.shape, shape, name)
     if values.size == 0:
         raise ValueError(f"{owner}: {name} must hold at least one image. Received: 0 images.")
-    low, high = values.min(), values.max()
+    low, high = _range(values)
     if not (np.isfinite(low) and np.isfinite(high)):
         bad = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
         raise ValueError(
@@ -130,6 +132,14 @@ def images(owner: str, values, shape: tuple[int, ...], name: str = "x") -> None:
             f"{owner}: {name} must lie in [0, 1]. "
             f"Received: minimum {low:.8g}, maximum {high:.8g}. {fix}"
         )
+
+
+def _range(values: np.ndarray) -> tuple[float, float]:
+    """Returns the lowest and the highest value, read once: the array may lie in a file."""
+    num_rows = max(1, _BLOCK_BYTES * len(values) // values.nbytes)
+    blocks = [values[start : start + num_rows] for start in range(0, len(values), num_rows)]
+    low, high = np.transpose([(block.min(), block.max()) for block in blocks])
+    return low.min(), high.max()
 
 
 def not_fixed(owner: str, given: dict, fixed: dict[str, str]) -> None:

@@ -9,6 +9,8 @@ import math
 import keras
 from keras import layers, ops
 
+from zoo import fused
+
 NORMALIZATIONS = (None, "batch", "group", "layer")
 DOWN = ("strided", "maxpool")
 UP = ("transpose", "upsample", "conv_upsample")
@@ -54,7 +56,7 @@ def initializer(kind):
 def normalization_layer(kind: str | None, channels: int, dtype, name: str):
     if kind == "batch":
         # PyTorch's defaults, which the papers of this field use: momentum 0.1 there is 0.9 here.
-        return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, dtype=dtype, name=name)
+        return fused.BatchNormalization(momentum=0.9, epsilon=1e-5, dtype=dtype, name=name)
     if kind == "group":
         return layers.GroupNormalization(math.gcd(8, channels), dtype=dtype, name=name)
     return layers.LayerNormalization(dtype=dtype, name=name)

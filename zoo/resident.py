@@ -137,7 +137,7 @@ class ResidentTraining:
         self.num_rows = len(keras.tree.flatten(data)[0])
         self.batch_size, self.num_steps = batch_size, num_steps
         self.num_full = self.num_rows // batch_size
-        self.orders = _orders(self.num_rows, shuffle)
+        self.orders = orders(self.num_rows, shuffle)
         self.graphs = _graphs(model, batch_size)
         self._iterator = self._order = None
         self._step = 0
@@ -157,7 +157,28 @@ class ResidentTraining:
         return logs
 
 
-def _orders(num_rows: int, shuffle: bool) -> tf.data.Dataset:
+class Updates:
+    """Some updates on resident data, as `fit` does them between two looks at the logs.
+
+    Args:
+        model: Compiled; as it is now, so is the graph.
+        data: Arrays as `fit` packs them, of whole batches.
+        batch_size: Rows of an update.
+    """
+
+    def __init__(self, model, data: Any, batch_size: int):
+        self.data = keras.tree.map_structure(tf.convert_to_tensor, data)
+        num_rows = len(keras.tree.flatten(data)[0])
+        self.order = tf.constant(np.resize(np.arange(num_rows), _MOST_STEPS * batch_size))
+        self.graphs = _Graphs(model, batch_size)
+
+    def __call__(self, count: int) -> dict[str, float]:
+        """Does so many updates, and returns what `fit` shows of them."""
+        logs = self.graphs.run(self.data, self.order, *map(tf.constant, (0, count)))
+        return {name: float(value) for name, value in logs.items()}
+
+
+def orders(num_rows: int, shuffle: bool) -> tf.data.Dataset:
     """Returns the rows of an epoch in their order, another one for each iterator.
 
     Keras draws its own in the same way, so that the orders of a seed are the same: the seed of an

@@ -11,6 +11,7 @@ import keras
 
 from zoo.base import ZooModel
 from zoo.card import running_version
+from zoo.files import new_file
 
 # What damaged archives, HDF5 files and configurations raise.
 _DAMAGE = (
@@ -68,13 +69,8 @@ def load(path) -> ZooModel:
 
 def save(model, path) -> None:
     """Saves a model in one piece: the file is complete, or as it was before."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial.keras")
-    try:
+    with new_file(Path(path)) as temporary:
         model.save(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def first_line(error: BaseException) -> str:

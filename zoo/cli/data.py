@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo import images
+from zoo import images, mask_files
 from zoo.cli.files import CommandError
 
 SPLIT_SEED = 0  # the same files are held out each time, also when training goes on later
@@ -125,41 +125,13 @@ def _segmentation(path: Path, reader: images.Reader, task: str) -> TrainingData:
             )
     files, values = reader.all(images.find(path / "images"))
     masks = []
-    places = {
-        file.relative_to(path / "masks").with_suffix(""): file
-        for file in images.find(path / "masks")
-    }
-    for file in files:
-        place = file.relative_to(path / "images").with_suffix("")
-        mask_file = places.get(place) or places.get(place.with_name(f"{place.name}_mask"))
-        if mask_file is None:
-            raise CommandError(
-                f"{file}: has no mask. It must be {path / 'masks' / place}.png (or end in "
-                "_mask.png)."
-            )
-        sizes = images.size_of(file), images.size_of(mask_file)
-        if sizes[0] != sizes[1]:
-            text = [f"{height}x{width}" for height, width in sizes]
-            raise CommandError(
-                f"{mask_file}: must be as large as its image. Received: {text[1]}, the image is "
-                f"{text[0]}."
-            )
+    for file, mask_file in zip(
+        files, mask_files.of(files, path / "images", path / "masks"), strict=True
+    ):
+        mask_files.check_size(file, mask_file)
         masks.append(images.read_mask(mask_file, resize=reader.resize))
-    return TrainingData(values, masks=_class_numbers(path / "masks", np.stack(masks)))
-
-
-def _class_numbers(where, masks: np.ndarray) -> np.ndarray:
-    """Returns masks of class numbers; 0 and 255 become 0 and 1."""
-    found = np.unique(masks)
-    if set(found) <= {0, 255}:
-        return (masks > 0).astype("int32")
-    if found[0] < 0 or found[-1] >= 255:
-        shown = ", ".join(map(str, found[:6])) + (", ..." if len(found) > 6 else "")
-        raise CommandError(
-            f"{where}: masks must hold 0 and 255, or class numbers from 0 on. Received: {shown}. "
-            "JPEG smears masks: save them as PNG."
-        )
-    return masks.astype("int32")
+    numbers = mask_files.class_numbers(path / "masks", np.stack(masks))
+    return TrainingData(values, masks=numbers)
 
 
 # --- npz ------------------------------------------------------------------------------------
@@ -221,4 +193,4 @@ def _npz_masks(path: Path, masks, shape) -> np.ndarray:
             f"{path}: masks must hold a class number per pixel, {shape[:-1]}. Received: "
             f"{masks.shape} of {masks.dtype}."
         )
-    return _class_numbers(path, masks.astype("int32"))
+    return mask_files.class_numbers(path, masks.astype("int32"))

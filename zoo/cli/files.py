@@ -55,18 +55,6 @@ def _check_parent(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def new_file(path: Path):
-    """Yields the path of a temporary file; it becomes `path` when all went well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
 def new_folder(path: Path):
     """Yields a temporary folder; what is in it moves to `path` when all went well."""
     path.parent.mkdir(parents=True, exist_ok=True)

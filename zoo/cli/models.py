@@ -6,8 +6,9 @@ import numpy as np
 
 from zoo import images, presets, registry, saving
 from zoo.cli import screen
-from zoo.cli.files import CommandError, check_file, check_folder, new_file, new_folder
+from zoo.cli.files import CommandError, check_file, check_folder, new_folder
 from zoo.cli.use import check_can
+from zoo.files import new_file
 
 
 def list_models(options) -> int:

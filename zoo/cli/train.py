@@ -10,7 +10,8 @@ import numpy as np
 
 from zoo import registry, saving
 from zoo.cli import create, data, screen
-from zoo.cli.files import CommandError, check_file, new_file
+from zoo.cli.files import CommandError, check_file
+from zoo.files import new_file
 
 DEFAULT_EPOCHS, DEFAULT_QUANTILE = 20, 0.95
 # Options that a model has been given already when its training goes on.

@@ -11,11 +11,11 @@ from zoo.cli.files import (
     CommandError,
     check_file,
     check_folder,
-    new_file,
     new_folder,
     new_table,
     png_names,
 )
+from zoo.files import new_file
 
 
 class Session:

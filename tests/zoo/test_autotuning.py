@@ -1,0 +1,128 @@
+"""Settings chosen by measuring: nothing of the model changes but how it runs."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo import autotuning
+from zoo.autotuning import Trial
+
+
+def _compiled(name="autoencoder", seed=0, **arguments):
+    model = zoo.create(name, image_shape=(8, 8, 1), preset="tiny", seed=seed, **arguments)
+    model.compile(keras.optimizers.Adam(1e-3))
+    return model
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(autotuning, "_ROUNDS", 2)
+    monkeypatch.setattr(autotuning, "_WINDOW_SECONDS", 0.01)
+
+
+@pytest.mark.parametrize("name", ["vae", "factor_vae"])  # noise; two optimizers
+def test_training_goes_on_as_if_nothing_was(name, digits, quick, tmp_path):
+    losses = []
+    for tunes in (False, True):
+        keras.utils.set_random_seed(0)
+        model = _compiled(name)
+        model.fit(digits[:64], batch_size=32, verbose=0)
+        if tunes:
+            tuned = zoo.autotune(model, digits[:64], batch_size=32, folder=tmp_path)
+            assert model.jit_compile == tuned.chosen.jit_compile
+            assert model.steps_per_execution == tuned.chosen.steps_per_execution
+            model.jit_compile, model.steps_per_execution = False, 1  # rounding apart
+        keras.utils.set_random_seed(1)
+        losses.append(model.fit(digits[:64], batch_size=32, epochs=2, verbose=0).history["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+
+
+def test_result_is_kept_by_model_and_batch_size(digits, quick, tmp_path):
+    first = zoo.autotune(_compiled(), digits, batch_size=32, folder=tmp_path)
+    again = zoo.autotune(_compiled(seed=5), digits, batch_size=32, folder=tmp_path)
+    assert (first.is_cached, again.is_cached) == (False, True)
+    assert again.chosen == first.chosen
+    assert first.gain >= 1.0 or first.chosen == first.trials[0]
+    for other in ({"batch_size": 16}, {"batch_size": 32, "fresh": True}):
+        assert not zoo.autotune(_compiled(), digits, folder=tmp_path, **other).is_cached
+    other = _compiled(latent_dim=3)
+    assert not zoo.autotune(other, digits, batch_size=32, folder=tmp_path).is_cached
+    assert first.path.parent == tmp_path
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"a": [{"x": 1}]}'])
+def test_damaged_file_is_made_anew(content, digits, quick, tmp_path):
+    (tmp_path / "autotune.json").write_text(content)
+    tuned = zoo.autotune(_compiled(), digits, batch_size=32, folder=tmp_path)
+    assert not tuned.is_cached
+    assert len(json.loads((tmp_path / "autotune.json").read_text())) == 1
+
+
+def test_every_way_is_timed(digits, quick, tmp_path):
+    model = _compiled()
+    trials = zoo.autotune(model, digits, batch_size=32, folder=tmp_path).trials
+    assert {trial.jit_compile for trial in trials} == {False, True}
+    assert trials[0] == min(trials, key=lambda t: (t.jit_compile, t.steps_per_execution))
+    for trial in trials:
+        assert trial.error is None
+        assert 0 < trial.seconds_per_update < trial.compile_seconds
+
+
+def test_precision_and_threads_are_told(digits, quick, tmp_path):
+    tuned = zoo.autotune(
+        _compiled(),
+        digits[:64],
+        batch_size=32,
+        precisions=("mixed_bfloat16",),
+        threads=(1,),
+        folder=tmp_path,
+    )
+    lower, one_thread = tuned.trials[-2:]
+    assert (lower.precision, lower.threads) == ("mixed_bfloat16", None)
+    assert (one_thread.precision, one_thread.threads) == ("float32", 1)
+    assert lower.seconds_per_update > 0
+    assert one_thread.seconds_per_update > 0
+    assert tuned.chosen.precision == "float32"
+    assert tuned.chosen.threads is None
+
+
+def _trial(seconds, **settings):
+    return Trial(seconds_per_update=seconds, compile_seconds=1.0, **settings)
+
+
+def test_best_must_be_worth_its_compilation():
+    plain, many = _trial(1.0), _trial(0.8, steps_per_execution=8)
+    little, much = _trial(0.79, jit_compile=True), _trial(0.4, jit_compile=True)
+    failed = Trial(jit_compile=True, error="no kernel")
+    assert autotuning._best([plain, many, little]) is many
+    assert autotuning._best([plain, many, much]) is much
+    assert autotuning._best([plain, failed]) is plain
+
+
+def test_advice_names_what_cannot_be_changed_here():
+    chosen = _trial(1.0)
+    trials = (chosen, _trial(0.5, threads=1), _trial(0.25, precision="mixed_bfloat16"))
+    advice = list(autotuning._advice(trials, chosen))
+    assert any("2.00 times" in text and "TF_NUM_INTRAOP_THREADS=1" in text for text in advice)
+    assert any("4.00 times" in text and "mixed_bfloat16" in text for text in advice)
+
+
+@pytest.mark.parametrize(("seconds", "steps"), [(1.0, 1), (0.05, 1), (0.01, 4), (1e-6, 256)])
+def test_a_call_takes_about_50_ms(seconds, steps):
+    assert autotuning._steps_of(seconds) == steps
+
+
+def test_wrong_use_is_told(digits):
+    model = zoo.create("autoencoder", image_shape=(8, 8, 1), preset="tiny")
+    with pytest.raises(ValueError, match="must be compiled"):
+        zoo.autotune(model, digits)
+    with pytest.raises(ValueError, match="at least one batch"):
+        zoo.autotune(_compiled(), digits[:8])
+    with pytest.raises(ValueError, match="shape"):
+        zoo.autotune(_compiled(), digits[:, :4])
+    with pytest.raises(ValueError, match="must be an array"):
+        zoo.autotune(_compiled(), iter([digits]))

@@ -1,0 +1,126 @@
+"""Fused kernels compute what Keras's layers and optimizers do."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import zoo
+from zoo import fused
+
+
+def _normalised(layer, x):
+    inputs = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        loss = tf.reduce_sum(tf.sin(layer(inputs, training=True)) * x)
+    gradients = tape.gradient(loss, [inputs, layer.gamma.value, layer.beta.value])
+    return [np.asarray(part) for part in (*gradients, layer.moving_mean, layer.moving_variance)]
+
+
+@pytest.mark.parametrize("shape", [(8, 6, 6, 5), (16, 7), (4, 9, 3), (2, 1, 1, 4)])
+def test_batch_normalisation_is_that_of_keras(shape):
+    x = (np.random.default_rng(0).normal(1, 2, shape)).astype("float32")
+    found = []
+    for layer_class in (keras.layers.BatchNormalization, fused.BatchNormalization):
+        layer = layer_class(momentum=0.9, epsilon=1e-5)
+        layer.build(shape)
+        layer.gamma.assign(np.arange(shape[-1]) + 0.5)
+        layer.beta.assign(np.arange(shape[-1]) * 0.3)
+        found.append(_normalised(layer, x))
+        np.testing.assert_allclose(  # with the averages, as at inference
+            layer(x),
+            (x - layer.moving_mean)
+            / np.sqrt(np.asarray(layer.moving_variance) + 1e-5)
+            * np.asarray(layer.gamma)
+            + np.asarray(layer.beta),
+            rtol=1e-3,
+            atol=1e-4,
+        )
+    for expected, value in zip(*found, strict=True):
+        np.testing.assert_allclose(value, expected, rtol=2e-4, atol=2e-5)
+
+
+def test_batch_of_one_row():
+    layer = fused.BatchNormalization()
+    x = np.array([[3.0, -1.0]], "float32")
+    np.testing.assert_allclose(layer(x, training=True), np.zeros((1, 2)), atol=1e-6)
+    np.testing.assert_allclose(layer.moving_variance, [0.99, 0.99], rtol=1e-5)
+
+
+def _compiled(optimizer, **arguments):
+    model = zoo.create("autoencoder", image_shape=(8, 8, 1), preset="tiny", seed=0, **arguments)
+    model.compile(optimizer)
+    model.build_optimizers()
+    return model
+
+
+class OtherAdam(keras.optimizers.Adam):
+    """Adam for Keras, something else for us: it takes the ordinary path."""
+
+
+def _schedule():
+    return keras.optimizers.schedules.ExponentialDecay(1e-2, 2, 0.5)
+
+
+@pytest.mark.parametrize("settings", [{}, {"beta_1": 0.5, "epsilon": 1e-3}, {"schedule": True}])
+def test_adam_is_that_of_keras(digits, settings):
+    settings = dict(settings)
+    histories, weights, moments = [], [], []
+    for optimizer_class in (OtherAdam, keras.optimizers.Adam):
+        keras.utils.set_random_seed(0)
+        rate = _schedule() if "schedule" in settings else 1e-2
+        others = {key: value for key, value in settings.items() if key != "schedule"}
+        model = _compiled(optimizer_class(rate, **others), normalization="batch")
+        history = model.fit(digits[:200], batch_size=32, epochs=2, verbose=0)
+        histories.append(history.history["loss"])
+        weights.append([np.asarray(weight) for weight in model.weights])
+        moments.append([np.asarray(part) for part in model.optimizer.variables])
+    np.testing.assert_allclose(*histories, rtol=1e-4)
+    for first, second in zip(weights[0] + moments[0], weights[1] + moments[1], strict=True):
+        np.testing.assert_allclose(second, first, rtol=2e-2, atol=2e-4)
+    assert moments[1][0] == 14  # iterations: seven batches, twice
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "is_fused"),
+    [
+        (keras.optimizers.Adam(), True),
+        (OtherAdam(), False),
+        (keras.optimizers.AdamW(), False),
+        (keras.optimizers.SGD(), False),
+        (keras.optimizers.Adam(clipnorm=1.0), False),
+        (keras.optimizers.Adam(weight_decay=0.1), False),
+        (keras.optimizers.Adam(use_ema=True), False),
+        (keras.optimizers.Adam(amsgrad=True), False),
+        (keras.optimizers.Adam(gradient_accumulation_steps=2), False),
+    ],
+)
+def test_only_plain_adam_is_fused(optimizer, is_fused, digits, monkeypatch):
+    calls = []
+    kernel = tf.raw_ops.ResourceApplyAdam
+    monkeypatch.setattr(
+        tf.raw_ops, "ResourceApplyAdam", lambda **given: calls.append(1) or kernel(**given)
+    )
+    model = _compiled(optimizer)
+    before = [np.asarray(weight) for weight in model.trainable_weights]
+    model.fit(digits[:64], batch_size=32, verbose=0)
+    assert bool(calls) == is_fused
+    assert int(optimizer.iterations) == 2 // (optimizer.gradient_accumulation_steps or 1)
+    after = [np.asarray(weight) for weight in model.trainable_weights]
+    assert any(not np.array_equal(*pair) for pair in zip(before, after, strict=True))
+
+
+def test_frozen_weights_stay(digits):
+    model = _compiled(keras.optimizers.Adam(1e-2))
+    model.fit(digits[:64], batch_size=32, verbose=0)
+    model.encoder.trainable = False
+    frozen = [np.asarray(weight) for weight in model.encoder.weights]
+    decoder = [np.asarray(weight) for weight in model.decoder.weights]
+    model.compile(keras.optimizers.Adam(1e-2))
+    model.fit(digits[:64], batch_size=32, verbose=0)
+    for before, now in zip(frozen, model.encoder.weights, strict=True):
+        np.testing.assert_array_equal(before, now)
+    assert any(
+        not np.array_equal(*pair) for pair in zip(decoder, model.decoder.weights, strict=True)
+    )

@@ -1,0 +1,125 @@
+"""The same mathematics in fewer passes over memory: batch normalisation, the update of weights.
+
+On small models most of a step is not spent in products but in reading and writing arrays.
+"""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+# Settings of Keras's optimizers with which a step is more than Adam's.
+_FURTHER = (
+    "weight_decay",
+    "clipnorm",
+    "global_clipnorm",
+    "clipvalue",
+    "use_ema",
+    "loss_scale_factor",
+    "gradient_accumulation_steps",
+)
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Batch normalisation over all axes but the last, by TensorFlow's fused kernel in training.
+
+        y = gamma (x - mean) / sqrt(var + epsilon) + beta
+
+    with the batch's mean and (biased) variance in training, whose moving averages are used
+    otherwise. Values, weights and updates are those of `keras.layers.BatchNormalization`, which
+    reads its input in several passes; the kernel needs half the time.
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        rank = len(inputs.shape)
+        is_usual = self.scale and self.center and self.axis in (-1, rank - 1)
+        in_halves = inputs.dtype not in ("float32", tf.float32)
+        if not (training and self.trainable and mask is None and is_usual) or in_halves:
+            return super().call(inputs, training=training, mask=mask)
+        if isinstance(inputs, keras.KerasTensor) or self.synchronized:
+            return super().call(inputs, training=training, mask=mask)
+        channels = inputs.shape[-1]
+        pixels = inputs if rank == 4 else tf.reshape(inputs, (-1, 1, 1, channels))
+        normalised, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=pixels,
+            scale=ops.convert_to_tensor(self.gamma),
+            offset=ops.convert_to_tensor(self.beta),
+            mean=[],
+            variance=[],
+            epsilon=self.epsilon,
+            is_training=True,
+        )
+        # The kernel's variance is the unbiased one, but for a single value.
+        count = tf.cast(tf.size(inputs) // channels, "float32")
+        variance = variance * (tf.maximum(count, 2.0) - 1.0) / tf.maximum(count, 2.0)
+        for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            average.assign(average * self.momentum + value * (1.0 - self.momentum))
+        return normalised if rank == 4 else tf.reshape(normalised, tf.shape(inputs))
+
+
+def apply_gradients(model, gradients, weights) -> None:
+    """Applies gradients as the model's optimizer does; Adam's in one pass over the weights.
+
+        m = m + (1 - beta_1) (g - m),  v = v + (1 - beta_2) (g^2 - v)
+        w = w - lr sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)
+
+    `keras.optimizers.Adam` does it by a dozen operations, each a pass over arrays as large as the
+    weights; TensorFlow has a kernel for it. Other optimizers, and an Adam that also clips, decays
+    or averages, do it themselves.
+
+    Args:
+        model: Compiled; its step is being traced.
+        gradients: As many as `weights`.
+        weights: Variables that the optimizer was built for.
+    """
+    optimizer = model.optimizer
+    slots = None
+    if all(gradient is not None for gradient in gradients):
+        with tf.init_scope():  # where the learning rate can be read
+            slots = _slots_of_adam(model, weights)
+    if slots is None:
+        optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        return
+    step = ops.cast(optimizer.iterations + 1, "float32")
+    settings = {
+        "beta1_power": ops.power(optimizer.beta_1, step),
+        "beta2_power": ops.power(optimizer.beta_2, step),
+        "lr": ops.cast(optimizer.learning_rate, "float32"),
+        "beta1": optimizer.beta_1,
+        "beta2": optimizer.beta_2,
+        "epsilon": optimizer.epsilon,
+    }
+    for gradient, weight, (m, v) in zip(gradients, weights, slots, strict=True):
+        tf.raw_ops.ResourceApplyAdam(
+            var=weight.value.handle, m=m.value.handle, v=v.value.handle, grad=gradient, **settings
+        )
+    optimizer.iterations.assign_add(1)
+
+
+def _slots_of_adam(model, weights) -> list[tuple[Any, Any]] | None:
+    """Returns the two moments of each weight, or None for an optimizer that does more than Adam."""
+    optimizer = model.optimizer
+    if type(optimizer) is not keras.optimizers.Adam or not optimizer.built or optimizer.amsgrad:
+        return None
+    config = optimizer.get_config()
+    if any(config.get(name) for name in _FURTHER) or model.run_eagerly:
+        return None
+    if model.distribute_strategy.num_replicas_in_sync > 1:
+        return None
+    by_name = {variable.path.split("/", 1)[-1]: variable for variable in optimizer.variables}
+    found = []
+    for weight in weights:
+        name = weight.path.replace("/", "_")
+        slots = tuple(by_name.pop(f"{name}_{slot}", None) for slot in ("momentum", "velocity"))
+        is_usual = (
+            all(slot is not None and slot.shape == weight.shape for slot in slots)
+            and weight.dtype == "float32"
+            and weight.constraint is None
+            and not getattr(weight, "overwrite_with_gradient", False)
+        )
+        if not is_usual:
+            return None
+        found.append(slots)
+    return found

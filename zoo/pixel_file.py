@@ -1,0 +1,94 @@
+"""Pixels of many image files in one `.npy`, which is never older than what it was made from.
+
+The file is read by `numpy.load` like any other. What follows the array, which numpy does not read,
+names the files, their sizes and times of change, so that another state of them is noticed.
+"""
+
+import concurrent.futures
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+_MARK = b"ZOOPIXEL"
+
+
+def fingerprint(files: Sequence[Path], **settings: Any) -> bytes:
+    """Returns 32 bytes that change with the names, sizes or times of files, or with settings.
+
+    Args:
+        settings: Plain data: all else that the pixels depend on.
+    """
+    import PIL
+
+    states = []
+    for file in files:
+        state = os.stat(file)
+        states.append((os.fspath(file), state.st_size, state.st_mtime_ns))
+    text = json.dumps([states, settings, PIL.__version__], sort_keys=True)
+    return hashlib.sha256(text.encode()).digest()
+
+
+def opened(path: Path, mark: bytes) -> np.ndarray | None:
+    """Returns the array of a pixel file, mapped; None where there is none with this fingerprint."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(-len(_MARK + mark), os.SEEK_END)
+            if file.read() != _MARK + mark:
+                return None
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError):
+        return None
+
+
+def write(path: Path, mark: bytes, make: Callable[[Callable], None]) -> np.ndarray:
+    """Writes a pixel file, whole or not at all, and returns its array, mapped.
+
+    Args:
+        mark: Fingerprint, taken before the files are read: what changes meanwhile is noticed.
+        make: Fills the array: gets a function from shape and dtype to the array to be filled, in
+            a file, which it may call again.
+
+    Raises:
+        ValueError: if the file cannot be written.
+    """
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial.npy")
+
+    def new(shape: tuple[int, ...], dtype: str) -> np.ndarray:
+        found = np.lib.format.open_memmap(temporary, "w+", dtype, shape)
+        if hasattr(os, "posix_fallocate"):  # a full disk is an error here, and a crash later
+            with open(temporary, "rb+") as file:
+                os.posix_fallocate(file.fileno(), 0, os.path.getsize(temporary))
+        return found
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        make(new)
+        with open(temporary, "ab") as file:
+            file.write(_MARK + mark)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise ValueError(
+            f"{path}: cannot be written ({error.strerror or error}). Give another place as cache, "
+            'or cache="memory".'
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def over_all(work: Callable[[int], Any], num: int) -> list:
+    """Returns `work(0)` to `work(num - 1)`, done by a thread for each core.
+
+    The first that fails, in their order, is the error; what has not begun is then left out.
+    """
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        return list(pool.map(work, range(num)))
