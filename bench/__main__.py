@@ -1,10 +1,10 @@
-"""Command line: `python -m bench list | run | report | look | compare | reproduce | table`."""
+"""Command line: `python -m bench COMMAND`: run, report, look, compare, reproduce, scale, ..."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from bench import cases, compare, look, reproduce, request
+from bench import cases, compare, look, reproduce, request, scale
 from bench.errors import BenchError
 
 EXAMPLES = """examples:
@@ -21,6 +21,7 @@ EXAMPLES = """examples:
   python -m bench look model.keras digits --layer encoder/conv1 --output maps.png
   python -m bench compare git:main . --models vae         did my changes cost speed?
   python -m bench reproduce --quick                       published numbers, measured again
+  python -m bench scale --quick                           how does cost grow with size?
   python -m bench list                                    models, presets and data sets
 """
 
@@ -232,6 +233,7 @@ def _parser() -> argparse.ArgumentParser:
     look.add_command(commands)
     compare.add_command(commands)
     reproduce.add_command(commands)
+    scale.add_command(commands)
 
     table = commands.add_parser("table", help="write the README's table of models from records")
     table.set_defaults(command=_table)

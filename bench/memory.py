@@ -73,6 +73,14 @@ def resident_mib() -> float:
         return _max_rss_mib()
 
 
+def own_mib() -> float:
+    """Returns the resident memory in MiB that is no page of a file, which could be taken back."""
+    try:
+        return _status_mib("RssAnon")
+    except OSError:
+        return resident_mib()
+
+
 def _gpu() -> str | None:
     tf = sys.modules.get("tensorflow")  # without TensorFlow nothing can be on the GPU
     return "GPU:0" if tf is not None and tf.config.list_physical_devices("GPU") else None

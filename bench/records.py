@@ -255,7 +255,17 @@ def append(path: str | Path, record: dict[str, Any]) -> None:
     full = {field: record.get(field) for field in RECORD_FIELDS} | record
     if full["schema_version"] is None:
         full["schema_version"] = SCHEMA_VERSION
-    line = json.dumps(_plain(full), allow_nan=False).encode() + b"\n"
+    append_line(path, full)
+
+
+def append_line(path: str | Path, record: dict[str, Any]) -> None:
+    """Adds one JSON object to the end of a file, as `append` does, with its own fields alone.
+
+    Raises:
+        TypeError: if a value is not plain data.
+        BenchError: if the file cannot be written.
+    """
+    line = json.dumps(_plain(record), allow_nan=False).encode() + b"\n"
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,112 @@
+"""`python -m bench.peers`: how fast others train the same network on this machine."""
+
+import argparse
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from bench import records
+from bench.errors import BenchError
+from bench.peers import run, table, worker
+from bench.peers.workloads import WORKLOADS
+
+DESCRIPTION = """Times this package beside plain Keras, PyTorch and Pythae: the same network, batch
+size, optimiser, data and number of updates, in turn in one run. Ratios come with their 95 %
+interval, and the final losses are compared, so that speed is not bought with quality.
+"""
+EXAMPLES = """examples:
+  pip install -r bench/peers/requirements.txt     PyTorch and Pythae
+  python -m bench.peers                           every workload, about 25 minutes on 2 cores
+  python -m bench.peers --workloads dense32 vae   some
+  python -m bench.peers --sides zoo keras         without PyTorch
+  python -m bench.peers --show runs/peers.jsonl   the table of an earlier run
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    default = run.Request()
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.peers",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--workloads", nargs="+", default=default.names, choices=tuple(WORKLOADS))
+    parser.add_argument(
+        "--sides", nargs="+", choices=tuple(worker.SIDES), help="default: all that are installed"
+    )
+    parser.add_argument("--what", nargs="+", default=default.what, choices=run.WHATS)
+    parser.add_argument("--pairs", type=int, default=default.pairs, help="double turns of a round")
+    parser.add_argument(
+        "--rounds", type=int, default=default.rounds, help="fresh processes, a seed each"
+    )
+    parser.add_argument("--output", type=Path, default=Path("runs/peers.jsonl"))
+    parser.add_argument("--show", type=Path, metavar="FILE", help="only show a file's table")
+    options = parser.parse_args(arguments)
+    console = Console()
+    try:
+        if options.show is not None:
+            table.show(_read(options.show), console)
+            return 0
+        return _measure(options, console)
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _measure(options, console: Console) -> int:
+    sides = options.sides or [side for side in worker.SIDES if _installed(side)]
+    missing = [side for side in sides if not _installed(side)]
+    if missing:
+        raise BenchError(
+            f"{missing[0]} is not installed. Try: pip install -r bench/peers/requirements.txt"
+        )
+    request = run.Request(
+        *map(tuple, (options.workloads, sides, options.what)), options.pairs, options.rounds
+    )
+    run.check(request)
+    absent = [side for side in worker.SIDES if side not in sides]
+    if options.sides is None and absent:
+        console.print(
+            f"without {', '.join(absent)}: pip install -r bench/peers/requirements.txt",
+            highlight=False,
+        )
+    records.check_writable(options.output.parent)
+    found = []
+    columns = (TextColumn("{task.description}"), BarColumn(24), TaskProgressColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        for name in request.names:
+            task = progress.add_task(name, total=1.0)
+
+            def tell(text, share, task=task):
+                progress.update(task, description=text, completed=share)
+
+            found += run.measure(request, name, tell)
+            progress.remove_task(task)
+            text = "".join(json.dumps(record) + "\n" for record in found)
+            records.write_whole(options.output, text.encode())
+    table.show(found, console)
+    console.print(f"records: {options.output}", highlight=False)
+    return 0
+
+
+def _installed(side: str) -> bool:
+    needs = worker.SIDES[side]
+    return needs is None or importlib.util.find_spec(needs) is not None
+
+
+def _read(path: Path) -> list[dict]:
+    try:
+        return [json.loads(line) for line in path.read_text().splitlines()]
+    except (OSError, ValueError) as error:
+        raise BenchError(
+            f"{path} cannot be read: {error}. Make it: python -m bench.peers"
+        ) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

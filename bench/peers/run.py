@@ -1,0 +1,215 @@
+"""Times the sides of a workload in turn, and checks that they train the same thing.
+
+A round starts each side in a fresh process with the round's seed. In it the sides take turns in
+the order A B C ... and back, an epoch each, so that what the machine does meanwhile falls on all
+of them alike; a pair is what two sides took in one such double turn. At its end every side has
+done as many updates, and its loss on the test images is computed here, from its outputs.
+"""
+
+import contextlib
+import dataclasses
+import multiprocessing
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bench import environment, pairing, stats
+from bench.errors import BenchError
+from bench.peers import worker, workloads
+from bench.peers.workloads import WORKLOADS, Workload
+
+OURS = ("zoo", "zoo autotuned")
+WHATS = ("train", "infer")
+# Final losses count as equal when their intervals over rounds overlap, or within this share.
+LOSS_TOLERANCE = 0.03
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What the command line asks for.
+
+    Attributes:
+        names: Of `WORKLOADS`.
+        sides: Of `worker.SIDES`.
+        pairs: Double turns in a round.
+        rounds: Fresh processes with seeds 0, 1, ...
+    """
+
+    names: tuple[str, ...] = tuple(WORKLOADS)
+    sides: tuple[str, ...] = tuple(worker.SIDES)
+    what: tuple[str, ...] = WHATS
+    pairs: int = 5
+    rounds: int = 3
+
+
+@dataclasses.dataclass
+class _Found:
+    """What the rounds of one workload gave, by side."""
+
+    seconds: dict[tuple[str, str], list[list[tuple[float, float]]]]
+    losses: dict[str, list[float]]
+    errors: dict[str, str]
+    facts: dict[str, dict[str, Any]]
+
+
+def check(request: Request) -> None:
+    """Raises BenchError for a wrong name or number."""
+    for name, given, known in (
+        ("workloads", request.names, WORKLOADS),
+        ("sides", request.sides, worker.SIDES),
+        ("what", request.what, WHATS),
+    ):
+        wrong = [part for part in given if part not in known]
+        if wrong or not given:
+            raise BenchError(f"--{name} must be of {', '.join(known)}. Received: {list(given)}.")
+    if not set(request.sides) & set(OURS):
+        raise BenchError(f"--sides must have one of {', '.join(OURS)}, which ratios refer to.")
+    if request.pairs < 2 or request.rounds < 1:
+        raise BenchError("--pairs must be at least 2, and --rounds at least 1.")
+
+
+def measure(request: Request, name: str, progress=None) -> list[dict[str, Any]]:
+    """Measures one workload.
+
+    Args:
+        progress: Called with a text and the share done, in `[0, 1]`.
+
+    Returns:
+        A record for each side and each of `request.what`; see `_record`.
+    """
+    check(request)
+    workload, tell = WORKLOADS[name], progress or (lambda text, share: None)
+    data = workloads.load(workload)
+    sides = [s for s in request.sides if workload.network not in worker.NOT_THERE.get(s, ())]
+    keys = [(side, what) for side in sides for what in request.what]
+    found = _Found({key: [] for key in keys}, {side: [] for side in sides}, {}, {})
+    for number in range(request.rounds):
+        _round(request, workload, data, number, sides, found, tell)
+    described = environment.describe()
+    return [_record(request, workload, side, what, found, described) for side, what in keys]
+
+
+def _round(request, workload: Workload, data, seed: int, sides, found: _Found, tell) -> None:
+    context = multiprocessing.get_context("spawn")
+    with contextlib.ExitStack() as stack:
+        running = {}
+        for side in [side for side in sides if side not in found.errors]:
+            tell(f"{workload.name}, round {seed + 1}: start {side}", seed / request.rounds)
+            made = worker.Worker(context, side, workload, data, seed)
+            stack.callback(made.close)
+            with _failing(found, side):
+                found.facts[side] = made.answer()
+                if found.facts[side]["num_parameters"] != workload.num_parameters:
+                    raise worker.SideError(
+                        f"has {found.facts[side]['num_parameters']:,} parameters, "
+                        f"not {workload.num_parameters:,}"
+                    )
+                for what in request.what:  # compiles
+                    made.ask(what)
+                running[side] = made
+        for what in request.what:
+            for side in running:
+                found.seconds[side, what].append([])
+            for pair in range(request.pairs):
+                share = (seed + (pair + 1) / request.pairs) / request.rounds
+                tell(f"{workload.name}, round {seed + 1}: {what}", share)
+                order = [side for side in running if side not in found.errors]
+                turns: dict[str, list[float]] = {side: [] for side in order}
+                for side in (*order, *reversed(order)):
+                    with _failing(found, side):
+                        turns[side].append(running[side].ask(what))
+                for side, seconds in turns.items():
+                    found.seconds[side, what][-1].append(tuple(seconds))
+        for side in [side for side in running if side not in found.errors]:
+            with _failing(found, side):
+                outputs = running[side].ask("outputs")
+                found.losses[side].append(workloads.loss(workload, data, outputs))
+
+
+@contextlib.contextmanager
+def _failing(found: _Found, side: str):
+    try:
+        yield
+    except worker.SideError as error:
+        found.errors.setdefault(side, str(error))
+
+
+def _record(request, workload, side: str, what: str, found: _Found, described) -> dict[str, Any]:
+    """Returns what is kept: seconds per epoch, ratios to ours, the losses of the rounds."""
+    record: dict[str, Any] = {
+        "workload": workload.name,
+        "title": workload.title,
+        "what": what,
+        "side": side,
+        "status": "failed" if side in found.errors else "ok",
+        "error": found.errors.get(side),
+        "batch_size": workload.batch_size,
+        "images_per_epoch": workload.num_images,
+        "pairs": request.pairs,
+        "rounds": request.rounds,
+        **found.facts.get(side, {}),
+        **described,
+        **_versions(),
+    }
+    if side in found.errors:
+        return record
+    seconds = found.seconds[side, what]
+    everything = [part for turns in seconds for pair in turns for part in pair]
+    record["seconds_per_epoch"] = float(np.median(everything))
+    record["images_per_second"] = workload.num_images / record["seconds_per_epoch"]
+    record["losses"] = found.losses[side]
+    for ours in OURS:
+        own = found.seconds.get((ours, what))
+        if own is None or ours in found.errors or ours == side:
+            continue
+        ratio = ratio_of(own, seconds)
+        key = "ours" if ours == "zoo" else "ours_autotuned"
+        for name, value in zip(("", "_low", "_high"), ratio, strict=True):
+            record[f"seconds_by_{key}{name}"] = value
+        record[f"loss_by_{key}"] = float(np.mean(found.losses[side]) / np.mean(found.losses[ours]))
+        record[f"same_loss_as_{key}"] = same_loss(found.losses[ours], found.losses[side])
+    return record
+
+
+def ratio_of(ours, theirs) -> tuple[float, float, float]:
+    """Computes how many times as long a side takes as ours, with its 95 % interval.
+
+        ratio = exp(median over pairs of (log theirs - log ours)), each the mean of a double turn
+
+    Args:
+        ours, theirs: By round and double turn, the seconds of both turns.
+    """
+    pairs = [
+        pairing.Pair(own[0], other[0], other[1], own[1])
+        for own_round, other_round in zip(ours, theirs, strict=True)
+        for own, other in zip(own_round, other_round, strict=True)
+    ]
+    logs = [pair.log_ratio for pair in pairs]
+    found = stats.bootstrap_interval(logs, lambda values: float(np.median(values)))
+    return tuple(float(np.exp(value)) for value in (found.mean, found.low, found.high))
+
+
+def same_loss(ours: Sequence[float], theirs: Sequence[float]) -> bool:
+    """Tells whether final losses agree: within 3 % of their means, or by overlapping intervals.
+
+    The intervals are the 95 % ones over rounds, which have different seeds.
+    """
+    means = np.mean(ours), np.mean(theirs)
+    if abs(means[0] - means[1]) <= LOSS_TOLERANCE * abs(means[0]):
+        return True
+    if min(len(ours), len(theirs)) < 2:
+        return False
+    first, second = stats.mean_interval(ours), stats.mean_interval(theirs)
+    return first.low <= second.high and second.low <= first.high
+
+
+def _versions() -> dict[str, str | None]:
+    import importlib.metadata
+
+    versions = {}
+    for name in ("torch", "pythae"):
+        versions[f"{name}_version"] = None
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[f"{name}_version"] = importlib.metadata.version(name)
+    return versions

@@ -1,0 +1,133 @@
+"""Whether memory stays flat over epochs, with arrays and with a file larger than is kept of it."""
+
+import concurrent.futures
+import dataclasses
+import multiprocessing
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench import scale_slopes
+from bench.errors import BenchError
+
+SOURCES = ("arrays", "mapped file")
+IMAGE_SHAPE = (64, 64, 1)
+ARRAY_MIB, FILE_MIB, QUICK_FILE_MIB = 32, 400, 100
+FLAT_MIB_PER_EPOCH = 0.5
+_BATCH_SIZE = 128
+_MIB_PER_IMAGE = 64 * 64 * 4 / 2**20
+
+
+@dataclasses.dataclass(frozen=True)
+class Flatness:
+    """The memory of one training.
+
+    Attributes:
+        mib: After each epoch, what the process has for itself: files that are mapped, of which the
+            system can take any page back, are left out.
+        resident_mib: After each epoch, with the pages of mapped files that are in memory.
+        start_mib: Before training, when the model is traced and has seen one batch.
+        slope, low, high: MiB per epoch with its 95 % interval, over the second half of the epochs.
+        data_mib: Size of the data.
+    """
+
+    source: str
+    data_mib: float
+    start_mib: float
+    mib: tuple[float, ...]
+    resident_mib: tuple[float, ...]
+    slope: float
+    low: float
+    high: float
+
+    @property
+    def is_flat(self) -> bool:
+        """Tells whether the interval holds 0, or growth is below half a MiB per epoch."""
+        return self.low <= 0 or self.slope < FLAT_MIB_PER_EPOCH
+
+    @property
+    def peak_mib(self) -> float:
+        """Returns what training took at most, at the end of an epoch, above the start."""
+        return max(self.mib) - self.start_mib
+
+
+def measure(source: str, folder: Path, *, quick: bool, num_epochs: int | None = None) -> Flatness:
+    """Trains in a process of its own and looks at its memory after each epoch.
+
+    Args:
+        source: One of `SOURCES`.
+        folder: Where the file lies for as long as it is needed.
+
+    Raises:
+        BenchError: if the process fails.
+    """
+    num_epochs = num_epochs or (8 if quick else 20)
+    size = ARRAY_MIB if source == "arrays" else QUICK_FILE_MIB if quick else FILE_MIB
+    context = multiprocessing.get_context("spawn")
+    with (
+        tempfile.TemporaryDirectory(dir=folder, prefix=".scale-") as place,
+        concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool,
+    ):
+        try:
+            found = pool.submit(_train, source, place, size, num_epochs).result()
+        except Exception as error:  # whatever the other process raised, or its death
+            raise BenchError(f"memory of {source}: {type(error).__name__}: {error}") from error
+    slope, low, high = slope_of(found["mib"])
+    return Flatness(source, size, slope=slope, low=low, high=high, **found)
+
+
+def slope_of(mib: list[float]) -> tuple[float, float, float]:
+    """Returns the growth per epoch and its 95 % interval, over the second half of the epochs.
+
+    The first epochs fill what the allocator keeps.
+    """
+    rest = mib[len(mib) // 2 :]
+    if len(rest) < 3:
+        raise ValueError(
+            f"slope_of: mib must hold at least 5 epochs. Received: {len(mib)}. Train longer."
+        )
+    slope, _, half = scale_slopes.straight(range(len(rest)), rest)
+    return slope, slope - half, slope + half
+
+
+def _train(source: str, place: str, size_mib: float, num_epochs: int) -> dict[str, Any]:
+    import os
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import keras
+
+    import zoo
+    from bench import memory
+
+    num_images = int(size_mib / _MIB_PER_IMAGE)
+    generator = np.random.default_rng(0)
+    if source == "arrays":
+        images = generator.random((num_images, *IMAGE_SHAPE), dtype="float32")
+    else:
+        images = _written(Path(place) / "images.npy", num_images, generator)
+    keras.utils.set_random_seed(0)
+    model = zoo.create("autoencoder", IMAGE_SHAPE, preset="dense", hidden_units=(32,))
+    model.compile("adam")
+    model.fit(images[: 2 * _BATCH_SIZE], batch_size=_BATCH_SIZE, verbose=0)
+    start_mib = memory.own_mib()
+    found: dict[str, Any] = {"mib": [], "resident_mib": []}
+
+    class Watch(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            found["mib"].append(memory.own_mib())
+            found["resident_mib"].append(memory.resident_mib())
+
+    model.fit(images, batch_size=_BATCH_SIZE, epochs=num_epochs, callbacks=[Watch()], verbose=0)
+    return {"start_mib": start_mib, **{name: tuple(each) for name, each in found.items()}}
+
+
+def _written(path: Path, num_images: int, generator) -> np.ndarray:
+    """Writes images piece by piece, and returns them mapped."""
+    made = np.lib.format.open_memmap(path, "w+", "float32", (num_images, *IMAGE_SHAPE))
+    for start in range(0, num_images, 1024):
+        part = made[start : start + 1024]
+        part[:] = generator.random(part.shape, dtype="float32")
+    made.flush()
+    return np.load(path, mmap_mode="r")

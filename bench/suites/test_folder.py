@@ -1,0 +1,85 @@
+"""Training from a folder of images: end to end, over what the model alone reaches."""
+
+import time
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from bench import stats, timing
+from bench.training_step import TrainingStep
+
+NUM_IMAGES = 256
+FILE_SIZE = (96, 96)
+IMAGE_SHAPE = (64, 64, 3)
+BATCH_SIZE = 32
+MODEL = "autoencoder:tiny"  # the faster the model, the more is asked of the files
+ROUNDS = 20
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Cuttings of photographs, as PNG and as JPEG files, larger than the model's images."""
+    from PIL import Image
+    from skimage import data
+
+    generator = np.random.default_rng(0)
+    photographs = [data.astronaut(), data.coffee(), data.chelsea(), data.rocket()]
+    places = {suffix: tmp_path_factory.mktemp(suffix) for suffix in ("png", "jpg")}
+    for number in range(NUM_IMAGES):
+        photograph = photographs[number % len(photographs)]
+        spans = (size - wanted for size, wanted in zip(photograph.shape, FILE_SIZE, strict=False))
+        top, left = (generator.integers(span) for span in spans)
+        cutting = photograph[top : top + FILE_SIZE[0], left : left + FILE_SIZE[1]]
+        for suffix, place in places.items():
+            Image.fromarray(cutting).save(place / f"{number:04d}.{suffix}")
+    return places
+
+
+@pytest.fixture(scope="module")
+def step(folders):
+    """The compiled training step of the model, and all images as batches that lie in memory."""
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(0)
+    name, preset = MODEL.split(":")
+    built = zoo.create(name, image_shape=IMAGE_SHAPE, preset=preset)
+    built.compile(keras.optimizers.Adam(1e-3))
+    batches = zoo.batches(folders["png"], IMAGE_SHAPE, batch_size=BATCH_SIZE)
+    return TrainingStep(built), [tf.constant(batch) for batch in batches]
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+@pytest.mark.parametrize("cache", ["memory", "file", "none"])
+def test_epoch(suffix, cache, folders, step, benchmark, measured, tmp_path):
+    """An epoch of training from files; `share` is its speed over that of the model alone.
+
+    The share is the median over pairs of epochs, one after the other, with its 95 % interval.
+    """
+    train, in_memory = step
+    place = {"memory": "memory", "file": tmp_path / "pixels.npy", "none": None}[cache]
+    started = time.perf_counter()
+    batches = zoo.batches(folders[suffix], IMAGE_SHAPE, batch_size=BATCH_SIZE, cache=place, seed=0)
+    facts = {
+        "model": MODEL,
+        "images_per_call": NUM_IMAGES,
+        "opening_seconds": time.perf_counter() - started,
+    }
+
+    def epoch(source):
+        logs = None
+        for batch in source:
+            logs = train(batch)
+        timing.synchronize(logs)
+
+    def seconds(source):
+        started = time.perf_counter()
+        epoch(source)
+        return time.perf_counter() - started
+
+    with train.unchanged():
+        measured(lambda: epoch(batches), facts, rounds=ROUNDS)
+        shares = [seconds(in_memory) / seconds(batches) for _ in range(ROUNDS)]
+    found = stats.median_interval(shares)
+    benchmark.extra_info.update(share=found.median, share_low=found.low, share_high=found.high)

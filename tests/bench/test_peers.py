@@ -1,0 +1,138 @@
+"""Sides that train the same network, and what is said of their times."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from bench.errors import BenchError
+from bench.peers import __main__ as command
+from bench.peers import run, table, worker, workloads
+from bench.peers.workloads import WORKLOADS, Data, Workload
+
+SHAPES = {"dense": (28, 28, 1), "vae": (28, 28, 1), "upae": (64, 64, 1), "unet": (128, 128, 1)}
+
+
+def _small(network: str, num_images: int = 8) -> tuple[Workload, Data]:
+    known = next(part for part in WORKLOADS.values() if part.network == network)
+    workload = Workload("small", "small", network, 4, num_images, known.num_parameters)
+    images = np.random.default_rng(0).random((num_images, *SHAPES[network]), "float32")
+    masks = (images > 0.5).astype("float32") if network == "unet" else None
+    return workload, Data(images, images, masks, masks)
+
+
+def _sides():
+    for side in ("zoo", "keras", "torch", "pythae"):
+        for network in SHAPES:
+            if network not in worker.NOT_THERE.get(side, ()):
+                yield side, network
+
+
+@pytest.mark.parametrize(("side", "network"), list(_sides()))
+def test_sides_train_the_same_network(side, network):
+    if worker.SIDES[side] is not None:
+        pytest.importorskip(worker.SIDES[side])
+    workload, data = _small(network)
+    made = worker.make(side, workload, data, seed=0)
+    assert made.num_parameters == workload.num_parameters
+    made.train()
+    made.infer()
+    outputs = made.outputs()
+    assert outputs["prediction"].shape == data.test.shape
+    assert np.isfinite(workloads.loss(workload, data, outputs))
+
+
+def test_first_losses_agree_between_keras_and_the_zoo():
+    """From the same weights both compute the same outputs, so the same loss."""
+    workload, data = _small("upae")
+    plain = worker.make("keras", workload, data, seed=0)
+    ours = worker.make("zoo", workload, data, seed=0)
+    ours.model.set_weights(_in_order(plain.model.weights, ours.model.weights))
+    found = [workloads.loss(workload, data, side.outputs()) for side in (plain, ours)]
+    np.testing.assert_allclose(*found, rtol=1e-4)
+
+
+def _in_order(weights, wanted):
+    """Returns the values of layers in the order of the network, which both have."""
+    values = [np.asarray(weight) for weight in weights]
+    found = []
+    for weight in wanted:
+        place = next((n for n, v in enumerate(values) if v.shape == tuple(weight.shape)), None)
+        found.append(np.asarray(weight) if place is None else values.pop(place))
+    return found
+
+
+def test_losses_are_the_textbooks():
+    workload, data = _small("unet")
+    outputs = {"prediction": np.random.default_rng(1).uniform(0.1, 0.9, data.test.shape)}
+    expected = keras.losses.binary_crossentropy(data.test_masks, outputs["prediction"])
+    value = workloads.loss(workload, data, outputs)
+    assert value == pytest.approx(float(np.mean(expected)), rel=1e-5)
+    workload, data = _small("vae")
+    zeros = np.zeros((len(data.test), 2))
+    outputs = {"prediction": np.full(data.test.shape, 0.5), "mean": zeros, "log_variance": zeros}
+    assert workloads.loss(workload, data, outputs) == pytest.approx(784 * np.log(2))
+    outputs["mean"] = zeros + 1.0  # KL of N(1, I) from N(0, I) in two dimensions: 1
+    assert workloads.loss(workload, data, outputs) == pytest.approx(784 * np.log(2) + 1)
+
+
+def test_ratio_is_of_what_happened_at_the_same_time():
+    """A machine that becomes ten times as slow in half of the turns changes nothing."""
+    slow = [1.0, 10.0, 1.0, 10.0, 1.0, 10.0]
+    ours = [[(1.0 * factor, 1.0 * factor) for factor in slow]]
+    theirs = [[(2.5 * factor, 2.5 * factor) for factor in slow]]
+    assert run.ratio_of(ours, theirs) == pytest.approx((2.5, 2.5, 2.5))
+
+
+def test_same_loss_is_within_noise():
+    assert run.same_loss([1.0, 1.0], [1.02, 1.02])
+    assert not run.same_loss([1.0, 1.001, 0.999], [1.1, 1.101, 1.099])
+    assert run.same_loss([1.0, 1.3, 0.8], [1.1, 1.4, 0.9])  # seeds differ by more
+
+
+def test_command_writes_records_and_shows_them(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "200")
+    workload, data = _small("dense", num_images=64)
+    monkeypatch.setitem(WORKLOADS, "dense32", workload)
+    monkeypatch.setattr(workloads, "load", lambda workload: data)
+    output = tmp_path / "peers.jsonl"
+    arguments = ["--workloads", "dense32", "--sides", "zoo", "keras", "--pairs", "2"]
+    assert command.main([*arguments, "--rounds", "1", "--output", str(output)]) == 0
+    found = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [(r["side"], r["what"], r["status"]) for r in found] == [
+        (side, what, "ok") for side in ("zoo", "keras") for what in ("train", "infer")
+    ]
+    plain = found[2]
+    assert plain["seconds_by_ours_low"] <= plain["seconds_by_ours"] <= plain["seconds_by_ours_high"]
+    assert len(plain["losses"]) == 1
+    assert plain["images_per_second"] == pytest.approx(64 / plain["seconds_per_epoch"])
+    capsys.readouterr()
+    assert command.main(["--show", str(output)]) == 0
+    assert "keras" in capsys.readouterr().out
+    assert table.markdown(found).count("\n") == 2 + len(found)
+
+
+def test_a_side_that_fails_is_a_row(monkeypatch):
+    data = _small("dense", num_images=64)[1]
+    wrong = Workload("wrong", "wrong", "dense", 4, 64, num_parameters=1)
+    monkeypatch.setitem(WORKLOADS, "dense32", wrong)
+    monkeypatch.setattr(workloads, "load", lambda workload: data)
+    request = run.Request(("dense32",), ("zoo",), ("train",), pairs=2, rounds=1)
+    (record,) = run.measure(request, "dense32")
+    assert record["status"] == "failed"
+    assert "101,200 parameters, not 1" in record["error"]
+    assert "parameters" in table.rows([record])[0][-1]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"names": ("x",)}, {"sides": ("keras",)}, {"what": ()}, {"pairs": 1}, {"rounds": 0}]
+)
+def test_wrong_requests_are_refused(changes):
+    with pytest.raises(BenchError, match="--"):
+        run.check(run.Request(**changes))
+
+
+def test_unreadable_file_is_told(tmp_path, capsys):
+    assert command.main(["--show", str(tmp_path / "none.jsonl")]) == 2
+    assert "cannot be read" in capsys.readouterr().err
