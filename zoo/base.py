@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from zoo import checks, fused, pipeline
+from zoo import checks, fused, pipeline, resident_prediction
 from zoo import resident as resident_training
 from zoo.card import Card, CardHolder
 
@@ -347,6 +347,14 @@ class ZooModel(CardHolder, keras.Model):
         if pipeline.is_mapped(x):
             batch_size = args[0] if args else kwargs.pop("batch_size", None)
             return super().predict(pipeline.of_mapped((x,), batch_size), *args, **kwargs)
+        if _is_array(x):
+            x = keras.tree.map_structure(np.asarray, x)
+            given = resident_training.bound(keras.Model.predict, (self, x, *args), kwargs)
+            batch_size = given.get("batch_size") or 32
+            many = resident_prediction.batches_per_call(self, x, batch_size, given)
+            if many > 1:
+                verbose = given.get("verbose", "auto")
+                return resident_prediction.predict(self, x, batch_size, many, verbose)
         return super().predict(x, *args, **kwargs)
 
     @property

@@ -80,7 +80,12 @@ def steps_per_call(model, batch_size: int, callbacks: Any) -> int:
     compiled = int(model.steps_per_execution)
     if compiled > 1 or any(_looks_at_batches(callback) for callback in _listed(callbacks)):
         return compiled
-    macs = 3 * batch_size * max(1, _macs_per_image(model))  # forward and twice as much backward
+    return batches_of(model, 3 * batch_size)  # forward, and twice as much backward
+
+
+def batches_of(model, batch_size: int) -> int:
+    """Returns how many batches fill a call of inference."""
+    macs = batch_size * max(1, _macs_per_image(model))
     return int(min(_MOST_STEPS, max(1, _MACS_PER_CALL // macs)))
 
 

@@ -93,21 +93,20 @@ def measure(request: Request, name: str, progress=None) -> list[dict[str, Any]]:
 def _round(request, workload: Workload, data, seed: int, sides, found: _Found, tell) -> None:
     context = multiprocessing.get_context("spawn")
     with contextlib.ExitStack() as stack:
-        running = {}
+        running, made = {}, {}
+        tell(f"{workload.name}, round {seed + 1}: start", seed / request.rounds)
         for side in [side for side in sides if side not in found.errors]:
-            tell(f"{workload.name}, round {seed + 1}: start {side}", seed / request.rounds)
-            made = worker.Worker(context, side, workload, data, seed)
-            stack.callback(made.close)
+            made[side] = worker.Worker(context, side, workload, data, seed)
+            stack.callback(made[side].close)
+        for side, process in made.items():
             with _failing(found, side):
-                found.facts[side] = made.answer()
-                if found.facts[side]["num_parameters"] != workload.num_parameters:
-                    raise worker.SideError(
-                        f"has {found.facts[side]['num_parameters']:,} parameters, "
-                        f"not {workload.num_parameters:,}"
-                    )
+                _check_size(process.answer(), workload)
+                running[side] = process
+        for side, process in made.items():
+            tell(f"{workload.name}, round {seed + 1}: warm up {side}", seed / request.rounds)
+            with _failing(found, side):
                 for what in request.what:  # compiles
-                    made.ask(what)
-                running[side] = made
+                    process.ask(what)
         for what in request.what:
             for side in running:
                 found.seconds[side, what].append([])
@@ -123,8 +122,16 @@ def _round(request, workload: Workload, data, seed: int, sides, found: _Found, t
                     found.seconds[side, what][-1].append(tuple(seconds))
         for side in [side for side in running if side not in found.errors]:
             with _failing(found, side):
+                found.facts[side] = running[side].ask("facts")
                 outputs = running[side].ask("outputs")
                 found.losses[side].append(workloads.loss(workload, data, outputs))
+
+
+def _check_size(num_parameters: int, workload: Workload) -> None:
+    if num_parameters != workload.num_parameters:
+        raise worker.SideError(
+            f"has {num_parameters:,} parameters, not {workload.num_parameters:,}"
+        )
 
 
 @contextlib.contextmanager
@@ -159,6 +166,10 @@ def _record(request, workload, side: str, what: str, found: _Found, described) -
     record["seconds_per_epoch"] = float(np.median(everything))
     record["images_per_second"] = workload.num_images / record["seconds_per_epoch"]
     record["losses"] = found.losses[side]
+    if "forward_macs" in record:  # a backward pass is twice the work
+        passes = 3 if what == "train" else 1
+        flop = 2e-9 * passes * record["forward_macs"] * record["images_per_second"]
+        record["share_of_machine"] = flop / record["machine_gflops"]
     for ours in OURS:
         own = found.seconds.get((ours, what))
         if own is None or ours in found.errors or ours == side:

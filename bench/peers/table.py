@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 TITLES = {"train": "training", "infer": "inference"}
-COLUMNS = ("workload", "", "side", "images/s", "time by zoo's", "by autotuned", "loss")
+COLUMNS = (
+    "workload",
+    "",
+    "side",
+    "images/s",
+    "time by zoo's",
+    "by autotuned",
+    "of the rate",
+    "loss",
+)
 
 
 def rows(found: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
@@ -17,6 +26,7 @@ def rows(found: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
             f"{record['images_per_second']:,.0f}" if record["status"] == "ok" else "failed",
             _ratio(record, "ours"),
             _ratio(record, "ours_autotuned"),
+            f"{record['share_of_machine']:.0%}" if "share_of_machine" in record else "",
             _loss(record),
         )
         for record in found
@@ -41,7 +51,7 @@ def _loss(record: dict[str, Any]) -> str:
 
 def markdown(found: Sequence[dict[str, Any]]) -> str:
     """Returns the table in Markdown, a line per workload, kind of work and side."""
-    lines = [COLUMNS, ("---", "---", "---", "--:", "--:", "--:", "--:"), *rows(found)]
+    lines = [COLUMNS, ("---", "---", "---", *("--:",) * 5), *rows(found)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 

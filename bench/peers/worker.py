@@ -47,7 +47,7 @@ def make(name: str, workload: Workload, data: Data, seed: int):
 def serve(connection, name: str, workload: Workload, data: Data, seed: int) -> None:
     """Answers `"train"` and `"infer"` with seconds, `"outputs"` with arrays, until it is closed.
 
-    The first message tells the number of parameters and what is to be known of the side.
+    The first message tells the number of parameters; `"facts"` tells what is to be recorded.
     """
     from bench import engines
 
@@ -61,7 +61,10 @@ def serve(connection, name: str, workload: Workload, data: Data, seed: int) -> N
             try:
                 if request == "make":
                     side = make(name, workload, data, seed)
-                    found: Any = {"num_parameters": side.num_parameters, "note": side.note}
+                    found: Any = side.num_parameters
+                elif request == "facts":
+                    more = side.facts() if hasattr(side, "facts") else {}
+                    found = {"num_parameters": side.num_parameters, "note": side.note, **more}
                 elif request == "outputs":
                     found = side.outputs()
                 else:

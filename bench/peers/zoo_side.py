@@ -3,6 +3,7 @@
 import keras
 
 import zoo
+from bench import flops, machine
 from bench.peers.workloads import ADAM_EPSILON, LEARNING_RATE, Data, Workload
 
 # Registry name, preset and further arguments of each network.
@@ -29,18 +30,24 @@ class ZooSide:
             name, image_shape=data.train.shape[1:], preset=preset, seed=seed, **arguments
         )
         self.model.compile(keras.optimizers.Adam(LEARNING_RATE, epsilon=ADAM_EPSILON))
-        self.note = ""
-        if autotune:
-            tuned = zoo.autotune(
-                self.model, data.train, data.train_masks, batch_size=self.batch_size
-            )
-            self.note = tuned.summary
+        self.is_to_be_tuned, self.note = autotune, ""
 
     @property
     def num_parameters(self) -> int:
         return sum(int(keras.ops.size(weight)) for weight in self.model.trainable_weights)
 
+    def facts(self) -> dict:
+        """Returns what the floor follows from: products per image, and the machine's rate."""
+        macs = flops.count_macs(self.model).total
+        return {"forward_macs": macs, "machine_gflops": machine.matmul_rate().gflops}
+
     def train(self) -> None:
+        if self.is_to_be_tuned:  # in the warm-up, when no other side is starting
+            self.is_to_be_tuned = False
+            tuned = zoo.autotune(
+                self.model, self.data.train, self.data.train_masks, batch_size=self.batch_size
+            )
+            self.note = tuned.summary
         self.model.fit(
             self.data.train, self.data.train_masks, batch_size=self.batch_size, epochs=1, verbose=0
         )

@@ -1,0 +1,99 @@
+"""`predict` on arrays: many batches per call."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo import resident
+
+_KEPT = "_resident_prediction"
+_MOST_BYTES = 2**27  # of the images of a call
+
+
+def batches_per_call(model, x: Any, batch_size: int, arguments: dict[str, Any]) -> int:
+    """Returns how many batches a call of `predict` is to work on; 1: Keras does it.
+
+    Args:
+        x: Arrays.
+        arguments: The other arguments of `predict`, by name.
+    """
+    is_plain = not arguments.get("steps") and not arguments.get("callbacks")
+    if not is_plain or model.run_eagerly or model.distribute_strategy.num_replicas_in_sync > 1:
+        return 1
+    leaves = keras.tree.flatten(x)
+    fitting = _MOST_BYTES // max(1, sum(leaf[:batch_size].size * 4 for leaf in leaves))
+    whole = len(leaves[0]) // batch_size
+    return max(1, min(resident.batches_of(model, batch_size), fitting, whole))
+
+
+def predict(model, x: Any, batch_size: int, num_batches: int, verbose) -> np.ndarray:
+    """Returns the predictions of arrays, `num_batches` batches per call.
+
+    Args:
+        verbose: As `predict` takes it.
+    """
+    num_rows = len(keras.tree.flatten(x)[0])
+    bar = keras.utils.Progbar(
+        -(-num_rows // batch_size), verbose=1 if verbose == "auto" else int(verbose)
+    )
+    function, found, done = _function(model), [], 0
+    for start, count, size in _groups(num_rows, batch_size, num_batches):
+        rows = slice(start, start + count * size)
+        shape = (count, size)
+        group = keras.tree.map_structure(
+            lambda part, rows=rows, shape=shape: _tensor(part[rows], shape), x
+        )
+        values = function(group).numpy()
+        found.append(values.reshape(-1, *values.shape[2:]))
+        done += count
+        if verbose:
+            bar.update(done, finalize=done == bar.target)
+    return np.concatenate(found)
+
+
+def _groups(num_rows: int, batch_size: int, num_batches: int):
+    """Yields first row, batches and their size: groups of whole batches, and the rows left over."""
+    num_full = num_rows // batch_size
+    for first in range(0, num_full, num_batches):
+        yield first * batch_size, min(num_batches, num_full - first), batch_size
+    if num_rows % batch_size:
+        yield num_full * batch_size, 1, num_rows % batch_size
+
+
+def _tensor(rows: np.ndarray, shape: tuple[int, int]) -> tf.Tensor:
+    if rows.dtype.kind == "f":
+        rows = rows.astype(keras.config.floatx(), copy=False)
+    return tf.convert_to_tensor(rows.reshape(*shape, *rows.shape[1:]))
+
+
+def _function(model):
+    """Returns the graph of a model as it is compiled now, made once for many calls."""
+    kept = model.__dict__.get(_KEPT)
+    if kept is None or kept[0] != model.jit_compile:
+        kept = (
+            model.jit_compile,
+            tf.function(_loop(model), autograph=False, reduce_retracing=True),
+        )
+        object.__setattr__(model, _KEPT, kept)  # past Keras's tracking
+    return kept[1]
+
+
+def _loop(model):
+    step = tf.function(model.predict_step, jit_compile=model.jit_compile, autograph=False)
+
+    def one(group, index):
+        return step((tf.nest.map_structure(lambda part: part[index], group),))
+
+    def run(group):
+        count = tf.shape(tf.nest.flatten(group)[0])[0]
+        first = one(group, 0)
+        values = tf.TensorArray(first.dtype, size=count, element_shape=first.shape).write(0, first)
+
+        def body(index, values):
+            return index + 1, values.write(index, one(group, index))
+
+        return tf.while_loop(lambda index, _: index < count, body, (1, values))[1].stack()
+
+    return run
