@@ -14,6 +14,7 @@ from typing import Any
 
 from bench import anomaly_tables, leaderboard, records, report_text, reproduce_table
 from bench.errors import BenchError
+from bench.peers import table as peers_table
 
 BEGIN, END = "<!-- models: generated -->", "<!-- end of models -->"
 _RESULTS = re.compile(
@@ -182,7 +183,8 @@ def update(readme: Path, sources: list[Path]) -> bool:
         shown = results(records.read(source)[0], match[3].split(","), Path("runs") / source.stem)
         return f"{match[1]}{shown}{match[4]}"
 
-    new = reproduce_table.fill(_RESULTS.sub(fill, new), readme.resolve().parent)
+    root = readme.resolve().parent
+    new = peers_table.fill(reproduce_table.fill(_RESULTS.sub(fill, new), root), root)
     if new != text:
         records.write_whole(readme, new.encode())
     return new != text

@@ -38,6 +38,7 @@ class QualityCurve(keras.callbacks.Callback):
         super().__init__()
         self.task = task
         self.dataset = dataset
+        self.every = every
         self.every_images = None if every is None else every * dataset.num_train
         self.batch_size = batch_size
         self.points: list[dict[str, Any]] = []
@@ -48,6 +49,11 @@ class QualityCurve(keras.callbacks.Callback):
     @property
     def metric(self) -> str:
         return "iou_image" if self.task == "segmentation" else "mse"
+
+    @property
+    def looks_at_batches(self) -> bool:
+        """Whether a look may be due within an epoch."""
+        return self.every is not None and self.every != int(self.every)
 
     def record(self) -> dict[str, Any]:
         """Returns the fields of a record; empty without looks."""

@@ -224,7 +224,8 @@ class ZooModel(CardHolder, keras.Model):
                 and several updates run per call: faster for small models, with the order, the
                 updates and the history of the ordinary path. None does so where it can: for
                 arrays that fit, without replicas, `steps_per_epoch`, `class_weight` and
-                `validation_split`. A callback that looks at batches still sees each.
+                `validation_split`. A callback that looks at batches still sees each, unless its
+                attribute `looks_at_batches` is False: it then sees the last of each call.
             Others: see `keras.Model.fit`.
 
         Raises:

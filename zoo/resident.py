@@ -104,6 +104,8 @@ def _listed(callbacks: Any) -> list:
 def _looks_at_batches(callback) -> bool:
     if isinstance(callback, (keras.callbacks.History, keras.callbacks.ProgbarLogger)):
         return False
+    if getattr(callback, "looks_at_batches", True) is False:
+        return False
     if isinstance(callback, _BY_EPOCH) and type(callback) in _BY_EPOCH:
         return getattr(callback, "save_freq", getattr(callback, "_save_freq", None)) != "epoch"
     return any(

@@ -17,9 +17,9 @@ import numpy as np
 from bench import environment, pairing, stats
 from bench.errors import BenchError
 from bench.peers import worker, workloads
+from bench.peers.table import OURS
 from bench.peers.workloads import WORKLOADS, Workload
 
-OURS = ("zoo", "zoo autotuned")
 WHATS = ("train", "infer")
 # Final losses count as equal when their intervals over rounds overlap, or within this share.
 LOSS_TOLERANCE = 0.03

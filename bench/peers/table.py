@@ -1,8 +1,16 @@
 """The table of what `python -m bench.peers` found, in the terminal and in Markdown."""
 
+import json
+import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from bench.errors import BenchError
+
+OURS = ("zoo", "zoo autotuned")
+COMMAND = "pip install -r bench/peers/requirements.txt && python -m bench.peers"
+_MARKS = re.compile(r"(<!-- peers: (\S+) -->\n).*?(<!-- end of peers -->)", re.DOTALL)
 TITLES = {"train": "training", "infer": "inference"}
 COLUMNS = (
     "workload",
@@ -50,9 +58,59 @@ def _loss(record: dict[str, Any]) -> str:
 
 
 def markdown(found: Sequence[dict[str, Any]]) -> str:
-    """Returns the table in Markdown, a line per workload, kind of work and side."""
-    lines = [COLUMNS, ("---", "---", "---", *("--:",) * 5), *rows(found)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    """Returns a Markdown table: a line per workload, and how many times as long others take."""
+    others = [side for side in dict.fromkeys(r["side"] for r in found) if side not in OURS]
+    lines = []
+    for what, title in TITLES.items():
+        parts = [record for record in found if record["what"] == what]
+        if not parts:
+            continue
+        lines += [
+            f"| {title} | images/s | of the rate | {' | '.join(others)} |",
+            f"| --- | --: | --: | {' | '.join('--:' for _ in others)} |",
+        ]
+        for name in dict.fromkeys(record["workload"] for record in parts):
+            rows_of = {r["side"]: r for r in parts if r["workload"] == name}
+            cells = _own(rows_of) + [_short(rows_of.get(side)) for side in others]
+            title = next(iter(rows_of.values()))["title"]
+            lines.append(f"| {title} | {' | '.join(cells)} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _own(rows_of: dict[str, dict[str, Any]]) -> list[str]:
+    own = rows_of.get("zoo", {})
+    if own.get("status") != "ok":
+        return ["", ""]
+    return [f"{own['images_per_second']:,.0f}", f"{own['share_of_machine']:.0%}"]
+
+
+def _short(record: dict[str, Any] | None) -> str:
+    if record is None:
+        return "-"
+    if record["status"] != "ok" or "seconds_by_ours" not in record:
+        return "failed"
+    value, low, high = (record[f"seconds_by_ours{end}"] for end in ("", "_low", "_high"))
+    mark = "" if record["same_loss_as_ours"] else " \\*"
+    return f"{value:.2f} ({low:.2f} to {high:.2f}){mark}"
+
+
+def fill(text: str, root: Path) -> str:
+    """Returns a README with the tables of the record files that it names between marks.
+
+    Raises:
+        BenchError: if a file is missing.
+    """
+
+    def one(match: re.Match) -> str:
+        try:
+            content = (root / match[2]).read_text()
+        except OSError as error:
+            raise BenchError(f"{match[2]} cannot be read: {error}. Make it: {COMMAND}") from error
+        found = [json.loads(line) for line in content.splitlines()]
+        return f"{match[1]}{markdown(found)}\n```bash\n{COMMAND}\n```\n{match[3]}"
+
+    return _MARKS.sub(one, text)
 
 
 def show(found: Sequence[dict[str, Any]], console) -> None:

@@ -110,7 +110,14 @@ def test_command_writes_records_and_shows_them(tmp_path, monkeypatch, capsys):
     capsys.readouterr()
     assert command.main(["--show", str(output)]) == 0
     assert "keras" in capsys.readouterr().out
-    assert table.markdown(found).count("\n") == 2 + len(found)
+    readme = f"a\n<!-- peers: {output.name} -->\nold\n<!-- end of peers -->\nb"
+    filled = table.fill(readme, tmp_path)
+    ratio = f"{plain['seconds_by_ours']:.2f} ({plain['seconds_by_ours_low']:.2f} to"
+    assert ratio in filled
+    assert "old" not in filled
+    assert table.fill(filled, tmp_path) == filled
+    with pytest.raises(BenchError, match="cannot be read"):
+        table.fill(readme, tmp_path / "elsewhere")
 
 
 def test_a_side_that_fails_is_a_row(monkeypatch):

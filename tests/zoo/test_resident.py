@@ -96,6 +96,17 @@ class Batches(keras.callbacks.Callback):
         self.seen.append((batch, float(logs["loss"])))
 
 
+class Ends(Batches):
+    looks_at_batches = False
+
+
+def test_a_callback_that_does_not_look_at_batches_sees_the_ends_of_calls(digits, monkeypatch):
+    monkeypatch.setattr(resident, "_MOST_STEPS", 3)
+    callback = Ends()
+    model_of().fit(digits[:128], batch_size=16, verbose=0, callbacks=[callback])
+    assert [batch for batch, _ in callback.seen] == [2, 5, 7]
+
+
 def test_a_callback_that_looks_at_batches_sees_each(digits):
     seen = []
     for way in (False, True):
@@ -115,6 +126,7 @@ def test_a_callback_that_looks_at_batches_sees_each(digits):
         ([keras.callbacks.ModelCheckpoint("a.keras", save_freq=5)], True),
         ([keras.callbacks.TensorBoard()], True),
         ([Batches()], True),
+        ([Ends()], False),
         (Batches(), True),
         (keras.callbacks.CallbackList([Batches()], add_history=True), True),
     ],
