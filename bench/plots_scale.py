@@ -4,9 +4,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from bench import plots, scale_points
+from bench import plots, scale_points, scale_slopes
 from bench.plots import Target
-from bench.scale_slopes import Line, Slope
+from bench.scale_slopes import Line
 
 _ROWS = {
     "training": {"train": "training step, ms", "fit": "an epoch by fit, ms"},
@@ -49,15 +49,6 @@ def costs(lines: list[Line], target: Target, theme: str = "light") -> bool:
     return True
 
 
-def legend(slope: Slope | None) -> str:
-    """Returns a slope as the legend and the table tell it."""
-    if slope is None:
-        return ""
-    if slope.low is None:
-        return f"{slope.value:.2f}"
-    return f"{slope.value:.2f} [{slope.low:.2f}, {slope.high:.2f}]"
-
-
 def _draw(panel: Axes, line: Line, number: int, ground: str) -> None:
     colour, marker = _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)]
     x = np.array(line.values)
@@ -70,7 +61,7 @@ def _draw(panel: Axes, line: Line, number: int, ground: str) -> None:
         markersize=8,
         markeredgecolor=ground,
         elinewidth=2,
-        label=f"{line.model}: {legend(line.slope)}",
+        label=f"{line.model}: {scale_slopes.text(line.slope)}",
     )
     if line.slope is not None:
         ends = np.array([x.min(), x.max()])

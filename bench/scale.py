@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -245,30 +246,27 @@ def _progress(console: Console, title: str, total: int, done: int) -> Iterator:
 
 def table(lines: list[Line]) -> Table:
     """Returns the table of slopes: a row for each model, axis and kind of work."""
-    found = Table(title="cost = constant * setting ^ slope", title_justify="left")
+    found = Table(title="cost = constant * setting ^ slope", title_justify="left", box=SIMPLE_HEAD)
     for title in ("model", "work", "against"):
-        found.add_column(title)
-    for title in ("from", "to", "ms from", "ms to", "slope", "95 % interval"):
+        found.add_column(title, overflow="fold")
+    for title in ("range", "ms", "slope \\[95 % interval]"):
         found.add_column(title, justify="right", no_wrap=True)
     for line in lines:
         if not line.values:
             continue
-        mark, slope = "" if line.stable else "~", line.slope
-        interval = (
-            "" if slope is None or slope.low is None else f"{slope.low:.2f} to {slope.high:.2f}"
-        )
+        mark = "" if line.stable else "~"
         found.add_row(
             *(escape(line.model), _TITLES[line.what], line.axis),
-            *(f"{line.values[end]:g}" for end in (0, -1)),
-            *(f"{mark}{1e3 * line.seconds[end]:.3g}" for end in (0, -1)),
-            *("" if slope is None else f"{slope.value:.2f}", interval),
+            " to ".join(f"{line.values[end]:g}" for end in (0, -1)),
+            mark + " to ".join(f"{1e3 * line.seconds[end]:.3g}" for end in (0, -1)),
+            escape(scale_slopes.text(line.slope)),
         )
     return found
 
 
 def memory_table(flatness: list[Flatness]) -> Table:
     """Returns the table of memory over epochs."""
-    found = Table(title="memory over epochs", title_justify="left")
+    found = Table(title="memory over epochs", title_justify="left", box=SIMPLE_HEAD)
     found.add_column("data")
     for title in ("MiB", "taken, MiB", "MiB per epoch", "95 % interval", "epochs", "flat?"):
         found.add_column(title, justify="right", no_wrap=True)

@@ -25,9 +25,9 @@ _VALUES: dict[str, tuple[float, ...]] = {
 }
 _QUICK_VALUES: dict[str, tuple[float, ...]] = {
     "batch": (8, 16, 32, 64),
-    "image": (16, 32, 64),
-    "width": (0.5, 1, 2),
-    "data": (256, 512, 1024),
+    "image": (16, 24, 32, 48),
+    "width": (0.5, 1, 1.5, 2),
+    "data": (128, 256, 384, 512),
 }
 
 

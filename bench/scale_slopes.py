@@ -1,7 +1,6 @@
 """Slopes of cost in log-log, from the records of `bench scale`; nothing is measured here."""
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -92,6 +91,15 @@ def straight(
     return slope, intercept, float(t.ppf(0.5 + confidence / 2, num_free)) * error
 
 
+def text(slope: Slope | None) -> str:
+    """Returns a slope with its interval, as table and picture show it."""
+    if slope is None:
+        return ""
+    if slope.low is None:
+        return f"{slope.value:.2f}"
+    return f"{slope.value:.2f} [{slope.low:.2f}, {slope.high:.2f}]"
+
+
 def lines(
     records: Sequence[dict[str, Any]],
     models: Sequence[str],
@@ -101,7 +109,8 @@ def lines(
 ) -> list[Line]:
     """Returns what was found of each model along each axis.
 
-    A point is the geometric mean of its rounds; its interval spans those of the rounds.
+    A point is its fastest round, as what other programs do only adds; its interval spans those of
+    all rounds.
     """
     by_id: dict[str, list[dict[str, Any]]] = {}
     for record in records:
@@ -129,9 +138,7 @@ def _line(model: str, axis: str, what: str, rounds) -> Line:
         elif found:
             failed.append((value, found[-1]["error"]))
     values = tuple(value for value, _ in measured)
-    seconds = tuple(
-        math.exp(sum(math.log(r["seconds"]) for r in good) / len(good)) for _, good in measured
-    )
+    seconds = tuple(min(r["seconds"] for r in good) for _, good in measured)
     return Line(
         *(model, axis, what, values, seconds),
         tuple(min(r["seconds_low"] for r in good) for _, good in measured),

@@ -9,7 +9,7 @@ import tensorflow as tf
 from zoo import resident
 
 _KEPT = "_resident_prediction"
-_MOST_BYTES = 2**27  # of the images of a call
+_MOST_BYTES = 2**24  # of the images of a call: more would leave the processor's caches
 
 
 def batches_per_call(model, x: Any, batch_size: int, arguments: dict[str, Any]) -> int:
@@ -38,19 +38,29 @@ def predict(model, x: Any, batch_size: int, num_batches: int, verbose) -> np.nda
     bar = keras.utils.Progbar(
         -(-num_rows // batch_size), verbose=1 if verbose == "auto" else int(verbose)
     )
-    function, found, done = _function(model), [], 0
+    function, found, done = _function(model), None, 0
     for start, count, size in _groups(num_rows, batch_size, num_batches):
         rows = slice(start, start + count * size)
         shape = (count, size)
         group = keras.tree.map_structure(
             lambda part, rows=rows, shape=shape: _tensor(part[rows], shape), x
         )
-        values = function(group).numpy()
-        found.append(values.reshape(-1, *values.shape[2:]))
+        values = function(group)
+        if found is None:
+            found = np.empty((num_rows, *values.shape[2:]), values.dtype.as_numpy_dtype)
+        found[rows] = np.reshape(_view(values), found[rows].shape)
         done += count
         if verbose:
             bar.update(done, finalize=done == bar.target)
-    return np.concatenate(found)
+    return found
+
+
+def _view(values: tf.Tensor) -> np.ndarray:
+    """Returns the values without a copy, where they are in the host's memory."""
+    try:
+        return np.asarray(memoryview(values))
+    except (TypeError, ValueError, BufferError):  # on a GPU, or a dtype that numpy has not
+        return values.numpy()
 
 
 def _groups(num_rows: int, batch_size: int, num_batches: int):

@@ -133,7 +133,7 @@ class KerasSide:
 
     def __init__(self, workload: Workload, data: Data, seed: int):
         keras.utils.set_random_seed(seed)
-        self.batch_size, self.data = workload.batch_size, data
+        self.batch_size, self.epochs, self.data = workload.batch_size, workload.epochs, data
         self.model = {"dense": dense, "vae": VAE, "upae": UPAE, "unet": unet}[workload.network]()
         adam = keras.optimizers.Adam(LEARNING_RATE, epsilon=ADAM_EPSILON)
         loss = {"dense": "mse", "unet": "binary_crossentropy"}.get(workload.network)
@@ -146,7 +146,11 @@ class KerasSide:
 
     def train(self) -> None:
         self.model.fit(
-            self.data.train, self.targets, batch_size=self.batch_size, epochs=1, verbose=0
+            self.data.train,
+            self.targets,
+            batch_size=self.batch_size,
+            epochs=self.epochs,
+            verbose=0,
         )
 
     def infer(self) -> None:

@@ -59,7 +59,7 @@ class PythaeSide:
     def __init__(self, workload: Workload, data: Data, seed: int):
         logging.getLogger("pythae").setLevel(logging.ERROR)
         torch.manual_seed(seed)
-        self.batch_size, self.data = workload.batch_size, data
+        self.batch_size, self.epochs, self.data = workload.batch_size, workload.epochs, data
         networks = Encoder(workload.network), Decoder(workload.network)
         if workload.network == "dense":
             config = AEConfig(input_dim=(1, 28, 28), latent_dim=64)
@@ -91,8 +91,9 @@ class PythaeSide:
         return sum(part.numel() for part in self.model.parameters())
 
     def train(self) -> None:
-        self.epoch += 1
-        self.trainer.train_step(self.epoch)
+        for _ in range(self.epochs):
+            self.epoch += 1
+            self.trainer.train_step(self.epoch)
 
     def infer(self) -> None:
         self.model.eval()

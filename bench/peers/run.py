@@ -1,9 +1,9 @@
 """Times the sides of a workload in turn, and checks that they train the same thing.
 
 A round starts each side in a fresh process with the round's seed. In it the sides take turns in
-the order A B C ... and back, an epoch each, so that what the machine does meanwhile falls on all
-of them alike; a pair is what two sides took in one such double turn. At its end every side has
-done as many updates, and its loss on the test images is computed here, from its outputs.
+the order A B C ... and back, a `fit` or a `predict` each, so that what the machine does meanwhile
+falls on all of them alike; a pair is what two sides took in one such double turn. At its end every
+side has done as many updates, and its loss on the test images is computed here, from its outputs.
 """
 
 import contextlib
@@ -143,7 +143,7 @@ def _failing(found: _Found, side: str):
 
 
 def _record(request, workload, side: str, what: str, found: _Found, described) -> dict[str, Any]:
-    """Returns what is kept: seconds per epoch, ratios to ours, the losses of the rounds."""
+    """Returns what is kept: seconds per turn, ratios to ours, the losses of the rounds."""
     record: dict[str, Any] = {
         "workload": workload.name,
         "title": workload.title,
@@ -152,7 +152,7 @@ def _record(request, workload, side: str, what: str, found: _Found, described) -
         "status": "failed" if side in found.errors else "ok",
         "error": found.errors.get(side),
         "batch_size": workload.batch_size,
-        "images_per_epoch": workload.num_images,
+        "images_per_turn": workload.num_images * (workload.epochs if what == "train" else 1),
         "pairs": request.pairs,
         "rounds": request.rounds,
         **found.facts.get(side, {}),
@@ -163,8 +163,8 @@ def _record(request, workload, side: str, what: str, found: _Found, described) -
         return record
     seconds = found.seconds[side, what]
     everything = [part for turns in seconds for pair in turns for part in pair]
-    record["seconds_per_epoch"] = float(np.median(everything))
-    record["images_per_second"] = workload.num_images / record["seconds_per_epoch"]
+    record["seconds_per_turn"] = float(np.median(everything))
+    record["images_per_second"] = record["images_per_turn"] / record["seconds_per_turn"]
     record["losses"] = found.losses[side]
     if "forward_macs" in record:  # a backward pass is twice the work
         passes = 3 if what == "train" else 1

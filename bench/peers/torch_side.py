@@ -161,7 +161,7 @@ class TorchSide:
 
     def __init__(self, workload: Workload, data: Data, seed: int, compiled: bool = False):
         torch.manual_seed(seed)
-        self.batch_size = workload.batch_size
+        self.batch_size, self.epochs = workload.batch_size, workload.epochs
         self.x, self.test, self.masks = (
             channels_first(part) for part in (data.train, data.test, data.train_masks)
         )
@@ -180,6 +180,10 @@ class TorchSide:
         return sum(part.numel() for part in self.module.parameters())
 
     def train(self) -> None:
+        for _ in range(self.epochs):
+            self._epoch()
+
+    def _epoch(self) -> None:
         self.module.train()
         order = torch.randperm(len(self.x))
         total = torch.zeros(())

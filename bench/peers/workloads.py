@@ -22,8 +22,9 @@ class Workload:
         title: As tables show it.
         network: Which network the sides build.
         batch_size: Images per update, and per batch of inference.
-        num_images: Training images, an epoch of which is timed.
+        num_images: Training images.
         num_parameters: Weights that are trained.
+        epochs: Of one turn.
     """
 
     name: str
@@ -32,13 +33,14 @@ class Workload:
     batch_size: int
     num_images: int
     num_parameters: int
+    epochs: int = 1
 
 
 WORKLOADS = {
     workload.name: workload
     for workload in (
-        Workload("dense32", "dense 784-64-784, batch 32", "dense", 32, 30_000, 101_200),
-        Workload("dense128", "dense 784-64-784, batch 128", "dense", 128, 30_000, 101_200),
+        Workload("dense32", "dense 784-64-784, batch 32", "dense", 32, 30_000, 101_200, 3),
+        Workload("dense128", "dense 784-64-784, batch 128", "dense", 128, 30_000, 101_200, 3),
         Workload("vae", "convolutional VAE 32-64, batch 128", "vae", 128, 6_400, 134_165),
         Workload("upae", "UPAE of the paper, 64 x 64, batch 64", "upae", 64, 1_280, 4_487_504),
         Workload("unet", "U-Net 16-256, 128 x 128, batch 8", "unet", 8, 64, 1_942_289),

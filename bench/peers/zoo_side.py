@@ -24,7 +24,7 @@ class ZooSide:
 
     def __init__(self, workload: Workload, data: Data, seed: int, autotune: bool = False):
         keras.utils.set_random_seed(seed)
-        self.batch_size, self.data = workload.batch_size, data
+        self.batch_size, self.epochs, self.data = workload.batch_size, workload.epochs, data
         name, preset, arguments = MODELS[workload.network]
         self.model = zoo.create(
             name, image_shape=data.train.shape[1:], preset=preset, seed=seed, **arguments
@@ -49,7 +49,11 @@ class ZooSide:
             )
             self.note = tuned.summary
         self.model.fit(
-            self.data.train, self.data.train_masks, batch_size=self.batch_size, epochs=1, verbose=0
+            self.data.train,
+            self.data.train_masks,
+            batch_size=self.batch_size,
+            epochs=self.epochs,
+            verbose=0,
         )
 
     def infer(self) -> None:

@@ -106,7 +106,7 @@ def test_command_writes_records_and_shows_them(tmp_path, monkeypatch, capsys):
     plain = found[2]
     assert plain["seconds_by_ours_low"] <= plain["seconds_by_ours"] <= plain["seconds_by_ours_high"]
     assert len(plain["losses"]) == 1
-    assert plain["images_per_second"] == pytest.approx(64 / plain["seconds_per_epoch"])
+    assert plain["images_per_second"] == pytest.approx(64 / plain["seconds_per_turn"])
     capsys.readouterr()
     assert command.main(["--show", str(output)]) == 0
     assert "keras" in capsys.readouterr().out

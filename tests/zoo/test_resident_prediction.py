@@ -73,7 +73,9 @@ def test_groups_cover_each_row_once():
 def test_keras_does_what_asks_for_batches(digits):
     model = zoo.create("autoencoder", image_shape=(8, 8, 1), preset="tiny", seed=0)
     seen = []
-    callback = keras.callbacks.LambdaCallback(on_predict_batch_end=lambda batch, logs: seen.append(batch))
+    callback = keras.callbacks.LambdaCallback(
+        on_predict_batch_end=lambda batch, logs: seen.append(batch)
+    )
     model.predict(digits[:64], batch_size=16, callbacks=[callback], verbose=0)
     assert seen == [0, 1, 2, 3]
     assert model.predict(digits[:64], batch_size=16, steps=2, verbose=0).shape[0] == 32
