@@ -20,12 +20,14 @@ from bench.scale_memory import Flatness
 from bench.scale_slopes import Line
 
 FILE_NAME, PICTURE_NAME = "scale.jsonl", "scale.png"
+_PLAIN = {"box": SIMPLE_HEAD, "padding": (0, 1, 0, 0), "pad_edge": False, "show_edge": False}
 _TITLES = {
-    "train": "training step",
+    "train": "training",
     "infer": "inference",
-    "fit": "an epoch by fit",
+    "fit": "epoch by fit",
     "predict": "predict",
 }
+_VERDICTS = {True: "yes", False: "[red]no[/]", None: "[yellow]unclear[/]"}
 DESCRIPTION = """Measures how cost grows: of a training step and of inference against batch size,
 image size and width, and of an epoch by fit and of predict against the number of images. One
 setting changes at a time; the base is 32 images of 32 x 32 x 1 at the preset's width. All points
@@ -246,7 +248,7 @@ def _progress(console: Console, title: str, total: int, done: int) -> Iterator:
 
 def table(lines: list[Line]) -> Table:
     """Returns the table of slopes: a row for each model, axis and kind of work."""
-    found = Table(title="cost = constant * setting ^ slope", title_justify="left", box=SIMPLE_HEAD)
+    found = Table(title="cost = constant * setting ^ slope", title_justify="left", **_PLAIN)
     for title in ("model", "work", "against"):
         found.add_column(title, overflow="fold")
     for title in ("range", "ms", "slope \\[95 % interval]"):
@@ -258,22 +260,27 @@ def table(lines: list[Line]) -> Table:
         found.add_row(
             *(escape(line.model), _TITLES[line.what], line.axis),
             " to ".join(f"{line.values[end]:g}" for end in (0, -1)),
-            mark + " to ".join(f"{1e3 * line.seconds[end]:.3g}" for end in (0, -1)),
+            mark + " to ".join(_milliseconds(line.seconds[end]) for end in (0, -1)),
             escape(scale_slopes.text(line.slope)),
         )
     return found
 
 
+def _milliseconds(seconds: float) -> str:
+    value = 1e3 * seconds
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def memory_table(flatness: list[Flatness]) -> Table:
     """Returns the table of memory over epochs."""
-    found = Table(title="memory over epochs", title_justify="left", box=SIMPLE_HEAD)
+    found = Table(title="memory over epochs", title_justify="left", **_PLAIN)
     found.add_column("data")
-    for title in ("MiB", "taken, MiB", "MiB per epoch", "95 % interval", "epochs", "flat?"):
+    for title in ("MiB", "taken", "MiB per epoch", "95 % interval", "epochs", "flat?"):
         found.add_column(title, justify="right", no_wrap=True)
     for each in flatness:
         found.add_row(
             *(each.source, f"{each.data_mib:g}", f"{each.peak_mib:.0f}", f"{each.slope:.2f}"),
             *(f"{each.low:.2f} to {each.high:.2f}", str(len(each.mib))),
-            "yes" if each.is_flat else "[red]no[/]",
+            _VERDICTS[each.is_flat],
         )
     return found

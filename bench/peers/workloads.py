@@ -41,9 +41,9 @@ WORKLOADS = {
     for workload in (
         Workload("dense32", "dense 784-64-784, batch 32", "dense", 32, 30_000, 101_200, 3),
         Workload("dense128", "dense 784-64-784, batch 128", "dense", 128, 30_000, 101_200, 3),
-        Workload("vae", "convolutional VAE 32-64, batch 128", "vae", 128, 6_400, 134_165),
-        Workload("upae", "UPAE of the paper, 64 x 64, batch 64", "upae", 64, 1_280, 4_487_504),
-        Workload("unet", "U-Net 16-256, 128 x 128, batch 8", "unet", 8, 64, 1_942_289),
+        Workload("vae", "convolutional VAE 32-64, batch 128", "vae", 128, 2_560, 134_165),
+        Workload("upae", "UPAE of the paper, 64 x 64, batch 64", "upae", 64, 960, 4_487_504),
+        Workload("unet", "U-Net 16-256, 128 x 128, batch 8", "unet", 8, 48, 1_942_289),
     )
 }
 

@@ -210,10 +210,10 @@ def flatness(slope, low, high):
     return scale_memory.Flatness("arrays", 32, 100, (110, 120), (300, 310), slope, low, high)
 
 
-def test_flat_or_not():
-    assert flatness(0.0, -1.0, 1.0).is_flat
-    assert flatness(0.3, 0.2, 0.4).is_flat  # little, however sure
-    assert not flatness(2.0, 1.0, 3.0).is_flat
+def test_flat_or_not_or_not_to_be_told():
+    assert flatness(0.0, -0.5, 0.5).is_flat is True
+    assert flatness(2.0, 1.0, 3.0).is_flat is False
+    assert flatness(0.0, -9.0, 9.0).is_flat is None
     assert flatness(0.0, 0.0, 0.0).peak_mib == 20
 
 
