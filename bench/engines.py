@@ -47,7 +47,7 @@ class Job(Protocol):
 Message = tuple[Job, str, tuple[Any, ...]]
 
 
-def forkserver(preload: Sequence[str] = ("bench.worker",)):
+def forkserver(preload: Sequence[str] = ("zoo", "bench.worker")):
     """Returns the context whose processes are forked from one that has imported everything.
 
     Args:

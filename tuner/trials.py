@@ -31,7 +31,10 @@ from tuner.hypermodel import (
 from tuner.space import Space
 from zoo.saving import save
 
-PRELOAD = ("tuner.trials",)
+PRELOAD = (
+    "zoo",
+    "tuner.trials",
+)
 _PROBE_STEPS = 8
 Report = Callable[[str], None]
 

@@ -13,12 +13,15 @@ if _importlib_util.find_spec("tensorflow") is None:
 if _sys.argv[:1] == ["-m"]:  # python -m zoo: its tables without TensorFlow's log around them
     _os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# Without it TensorFlow uses these kernels on some processors only; where Keras was imported before,
-# it has chosen already.
+# Without it TensorFlow uses these kernels on some processors only; where it is there already, it
+# has chosen. It says so on each start, whatever the level of its log: these lines are left out.
 TENSORFLOW_WAS_THERE = "tensorflow" in _sys.modules and "TF_ENABLE_ONEDNN_OPTS" not in _os.environ
 _os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-import keras as _keras
+from zoo import _quiet
+
+with _quiet.without_lines("oneDNN custom operations are on", "absl::InitializeLog()"):
+    import keras as _keras
 
 if _keras.backend.backend() != "tensorflow":
     raise ImportError(

@@ -13,7 +13,7 @@ import pytest
 from bench import engines, records, run
 
 ROOT = Path(__file__).parents[2]
-EPOCHS = 10  # of some ten milliseconds: long enough to be caught at work
+EPOCHS = 40  # of some ten milliseconds: long enough to be caught at work
 NUM_BASELINES = 2  # the mean image and PCA
 
 
