@@ -2,10 +2,12 @@
 
 import contextlib
 import gc
+import importlib
 import os
 import time
 from typing import Any
 
+from bench.peers.table import OURS
 from bench.peers.workloads import Data, Workload
 
 # Name of a side, and what it needs to be installed.
@@ -23,14 +25,11 @@ NOT_THERE = {"pythae": ("upae", "unet")}
 
 def make(name: str, workload: Workload, data: Data, seed: int):
     """Imports a framework and returns its side."""
-    if name == "zoo":
+    if name in OURS:
+        importlib.import_module("zoo")  # before Keras, for its faster kernels
         from bench.peers.zoo_side import ZooSide
 
-        return ZooSide(workload, data, seed)
-    if name == "zoo autotuned":
-        from bench.peers.zoo_side import ZooSide
-
-        return ZooSide(workload, data, seed, autotune=True)
+        return ZooSide(workload, data, seed, autotune=name == "zoo autotuned")
     if name == "keras":
         from bench.peers.keras_side import KerasSide
 
