@@ -4,7 +4,6 @@ The model comes from the side's own code, an earlier commit perhaps; what measur
 of this file, the same for both sides.
 """
 
-import contextlib
 import dataclasses
 import sys
 from pathlib import Path
@@ -12,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from bench import engines, environment, steps, timing
+from bench import environment, side_process, steps, timing
+from bench.side_process import SideProcess
 
 LEARNING_RATE = 3e-3
 _FEWEST_CALLS = 3
 _MOST_CALLS = 1_000
 _WARM_UP_SAMPLES = 10
-_END_SECONDS = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,22 +60,9 @@ def serve(connection, side: Side, data: Data) -> None:
     Messages are `("ok", value)` or `("failed", text)`: the first tells the facts about the model,
     the next answer `("prepare", what)` and `("window", num_calls)`.
     """
-    engines.leave_interrupts_to_the_parent()
     holder = _Holder(side, data)
     answers = {"build": holder.build, "prepare": holder.prepare, "window": holder.window}
-    request: tuple = ("build",)
-    try:
-        while True:
-            try:
-                connection.send(("ok", answers[request[0]](*request[1:])))
-            except (BrokenPipeError, ConnectionResetError):
-                return
-            except Exception as error:  # the parent shows it in the row
-                text = " ".join(str(error).split())
-                connection.send(("failed", f"{type(error).__name__}: {text}"[:500]))
-            request = connection.recv()
-    except (EOFError, OSError):  # the parent is done, or gone
-        return
+    side_process.serve(connection, answers, "build")
 
 
 class _Holder:
@@ -169,45 +155,14 @@ def calls_per_window(call_seconds: float, window_seconds: float) -> int:
 # --- the other end of the line -----------------------------------------------------------------
 
 
-class SideError(Exception):
-    """A side cannot go on; its text says why."""
-
-
-class Worker:
+class Worker(SideProcess):
     """A process of a side, and the line to it."""
 
     def __init__(self, context, letter: str, side: Side, data: Data):
-        self.letter = letter
-        self.connection, other = context.Pipe()
-        arguments = (other, side, data)
-        self.process = context.Process(target=serve, args=arguments, daemon=True)
-        self.process.start()
-        other.close()
+        super().__init__(context, letter, serve, side, data)
         self.num_retraces = 0
-
-    def answer(self) -> Any:
-        try:
-            status, value = self.connection.recv()
-        except (EOFError, OSError):
-            self.process.join()
-            status, value = "failed", f"the process ended with {self.process.exitcode}"
-        if status != "ok":
-            raise SideError(self.letter, value)
-        return value
-
-    def ask(self, *request) -> Any:
-        with contextlib.suppress(OSError):  # it ended; `answer` says so
-            self.connection.send(request)
-        return self.answer()
 
     def window(self, num_calls: int) -> float:
         seconds, num_retraces = self.ask("window", num_calls)
         self.num_retraces += num_retraces
         return seconds
-
-    def close(self) -> None:
-        self.connection.close()
-        self.process.join(_END_SECONDS)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()

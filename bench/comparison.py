@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from bench import cases, compare_worker, engines, pairing, sides
-from bench.compare_worker import Data, Side, SideError, Worker
+from bench.compare_worker import Data, Side, Worker
 from bench.errors import BenchError
+from bench.side_process import SideError
 
 WHATS = ("train", "infer", "latency")
 

@@ -7,6 +7,7 @@ small ones.
 """
 
 import contextlib
+import copy
 import dataclasses
 import hashlib
 import importlib.metadata
@@ -32,7 +33,6 @@ _ROUNDS = 5
 _WINDOW_SECONDS = 0.15
 # A call of many updates is to take about as long as this, the first of them to be found out.
 _CALL_SECONDS = 0.05
-_MOST_STEPS = 256
 # What is faster by less is not chosen: it may be noise, and XLA takes seconds to compile.
 _LEAST_GAIN = 1.05
 
@@ -211,21 +211,22 @@ def _measure(model, data, batch_size: int, precision: str | None = None) -> list
     before = _state(model)
     compiled = model.jit_compile
     try:
-        runs: list[_Run] = []
+        ways: list[_Run | Trial] = []
         for jit_compile in (False, True):
             try:
                 first = _Run(model, data, batch_size, jit_compile, 1)
                 many = first.with_steps(_steps_of(first.seconds()))
             except Exception as error:  # XLA has no kernel for some operation
                 text = " ".join(str(error).split())[:200]
-                runs.append(_Run.failed(jit_compile, f"{type(error).__name__}: {text}"))
+                error_text = f"{type(error).__name__}: {text}"
+                ways.append(Trial(jit_compile, precision=precision, error=error_text))
                 continue
-            runs += [first] if many is None else [first, many]
+            ways += [first] if many is None else [first, many]
         for _ in range(_ROUNDS):
-            for run in runs:
-                if run.error is None:
-                    run.sample()
-        return [run.trial(precision) for run in runs]
+            for way in ways:
+                if isinstance(way, _Run):
+                    way.sample()
+        return [way.trial(precision) if isinstance(way, _Run) else way for way in ways]
     finally:
         model.jit_compile = compiled
         _restore(model, before)
@@ -235,7 +236,7 @@ class _Run:
     """A graph that does some updates per call, and how long it took."""
 
     def __init__(self, model, data, batch_size: int, jit_compile: bool, num_steps: int):
-        self.error, self.samples = None, []
+        self.samples: list[float] = []
         self.jit_compile, self.num_steps = jit_compile, num_steps
         model.jit_compile = jit_compile
         self.updates = resident.Updates(model, data, batch_size)
@@ -243,19 +244,12 @@ class _Run:
         self.updates(num_steps)
         self.compile_seconds = time.perf_counter() - started
 
-    @classmethod
-    def failed(cls, jit_compile: bool, error: str):
-        run = object.__new__(cls)
-        run.error, run.samples, run.compile_seconds = error, [], None
-        run.jit_compile, run.num_steps = jit_compile, 1
-        return run
-
     def with_steps(self, num_steps: int):
         """Returns the same graph with more updates per call, or None for no more."""
         if num_steps <= self.num_steps:
             return None
-        run = object.__new__(_Run)
-        run.__dict__ |= self.__dict__ | {"num_steps": num_steps, "samples": []}
+        run = copy.copy(self)
+        run.num_steps, run.samples = num_steps, []
         return run
 
     def seconds(self) -> float:
@@ -271,29 +265,27 @@ class _Run:
         self.samples.append(self.seconds())
 
     def trial(self, precision: str) -> Trial:
-        seconds = float(np.median(self.samples)) if self.samples else None
         return Trial(
             self.jit_compile,
             self.num_steps,
             precision,
-            seconds_per_update=seconds,
+            seconds_per_update=float(np.median(self.samples)),
             compile_seconds=self.compile_seconds,
-            error=self.error,
         )
 
 
 def _steps_of(seconds: float) -> int:
     """Returns a power of two, so many updates that a call takes about 50 ms."""
-    return 1 << int(np.log2(np.clip(_CALL_SECONDS / seconds, 1, _MOST_STEPS)))
+    return 1 << int(np.log2(np.clip(_CALL_SECONDS / seconds, 1, resident.MOST_STEPS)))
 
 
 def _of_precision(model, data, batch_size: int, precision: str) -> Trial:
     """Times a copy of the model that computes in another precision."""
     try:
         config = model.get_config() | {"dtype": precision}
-        copy = type(model).from_config(config)
-        copy.compile(type(model.optimizer).from_config(model.optimizer.get_config()))
-        return _best(_measure(copy, data, batch_size, precision))
+        other = type(model).from_config(config)
+        other.compile(type(model.optimizer).from_config(model.optimizer.get_config()))
+        return _best(_measure(other, data, batch_size, precision))
     except Exception as error:
         return Trial(precision=precision, error=" ".join(str(error).split())[:200])
 

@@ -5,7 +5,6 @@ names the files, their sizes and times of change, so that another state of them 
 """
 
 import concurrent.futures
-import contextlib
 import hashlib
 import json
 import os
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from zoo.files import new_file
 
 _MARK = b"ZOOPIXEL"
 
@@ -57,31 +58,28 @@ def write(path: Path, mark: bytes, make: Callable[[Callable], None]) -> np.ndarr
     Raises:
         ValueError: if the file cannot be written.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial.npy")
-
-    def new(shape: tuple[int, ...], dtype: str) -> np.ndarray:
-        found = np.lib.format.open_memmap(temporary, "w+", dtype, shape)
-        if hasattr(os, "posix_fallocate"):  # a full disk is an error here, and a crash later
-            with open(temporary, "rb+") as file:
-                os.posix_fallocate(file.fileno(), 0, os.path.getsize(temporary))
-        return found
-
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        make(new)
-        with open(temporary, "ab") as file:
-            file.write(_MARK + mark)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        with new_file(path) as temporary:
+
+            def new(shape: tuple[int, ...], dtype: str) -> np.ndarray:
+                found = np.lib.format.open_memmap(temporary, "w+", dtype, shape)
+                if hasattr(
+                    os, "posix_fallocate"
+                ):  # a full disk is an error here, and a crash later
+                    with open(temporary, "rb+") as file:
+                        os.posix_fallocate(file.fileno(), 0, os.path.getsize(temporary))
+                return found
+
+            make(new)
+            with open(temporary, "ab") as file:
+                file.write(_MARK + mark)
+                file.flush()
+                os.fsync(file.fileno())
     except OSError as error:
         raise ValueError(
             f"{path}: cannot be written ({error.strerror or error}). Give another place as cache, "
             'or cache="memory".'
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 

@@ -20,7 +20,7 @@ from zoo import inspection
 # A call is to take about as long as this many multiply-adds: long enough that what Python does
 # between two calls is little, short enough that progress is seen.
 _MACS_PER_CALL = 4e9
-_MOST_STEPS = 256
+MOST_STEPS = 256
 _KEPT = "_resident_graphs"
 _MOST_SHARE = 0.25  # of a GPU's memory
 _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
@@ -86,7 +86,7 @@ def steps_per_call(model, batch_size: int, callbacks: Any) -> int:
 def batches_of(model, batch_size: int) -> int:
     """Returns how many batches fill a call of inference."""
     macs = batch_size * max(1, _macs_per_image(model))
-    return int(min(_MOST_STEPS, max(1, _MACS_PER_CALL // macs)))
+    return int(min(MOST_STEPS, max(1, _MACS_PER_CALL // macs)))
 
 
 def _listed(callbacks: Any) -> list:
@@ -176,7 +176,7 @@ class Updates:
     def __init__(self, model, data: Any, batch_size: int):
         self.data = keras.tree.map_structure(tf.convert_to_tensor, data)
         num_rows = len(keras.tree.flatten(data)[0])
-        self.order = tf.constant(np.resize(np.arange(num_rows), _MOST_STEPS * batch_size))
+        self.order = tf.constant(np.resize(np.arange(num_rows), MOST_STEPS * batch_size))
         self.graphs = _Graphs(model, batch_size)
 
     def __call__(self, count: int) -> dict[str, float]:

@@ -4,7 +4,8 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from bench.peers.workloads import ADAM_EPSILON, LEARNING_RATE, Data, Workload
+from bench.peers.fit_side import FitSide
+from bench.peers.workloads import Data, Workload
 
 UNET_WIDTHS = (16, 32, 64, 128, 256)
 
@@ -126,35 +127,14 @@ def unet() -> keras.Model:
     return keras.Model(image, layers.Conv2D(1, 1, activation="sigmoid")(x))
 
 
-class KerasSide:
+class KerasSide(FitSide):
     """A plain Keras model."""
 
-    note = ""
-
     def __init__(self, workload: Workload, data: Data, seed: int):
-        keras.utils.set_random_seed(seed)
-        self.batch_size, self.epochs, self.data = workload.batch_size, workload.epochs, data
-        self.model = {"dense": dense, "vae": VAE, "upae": UPAE, "unet": unet}[workload.network]()
-        adam = keras.optimizers.Adam(LEARNING_RATE, epsilon=ADAM_EPSILON)
+        make = {"dense": dense, "vae": VAE, "upae": UPAE, "unet": unet}[workload.network]
+        targets = {"dense": data.train, "unet": data.train_masks}.get(workload.network)
         loss = {"dense": "mse", "unet": "binary_crossentropy"}.get(workload.network)
-        self.model.compile(adam, loss=loss)
-        self.targets = {"dense": data.train, "unet": data.train_masks}.get(workload.network)
-
-    @property
-    def num_parameters(self) -> int:
-        return sum(int(ops.size(weight)) for weight in self.model.trainable_weights)
-
-    def train(self) -> None:
-        self.model.fit(
-            self.data.train,
-            self.targets,
-            batch_size=self.batch_size,
-            epochs=self.epochs,
-            verbose=0,
-        )
-
-    def infer(self) -> None:
-        self.model.predict(self.data.train, batch_size=self.batch_size, verbose=0)
+        super().__init__(workload, data, seed, make, targets, loss)
 
     def outputs(self) -> dict:
         x = ops.convert_to_tensor(self.data.test)

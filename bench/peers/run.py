@@ -19,6 +19,7 @@ from bench.errors import BenchError
 from bench.peers import worker, workloads
 from bench.peers.table import OURS
 from bench.peers.workloads import WORKLOADS, Workload
+from bench.side_process import SideError, SideProcess
 
 WHATS = ("train", "infer")
 # Final losses count as equal when their intervals over rounds overlap, or within this share.
@@ -96,13 +97,14 @@ def _round(request, workload: Workload, data, seed: int, sides, found: _Found, t
         running, made = {}, {}
         tell(f"{workload.name}, round {seed + 1}: start", seed / request.rounds)
         for side in [side for side in sides if side not in found.errors]:
-            made[side] = worker.Worker(context, side, workload, data, seed)
+            arguments = (side, workload, data, seed)
+            made[side] = SideProcess(context, side, worker.serve, *arguments)
             stack.callback(made[side].close)
         for side, process in made.items():
             with _failing(found, side):
-                _check_size(process.answer(), workload)
+                _check_size(side, process.answer(), workload)
                 running[side] = process
-        for side, process in made.items():
+        for side, process in running.items():
             tell(f"{workload.name}, round {seed + 1}: warm up {side}", seed / request.rounds)
             with _failing(found, side):
                 for what in request.what:  # compiles
@@ -127,19 +129,17 @@ def _round(request, workload: Workload, data, seed: int, sides, found: _Found, t
                 found.losses[side].append(workloads.loss(workload, data, outputs))
 
 
-def _check_size(num_parameters: int, workload: Workload) -> None:
+def _check_size(side: str, num_parameters: int, workload: Workload) -> None:
     if num_parameters != workload.num_parameters:
-        raise worker.SideError(
-            f"has {num_parameters:,} parameters, not {workload.num_parameters:,}"
-        )
+        raise SideError(side, f"has {num_parameters:,} parameters, not {workload.num_parameters:,}")
 
 
 @contextlib.contextmanager
 def _failing(found: _Found, side: str):
     try:
         yield
-    except worker.SideError as error:
-        found.errors.setdefault(side, str(error))
+    except SideError as error:
+        found.errors.setdefault(side, error.args[1])
 
 
 def _record(request, workload, side: str, what: str, found: _Found, described) -> dict[str, Any]:

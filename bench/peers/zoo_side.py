@@ -4,7 +4,8 @@ import keras
 
 import zoo
 from bench import flops, machine
-from bench.peers.workloads import ADAM_EPSILON, LEARNING_RATE, Data, Workload
+from bench.peers.fit_side import FitSide
+from bench.peers.workloads import Data, Workload
 
 # Registry name, preset and further arguments of each network.
 MODELS = {
@@ -15,7 +16,7 @@ MODELS = {
 }
 
 
-class ZooSide:
+class ZooSide(FitSide):
     """A model of the zoo.
 
     Args:
@@ -23,18 +24,14 @@ class ZooSide:
     """
 
     def __init__(self, workload: Workload, data: Data, seed: int, autotune: bool = False):
-        keras.utils.set_random_seed(seed)
-        self.batch_size, self.epochs, self.data = workload.batch_size, workload.epochs, data
-        name, preset, arguments = MODELS[workload.network]
-        self.model = zoo.create(
-            name, image_shape=data.train.shape[1:], preset=preset, seed=seed, **arguments
-        )
-        self.model.compile(keras.optimizers.Adam(LEARNING_RATE, epsilon=ADAM_EPSILON))
-        self.is_to_be_tuned, self.note = autotune, ""
+        def make():
+            name, preset, arguments = MODELS[workload.network]
+            return zoo.create(
+                name, image_shape=data.train.shape[1:], preset=preset, seed=seed, **arguments
+            )
 
-    @property
-    def num_parameters(self) -> int:
-        return sum(int(keras.ops.size(weight)) for weight in self.model.trainable_weights)
+        super().__init__(workload, data, seed, make, data.train_masks)
+        self.is_to_be_tuned = autotune
 
     def facts(self) -> dict:
         """Returns what the floor follows from: products per image, and the machine's rate."""
@@ -45,19 +42,10 @@ class ZooSide:
         if self.is_to_be_tuned:  # in the warm-up, when no other side is starting
             self.is_to_be_tuned = False
             tuned = zoo.autotune(
-                self.model, self.data.train, self.data.train_masks, batch_size=self.batch_size
+                self.model, self.data.train, self.targets, batch_size=self.batch_size
             )
             self.note = tuned.summary
-        self.model.fit(
-            self.data.train,
-            self.data.train_masks,
-            batch_size=self.batch_size,
-            epochs=self.epochs,
-            verbose=0,
-        )
-
-    def infer(self) -> None:
-        self.model.predict(self.data.train, batch_size=self.batch_size, verbose=0)
+        super().train()
 
     def outputs(self) -> dict:
         found = self.model.forward(keras.ops.convert_to_tensor(self.data.test), training=False)

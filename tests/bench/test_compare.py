@@ -351,7 +351,7 @@ def repository(tmp_path, monkeypatch):
     changed = text.replace(
         "        outputs = self.forward(inputs, training=training)\n",
         "        outputs = self.forward(inputs, training=training)\n"
-        f"        waste = tf.reduce_max({slow.replace('tf.ones((4', 'tf.random.uniform((4')})\n"
+        f"        waste = tf.reduce_max({slow.replace('tf.ones((4', 'tf.random.uniform((16')})\n"
         '        outputs["prediction"] += 1e-9 * waste\n',
     )
     assert changed != text

@@ -101,7 +101,7 @@ class Ends(Batches):
 
 
 def test_a_callback_that_does_not_look_at_batches_sees_the_ends_of_calls(digits, monkeypatch):
-    monkeypatch.setattr(resident, "_MOST_STEPS", 3)
+    monkeypatch.setattr(resident, "MOST_STEPS", 3)
     callback = Ends()
     model_of().fit(digits[:128], batch_size=16, verbose=0, callbacks=[callback])
     ends = [batch for batch, _ in callback.seen]

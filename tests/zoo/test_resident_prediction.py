@@ -11,7 +11,7 @@ from zoo import resident, resident_prediction
 @pytest.fixture
 def many(monkeypatch):
     """Has calls of up to 4 batches."""
-    monkeypatch.setattr(resident, "_MOST_STEPS", 4)
+    monkeypatch.setattr(resident, "MOST_STEPS", 4)
     return 4
 
 

@@ -1,0 +1,40 @@
+"""What Keras models have in common, ours and the plain ones: `fit` and `predict` on arrays."""
+
+import keras
+
+from bench.peers.workloads import ADAM_EPSILON, LEARNING_RATE, Data, Workload
+
+
+class FitSide:
+    """A Keras model.
+
+    Args:
+        make: Returns the model; called when the seed is set.
+        targets: What `fit` gets as `y`.
+        loss: What `compile` gets.
+    """
+
+    note = ""
+
+    def __init__(self, workload: Workload, data: Data, seed: int, make, targets, loss=None):
+        keras.utils.set_random_seed(seed)
+        self.batch_size, self.epochs = workload.batch_size, workload.epochs
+        self.data, self.targets, self.model = data, targets, make()
+        adam = keras.optimizers.Adam(LEARNING_RATE, epsilon=ADAM_EPSILON)
+        self.model.compile(adam, loss=loss)
+
+    @property
+    def num_parameters(self) -> int:
+        return sum(int(keras.ops.size(weight)) for weight in self.model.trainable_weights)
+
+    def train(self) -> None:
+        self.model.fit(
+            self.data.train,
+            self.targets,
+            batch_size=self.batch_size,
+            epochs=self.epochs,
+            verbose=0,
+        )
+
+    def infer(self) -> None:
+        self.model.predict(self.data.train, batch_size=self.batch_size, verbose=0)
