@@ -32,7 +32,7 @@ _NUM_BATCHES = 4
 _ROUNDS = 5
 _WINDOW_SECONDS = 0.15
 # A call of many updates is to take about as long as this, the first of them to be found out.
-_CALL_SECONDS = 0.05
+_CALL_SECONDS = 0.1
 # What is faster by less is not chosen: it may be noise, and XLA takes seconds to compile.
 _LEAST_GAIN = 1.05
 
@@ -275,7 +275,7 @@ class _Run:
 
 
 def _steps_of(seconds: float) -> int:
-    """Returns a power of two, so many updates that a call takes about 50 ms."""
+    """Returns a power of two, so many updates that a call takes about 100 ms."""
     return 1 << int(np.log2(np.clip(_CALL_SECONDS / seconds, 1, resident.MOST_STEPS)))
 
 

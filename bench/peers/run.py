@@ -38,9 +38,9 @@ class Request:
     """
 
     names: tuple[str, ...] = tuple(WORKLOADS)
-    sides: tuple[str, ...] = tuple(worker.SIDES)
+    sides: tuple[str, ...] = worker.USUAL
     what: tuple[str, ...] = WHATS
-    pairs: int = 5
+    pairs: int = 2
     rounds: int = 3
 
 

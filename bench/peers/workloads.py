@@ -24,7 +24,7 @@ class Workload:
         batch_size: Images per update, and per batch of inference.
         num_images: Training images.
         num_parameters: Weights that are trained.
-        epochs: Of one turn.
+        epochs: Of one turn: enough for the losses of the sides to come together by the end.
     """
 
     name: str
@@ -39,11 +39,11 @@ class Workload:
 WORKLOADS = {
     workload.name: workload
     for workload in (
-        Workload("dense32", "dense 784-64-784, batch 32", "dense", 32, 30_000, 101_200, 3),
-        Workload("dense128", "dense 784-64-784, batch 128", "dense", 128, 30_000, 101_200, 3),
-        Workload("vae", "convolutional VAE 32-64, batch 128", "vae", 128, 2_560, 134_165),
-        Workload("upae", "UPAE of the paper, 64 x 64, batch 64", "upae", 64, 960, 4_487_504),
-        Workload("unet", "U-Net 16-256, 128 x 128, batch 8", "unet", 8, 48, 1_942_289),
+        Workload("dense32", "dense 784-64-784, batch 32", "dense", 32, 10_000, 101_200, 6),
+        Workload("dense128", "dense 784-64-784, batch 128", "dense", 128, 15_000, 101_200, 6),
+        Workload("vae", "convolutional VAE 32-64, batch 128", "vae", 128, 2_560, 134_165, 2),
+        Workload("upae", "UPAE of the paper, 64 x 64, batch 64", "upae", 64, 960, 4_487_504, 2),
+        Workload("unet", "U-Net 16-256, 128 x 128, batch 8", "unet", 8, 48, 1_942_289, 3),
     )
 }
 
