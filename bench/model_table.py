@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from bench import anomaly_tables, leaderboard, records, report_text, reproduce_table
+from bench import anomaly_tables, diagnosis, leaderboard, records, report_text, reproduce_table
 from bench.errors import BenchError
 from bench.peers import table as peers_table
 
@@ -27,6 +27,12 @@ RESULTS = (
     ("mse", "MSE", 4),
 )
 FURTHER = (("accuracy", "accuracy", 3), ("flip_rate", "flip rate", 3))
+# Columns of a results table that are no quality: record field, heading.
+SIZES = {
+    "parameters": ("params_total", "parameters"),
+    "train_speed": ("train_images_per_second", "training images/s"),
+    "infer_speed": ("infer_images_per_second", "inference images/s"),
+}
 
 
 def markdown(found: list[dict[str, Any]], entries: list[Any]) -> str:
@@ -74,8 +80,9 @@ def results(found: list[dict[str, Any]], metrics: list[str], output: Path) -> st
 
     Args:
         found: Records.
-        metrics: Keys of `leaderboard.METRICS`, a column each; `["by_class"]`: the tables of
-            anomalies by normal class and by score.
+        metrics: Keys of `leaderboard.METRICS` and of `SIZES`, a column each; `["by_class"]`: the
+            tables of anomalies by normal class and by score; `["diagnosis"]`: what was found
+            wrong with each training.
         output: Folder that the command names.
 
     Raises:
@@ -86,22 +93,33 @@ def results(found: list[dict[str, Any]], metrics: list[str], output: Path) -> st
         parts = [table.markdown for part in tables for table in part]
         command = report_text.command(output, found)
         return "\n\n".join([*parts, f"```bash\n{command}\n```\n"])
-    unknown = [metric for metric in metrics if metric not in leaderboard.METRICS]
-    if unknown:
-        raise BenchError(
-            f"unknown metric {unknown[0]!r}. Metrics: {', '.join(leaderboard.METRICS)}."
-        )
     found = [dict.fromkeys(records.RECORD_FIELDS) | record for record in found]
+    if metrics == ["diagnosis"]:
+        command = report_text.command(output, found)
+        return f"{diagnosis.of_records(found)}\n\n```bash\n{command}\n```\n"
+    known = (*leaderboard.METRICS, *SIZES)
+    unknown = [metric for metric in metrics if metric not in known]
+    if unknown:
+        raise BenchError(f"unknown metric {unknown[0]!r}. Metrics: {', '.join(known)}.")
     rows = [row for row in leaderboard.rows(found) if not row.failed]
-    titles = [leaderboard.METRICS[metric] for metric in metrics]
+    titles = [
+        SIZES[metric][1] if metric in SIZES else leaderboard.METRICS[metric] for metric in metrics
+    ]
     lines = [_line(["model", "seeds", *titles]), _line(["---", "--:", *["--:"] * len(metrics)])]
     for row in rows:
-        values = [
-            with_half_width(row.quality[metric], ".3f") if metric in row.quality else ""
-            for metric in metrics
-        ]
+        values = [_cell(row, metric) for metric in metrics]
         lines.append(_line([row.name, str(row.num_seeds), *values]))
     return "\n".join([*lines, "", "```bash", report_text.command(output, found), "```", ""])
+
+
+def _cell(row: leaderboard.Row, metric: str) -> str:
+    if metric in SIZES:
+        value = row.middle(SIZES[metric][0])
+        unsteady = row.unsteady and metric != "parameters"
+        return "" if value is None else f"{'~' * unsteady}{value:,.0f}"
+    if metric not in row.quality:
+        return ""
+    return with_half_width(row.quality[metric], ".4f" if metric == "mse" else ".3f")
 
 
 def _numbers(row: leaderboard.Row) -> list[str]:

@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from bench import leaderboard, page_drawings, report_text, tables
+from bench.diagnosis import merged_findings
 from bench.leaderboard import Row
 from bench.page_parts import facts, image, named, table
 from bench.page_pictures import LEARNING
@@ -75,27 +76,6 @@ def _paper(row: Row) -> str:
     if paper.startswith(("https://", "http://")):
         return f'<p><a href="{escape(paper)}" rel="noreferrer">Paper</a></p>'
     return f"<p>{escape(paper)}</p>" if paper else ""
-
-
-def merged_findings(row: Row) -> list[dict[str, Any]] | None:
-    """Returns what the diagnosis found in any seed, each once, with the seeds it was found in.
-
-    None where no record of the row was diagnosed.
-    """
-    checked = [record for record in row.records if isinstance(record.get("health"), dict)]
-    if not checked:
-        return None
-    found: dict[tuple[Any, Any], dict[str, Any]] = {}
-    for record in checked:
-        listed = record["health"].get("findings")
-        for finding in listed if isinstance(listed, list) else []:
-            if isinstance(finding, dict):
-                key = (str(finding.get("code")), str(finding.get("layer")))
-                merged = found.setdefault(key, {**finding, "seeds": []})
-                merged["seeds"].append(record["seed"])
-    for merged in found.values():
-        merged["in_all"] = len(merged["seeds"]) == len(checked)
-    return list(found.values())
 
 
 def _diagnosis(findings: list[dict[str, Any]] | None) -> str:

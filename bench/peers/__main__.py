@@ -37,7 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--workloads", nargs="+", default=default.names, choices=tuple(WORKLOADS))
     parser.add_argument(
-        "--sides", nargs="+", choices=tuple(worker.SIDES), help="default: all that are installed, but 'zoo autotuned'"
+        "--sides",
+        nargs="+",
+        choices=tuple(worker.SIDES),
+        help="default: all that are installed, but 'zoo autotuned'",
     )
     parser.add_argument("--what", nargs="+", default=default.what, choices=run.WHATS)
     parser.add_argument("--pairs", type=int, default=default.pairs, help="double turns of a round")

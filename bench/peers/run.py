@@ -83,7 +83,7 @@ def measure(request: Request, name: str, progress=None) -> list[dict[str, Any]]:
     workload, tell = WORKLOADS[name], progress or (lambda text, share: None)
     data = workloads.load(workload)
     sides = [s for s in request.sides if workload.network not in worker.NOT_THERE.get(s, ())]
-    keys = [(side, what) for side in sides for what in request.what]
+    keys = [(side, what) for what in request.what for side in sides]
     found = _Found({key: [] for key in keys}, {side: [] for side in sides}, {}, {})
     for number in range(request.rounds):
         _round(request, workload, data, number, sides, found, tell)

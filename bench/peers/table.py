@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
+from bench.peers import floor
 
 OURS = ("zoo", "zoo autotuned")
-COMMAND = "pip install -r bench/peers/requirements.txt && python -m bench.peers"
-_MARKS = re.compile(r"(<!-- peers: (\S+) -->\n).*?(<!-- end of peers -->)", re.DOTALL)
+COMMANDS = {
+    "peers": "pip install -r bench/peers/requirements.txt && python -m bench.peers",
+    "floor": "python -m bench.peers.floor",
+}
+_MARKS = re.compile(r"(<!-- (peers|floor): (\S+) -->\n).*?(<!-- end of \2 -->)", re.DOTALL)
 TITLES = {"train": "training", "infer": "inference"}
 COLUMNS = (
     "workload",
@@ -101,14 +105,17 @@ def fill(text: str, root: Path) -> str:
     Raises:
         BenchError: if a file is missing.
     """
+    tables = {"peers": markdown, "floor": floor.markdown}
 
     def one(match: re.Match) -> str:
+        begin, kind, source, end = match.groups()
+        command = COMMANDS[kind]
         try:
-            content = (root / match[2]).read_text()
+            content = (root / source).read_text()
         except OSError as error:
-            raise BenchError(f"{match[2]} cannot be read: {error}. Make it: {COMMAND}") from error
+            raise BenchError(f"{source} cannot be read: {error}. Make it: {command}") from error
         found = [json.loads(line) for line in content.splitlines()]
-        return f"{match[1]}{markdown(found)}\n```bash\n{COMMAND}\n```\n{match[3]}"
+        return f"{begin}{tables[kind](found)}\n```bash\n{command}\n```\n{end}"
 
     return _MARKS.sub(one, text)
 

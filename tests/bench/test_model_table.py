@@ -42,7 +42,7 @@ def test_results_are_means_of_the_records():
     errors = [r["test_mse"] for r in found if r["model"] == "vae"]
     lines = model_table.results(found, ["mse"], Path("runs/x")).splitlines()
     (row,) = [line for line in lines if line.startswith("| vae small")]
-    assert f"| 3 | {sum(errors) / 3:.3f} ±" in row
+    assert f"| 3 | {sum(errors) / 3:.4f} ±" in row
     assert any(line.endswith("--output runs/x") for line in lines)
     with pytest.raises(BenchError, match="unknown metric 'ms'"):
         model_table.results(found, ["ms"], Path("runs/x"))
