@@ -202,12 +202,15 @@ def orders(num_rows: int, shuffle: bool) -> tf.data.Dataset:
 class _Graphs:
     """The graphs of a model's updates, for data of any length.
 
+    XLA compiles the whole loop: the start of a compiled program costs as much as a small update.
+
     Args:
         batch_size: Rows of an update.
     """
 
     def __init__(self, model, batch_size: int):
-        step = tf.function(model.train_step, jit_compile=model.jit_compile, autograph=False)
+        jit_compile = bool(model.jit_compile)
+        step = tf.function(model.train_step, jit_compile=jit_compile, autograph=False)
 
         def batch(data, rows):
             return step(tf.nest.map_structure(lambda part: tf.gather(part, rows), data))
@@ -227,8 +230,8 @@ class _Graphs:
             num_rows = order.shape[0]
             return batch(data, order[num_rows - num_rows % batch_size :])
 
-        self.run = tf.function(run, autograph=False)
-        self.rest = tf.function(rest, autograph=False)
+        self.run = tf.function(run, jit_compile=jit_compile, autograph=False)
+        self.rest = tf.function(rest, jit_compile=jit_compile, autograph=False)
 
 
 def _graphs(model, batch_size: int) -> _Graphs:

@@ -111,8 +111,8 @@ def test_advice_names_what_cannot_be_changed_here():
     assert any("4.00 times" in text and "mixed_bfloat16" in text for text in advice)
 
 
-@pytest.mark.parametrize(("seconds", "steps"), [(1.0, 1), (0.05, 1), (0.01, 4), (1e-6, 256)])
-def test_a_call_takes_about_50_ms(seconds, steps):
+@pytest.mark.parametrize(("seconds", "steps"), [(1.0, 1), (0.06, 1), (0.01, 8), (1e-6, 256)])
+def test_a_call_takes_about_100_ms(seconds, steps):
     assert autotuning._steps_of(seconds) == steps
 
 

@@ -66,6 +66,15 @@ def test_several_updates_per_call_change_nothing(digits):
     assert_same(both(digits, fit))
 
 
+@pytest.mark.parametrize("name", ["autoencoder", "vae"])
+def test_the_loop_that_xla_compiles_does_the_same_updates(name, digits):
+    def fit(model, way):
+        model.compile("sgd", jit_compile=True)
+        return model.fit(digits[:200], epochs=2, batch_size=32, verbose=0, resident=way)
+
+    assert_same(both(digits, fit, name=name))
+
+
 def test_targets_and_weights_travel_along(digits):
     weights = np.linspace(0, 1, 90).astype("float32")
     noisy = np.clip(digits[:90] + 0.1, 0, 1)
