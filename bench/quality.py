@@ -35,9 +35,9 @@ def of_model(case: Case, model, dataset, output: Path) -> dict[str, Any]:
     task = model.task
     if dataset.task == "anomaly":
         scorer = anomaly_scores.ModelScorer(model, dataset.train.images)
-        found = of_anomalies(case, dataset, scorer, output)
-        rule = next(iter(THRESHOLDS.values()))
-        model.set_threshold(scorer.own(dataset.validation.images), **rule)
+        held_out = scorer.own(dataset.validation.images)
+        found = of_anomalies(case, dataset, scorer, output, held_out)
+        model.set_threshold(held_out, **next(iter(THRESHOLDS.values())))
         return found
 
     def predict(split):
@@ -94,13 +94,20 @@ def of_masks(case: Case, dataset, predict, output: Path) -> dict[str, Any]:
 
 
 def of_anomalies(
-    case: Case, dataset, scorer: anomaly_scores.Scorer, output: Path
+    case: Case,
+    dataset,
+    scorer: anomaly_scores.Scorer,
+    output: Path,
+    held_out: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Measures how well anomalies are found, and keeps what the pictures of it need.
 
     Images are judged by every score that there is, and by the default one in full; pixels by the
     default one, where masks are known. Thresholds come from the validation split, which holds
     normals alone. Reconstruction is measured on the normal test images.
+
+    Args:
+        held_out: Scores of the validation images, where they are known already.
 
     Returns:
         The fields of `anomaly.summary` and `anomaly.pixel_summary`; `scores`, name to `auroc` and
@@ -112,7 +119,7 @@ def of_anomalies(
     labels = test.labels
     scores = scorer.scores(test.images)
     own = _finite(scores[scorer.default])
-    held_out = _finite(scorer.own(dataset.validation.images))
+    held_out = _finite(scorer.own(dataset.validation.images) if held_out is None else held_out)
     normal = test.take(np.flatnonzero(labels == 0))
     summary = metrics.reconstruction_summary(
         normal.images, _finite(scorer.reconstruct(normal.images))
