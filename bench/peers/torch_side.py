@@ -141,10 +141,10 @@ NETWORKS = {"dense": Dense, "vae": VAE, "upae": UPAE, "unet": UNet}
 
 
 def initialise(module: nn.Module, network: str) -> None:
-    """Draws weights as Keras does: Glorot uniform, or He normal for the U-Net; no bias."""
+    """Draws weights as Keras does: Glorot uniform, or He normal for the U-Net but its head."""
     for part in module.modules():
         if isinstance(part, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
-            if network == "unet":
+            if network == "unet" and part is not getattr(module, "head", None):
                 nn.init.kaiming_normal_(part.weight)
             else:
                 nn.init.xavier_uniform_(part.weight)

@@ -7,11 +7,11 @@ from bench import flops, machine
 from bench.peers.fit_side import FitSide
 from bench.peers.workloads import Data, Workload
 
-# Registry name, preset and further arguments of each network.
+# Registry name, preset and further arguments of each network; every side draws its weights alike.
 MODELS = {
     "dense": ("autoencoder", "tf_tutorial_dense", {}),
     "vae": ("vae", "keras_io", {}),
-    "upae": ("upae", "upae_paper", {}),
+    "upae": ("upae", "upae_paper", {"kernel_initializer": "glorot_uniform"}),
     "unet": ("unet", "maxpool_transpose_bce", {"widths": (16, 32, 64, 128, 256)}),
 }
 
