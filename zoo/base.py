@@ -286,15 +286,16 @@ class ZooModel(CardHolder, keras.Model):
     def _fit_resident(self, data, arguments: dict):
         """Trains with what Keras calls for each group of batches replaced."""
         arguments = {key: value for key, value in arguments.items() if key != "sample_weight"}
-        batch_size = arguments.get("batch_size") or 32
+        batch_size = arguments.pop("batch_size", None) or 32
+        arguments["validation_batch_size"] = arguments.get("validation_batch_size") or batch_size
         compiled = self.steps_per_execution, self.train_function
         num_steps = resident_training.steps_per_call(self, batch_size, arguments.get("callbacks"))
         self.train_function = resident_training.ResidentTraining(
-            self, data, batch_size, arguments.get("shuffle", True), num_steps
+            self, data, batch_size, arguments.pop("shuffle", True), num_steps
         )
         self.steps_per_execution = num_steps  # until `make_train_function`
         try:
-            return super().fit(np.arange(_num_rows(data)), **arguments)
+            return super().fit(self.train_function.batches, shuffle=False, **arguments)
         finally:
             self.steps_per_execution, self.train_function = compiled
 

@@ -136,6 +136,7 @@ class ResidentTraining:
 
     Attributes:
         compiled_steps: Those that the model was compiled with; validation runs by them.
+        batches: What Keras counts: as many elements as an epoch has batches. Nothing reads them.
     """
 
     def __init__(self, model, data: Any, batch_size: int, shuffle: bool, num_steps: int):
@@ -144,6 +145,7 @@ class ResidentTraining:
         self.num_rows = len(keras.tree.flatten(data)[0])
         self.batch_size, self.num_steps = batch_size, num_steps
         self.num_full = self.num_rows // batch_size
+        self.batches = tf.data.Dataset.range(math.ceil(self.num_rows / batch_size))
         self.orders = orders(self.num_rows, shuffle)
         self.graphs = _graphs(model, batch_size)
         self._iterator = self._order = None
@@ -196,7 +198,10 @@ def orders(num_rows: int, shuffle: bool) -> tf.data.Dataset:
         rows = tf.range(num_rows, dtype=tf.int64)
         return tf.random.shuffle(rows) if shuffle else rows
 
-    return tf.data.Dataset.range(1).map(order)
+    options = tf.data.Options()  # there is nothing to tune, and it takes as long as the order
+    options.autotune.enabled = False
+    options.experimental_optimization.apply_default_optimizations = False
+    return tf.data.Dataset.range(1).map(order).with_options(options)
 
 
 class _Graphs:
