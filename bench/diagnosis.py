@@ -44,7 +44,7 @@ def markdown(rows: Sequence[Row]) -> str:
     - the weights: `||w - w_0|| / ||w_0||` of the layer that changed least and most, in any seed;
     - what is reconstructed: `1 - MSE / MSE of the mean image` on the test images, the share of the
       variance that is explained;
-    - findings: errors and warnings, those of most seeds first, with the number of one seed.
+    - findings: errors, warnings and notes, those of most seeds first, with the number of one seed.
 
     Args:
         rows: Of a reconstruction, the baseline `mean_image` among them.
@@ -111,13 +111,14 @@ def _findings(row: Row) -> str:
     found = merged_findings(row)
     if found is None:
         return "not known"
-    found = [finding for finding in found if finding.get("severity") in SEVERITIES[:2]]
+    found = [finding for finding in found if finding.get("severity") in SEVERITIES]
     if not found:
-        return "nothing wrong"
+        return "nothing found"
     found.sort(key=lambda f: (SEVERITIES.index(f["severity"]), -len(f["seeds"])))
     shown = []
     for finding in found[:_MOST_FINDINGS]:
-        layer = f"`{finding['layer']}`: " if finding.get("layer") else ""
+        layer = finding.get("layer")
+        layer = f"`{layer}`: " if layer and layer not in finding["text"] else ""
         seeds = "" if finding["in_all"] else f" (seed {', '.join(map(str, finding['seeds']))})"
         shown.append(f"{layer}{finding['text']}{seeds}")
     more = len(found) - len(shown)

@@ -17,6 +17,8 @@ from bench.records import curve
 
 ACROSS = 8  # filters or maps in a line
 MAX_SLICES = 16  # filters, and channels of each, where every channel is a picture
+_TITLE_WIDTH, _TITLE_LINES = 32, 4  # characters, lines of a panel's title
+_WIDE = 4  # losses are drawn on a logarithmic scale from this ratio on
 _TILE = 44  # pixels of one image in a small picture
 _FRAME_MILLISECONDS = 160
 _LAST_MILLISECONDS = 2200
@@ -43,19 +45,20 @@ def loss_curves(records: list[dict[str, Any]], target: Target, theme: str = "lig
     several = len({row.table for row in found}) > 1
     across = min(3, len(found))
     down = math.ceil(len(found) / across)
-    with plots.picture(target, theme, 10, 0.9 + 2.3 * down) as (figure, colours):
+    titles = [_title(row, several) for row in found]
+    height = 1.9 + 0.22 * max(title.count("\n") + 1 for title in titles)
+    with plots.picture(target, theme, 10, 0.9 + height * down) as (figure, colours):
         panels = figure.subplots(down, across, squeeze=False).flat
-        for axes, row in itertools.zip_longest(panels, found):
+        for axes, row, title in itertools.zip_longest(panels, found, titles):
             if row is None:
                 axes.set_axis_off()
                 continue
             for name, colour in (("loss", colours["first"]), ("val_loss", colours["second"])):
                 _draw_seeds(axes, [curve(record, name) for record in row.records], colour)
-            name = textwrap.fill(row.name, 28, break_long_words=False)
-            axes.set_title(f"{name}\n{row.table}" if several else name, fontsize=12)
+            axes.set_title(title, fontsize=11)
             axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
             axes.yaxis.set_major_locator(MaxNLocator(4))
-            plots.log_if_wide(axes, "y", axes.dataLim.intervaly, ratio=20)
+            plots.log_if_wide(axes, "y", axes.dataLim.intervaly, ratio=_WIDE)
         handles = [
             Line2D([], [], color=colours[key], linewidth=2.6, label=label)
             for key, label in (("first", "training"), ("second", "validation"))
@@ -64,6 +67,14 @@ def loss_curves(records: list[dict[str, Any]], target: Target, theme: str = "lig
         figure.supxlabel("epoch", fontsize=12, color=colours["soft"])
         figure.supylabel("loss, on a scale of its own", fontsize=12, color=colours["soft"])
     return True
+
+
+def _title(row: leaderboard.Row, with_table: bool) -> str:
+    """Returns the name of a row in a few short lines, the rest of a long one left out."""
+    lines = textwrap.wrap(row.name, _TITLE_WIDTH)
+    if len(lines) > _TITLE_LINES:
+        lines = [*lines[: _TITLE_LINES - 1], f"{lines[_TITLE_LINES - 1][: _TITLE_WIDTH - 2]} …"]
+    return "\n".join([*lines, row.table] if with_table else lines)
 
 
 def _draw_seeds(axes: Axes, curves: list[list[float]], colour: str) -> None:

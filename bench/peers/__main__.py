@@ -20,7 +20,7 @@ interval, and the final losses are compared, so that speed is not bought with qu
 """
 EXAMPLES = """examples:
   pip install -r bench/peers/requirements.txt     PyTorch and Pythae
-  python -m bench.peers                           every workload, about 45 minutes on 2 cores
+  python -m bench.peers                           every workload, about 50 minutes on 2 cores
   python -m bench.peers --workloads dense32 vae   some
   python -m bench.peers --sides zoo keras         without PyTorch
   python -m bench.peers --show runs/peers.jsonl   the table of an earlier run
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--sides",
         nargs="+",
         choices=tuple(worker.SIDES),
-        help="default: all that are installed, but 'zoo autotuned'",
+        help="default: all that are installed",
     )
     parser.add_argument("--what", nargs="+", default=default.what, choices=run.WHATS)
     parser.add_argument("--pairs", type=int, default=default.pairs, help="double turns of a round")
@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _measure(options, console: Console) -> int:
-    sides = options.sides or [side for side in worker.USUAL if _installed(side)]
+    sides = options.sides or [side for side in worker.SIDES if _installed(side)]
     missing = [side for side in sides if not _installed(side)]
     if missing:
         raise BenchError(
@@ -72,7 +72,7 @@ def _measure(options, console: Console) -> int:
         *map(tuple, (options.workloads, sides, options.what)), options.pairs, options.rounds
     )
     run.check(request)
-    absent = [side for side in worker.USUAL if side not in sides]
+    absent = [side for side in worker.SIDES if side not in sides]
     if options.sides is None and absent:
         console.print(
             f"without {', '.join(absent)}: pip install -r bench/peers/requirements.txt",

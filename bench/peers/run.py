@@ -38,7 +38,7 @@ class Request:
     """
 
     names: tuple[str, ...] = tuple(WORKLOADS)
-    sides: tuple[str, ...] = worker.USUAL
+    sides: tuple[str, ...] = tuple(worker.SIDES)
     what: tuple[str, ...] = WHATS
     pairs: int = 2
     rounds: int = 3

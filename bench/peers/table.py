@@ -63,14 +63,14 @@ def _loss(record: dict[str, Any]) -> str:
 
 def markdown(found: Sequence[dict[str, Any]]) -> str:
     """Returns a Markdown table: a line per workload, and how many times as long others take."""
-    others = [side for side in dict.fromkeys(r["side"] for r in found) if side not in OURS]
+    others = [side for side in dict.fromkeys(r["side"] for r in found) if side != OURS[0]]
     lines = []
     for what, title in TITLES.items():
         parts = [record for record in found if record["what"] == what]
         if not parts:
             continue
         lines += [
-            f"| {title} | images/s | of the rate | {' | '.join(others)} |",
+            f"| {title} | images/s | of the rate | {' | '.join(others).replace('zoo ', '')} |",
             f"| --- | --: | --: | {' | '.join('--:' for _ in others)} |",
         ]
         for name in dict.fromkeys(record["workload"] for record in parts):

@@ -19,8 +19,6 @@ SIDES = {
     "torch.compile": "torch",
     "pythae": "pythae",
 }
-# What is compared unless sides are named.
-USUAL = tuple(side for side in SIDES if side != "zoo autotuned")
 # Pythae has no such networks.
 NOT_THERE = {"pythae": ("upae", "unet")}
 

@@ -53,7 +53,7 @@ def test_a_good_training():
         "yes: 0.2 to 0.04 (-80%)",  # means of both seeds
         "yes: by 10% to 150%",  # the least and the most of both
         "yes: 62% of the variance (MSE 0.0300)",  # 1 - 0.03 / 0.08
-        "nothing wrong",
+        "nothing found",
     ]
 
 
@@ -76,12 +76,14 @@ def test_what_went_wrong(changed, column, text):
 
 
 def test_findings_are_in_order_and_name_their_seeds():
-    first = [finding("rare"), finding("often"), finding("noted", "note")]
+    first = [finding("noted", "note"), finding("rare"), finding("often")]
     second = [finding("often"), finding("fatal", "error", "encoder/conv1")]
     text = cells(training(0, findings=first), training(1, findings=second))[-1]
     assert text == (
-        "`encoder/conv1`: fatal it is / so (seed 1); often it is / so; rare it is / so (seed 0)"
+        "`encoder/conv1`: fatal it is / so (seed 1); often it is / so; rare it is / so (seed 0); "
+        "and 1 more"
     )
+    assert cells(training(findings=first[:1]))[-1] == "noted it is / so"
     many = [finding(f"number{n}") for n in range(5)]
     assert cells(training(findings=many))[-1].endswith("; and 2 more")
 
