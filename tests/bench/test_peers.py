@@ -101,9 +101,9 @@ def test_command_writes_records_and_shows_them(tmp_path, monkeypatch, capsys):
     assert command.main([*arguments, "--rounds", "1", "--output", str(output)]) == 0
     found = [json.loads(line) for line in output.read_text().splitlines()]
     assert [(r["side"], r["what"], r["status"]) for r in found] == [
-        (side, what, "ok") for side in ("zoo", "keras") for what in ("train", "infer")
+        (side, what, "ok") for what in ("train", "infer") for side in ("zoo", "keras")
     ]
-    plain = found[2]
+    plain = found[1]
     assert plain["seconds_by_ours_low"] <= plain["seconds_by_ours"] <= plain["seconds_by_ours_high"]
     assert len(plain["losses"]) == 1
     assert plain["images_per_second"] == pytest.approx(64 / plain["seconds_per_turn"])
