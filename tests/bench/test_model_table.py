@@ -62,15 +62,12 @@ def test_a_readme_without_marks_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("file", "published", "tolerance"),
-    [
-        ("fashion_mnist_tf_tutorial_dense", 0.0089, 0.0002),
-        ("fashion_mnist_tf_tutorial_denoiser", 0.0073, 0.0003),
-    ],
+    ("preset", "published", "tolerance"),
+    [("tf_tutorial_dense", 0.0089, 0.0002), ("tf_tutorial_denoiser", 0.0073, 0.0003)],
 )
-def test_published_numbers_are_reached_and_the_readme_shows_ours(file, published, tolerance):
-    found, _ = records.read(ROOT / f"bench/results/{file}.jsonl")
-    row = next(row for row in leaderboard.rows(found) if row["kind"] == "model")
+def test_published_numbers_are_reached_and_the_readme_shows_ours(preset, published, tolerance):
+    found, _ = records.read(ROOT / "bench/results/reproduce_quick.jsonl")
+    row = next(row for row in leaderboard.rows(found) if row["preset"] == preset)
     quality = row.quality["mse"]
     assert len(row.records) == 3
     assert round(quality.mean, 4) == pytest.approx(published, abs=tolerance + 1e-9)

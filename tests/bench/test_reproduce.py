@@ -29,7 +29,7 @@ from bench.errors import BenchError
 from bench.reproduce_rules import MISSING, NO, NOT_RUN, YES
 
 ROOT = Path(__file__).parents[2]
-DENSE = ROOT / "bench/results/fashion_mnist_tf_tutorial_dense.jsonl"
+QUICK = ROOT / "bench/results/reproduce_quick.jsonl"
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +178,7 @@ def test_counts_are_those_of_the_zoo(entries):
 
 
 def test_an_entry_takes_the_records_of_its_recipe_alone(by_id):
-    found, _ = records.read(DENSE)
+    found, _ = records.read(QUICK)
     row = reproduce_rules.of_records(by_id["fashion_mnist_dense"], found)
     errors = [r["test_mse"] for r in found if r["model"] == "autoencoder"]
     assert row.seeds == (0, 1, 2)
@@ -274,13 +274,13 @@ def test_a_run_compares_resumes_and_is_shown(on_digits, tmp_path, quiet):
 
 def test_the_readme_block_is_of_the_records(tmp_path, monkeypatch):
     monkeypatch.setattr(reproduce_counts, "of", lambda entries: {})  # a test of their own has them
-    records_of = "bench/results/fashion_mnist_tf_tutorial_dense.jsonl"
+    records_of = "bench/results/reproduce_quick.jsonl"
     block = f"a\n<!-- published: {records_of} -->\nold\n<!-- end of published -->\nb\n"
     text = reproduce_table.fill(block, ROOT)
     assert text.startswith("a\n<!-- published")
     assert text.endswith("<!-- end of published -->\nb\n")
     assert "\nold\n" not in text
-    errors = [r["test_mse"] for r in records.read(DENSE)[0] if r["model"] == "autoencoder"]
+    errors = [r["test_mse"] for r in records.read(QUICK)[0] if r["model"] == "autoencoder"]
     (line,) = [line for line in text.splitlines() if line.startswith("| dense autoencoder")]
     assert f"{np.mean(errors):.5f} ± " in line
     assert line.endswith("| yes |")
