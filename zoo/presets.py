@@ -60,6 +60,8 @@ OWN_SIZES: dict[str, dict[str, dict]] = {
     "unet_plus_plus": _U_NET_SIZES,
     "unet_denoiser": {size: {"widths": widths} for size, widths in _U_NET_WIDTHS.items()},
 }
+# Codes that are not those of `SIZES`: a penalty on activations leaves nothing of a few units.
+LATENT_DIMS = {"sparse": {"tiny": 32, "small": 64, "base": 128}}
 
 
 def names(model: str) -> list[str]:
@@ -91,7 +93,10 @@ def config(model: str, preset: str, image_shape=None) -> dict:
         return dict(OWN_SIZES[model][preset])
     if preset in SIZES:
         is_flat = image_shape is not None and len(checks.image_shape(model, image_shape)) == 1
-        return dict((FLAT_SIZES if is_flat else SIZES)[preset])
+        found = dict((FLAT_SIZES if is_flat else SIZES)[preset])
+        if model in LATENT_DIMS:
+            found["latent_dim"] = LATENT_DIMS[model][preset]
+        return found
     chosen = get(model, preset)
     arguments = dict(chosen.arguments)
     if image_shape is None and chosen.image_shape is not None:
