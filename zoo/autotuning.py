@@ -27,7 +27,7 @@ import numpy as np
 from zoo import resident
 from zoo.files import new_file
 
-_SCHEMA = 1
+_SCHEMA = 2
 _NUM_BATCHES = 4
 _ROUNDS = 5
 _WINDOW_SECONDS = 0.15
