@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from bench import leaderboard
 from bench.leaderboard import Row
 
 SEVERITIES = ("error", "warning", "note")
@@ -37,6 +36,11 @@ def merged_findings(row: Row) -> list[dict[str, Any]] | None:
     return list(found.values())
 
 
+def seeds_of(finding: dict[str, Any]) -> str:
+    """Returns the seeds of a merged finding in brackets; empty where it was found in all."""
+    return "" if finding["in_all"] else f" (seed {', '.join(map(str, finding['seeds']))})"
+
+
 def markdown(rows: Sequence[Row]) -> str:
     """Returns a Markdown table with the diagnosis of each model.
 
@@ -53,28 +57,15 @@ def markdown(rows: Sequence[Row]) -> str:
     lines = [_line(HEADS), _line(["---", "--:", *["---"] * (len(HEADS) - 2)])]
     for row in rows:
         if not row.baseline:
-            about = [
-                row.name,
-                str(row.num_seeds),
-                _loss(row),
-                _weights(row),
-                _explained(row, floor),
-            ]
-            lines.append(_line([*about, _findings(row)]))
+            about = (row.name, str(row.num_seeds), _loss(row), _weights(row))
+            lines.append(_line([*about, _explained(row, floor), _findings(row)]))
     return "\n".join(lines)
 
 
-def explained(row: Row, floor: Row | None) -> float | None:
-    """Returns `1 - MSE / MSE of the mean image`, None where one of them is not known."""
-    if floor is None or "mse" not in row.quality or "mse" not in floor.quality:
-        return None
-    return 1 - row.quality["mse"].mean / floor.quality["mse"].mean
-
-
 def _explained(row: Row, floor: Row | None) -> str:
-    share = explained(row, floor)
-    if share is None:
+    if floor is None or "mse" not in row.quality or "mse" not in floor.quality:
         return "not known"
+    share = 1 - row.quality["mse"].mean / floor.quality["mse"].mean
     error = f"MSE {row.quality['mse'].mean:.4f}"
     if share < -_SOMETHING:
         return f"no: worse than the mean image ({error})"
@@ -119,16 +110,10 @@ def _findings(row: Row) -> str:
     for finding in found[:_MOST_FINDINGS]:
         layer = finding.get("layer")
         layer = f"`{layer}`: " if layer and layer not in finding["text"] else ""
-        seeds = "" if finding["in_all"] else f" (seed {', '.join(map(str, finding['seeds']))})"
-        shown.append(f"{layer}{finding['text']}{seeds}")
+        shown.append(f"{layer}{finding['text']}{seeds_of(finding)}")
     more = len(found) - len(shown)
     return "; ".join([*shown, f"and {more} more"] if more else shown)
 
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
-
-
-def of_records(found: Sequence[dict[str, Any]]) -> str:
-    """Returns the table of the records of a run; failed trainings are left out."""
-    return markdown([row for row in leaderboard.rows(list(found)) if not row.failed])

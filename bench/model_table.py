@@ -94,14 +94,14 @@ def results(found: list[dict[str, Any]], metrics: list[str], output: Path) -> st
         command = report_text.command(output, found)
         return "\n\n".join([*parts, f"```bash\n{command}\n```\n"])
     found = [dict.fromkeys(records.RECORD_FIELDS) | record for record in found]
+    rows = [row for row in leaderboard.rows(found) if not row.failed]
     if metrics == ["diagnosis"]:
         command = report_text.command(output, found)
-        return f"{diagnosis.of_records(found)}\n\n```bash\n{command}\n```\n"
+        return f"{diagnosis.markdown(rows)}\n\n```bash\n{command}\n```\n"
     known = (*leaderboard.METRICS, *SIZES)
     unknown = [metric for metric in metrics if metric not in known]
     if unknown:
         raise BenchError(f"unknown metric {unknown[0]!r}. Metrics: {', '.join(known)}.")
-    rows = [row for row in leaderboard.rows(found) if not row.failed]
     titles = [
         SIZES[metric][1] if metric in SIZES else leaderboard.METRICS[metric] for metric in metrics
     ]

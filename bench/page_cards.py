@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from bench import leaderboard, page_drawings, report_text, tables
-from bench.diagnosis import merged_findings
+from bench.diagnosis import merged_findings, seeds_of
 from bench.leaderboard import Row
 from bench.page_parts import facts, image, named, table
 from bench.page_pictures import LEARNING
@@ -87,9 +87,8 @@ def _diagnosis(findings: list[dict[str, Any]] | None) -> str:
     for finding in findings:
         severity = str(finding.get("severity") or "note").lower()
         kind = "serious" if severity in _SERIOUS else "mild"
-        where = "" if finding["in_all"] else f" (seed {', '.join(map(str, finding['seeds']))})"
         layer = f"<code>{escape(str(finding['layer']))}</code> " if finding.get("layer") else ""
-        text = escape(str(finding.get("text") or finding.get("code") or "")) + escape(where)
+        text = escape(str(finding.get("text") or finding.get("code") or "") + seeds_of(finding))
         remedy = finding.get("remedy")
         remedy = f"<span>{escape(str(remedy))}</span>" if remedy else ""
         lines.append(

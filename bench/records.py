@@ -9,7 +9,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -438,6 +438,11 @@ def write_whole(path: str | Path, data: bytes) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def write_lines(path: str | Path, found: Iterable[dict[str, Any]]) -> None:
+    """Writes a file of JSON lines as `write_whole` does."""
+    write_whole(path, "".join(json.dumps(record) + "\n" for record in found).encode())
 
 
 def _plain(value: Any) -> Any:

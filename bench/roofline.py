@@ -10,7 +10,7 @@ from bench import flops
 from bench.flops import MacCount
 
 # A training step is a forward pass and a backward pass of twice its work.
-_PASSES_OF_TRAINING = 3
+PASSES_OF_TRAINING = 3
 
 
 def cost_fields(model, macs: MacCount | None = None) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def training_share(macs: MacCount, images_per_second: float, machine_gflops: flo
     Reference: Chowdhery et al., PaLM, 2022, appendix B. https://arxiv.org/abs/2204.02311
     """
     inference = inference_share(macs, images_per_second, machine_gflops)
-    return None if inference is None else _PASSES_OF_TRAINING * inference
+    return None if inference is None else PASSES_OF_TRAINING * inference
 
 
 def inference_share(

@@ -31,10 +31,7 @@ from tuner.hypermodel import (
 from tuner.space import Space
 from zoo.saving import save
 
-PRELOAD = (
-    "zoo",
-    "tuner.trials",
-)
+PRELOAD = ("zoo", "tuner.trials")
 _PROBE_STEPS = 8
 Report = Callable[[str], None]
 

@@ -215,7 +215,7 @@ class _Graphs:
 
     def __init__(self, model, batch_size: int):
         jit_compile = bool(model.jit_compile)
-        step = tf.function(model.train_step, jit_compile=jit_compile, autograph=False)
+        step = tf.function(model.train_step, autograph=False)
 
         def batch(data, rows):
             return step(tf.nest.map_structure(lambda part: tf.gather(part, rows), data))

@@ -37,10 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--workloads", nargs="+", default=default.names, choices=tuple(WORKLOADS))
     parser.add_argument(
-        "--sides",
-        nargs="+",
-        choices=tuple(worker.SIDES),
-        help="default: all that are installed",
+        "--sides", nargs="+", choices=tuple(worker.SIDES), help="default: all that are installed"
     )
     parser.add_argument("--what", nargs="+", default=default.what, choices=run.WHATS)
     parser.add_argument("--pairs", type=int, default=default.pairs, help="double turns of a round")
@@ -90,8 +87,7 @@ def _measure(options, console: Console) -> int:
 
             found += run.measure(request, name, tell)
             progress.remove_task(task)
-            text = "".join(json.dumps(record) + "\n" for record in found)
-            records.write_whole(options.output, text.encode())
+            records.write_lines(options.output, found)
     table.show(found, console)
     console.print(f"records: {options.output}", highlight=False)
     return 0

@@ -9,7 +9,6 @@ time of a step goes beside it comes from TensorFlow's own clock of each operatio
 import argparse
 import collections
 import dataclasses
-import json
 import re
 import sys
 import tempfile
@@ -36,7 +35,6 @@ KINDS = {
     "gathering rows": ("gather",),
     "elementwise": ("",),
 }
-_PASSES = 3  # forward, and backward twice its work
 # Of an output: written, read by the next layer and in the backward pass; its gradient both too.
 _TOUCHES_OF_OUTPUTS = 5
 # Of a weight: read, its gradient written and read, both moments and itself read and written.
@@ -121,12 +119,14 @@ def work_of(model, batch_size: int) -> Work:
     """
     from keras import layers
 
-    from bench import flops
+    from bench import flops, roofline
+    from zoo import inspection
 
     found = flops.count_macs(model)
-    dense = {layer.name for layer in model._flatten_layers() if isinstance(layer, layers.Dense)}
+    named = inspection.named_layers(model).values()
+    dense = {layer.name for layer in named if isinstance(layer, layers.Dense)}
     products = sum(n for name, n in found.by_layer.items() if name.split(" (call")[0] in dense)
-    per_mac = 2 * _PASSES * batch_size
+    per_mac = 2 * roofline.PASSES_OF_TRAINING * batch_size
     weights = 4 * sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
     return Work(
         per_mac * products,
@@ -253,8 +253,7 @@ def main(arguments: list[str] | None = None) -> int:
         for name in options.workloads:
             with console.status(f"measuring {name}"):
                 found.append(measure(WORKLOADS[name], rates))
-            text = "".join(json.dumps(record) + "\n" for record in found)
-            records.write_whole(options.output, text.encode())
+            records.write_lines(options.output, found)
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

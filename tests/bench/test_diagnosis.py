@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench import diagnosis, records
+from bench import diagnosis, leaderboard, records
 
 FLOOR = 0.08  # MSE of the mean image
 
@@ -41,7 +41,7 @@ def floor():
 
 def cells(*found):
     """The cells of the only model."""
-    _, _, line = diagnosis.of_records([*found, floor()]).splitlines()
+    _, _, line = diagnosis.markdown(leaderboard.rows([*found, floor()])).splitlines()
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
@@ -89,5 +89,5 @@ def test_findings_are_in_order_and_name_their_seeds():
 
 
 def test_without_a_mean_image_the_share_is_not_known():
-    line = diagnosis.of_records([training()]).splitlines()[-1]
+    line = diagnosis.markdown(leaderboard.rows([training()])).splitlines()[-1]
     assert "| not known |" in line
