@@ -354,7 +354,7 @@ class ZooModel(CardHolder, keras.Model):
             given = resident_training.bound(keras.Model.predict, (self, x, *args), kwargs)
             batch_size = given.get("batch_size") or 32
             many = resident_prediction.batches_per_call(self, x, batch_size, given)
-            if many > 1:
+            if many:
                 verbose = given.get("verbose", "auto")
                 return resident_prediction.predict(self, x, batch_size, many, verbose)
         return super().predict(x, *args, **kwargs)

@@ -3,6 +3,7 @@
 On small models most of a step is not spent in products but in reading and writing arrays.
 """
 
+import collections
 from typing import Any
 
 import keras
@@ -23,7 +24,7 @@ _FURTHER = (
 
 @keras.saving.register_keras_serializable(package="zoo")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Batch normalisation over all axes but the last, by TensorFlow's fused kernel in training.
+    """Batch normalisation over all axes but the last, by TensorFlow's fused kernel.
 
         y = gamma (x - mean) / sqrt(var + epsilon) + beta
 
@@ -34,28 +35,30 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def call(self, inputs, training=None, mask=None):
         rank = len(inputs.shape)
-        is_usual = self.scale and self.center and self.axis in (-1, rank - 1)
+        is_usual = self.scale and self.center and self.axis in (-1, rank - 1) and mask is None
         in_halves = inputs.dtype not in ("float32", tf.float32)
-        if not (training and self.trainable and mask is None and is_usual) or in_halves:
-            return super().call(inputs, training=training, mask=mask)
-        if isinstance(inputs, keras.KerasTensor) or self.synchronized:
+        is_symbolic = isinstance(inputs, keras.KerasTensor)
+        if is_symbolic or in_halves or not is_usual or self.synchronized:
             return super().call(inputs, training=training, mask=mask)
         channels = inputs.shape[-1]
         pixels = inputs if rank == 4 else tf.reshape(inputs, (-1, 1, 1, channels))
-        normalised, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        by_batch = bool(training and self.trainable)
+        averages = (self.moving_mean, self.moving_variance)
+        normalised, *moments = tf.raw_ops.FusedBatchNormV3(
             x=pixels,
             scale=ops.convert_to_tensor(self.gamma),
             offset=ops.convert_to_tensor(self.beta),
-            mean=[],
-            variance=[],
+            mean=[] if by_batch else ops.convert_to_tensor(averages[0]),
+            variance=[] if by_batch else ops.convert_to_tensor(averages[1]),
             epsilon=self.epsilon,
-            is_training=True,
+            is_training=by_batch,
         )
-        # The kernel's variance is the unbiased one, but for a single value.
-        count = tf.cast(tf.size(inputs) // channels, "float32")
-        variance = variance * (tf.maximum(count, 2.0) - 1.0) / tf.maximum(count, 2.0)
-        for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            average.assign(average * self.momentum + value * (1.0 - self.momentum))
+        if by_batch:
+            # The kernel's variance is the unbiased one, but for a single value.
+            count = tf.maximum(tf.cast(tf.size(inputs) // channels, "float32"), 2.0)
+            moments = (moments[0], moments[1] * (count - 1.0) / count)
+            for average, value in zip(averages, moments, strict=True):
+                average.assign(average * self.momentum + value * (1.0 - self.momentum))
         return normalised if rank == 4 else tf.reshape(normalised, tf.shape(inputs))
 
 
@@ -108,18 +111,24 @@ def _slots_of_adam(model, weights) -> list[tuple[Any, Any]] | None:
         return None
     if model.distribute_strategy.num_replicas_in_sync > 1:
         return None
-    by_name = {variable.path.split("/", 1)[-1]: variable for variable in optimizer.variables}
+    slots = collections.defaultdict(list)
+    for variable in optimizer.variables:
+        slots[variable.path.split("/", 1)[-1]].append(variable)
+    names = [weight.path.replace("/", "_") for weight in weights]
+    # Layers of an encoder and a decoder may share names: their slots are in the weights' order.
+    place = collections.Counter()
     found = []
-    for weight in weights:
-        name = weight.path.replace("/", "_")
-        slots = tuple(by_name.pop(f"{name}_{slot}", None) for slot in ("momentum", "velocity"))
+    for name, weight in zip(names, weights, strict=True):
+        pair = [slots[f"{name}_{slot}"] for slot in ("momentum", "velocity")]
         is_usual = (
-            all(slot is not None and slot.shape == weight.shape for slot in slots)
+            all(len(named) == names.count(name) for named in pair)
+            and all(named[place[name]].shape == weight.shape for named in pair)
             and weight.dtype == "float32"
             and weight.constraint is None
             and not getattr(weight, "overwrite_with_gradient", False)
         )
         if not is_usual:
             return None
-        found.append(slots)
+        found.append(tuple(named[place[name]] for named in pair))
+        place[name] += 1
     return found

@@ -48,6 +48,18 @@ def test_batch_of_one_row():
     np.testing.assert_allclose(layer.moving_variance, [0.99, 0.99], rtol=1e-5)
 
 
+def test_a_frozen_layer_uses_and_keeps_its_averages():
+    layer = fused.BatchNormalization()
+    x = np.random.default_rng(0).normal(3, 2, (6, 4, 4, 2)).astype("float32")
+    layer.build(x.shape)
+    layer.moving_mean.assign([1.0, -2.0])
+    layer.moving_variance.assign([4.0, 0.25])
+    layer.trainable = False
+    expected = (x - [1, -2]) / np.sqrt(np.array([4, 0.25]) + layer.epsilon)
+    np.testing.assert_allclose(layer(x, training=True), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(layer.moving_mean, [1, -2])
+
+
 def _compiled(optimizer, **arguments):
     model = zoo.create("autoencoder", image_shape=(8, 8, 1), preset="tiny", seed=0, **arguments)
     model.compile(optimizer)
@@ -109,6 +121,28 @@ def test_only_plain_adam_is_fused(optimizer, is_fused, digits, monkeypatch):
     assert int(optimizer.iterations) == 2 // (optimizer.gradient_accumulation_steps or 1)
     after = [np.asarray(weight) for weight in model.trainable_weights]
     assert any(not np.array_equal(*pair) for pair in zip(before, after, strict=True))
+
+
+def test_layers_of_the_same_name_have_moments_of_their_own(digits, monkeypatch):
+    """The encoder and the decoder both have a `hidden1`, here with weights of the same shapes."""
+    kernel, updated = tf.raw_ops.ResourceApplyAdam, []
+
+    def record(**given):
+        updated.append(given["m"])
+        return kernel(**given)
+
+    monkeypatch.setattr(tf.raw_ops, "ResourceApplyAdam", record)
+    trained = []
+    for optimizer_class in (OtherAdam, keras.optimizers.Adam):
+        keras.utils.set_random_seed(0)
+        model = _compiled(optimizer_class(1e-2), latent_dim=64, hidden_units=(64,), widths=())
+        names = [weight.path for weight in model.trainable_weights]
+        assert len(set(names)) < len(names)
+        model.fit(digits[:96], batch_size=32, shuffle=False, verbose=0)
+        trained.append([np.asarray(weight) for weight in model.trainable_weights])
+    assert len(updated) >= len(names)
+    for first, second in zip(*trained, strict=True):
+        np.testing.assert_allclose(second, first, rtol=2e-2, atol=2e-4)
 
 
 def test_frozen_weights_stay(digits):
