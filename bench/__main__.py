@@ -98,10 +98,17 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _table(options: argparse.Namespace) -> int:
-    from bench import model_table
+    from bench import generated
 
-    changed = model_table.update(options.readme, options.records)
-    print(f"{options.readme} {'written' if changed else 'is up to date'}")
+    root = Path()
+    pages = options.pages or sorted(page for form in generated.PAGES for page in root.glob(form))
+    if not pages:
+        raise BenchError(
+            f"no {' or '.join(generated.PAGES)} here. Name pages, or go to their folder."
+        )
+    changed = generated.update(pages, root)
+    for page in pages:
+        print(f"{page} {'written' if page in changed else 'is up to date'}")
     return 0
 
 
@@ -235,10 +242,17 @@ def _parser() -> argparse.ArgumentParser:
     reproduce.add_command(commands)
     scale.add_command(commands)
 
-    table = commands.add_parser("table", help="write the README's table of models from records")
+    table = commands.add_parser(
+        "table", help="write the tables of README.md and docs/ from records"
+    )
     table.set_defaults(command=_table)
-    table.add_argument("records", type=Path, nargs="+", help="record files")
-    table.add_argument("--readme", type=Path, default=Path("README.md"))
+    table.add_argument(
+        "pages",
+        type=Path,
+        nargs="*",
+        help="Markdown files with lines such as <!-- results: FILE.jsonl mse,ssim --> and "
+        "<!-- end of results -->; files are named from here (default: README.md docs/*.md)",
+    )
 
     list_ = commands.add_parser("list", help="show models, presets, data sets and suites")
     list_.set_defaults(command=_list)

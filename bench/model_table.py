@@ -1,25 +1,11 @@
-"""The README's tables: generated from committed records, never typed.
+"""The table of the models and those of an experiment, in Markdown, from records."""
 
-One table has a row per model. Each pair of lines
-
-    <!-- results: bench/results/FILE.jsonl METRIC,METRIC -->
-    <!-- end of results -->
-
-holds between them the rows of one record file, with those metrics, and the command that made it.
-"""
-
-import re
 from pathlib import Path
 from typing import Any
 
-from bench import anomaly_tables, diagnosis, leaderboard, records, report_text, reproduce_table
+from bench import anomaly_tables, diagnosis, leaderboard, records, report_text
 from bench.errors import BenchError
-from bench.peers import table as peers_table
 
-BEGIN, END = "<!-- models: generated -->", "<!-- end of models -->"
-_RESULTS = re.compile(
-    r"(<!-- results: (\S+) ([\w,]+) -->\n).*?(<!-- end of results -->)", re.DOTALL
-)
 # Metric, how it is called, its decimals: the first that a model's records have is its result.
 RESULTS = (
     ("recall_lowest", "lowest group recall", 3),
@@ -171,38 +157,3 @@ def _table_of(record: dict[str, Any]) -> str:
 
 def _line(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def update(readme: Path, sources: list[Path]) -> bool:
-    """Writes the table between the README's marks.
-
-    Args:
-        readme: File that holds the two marks.
-        sources: Record files.
-
-    Returns:
-        Whether the file changed.
-    """
-    import zoo
-
-    found = [record for source in sources for record in records.read(source)[0]]
-    text = readme.read_text()
-    if BEGIN not in text or END not in text:
-        raise BenchError(f"{readme}: must hold the lines {BEGIN} and {END}.")
-    before, rest = text.split(BEGIN, 1)
-    _, after = rest.split(END, 1)
-    table = markdown(found, [zoo.get(name) for name in zoo.names()])
-    new = f"{before}{BEGIN}\n{table}\n{END}{after}"
-
-    def fill(match: re.Match) -> str:
-        source = readme.resolve().parent / match[2]
-        if not source.is_file():
-            raise BenchError(f"{readme}: {match[2]} does not exist. Run the command that makes it.")
-        shown = results(records.read(source)[0], match[3].split(","), Path("runs") / source.stem)
-        return f"{match[1]}{shown}{match[4]}"
-
-    root = readme.resolve().parent
-    new = peers_table.fill(reproduce_table.fill(_RESULTS.sub(fill, new), root), root)
-    if new != text:
-        records.write_whole(readme, new.encode())
-    return new != text

@@ -1,8 +1,7 @@
-"""Published numbers beside ours: for the terminal, the README, the report's page, and as JSON."""
+"""Published numbers beside ours: for the terminal, Markdown, the report's page, and as JSON."""
 
 import dataclasses
 import json
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
@@ -12,11 +11,11 @@ from typing import Any
 from bench import page_parts, records, reproduce_entries, reproduce_rules
 from bench.errors import BenchError
 from bench.reproduce_rules import MISSING, NO, NOT_RUN, YES, Row
+from bench.tables import plain_markdown
 
 SCHEMA_VERSION = 1
 FILE_NAME = "reproduce.json"
 HEAD = ("what", "published", "ours", "difference", "agrees?")
-_BLOCK = re.compile(r"(<!-- published: ([^\n]+?) -->\n).*?(<!-- end of published -->)", re.DOTALL)
 _COLOURS = {YES: "green", NO: "red", NOT_RUN: "yellow", MISSING: "yellow"}
 _NOTE = (
     "Ours: mean over seeds ± half its 95 % interval. It agrees where that interval meets the "
@@ -75,25 +74,11 @@ def summary(rows: Sequence[Row]) -> str:
 
 def markdown(rows: Sequence[Row]) -> str:
     """Returns the table of what ran, and folded away what did not with the reason of each."""
-    from bench.tables import plain_markdown
-
     ran = [row for row in rows if row.agrees in (YES, NO)]
-    parts = []
-    for title, is_count in (("", False), ("parameters", True)):
-        lines = []
-        for row in (row for row in ran if row.entry.is_count == is_count):
-            shown = [plain_markdown(cell) for cell in cells(row)]
-            shown[0] += f" ([source]({row.entry.url}))"
-            lines.append(shown)
-        if not lines:
-            continue
-        rule = ["---", "---", "--:", "--:", "---"]
-        table = "\n".join(f"| {' | '.join(line)} |" for line in [list(HEAD), rule, *lines])
-        if title:
-            equal = sum(row.agrees == YES for row in ran if row.entry.is_count)
-            table = _folded(f"{equal} of {len(lines)} counts of {title} are equal", table)
-        parts.append(table)
-    parts.insert(min(len(parts), 1), _NOTE)
+    parts = _measured(ran)
+    counted = [row for row in ran if row.entry.is_count]
+    if counted:
+        parts.append(_folded(_equal(counted), _lines(counted)))
     differing = [row.entry for row in ran if row.entry.differs]
     if differing:
         lines = [
@@ -116,25 +101,31 @@ def markdown(rows: Sequence[Row]) -> str:
     return "\n\n".join(parts)
 
 
-def fill(text: str, root: Path) -> str:
-    """Writes the tables between the marks of a README.
+def brief(rows: Sequence[Row]) -> str:
+    """Returns the table of what was measured, and how many counts of parameters are equal."""
+    ran = [row for row in rows if row.agrees in (YES, NO)]
+    parts, counted = _measured(ran), [row for row in ran if row.entry.is_count]
+    return "\n\n".join([*parts, f"{_equal(counted)}."] if counted else parts)
 
-        <!-- published: bench/results/A.jsonl bench/results/B.jsonl -->
-        <!-- end of published -->
 
-    Args:
-        text: Of the README.
-        root: Folder that the record files are named from.
+def _measured(ran: Sequence[Row]) -> list[str]:
+    measured = [row for row in ran if not row.entry.is_count]
+    return [_lines(measured), _NOTE] if measured else [_NOTE]
 
-    Raises:
-        BenchError: if a record file is missing.
-    """
 
-    def write(match: re.Match) -> str:
-        found = [r for name in match[2].split() for r in records.read(root / name)[0]]
-        return f"{match[1]}{markdown(of_records(records.latest(found)))}\n{match[3]}"
+def _lines(rows: Sequence[Row]) -> str:
+    lines = []
+    for row in rows:
+        shown = [plain_markdown(cell) for cell in cells(row)]
+        shown[0] += f" ([source]({row.entry.url}))"
+        lines.append(shown)
+    rule = ["---", "---", "--:", "--:", "---"]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [list(HEAD), rule, *lines])
 
-    return _BLOCK.sub(write, text)
+
+def _equal(counted: Sequence[Row]) -> str:
+    equal = sum(row.agrees == YES for row in counted)
+    return f"{equal} of {len(counted)} counts of parameters are equal"
 
 
 def of_records(found: list[dict[str, Any]]) -> list[Row]:

@@ -255,6 +255,7 @@ class ZooModel(CardHolder, keras.Model):
                 kwargs["validation_data"] = pipeline.of_mapped(found, batch_size)
         y = self._explicit_target(x, y, kwargs.get("sample_weight"))
         data = keras.utils.pack_x_y_sample_weight(x, y, kwargs.get("sample_weight"))
+        self._check_rows(data, kwargs.get("batch_size"))
         obstacle = resident_training.obstacle(self, data, kwargs)
         if obstacle is None and resident is not False:
             return self._fit_resident(data, kwargs)
@@ -289,7 +290,9 @@ class ZooModel(CardHolder, keras.Model):
         batch_size = arguments.pop("batch_size", None) or 32
         arguments["validation_batch_size"] = arguments.get("validation_batch_size") or batch_size
         compiled = self.steps_per_execution, self.train_function
-        num_steps = resident_training.steps_per_call(self, batch_size, arguments.get("callbacks"))
+        num_steps = resident_training.steps_per_call(
+            self, batch_size, _num_rows(data), arguments.get("callbacks")
+        )
         self.train_function = resident_training.ResidentTraining(
             self, data, batch_size, arguments.pop("shuffle", True), num_steps
         )
@@ -307,6 +310,8 @@ class ZooModel(CardHolder, keras.Model):
         self.build_optimizers()
         if isinstance(self.train_function, resident_training.ResidentTraining):
             self.steps_per_execution = self.train_function.compiled_steps
+            if force:
+                self.train_function.trace_anew()
             return self.train_function
         return super().make_train_function(force)
 
@@ -335,6 +340,7 @@ class ZooModel(CardHolder, keras.Model):
             self._check_target_is_given(x, y)
         y = self._explicit_target(x, y, kwargs.get("sample_weight"))
         data = keras.utils.pack_x_y_sample_weight(x, y, kwargs.get("sample_weight"))
+        self._check_rows(data, args[0] if args else kwargs.get("batch_size"))
         if pipeline.is_mapped(data):
             batch_size = args[0] if args else kwargs.pop("batch_size", None)
             kwargs.pop("sample_weight", None)
@@ -352,6 +358,7 @@ class ZooModel(CardHolder, keras.Model):
         if _is_array(x):
             x = keras.tree.map_structure(np.asarray, x)
             given = resident_training.bound(keras.Model.predict, (self, x, *args), kwargs)
+            self._check_rows(x, given.get("batch_size"))
             batch_size = given.get("batch_size") or 32
             many = resident_prediction.batches_per_call(self, x, batch_size, given)
             if many:
@@ -365,7 +372,19 @@ class ZooModel(CardHolder, keras.Model):
         return [self.optimizer]
 
     def build_optimizers(self) -> None:
-        """Makes the optimizer's variables, if they are not there."""
+        """Makes the optimizer's variables, if they are not there.
+
+        Raises:
+            ValueError: if the optimizer has those of other weights.
+        """
+        if self.optimizer.built and not fused.has_variables_of(
+            self.optimizer, self.trainable_weights
+        ):
+            raise ValueError(
+                f"{self.owner}: the optimizer must be of this model and its trainable weights. It "
+                "was built for others: of another model, or before some were frozen or released. "
+                "Give each model its own: model.compile(keras.optimizers.Adam(1e-3))."
+            )
         if not self.optimizer.built:
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_weights)
@@ -396,6 +415,18 @@ class ZooModel(CardHolder, keras.Model):
                     )
         elif isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)):
             self._check_first_batch(x)
+
+    def _check_rows(self, data, batch_size) -> None:
+        """Checks what Keras would on its way: arrays of one length, and a batch size above 0."""
+        if batch_size is not None:
+            checks.positive_int(self.owner, batch_size=batch_size)
+        if _is_array(data):
+            lengths = list(dict.fromkeys(len(leaf) for leaf in keras.tree.flatten(data)))
+            if len(lengths) > 1:
+                raise ValueError(
+                    f"{self.owner}: x, y and sample_weight must have the same length. "
+                    f"Received: {' and '.join(map(str, lengths))} rows."
+                )
 
     def _check_target_is_given(self, x, y) -> None:
         if not _is_array(x):

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo import checks
+from zoo import checks, inspection
 
 BATCH_SIZE = 256
 
@@ -29,7 +29,7 @@ def over_batches(check):
             leaves = keras.tree.flatten(x)
             if not all(isinstance(leaf, (np.ndarray, list, float, int)) for leaf in leaves):
                 return method(self, x, *args, **kwargs)
-            x = keras.tree.map_structure(_as_array, x) if isinstance(x, dict) else _as_array(x)
+            x = as_arrays(x) if isinstance(x, dict) else as_array(x)
             check(self, x)
             checks.positive_int(self.owner, batch_size=batch_size)
             function = _compiled(self, method)
@@ -50,16 +50,27 @@ def _from_list(values):
     return np.asarray(values) if isinstance(values, list) else values
 
 
-def _as_array(values) -> np.ndarray:
+def as_array(values) -> np.ndarray:
+    """Returns values as Keras gives them to a model: floats in its float type."""
     values = np.asarray(values)
-    return values.astype("float32", copy=False) if values.dtype.kind == "f" else values
+    return values.astype(dtype_in_keras(values), copy=False)
+
+
+def as_arrays(data):
+    """Returns a structure of values with `as_array` of each."""
+    return keras.tree.map_structure(as_array, data)
+
+
+def dtype_in_keras(values: np.ndarray) -> str:
+    return keras.config.floatx() if values.dtype.kind == "f" else values.dtype.name
 
 
 def _compiled(model, method):
-    functions = model.__dict__.get("_batch_functions")
-    if functions is None:
+    variables = inspection.variables_of(model)
+    of_variables, functions = model.__dict__.get("_batch_functions", (None, {}))
+    if of_variables != variables:
         functions = {}
-        object.__setattr__(model, "_batch_functions", functions)
+        object.__setattr__(model, "_batch_functions", (variables, functions))
     if method.__name__ not in functions:
         functions[method.__name__] = tf.function(
             functools.partial(method, model), reduce_retracing=True, autograph=False

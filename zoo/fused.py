@@ -3,12 +3,13 @@
 On small models most of a step is not spent in products but in reading and writing arrays.
 """
 
-import collections
 from typing import Any
 
 import keras
 import tensorflow as tf
 from keras import ops
+
+from zoo import resident
 
 # Settings of Keras's optimizers with which a step is more than Adam's.
 _FURTHER = (
@@ -101,6 +102,13 @@ def apply_gradients(model, gradients, weights) -> None:
     optimizer.iterations.assign_add(1)
 
 
+def has_variables_of(optimizer, weights) -> bool:
+    """Tells whether a built optimizer knows the weights, as Keras checks in each update."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    known = getattr(optimizer, "_trainable_variables_indices", None)
+    return not known or all(optimizer._var_key(weight) in known for weight in weights)
+
+
 def _slots_of_adam(model, weights) -> list[tuple[Any, Any]] | None:
     """Returns the two moments of each weight, or None for an optimizer that does more than Adam."""
     optimizer = model.optimizer
@@ -109,26 +117,17 @@ def _slots_of_adam(model, weights) -> list[tuple[Any, Any]] | None:
     config = optimizer.get_config()
     if any(config.get(name) for name in _FURTHER) or model.run_eagerly:
         return None
-    if model.distribute_strategy.num_replicas_in_sync > 1:
+    if resident.is_distributed(model):
         return None
-    slots = collections.defaultdict(list)
-    for variable in optimizer.variables:
-        slots[variable.path.split("/", 1)[-1]].append(variable)
-    names = [weight.path.replace("/", "_") for weight in weights]
-    # Layers of an encoder and a decoder may share names: their slots are in the weights' order.
-    place = collections.Counter()
-    found = []
-    for name, weight in zip(names, weights, strict=True):
-        pair = [slots[f"{name}_{slot}"] for slot in ("momentum", "velocity")]
-        is_usual = (
-            all(len(named) == names.count(name) for named in pair)
-            and all(named[place[name]].shape == weight.shape for named in pair)
-            and weight.dtype == "float32"
-            and weight.constraint is None
-            and not getattr(weight, "overwrite_with_gradient", False)
-        )
-        if not is_usual:
-            return None
-        found.append(tuple(named[place[name]] for named in pair))
-        place[name] += 1
-    return found
+    try:
+        places = [optimizer._get_variable_index(weight) for weight in weights]
+        found = [(optimizer._momentums[place], optimizer._velocities[place]) for place in places]
+    except (AttributeError, KeyError):  # another Keras, or weights of another model
+        return None
+    is_usual = all(
+        weight.dtype == "float32"
+        and weight.constraint is None
+        and not getattr(weight, "overwrite_with_gradient", False)
+        for weight in weights
+    )
+    return found if is_usual else None

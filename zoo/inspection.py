@@ -35,6 +35,15 @@ def named_layers(model: keras.Model) -> dict[str, keras.layers.Layer]:
     return found
 
 
+def variables_of(model: keras.Model) -> tuple[tuple[int, bool], ...]:
+    """Returns what a graph of the model holds on to: its variables, and which are trained.
+
+    Another tuple means that a layer was replaced, frozen, quantised or given an adapter, and that
+    a graph that was traced before is of the model as it was.
+    """
+    return tuple((id(variable), variable.trainable) for variable in model.variables)
+
+
 @contextlib.contextmanager
 def watched(
     layers: Iterable[keras.layers.Layer], note: Callable[[keras.layers.Layer, Any], None]

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import checks, pixel_file, resident
+from zoo.batching import dtype_in_keras
 from zoo.folder import Folder
 
 _OWNER = "batches"
@@ -273,7 +274,7 @@ def of_mapped(data: Any, batch_size: int | None = None, shuffle: bool = False) -
     """
     leaves = [np.asanyarray(leaf) for leaf in keras.tree.flatten(data)]
     parts = [
-        _Rows(len(leaf), leaf.shape[1:], _dtype_in_keras(leaf), _taker(leaf)) for leaf in leaves
+        _Rows(len(leaf), leaf.shape[1:], dtype_in_keras(leaf), _taker(leaf)) for leaf in leaves
     ]
     orders = resident.orders(len(leaves[0]), shuffle)
     found = _dataset(parts, orders, batch_size or 32)
@@ -284,10 +285,6 @@ def of_mapped(data: Any, batch_size: int | None = None, shuffle: bool = False) -
     return found if len(parts) == 1 and not isinstance(data, (tuple, dict)) else found.map(packed)
 
 
-def _dtype_in_keras(leaf: np.ndarray) -> str:
-    return keras.config.floatx() if leaf.dtype.kind == "f" else leaf.dtype.name
-
-
 def _taker(leaf: np.ndarray) -> Callable:
-    dtype = _dtype_in_keras(leaf)
+    dtype = dtype_in_keras(leaf)
     return lambda rows: np.asarray(leaf[rows], dtype)

@@ -14,8 +14,9 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.client import device_lib
 
-from zoo import inspection
+from zoo import batching, inspection
 
 # A call is to take about as long as this many multiply-adds: long enough that what Python does
 # between two calls is little, short enough that progress is seen.
@@ -23,7 +24,9 @@ _MACS_PER_CALL = 4e9
 MOST_STEPS = 256
 _KEPT = "_resident_graphs"
 _MOST_SHARE = 0.25  # of a GPU's memory
-_BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+_SAFE_BYTES = 2**30  # on a GPU whose memory is not known
+_MOST_GRAPHS = 4  # of a model that are kept
+_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 # Of these, the hooks that see batches do nothing while `save_freq` is "epoch".
 _BY_EPOCH = (keras.callbacks.ModelCheckpoint, keras.callbacks.BackupAndRestore)
 
@@ -42,8 +45,10 @@ def obstacle(model, data: Any, arguments: dict[str, Any]) -> str | None:
         return "the data are mapped from a file, which may be larger than memory"
     if model.run_eagerly:
         return "the model runs eagerly"
-    if model.distribute_strategy.num_replicas_in_sync > 1:
-        return "the model has several replicas"
+    if is_distributed(model):
+        return "the model is distributed over replicas"
+    if keras.config.max_steps_per_epoch():
+        return "keras.config.max_steps_per_epoch is set"
     for name in ("steps_per_epoch", "class_weight", "validation_split"):
         if arguments.get(name):
             return f"{name} is given"
@@ -56,31 +61,39 @@ def obstacle(model, data: Any, arguments: dict[str, Any]) -> str | None:
     return None
 
 
+def is_distributed(model) -> bool:
+    """Tells whether a distribution strategy has the model, of one replica or of several."""
+    strategy = model.distribute_strategy
+    return tf.distribute.has_strategy() or strategy is not tf.distribute.get_strategy()
+
+
 def _room() -> float | None:
     """Returns the bytes that data may take on a GPU; None on a CPU, where they are already."""
     gpus = tf.config.list_logical_devices("GPU")
     if not gpus:
         return None
+    limits = [d.memory_limit for d in device_lib.list_local_devices() if d.device_type == "GPU"]
+    if not limits:
+        return _SAFE_BYTES
     try:
-        device = tf.config.list_physical_devices("GPU")[0]
-        total = tf.config.experimental.get_device_details(device).get("memory_size")
-        used = tf.config.experimental.get_memory_info(gpus[0].name.replace("/device:", ""))[
-            "current"
-        ]
+        name = gpus[0].name.replace("/device:", "")
+        used = tf.config.experimental.get_memory_info(name)["current"]
     except (ValueError, RuntimeError):
-        total = None
-    return None if total is None else _MOST_SHARE * (total - used)
+        used = 0
+    return _MOST_SHARE * (limits[0] - used)
 
 
-def steps_per_call(model, batch_size: int, callbacks: Any) -> int:
+def steps_per_call(model, batch_size: int, num_rows: int, callbacks: Any) -> int:
     """Returns the updates per call: as compiled, or more where nobody looks at single batches.
 
-    A callback that looks at batches sees each of them.
+    A callback that looks at batches sees each of them. The calls of an epoch have as many updates
+    each, or nearly so: Keras counts the last as a whole one.
     """
-    compiled = int(model.steps_per_execution)
+    compiled, num_batches = int(model.steps_per_execution), math.ceil(num_rows / batch_size)
     if compiled > 1 or any(_looks_at_batches(callback) for callback in _listed(callbacks)):
-        return compiled
-    return batches_of(model, 3 * batch_size)  # forward, and twice as much backward
+        return min(compiled, num_batches)
+    most = batches_of(model, 3 * batch_size)  # forward, and twice as much backward
+    return math.ceil(num_batches / math.ceil(num_batches / most))
 
 
 def batches_of(model, batch_size: int) -> int:
@@ -90,28 +103,19 @@ def batches_of(model, batch_size: int) -> int:
 
 
 def _listed(callbacks: Any) -> list:
-    if callbacks is None:
-        return []
-    return list(
-        getattr(
-            callbacks,
-            "callbacks",
-            callbacks if isinstance(callbacks, (list, tuple)) else [callbacks],
-        )
-    )
+    found = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks))
+    return [callback for callback in found if callback is not None]
 
 
 def _looks_at_batches(callback) -> bool:
-    if isinstance(callback, (keras.callbacks.History, keras.callbacks.ProgbarLogger)):
+    if type(callback) in (keras.callbacks.History, keras.callbacks.ProgbarLogger):
         return False
     if getattr(callback, "looks_at_batches", True) is False:
         return False
     if isinstance(callback, _BY_EPOCH) and type(callback) in _BY_EPOCH:
         return getattr(callback, "save_freq", getattr(callback, "_save_freq", None)) != "epoch"
-    return any(
-        getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook)
-        for hook in _BATCH_HOOKS
-    )
+    hooks = ((getattr(callback, name), getattr(keras.callbacks.Callback, name)) for name in _HOOKS)
+    return any(getattr(own, "__func__", own) is not usual for own, usual in hooks)
 
 
 def _macs_per_image(model) -> int:
@@ -140,19 +144,25 @@ class ResidentTraining:
     """
 
     def __init__(self, model, data: Any, batch_size: int, shuffle: bool, num_steps: int):
+        self.model = model
         self.compiled_steps = model.steps_per_execution
-        self.data = keras.tree.map_structure(tf.convert_to_tensor, data)
+        self.data = _tensors(data)
         self.num_rows = len(keras.tree.flatten(data)[0])
         self.batch_size, self.num_steps = batch_size, num_steps
         self.num_full = self.num_rows // batch_size
         self.batches = tf.data.Dataset.range(math.ceil(self.num_rows / batch_size))
         self.orders = orders(self.num_rows, shuffle)
         self.graphs = _graphs(model, batch_size)
-        self._iterator = self._order = None
+        self._ordinary = self._iterator = self._order = None
         self._step = 0
 
     def __call__(self, iterator) -> dict[str, Any]:
-        """Runs the next updates; a new iterator of Keras, which is not read, is a new epoch."""
+        """Runs the next updates; a new iterator of Keras, which is not read, is a new epoch.
+
+        What else calls it, such as `train_on_batch` in a callback, brings its own data.
+        """
+        if not isinstance(iterator, tf.data.Iterator):
+            return self.ordinary(iterator)
         if iterator is not self._iterator:
             self._iterator, self._step = iterator, 0
             self._order = next(iter(self.orders))
@@ -161,9 +171,27 @@ class ResidentTraining:
         if count > 0:
             logs = self.graphs.run(self.data, self._order, *map(tf.constant, (self._step, count)))
         self._step += self.num_steps
-        if self._step > self.num_full and self.num_rows % self.batch_size:
-            logs = self.graphs.rest(self.data, self._order)
+        num_left = self.num_rows % self.batch_size
+        if self._step > self.num_full and num_left:
+            logs = self.graphs.batch(self.data, self._order[-num_left:])
         return logs
+
+    def trace_anew(self) -> None:
+        """Forgets the graphs: the model's step has changed."""
+        self.model.__dict__.pop(_KEPT, None)
+        self.graphs, self._ordinary = _graphs(self.model, self.batch_size), None
+
+    @property
+    def ordinary(self):
+        """What Keras calls for a batch."""
+        if self._ordinary is None:
+            self.model.train_function = None
+            try:
+                self.model.make_train_function()
+                self._ordinary = self.model.train_function
+            finally:
+                self.model.train_function = self
+        return self._ordinary
 
 
 class Updates:
@@ -176,7 +204,7 @@ class Updates:
     """
 
     def __init__(self, model, data: Any, batch_size: int):
-        self.data = keras.tree.map_structure(tf.convert_to_tensor, data)
+        self.data = _tensors(data)
         num_rows = len(keras.tree.flatten(data)[0])
         self.order = tf.constant(np.resize(np.arange(num_rows), MOST_STEPS * batch_size))
         self.graphs = _Graphs(model, batch_size)
@@ -185,6 +213,10 @@ class Updates:
         """Does so many updates, and returns what `fit` shows of them."""
         logs = self.graphs.run(self.data, self.order, *map(tf.constant, (0, count)))
         return {name: float(value) for name, value in logs.items()}
+
+
+def _tensors(data: Any):
+    return keras.tree.map_structure(tf.convert_to_tensor, batching.as_arrays(data))
 
 
 def orders(num_rows: int, shuffle: bool) -> tf.data.Dataset:
@@ -231,23 +263,25 @@ class _Graphs:
             tf.while_loop(lambda index: index < count - 1, body, (0,))
             return one(count - 1)
 
-        def rest(data, order):
-            num_rows = order.shape[0]
-            return batch(data, order[num_rows - num_rows % batch_size :])
-
-        self.run = tf.function(run, jit_compile=jit_compile, autograph=False)
-        self.rest = tf.function(rest, jit_compile=jit_compile, autograph=False)
+        # XLA needs the lengths of arrays; it compiles anew for other data.
+        settings = {"jit_compile": jit_compile, "reduce_retracing": not jit_compile}
+        self.run = tf.function(run, autograph=False, **settings)
+        self.batch = tf.function(batch, autograph=False, **settings)
 
 
 def _graphs(model, batch_size: int) -> _Graphs:
     """Returns the graphs of a model as it is compiled now, traced once for many calls of `fit`."""
-    trainable = tuple(variable.trainable for variable in model.variables)
-    key = (batch_size, model.jit_compile, trainable, model.optimizer, *model.metrics)
-    kept = model.__dict__.get(_KEPT)
-    if kept is None or kept[0] != key:
-        kept = (key, _Graphs(model, batch_size))
-        object.__setattr__(model, _KEPT, kept)  # past Keras's tracking
-    return kept[1]
+    state = (inspection.variables_of(model), model.optimizer, *model.metrics)
+    key = (batch_size, bool(model.jit_compile))
+    of_state, kept = model.__dict__.get(_KEPT, (None, {}))
+    if of_state != state:
+        kept = {}
+        object.__setattr__(model, _KEPT, (state, kept))  # past Keras's tracking
+    if key not in kept:
+        if len(kept) == _MOST_GRAPHS:
+            del kept[next(iter(kept))]
+        kept[key] = _Graphs(model, batch_size)
+    return kept[key]
 
 
 def bound(function, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:

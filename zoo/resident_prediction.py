@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo import resident
+from zoo import batching, inspection, resident
 
 _KEPT = "_resident_prediction"
 _MOST_BYTES = 2**24  # of the images of a call: more would leave the processor's caches
@@ -23,7 +23,9 @@ def batches_per_call(model, x: Any, batch_size: int, arguments: dict[str, Any]) 
         arguments: The other arguments of `predict`, by name.
     """
     is_plain = not arguments.get("steps") and not arguments.get("callbacks")
-    if not is_plain or model.run_eagerly or model.distribute_strategy.num_replicas_in_sync > 1:
+    if not is_plain or model.run_eagerly or resident.is_distributed(model):
+        return 0
+    if keras.config.max_steps_per_epoch():
         return 0
     leaves = keras.tree.flatten(x)
     fitting = _MOST_BYTES // max(1, sum(leaf[:batch_size].size * 4 for leaf in leaves))
@@ -76,25 +78,27 @@ def _groups(num_rows: int, batch_size: int, num_batches: int):
 
 
 def _tensor(rows: np.ndarray, shape: tuple[int, int]) -> tf.Tensor:
-    if rows.dtype.kind == "f":
-        rows = rows.astype(keras.config.floatx(), copy=False)
+    rows = batching.as_array(rows)
     return tf.convert_to_tensor(rows.reshape(*shape, *rows.shape[1:]))
 
 
 def _function(model):
-    """Returns the graph of a model as it is compiled now, made once for many calls."""
+    """Returns the graph of a model as it is compiled now, made once for many calls.
+
+    XLA compiles the whole loop, as the start of a compiled program costs as much as a small batch.
+    """
+    jit_compile = bool(model.jit_compile)
+    key = (jit_compile, inspection.variables_of(model))
     kept = model.__dict__.get(_KEPT)
-    if kept is None or kept[0] != model.jit_compile:
-        kept = (
-            model.jit_compile,
-            tf.function(_loop(model), autograph=False, reduce_retracing=True),
-        )
+    if kept is None or kept[0] != key:
+        settings = {"jit_compile": jit_compile, "reduce_retracing": not jit_compile}
+        kept = (key, tf.function(_loop(model), autograph=False, **settings))
         object.__setattr__(model, _KEPT, kept)  # past Keras's tracking
     return kept[1]
 
 
 def _loop(model):
-    step = tf.function(model.predict_step, jit_compile=model.jit_compile, autograph=False)
+    step = tf.function(model.predict_step, autograph=False)
 
     def one(group, index):
         return step((tf.nest.map_structure(lambda part: part[index], group),))

@@ -9,6 +9,7 @@ time of a step goes beside it comes from TensorFlow's own clock of each operatio
 import argparse
 import collections
 import dataclasses
+import os
 import re
 import sys
 import tempfile
@@ -53,11 +54,13 @@ class Machine:
     Attributes:
         matmul: Of one large product of matrices.
         convolution: Of a 3 x 3 convolution of 64 by 64 channels at 32 x 32, forward.
+        kernel_gradient: Of the gradient of that convolution's kernel.
         bandwidth: Of adding one large array to another in place, three streams.
     """
 
     matmul: float
     convolution: float
+    kernel_gradient: float
     bandwidth: float
 
 
@@ -70,12 +73,22 @@ def measure_machine() -> Machine:
     images = tf.random.stateless_uniform((64, 32, 32, 64), (0, 1))
     kernel = tf.random.stateless_uniform((3, 3, 64, 64), (0, 1))
     convolution = tf.function(lambda: tf.nn.conv2d(images, kernel, 1, "SAME"))
+    kernel_gradient = tf.function(
+        lambda: tf.raw_ops.Conv2DBackpropFilter(
+            input=images,
+            filter_sizes=kernel.shape,
+            out_backprop=images,
+            strides=[1, 1, 1, 1],
+            padding="SAME",
+        )
+    )
     flop = 2 * 64 * 32 * 32 * 64 * 64 * 9
     total = tf.Variable(tf.zeros(_STREAM_BYTES // 4))
     ones = tf.ones(_STREAM_BYTES // 4)
     return Machine(
         machine.matmul_rate().gflops,
         flop / _shortest(lambda: convolution().numpy()[0, 0, 0, 0]) / 1e9,
+        flop / _shortest(lambda: kernel_gradient().numpy()[0, 0, 0, 0]) / 1e9,
         3 * _STREAM_BYTES / _shortest(lambda: total.assign_add(ones)) / 1e9,
     )
 
@@ -223,8 +236,9 @@ def markdown(found: list[dict[str, Any]]) -> str:
         lines.append(f"| {' | '.join(cells)} |")
     rates = (
         f"Measured on this machine: {first['machine_matmul']:.0f} GFLOP/s for matrices, "
-        f"{first['machine_convolution']:.0f} for convolutions, {first['machine_bandwidth']:.1f} "
-        "GB/s of memory."
+        f"{first['machine_convolution']:.0f} for a convolution, "
+        f"{first['machine_kernel_gradient']:.0f} for the gradient of its kernel, "
+        f"{first['machine_bandwidth']:.1f} GB/s of memory."
     )
     return "\n".join([*lines, "", rates, ""])
 
@@ -240,6 +254,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--workloads", nargs="+", default=names, choices=names)
     parser.add_argument("--output", type=Path, default=Path("runs/floor.jsonl"))
     options = parser.parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from rich.console import Console
 
     import zoo  # noqa: F401, before Keras, for its faster kernels

@@ -17,7 +17,7 @@ import numpy as np
 from bench import environment, pairing, stats
 from bench.errors import BenchError
 from bench.peers import worker, workloads
-from bench.peers.table import OURS
+from bench.peers.table import KEYS, OURS
 from bench.peers.workloads import WORKLOADS, Workload
 from bench.side_process import SideError, SideProcess
 
@@ -170,12 +170,11 @@ def _record(request, workload, side: str, what: str, found: _Found, described) -
         passes = 3 if what == "train" else 1
         flop = 2e-9 * passes * record["forward_macs"] * record["images_per_second"]
         record["share_of_machine"] = flop / record["machine_gflops"]
-    for ours in OURS:
+    for ours, key in zip(OURS, KEYS, strict=True):
         own = found.seconds.get((ours, what))
         if own is None or ours in found.errors or ours == side:
             continue
         ratio = ratio_of(own, seconds)
-        key = "ours" if ours == "zoo" else "ours_autotuned"
         for name, value in zip(("", "_low", "_high"), ratio, strict=True):
             record[f"seconds_by_{key}{name}"] = value
         record[f"loss_by_{key}"] = float(np.mean(found.losses[side]) / np.mean(found.losses[ours]))

@@ -1,20 +1,10 @@
 """The table of what `python -m bench.peers` found, in the terminal and in Markdown."""
 
-import json
-import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError
-from bench.peers import floor
-
 OURS = ("zoo", "zoo autotuned")
-COMMANDS = {
-    "peers": "pip install -r bench/peers/requirements.txt && python -m bench.peers",
-    "floor": "python -m bench.peers.floor",
-}
-_MARKS = re.compile(r"(<!-- (peers|floor): (\S+) -->\n).*?(<!-- end of \2 -->)", re.DOTALL)
+KEYS = ("ours", "ours_autotuned")  # in the names of fields
 TITLES = {"train": "training", "infer": "inference"}
 COLUMNS = (
     "workload",
@@ -62,62 +52,51 @@ def _loss(record: dict[str, Any]) -> str:
 
 
 def markdown(found: Sequence[dict[str, Any]]) -> str:
-    """Returns a Markdown table: a line per workload, and how many times as long others take."""
-    others = [side for side in dict.fromkeys(r["side"] for r in found) if side != OURS[0]]
+    """Returns Markdown tables: two lines per workload, and how many times as long others take.
+
+    The first line is of `fit` and `predict` as they come, the second of what `autotune` chose.
+    """
+    others = [side for side in dict.fromkeys(r["side"] for r in found) if side not in OURS]
     lines = []
     for what, title in TITLES.items():
         parts = [record for record in found if record["what"] == what]
         if not parts:
             continue
         lines += [
-            f"| {title} | images/s | of the rate | {' | '.join(others).replace('zoo ', '')} |",
+            f"| {title} | images/s | of the rate | {' | '.join(others)} |",
             f"| --- | --: | --: | {' | '.join('--:' for _ in others)} |",
         ]
         for name in dict.fromkeys(record["workload"] for record in parts):
             rows_of = {r["side"]: r for r in parts if r["workload"] == name}
-            cells = _own(rows_of) + [_short(rows_of.get(side)) for side in others]
-            title = next(iter(rows_of.values()))["title"]
-            lines.append(f"| {title} | {' | '.join(cells)} |")
+            for own, key in zip(OURS, KEYS, strict=True):
+                if own in rows_of:
+                    cells = [_short(rows_of.get(side), key) for side in others]
+                    cells = [_called(rows_of[own]), *_own(rows_of[own]), *cells]
+                    lines.append(f"| {' | '.join(cells)} |")
         lines.append("")
     return "\n".join(lines)
 
 
-def _own(rows_of: dict[str, dict[str, Any]]) -> list[str]:
-    own = rows_of.get("zoo", {})
-    if own.get("status") != "ok":
-        return ["", ""]
-    return [f"{own['images_per_second']:,.0f}", f"{own['share_of_machine']:.0%}"]
+def _called(record: dict[str, Any]) -> str:
+    if record["side"] == OURS[0]:
+        return record["title"]
+    chosen = record.get("note", "").partition(":")[0]
+    return f"`autotune`: {chosen}" if chosen else "`autotune`"
 
 
-def _short(record: dict[str, Any] | None) -> str:
+def _own(record: dict[str, Any]) -> list[str]:
+    if record["status"] != "ok":
+        return ["failed", ""]
+    return [f"{record['images_per_second']:,.0f}", f"{record['share_of_machine']:.0%}"]
+
+
+def _short(record: dict[str, Any] | None, key: str) -> str:
     if record is None:
         return "-"
-    if record["status"] != "ok" or "seconds_by_ours" not in record:
+    if record["status"] != "ok" or f"seconds_by_{key}" not in record:
         return "failed"
-    value, low, high = (record[f"seconds_by_ours{end}"] for end in ("", "_low", "_high"))
-    mark = "" if record["same_loss_as_ours"] else " \\*"
-    return f"{value:.2f} ({low:.2f} to {high:.2f}){mark}"
-
-
-def fill(text: str, root: Path) -> str:
-    """Returns a README with the tables of the record files that it names between marks.
-
-    Raises:
-        BenchError: if a file is missing.
-    """
-    tables = {"peers": markdown, "floor": floor.markdown}
-
-    def one(match: re.Match) -> str:
-        begin, kind, source, end = match.groups()
-        command = COMMANDS[kind]
-        try:
-            content = (root / source).read_text()
-        except OSError as error:
-            raise BenchError(f"{source} cannot be read: {error}. Make it: {command}") from error
-        found = [json.loads(line) for line in content.splitlines()]
-        return f"{begin}{tables[kind](found)}\n```bash\n{command}\n```\n{end}"
-
-    return _MARKS.sub(one, text)
+    mark = "" if record[f"same_loss_as_{key}"] else " \\*"
+    return f"{_ratio(record, key)}{mark}"
 
 
 def show(found: Sequence[dict[str, Any]], console) -> None:

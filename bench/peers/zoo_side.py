@@ -39,13 +39,20 @@ class ZooSide(FitSide):
         return {"forward_macs": macs, "machine_gflops": machine.matmul_rate().gflops}
 
     def train(self) -> None:
+        self._tune()
+        super().train()
+
+    def infer(self) -> None:
+        self._tune()
+        super().infer()
+
+    def _tune(self) -> None:
         if self.is_to_be_tuned:  # in the warm-up, when no other side is starting
             self.is_to_be_tuned = False
             tuned = zoo.autotune(
                 self.model, self.data.train, self.targets, batch_size=self.batch_size
             )
             self.note = tuned.summary
-        super().train()
 
     def outputs(self) -> dict:
         found = self.model.forward(keras.ops.convert_to_tensor(self.data.test), training=False)

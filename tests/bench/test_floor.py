@@ -29,7 +29,7 @@ def test_work_of_a_convolutional_network():
 
 
 def test_floor_is_work_by_rate():
-    rates = floor.Machine(matmul=100.0, convolution=50.0, bandwidth=10.0)
+    rates = floor.Machine(matmul=100.0, convolution=50.0, kernel_gradient=30.0, bandwidth=10.0)
     assert floor.Work(1e9, 2e9, 5e8).floor_seconds(rates) == pytest.approx((0.01, 0.04, 0.05))
 
 
@@ -81,8 +81,9 @@ def test_table():
         "time_of": dict.fromkeys(floor.KINDS, 0.1),
         "machine_matmul": 120.4,
         "machine_convolution": 80.0,
+        "machine_kernel_gradient": 40.0,
         "machine_bandwidth": 9.87,
     }
     text = floor.markdown([record])
     assert "| a network | 2 | 0.6 | 30% | 0.25 | 10% |" in text
-    assert "120 GFLOP/s for matrices, 80 for convolutions, 9.9 GB/s" in text
+    assert "120 GFLOP/s for matrices, 80 for a convolution, 40 for the gradient" in text

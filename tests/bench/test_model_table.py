@@ -1,4 +1,4 @@
-"""The README's table is what the committed records say."""
+"""The tables of models and of experiments are what the committed records say."""
 
 import json
 from pathlib import Path
@@ -11,18 +11,6 @@ from bench.errors import BenchError
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "bench/results/fashion_mnist_models.jsonl"
-SOURCES = [
-    SOURCE,
-    ROOT / "bench/results/composed_foreground.jsonl",
-    ROOT / "bench/results/biased_footwear.jsonl",
-]
-
-
-def test_readme_is_up_to_date(tmp_path):
-    copy = tmp_path / "README.md"
-    copy.write_text((ROOT / "README.md").read_text())
-    (tmp_path / "bench").symlink_to(ROOT / "bench")
-    assert not model_table.update(copy, SOURCES)
 
 
 def test_numbers_are_means_of_the_records():
@@ -53,12 +41,6 @@ def test_a_model_without_a_record_is_refused():
     others = [record for record in found if record["model"] != "vae"]
     with pytest.raises(BenchError, match="no finished record of 'vae'"):
         model_table.markdown(others, [zoo.get("vae")])
-
-
-def test_a_readme_without_marks_is_refused(tmp_path):
-    (tmp_path / "README.md").write_text("# nothing")
-    with pytest.raises(BenchError, match="must hold the lines"):
-        model_table.update(tmp_path / "README.md", SOURCES)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from bench import generated
 from bench.errors import BenchError
 from bench.peers import __main__ as command
 from bench.peers import run, table, worker, workloads
@@ -111,13 +112,27 @@ def test_command_writes_records_and_shows_them(tmp_path, monkeypatch, capsys):
     assert command.main(["--show", str(output)]) == 0
     assert "keras" in capsys.readouterr().out
     readme = f"a\n<!-- peers: {output.name} -->\nold\n<!-- end of peers -->\nb"
-    filled = table.fill(readme, tmp_path)
+    filled = generated.fill(readme, tmp_path)
     ratio = f"{plain['seconds_by_ours']:.2f} ({plain['seconds_by_ours_low']:.2f} to"
     assert ratio in filled
     assert "old" not in filled
-    assert table.fill(filled, tmp_path) == filled
-    with pytest.raises(BenchError, match="cannot be read"):
-        table.fill(readme, tmp_path / "elsewhere")
+    assert generated.fill(filled, tmp_path) == filled
+
+
+def test_page_has_a_line_for_each_of_ours():
+    own = {"workload": "w", "title": "a net", "what": "train", "status": "ok"}
+    own |= {"images_per_second": 2000.0, "share_of_machine": 0.25}
+    tuned = {"side": "zoo autotuned", "note": "jit_compile=True: 0.6 ms", "images_per_second": 4000}
+    keras_side = {"side": "keras"}
+    for key, value, same in (("ours", 3.0, True), ("ours_autotuned", 6.0, False)):
+        keras_side |= {f"seconds_by_{key}": value, f"same_loss_as_{key}": same}
+        keras_side |= {f"seconds_by_{key}_low": value - 1, f"seconds_by_{key}_high": value + 1}
+    found = [own | {"side": "zoo"}, own | tuned, own | keras_side]
+    text = table.markdown([*found, own | {"side": "torch", "status": "failed"}])
+    assert text.splitlines()[2:] == [
+        "| a net | 2,000 | 25% | 3.00 (2.00 to 4.00) | failed |",
+        "| `autotune`: jit_compile=True | 4,000 | 25% | 6.00 (5.00 to 7.00) \\* | failed |",
+    ]
 
 
 def test_a_side_that_fails_is_a_row(monkeypatch):

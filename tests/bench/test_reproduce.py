@@ -14,6 +14,7 @@ import zoo
 from bench import (
     __main__,
     datasets,
+    generated,
     leaderboard,
     page,
     records,
@@ -22,7 +23,6 @@ from bench import (
     reproduce_data,
     reproduce_entries,
     reproduce_rules,
-    reproduce_table,
     stats,
 )
 from bench.errors import BenchError
@@ -272,11 +272,11 @@ def test_a_run_compares_resumes_and_is_shown(on_digits, tmp_path, quiet):
     assert "1 of 2 that ran agree" in html
 
 
-def test_the_readme_block_is_of_the_records(tmp_path, monkeypatch):
+def test_the_block_of_a_page_is_of_the_records(monkeypatch):
     monkeypatch.setattr(reproduce_counts, "of", lambda entries: {})  # a test of their own has them
     records_of = "bench/results/reproduce_quick.jsonl"
     block = f"a\n<!-- published: {records_of} -->\nold\n<!-- end of published -->\nb\n"
-    text = reproduce_table.fill(block, ROOT)
+    text = generated.fill(block, ROOT)
     assert text.startswith("a\n<!-- published")
     assert text.endswith("<!-- end of published -->\nb\n")
     assert "\nold\n" not in text
@@ -284,9 +284,11 @@ def test_the_readme_block_is_of_the_records(tmp_path, monkeypatch):
     (line,) = [line for line in text.splitlines() if line.startswith("| dense autoencoder")]
     assert f"{np.mean(errors):.5f} ± " in line
     assert line.endswith("| yes |")
-    assert reproduce_table.fill(text, ROOT) == text
-    with pytest.raises(BenchError, match="no records at"):
-        reproduce_table.fill(block, tmp_path)
+    assert generated.fill(text, ROOT) == text
+    brief = generated.fill(block.replace(".jsonl", ".jsonl brief"), ROOT)
+    assert line in brief.splitlines()
+    assert "<details>" in text
+    assert "<details>" not in brief
 
 
 def test_list_shows_every_entry(entries, capsys, monkeypatch):

@@ -126,3 +126,14 @@ def test_wrong_use_is_told(digits):
         zoo.autotune(_compiled(), digits[:, :4])
     with pytest.raises(ValueError, match="must be an array"):
         zoo.autotune(_compiled(), iter([digits]))
+
+
+def test_an_error_of_the_model_is_not_taken_for_one_of_a_setting(digits, quick, tmp_path):
+    def wrong(target, prediction):
+        raise RuntimeError("a bug of mine")
+
+    model = zoo.create("autoencoder", image_shape=(8, 8, 1), preset="tiny")
+    model.compile("adam", metrics=[wrong])
+    with pytest.raises(RuntimeError, match="a bug of mine"):
+        zoo.autotune(model, digits[:64], folder=tmp_path)
+    assert zoo.autotune(_compiled(), digits[:64], folder=tmp_path).chosen.seconds_per_update > 0

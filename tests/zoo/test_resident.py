@@ -109,14 +109,22 @@ class Ends(Batches):
     looks_at_batches = False
 
 
+class OwnHistory(keras.callbacks.History):
+    def on_train_batch_end(self, batch, logs=None):
+        pass
+
+
 def test_a_callback_that_does_not_look_at_batches_sees_the_ends_of_calls(digits, monkeypatch):
     monkeypatch.setattr(resident, "MOST_STEPS", 3)
     callback = Ends()
     model_of().fit(digits[:128], batch_size=16, verbose=0, callbacks=[callback])
     ends = [batch for batch, _ in callback.seen]
-    assert ends[:2] == [2, 5]  # 3, 3 and 2 of the 8 batches
-    assert len(ends) == 3
-    assert ends[2] >= 7  # Keras counts a short call as a whole one
+    assert ends == [2, 5, 8]  # 3, 3 and 2 of the 8 batches; Keras counts the last as a whole one
+
+
+def test_progress_does_not_run_past_the_end(digits, capsys):
+    model_of().fit(digits[:128], batch_size=16)
+    assert "8/8" in capsys.readouterr().out
 
 
 def test_a_callback_that_looks_at_batches_sees_each(digits):
@@ -140,24 +148,38 @@ def test_a_callback_that_looks_at_batches_sees_each(digits):
         ([Batches()], True),
         ([Ends()], False),
         (Batches(), True),
+        ([[None, Ends()], Batches()], True),
+        ([keras.callbacks.LambdaCallback(on_train_batch_end=print)], True),
+        ([keras.callbacks.LambdaCallback(on_epoch_end=print)], False),
+        ([OwnHistory()], True),
         (keras.callbacks.CallbackList([Batches()], add_history=True), True),
     ],
 )
 def test_many_updates_per_call_only_where_no_callback_looks(callbacks, is_one):
-    found = resident.steps_per_call(model_of(), 32, callbacks)
+    found = resident.steps_per_call(model_of(), 32, 6400, callbacks)
     assert (found == 1) == is_one
 
 
 def test_the_compiled_number_of_steps_wins():
-    assert resident.steps_per_call(model_of(steps_per_execution=7), 32, None) == 7
+    model = model_of(steps_per_execution=7)
+    assert resident.steps_per_call(model, 32, 6400, None) == 7
+    assert resident.steps_per_call(model, 32, 100, None) == 4  # an epoch has no more
+
+
+@pytest.mark.parametrize("num_batches", [1, 4, 255, 256, 257, 313, 1000])
+def test_calls_of_an_epoch_are_alike(num_batches):
+    steps = resident.steps_per_call(model_of(), 32, 32 * num_batches, None)
+    calls = -(-num_batches // steps)
+    assert steps <= resident.MOST_STEPS
+    assert num_batches <= calls * steps < num_batches + calls
 
 
 def test_large_models_are_called_for_few_updates():
     small = model_of()
     large = zoo.create("autoencoder", (64, 64, 3), widths=(128, 256), latent_dim=64)
     large.compile("adam")
-    assert resident.steps_per_call(large, 64, None) == 1
-    assert resident.steps_per_call(small, 32, None) > 30
+    assert resident.steps_per_call(large, 64, 6400, None) == 1
+    assert resident.steps_per_call(small, 32, 6400, None) > 30
 
 
 def test_the_model_is_as_before_afterwards(digits):
@@ -179,10 +201,110 @@ def test_the_model_is_as_before_afterwards(digits):
 def test_a_second_fit_traces_nothing(digits):
     model = model_of()
     model.fit(digits[:64], batch_size=16, verbose=0)
-    _, graphs = model.__dict__["_resident_graphs"]
+    (graphs,) = model.__dict__["_resident_graphs"][1].values()
     model.fit(digits[64:128], batch_size=16, epochs=2, verbose=0)
-    assert model.__dict__["_resident_graphs"][1] is graphs
+    model.fit(digits[:64], batch_size=32, verbose=0)
+    model.fit(digits[:64], batch_size=16, verbose=0)
+    assert len(model.__dict__["_resident_graphs"][1]) == 2
     assert graphs.run.experimental_get_tracing_count() == 1
+    for num_rows in (60, 80, 100, 120):  # of any length: a second trace, and no more
+        model.fit(digits[:num_rows], batch_size=16, verbose=0)
+    assert graphs.run.experimental_get_tracing_count() == 2
+    assert graphs.batch.experimental_get_tracing_count() <= 2
+
+
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")
+def test_a_layer_that_is_replaced_is_not_used_any_more(digits):
+    model, other = model_of(), model_of(seed=4)
+    model.fit(digits[:64], batch_size=16, verbose=0)
+    before = model.predict(digits[:8], verbose=0)
+    codes = model.encode(digits[:8])
+    model.encoder, model.decoder = other.encoder, other.decoder
+    model.compile("adam")
+    assert np.abs(model.predict(digits[:8], verbose=0) - before).max() > 1e-3
+    np.testing.assert_array_equal(model.encode(digits[:8]), other.encode(digits[:8]))
+    assert np.abs(model.encode(digits[:8]) - codes).max() > 1e-3
+    weights = [np.asarray(weight) for weight in model.trainable_weights]
+    model.fit(digits[:64], batch_size=16, verbose=0)
+    assert any(
+        not np.array_equal(old, new)
+        for old, new in zip(weights, model.trainable_weights, strict=True)
+    )
+
+
+def test_a_callback_may_train_on_a_batch_of_its_own(digits):
+    class Replay(Batches):
+        def on_train_batch_end(self, batch, logs=None):
+            super().on_train_batch_end(batch, logs)
+            if batch == 1:
+                self.model.train_on_batch(digits[100:116])
+
+    found = []
+    for way in (False, True):
+        callback, model = Replay(), model_of(optimizer="sgd")
+        model.fit(
+            digits[:64], batch_size=16, shuffle=False, callbacks=[callback], verbose=0, resident=way
+        )
+        assert [batch for batch, _ in callback.seen] == [0, 1, 2, 3]
+        assert int(model.optimizer.iterations) == 5
+        found.append(model.get_weights())
+    for first, second in zip(*found, strict=True):
+        np.testing.assert_allclose(second, first, atol=1e-5)
+
+
+@pytest.mark.parametrize("way", [None, False])
+def test_lengths_and_batch_sizes_are_checked(way, digits):
+    model = model_of()
+    with pytest.raises(ValueError, match="must have the same length"):
+        model.fit(digits[:64], sample_weight=np.ones(100), verbose=0, resident=way)
+    for method in (model.fit, model.evaluate, model.predict):
+        with pytest.raises(ValueError, match=r"batch_size must be .* Received: batch_size=-1"):
+            method(digits[:64], batch_size=-1, verbose=0)
+
+
+def test_floats_of_any_kind_are_those_of_keras(digits):
+    def fit(model, way):
+        return model.fit(digits[:64].astype("float64"), batch_size=16, verbose=0, resident=way)
+
+    found = both(digits, fit, optimizer="sgd")
+    assert_same(found)
+    kept = resident.ResidentTraining(model_of(), digits[:64].astype("float64"), 16, False, 1)
+    assert kept.data.dtype == "float32"
+
+
+def test_the_cap_on_steps_is_kept(digits):
+    keras.config.set_max_steps_per_epoch(2)
+    try:
+        model = model_of()
+        with pytest.warns(UserWarning, match="Limiting"):
+            model.fit(digits[:64], batch_size=16, verbose=0)
+        assert int(model.optimizer.iterations) == 2
+    finally:
+        keras.config.set_max_steps_per_epoch(None)
+
+
+def test_an_optimizer_of_another_model_is_refused(digits):
+    adam = keras.optimizers.Adam()
+    first, second = model_of(optimizer=adam), model_of(optimizer=adam)
+    first.fit(digits[:64], batch_size=16, verbose=0)
+    for way in (None, False):
+        with pytest.raises(ValueError, match="the optimizer must be of this model"):
+            second.fit(digits[:64], batch_size=16, verbose=0, resident=way)
+
+
+def test_room_on_a_gpu(monkeypatch):
+    class Gpu:
+        name, device_type, memory_limit = "/device:GPU:0", "GPU", 1000
+
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [Gpu])
+    monkeypatch.setattr(tf.config.experimental, "get_memory_info", lambda name: {"current": 200})
+    monkeypatch.setattr(resident.device_lib, "list_local_devices", lambda: [Gpu])
+    assert resident._room() == 200  # a quarter of what is left
+    assert "the device has 0 MiB to spare" in resident.obstacle(
+        model_of(), np.ones((8, 8, 8, 1)), {}
+    )
+    monkeypatch.setattr(resident.device_lib, "list_local_devices", list)
+    assert resident._room() == 2**30
 
 
 def test_a_model_that_is_compiled_anew_takes_the_new_optimizer(digits):
@@ -269,9 +391,20 @@ def test_data_from_elsewhere_stay_there(digits, tmp_path):
 
 
 def test_a_model_of_several_replicas_takes_the_ordinary_path(digits):
-    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
-        model = model_of()
-    assert "replicas" in resident.obstacle(model, digits[:64], {})
+    for devices in (["CPU:0"], ["CPU:0", "CPU:1"]):
+        with tf.distribute.MirroredStrategy(devices).scope():
+            model = model_of()
+            assert "replicas" in resident.obstacle(model_of(), digits[:64], {})
+        assert "replicas" in resident.obstacle(model, digits[:64], {})
+
+
+def test_a_strategy_of_one_replica_trains_and_predicts(digits):
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        model = zoo.create("unet", SHAPE, preset="tiny")
+        model.compile("adam", metrics=["mae"])
+    masks = (digits[:64] > 0.5).astype("float32")
+    assert model.fit(digits[:64], masks, batch_size=16, verbose=0).history["mae"]
+    assert model.predict(digits[:64], batch_size=16, verbose=0).shape == masks.shape
 
 
 def test_rows_that_a_model_draws_itself_do_not_stay(digits):

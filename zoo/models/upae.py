@@ -14,11 +14,12 @@ from zoo.registry import register
 class UPAE(Autoencoder):
     """Learns a reconstruction and, for each pixel, how far off it expects to be.
 
-    loss = mean over pixels of exp(-s) (x' - mu)^2 + s,  s = log sigma^2,  x' = 2 x - 1
+    loss = mean over pixels of [exp(-s) (x' - mu)^2 + s],  s = log sigma^2,  x' = 2 x - 1
     score = mean over pixels of exp(-s) (x' - mu)^2
 
-    Errors where the model is unsure (edges, texture) count less than errors where it is sure:
-    that makes it the choice for anomaly detection. The gain comes from the score, not the loss.
+    Errors where the model expects large ones (edges, texture) count less than errors where it
+    expects small ones. It may also expect large errors at anomalies, which the score then misses:
+    compare it with the plain squared error.
 
     Args:
         image_shape: See `Autoencoder`.
@@ -51,7 +52,8 @@ class UPAE(Autoencoder):
     Raises:
         ValueError: if `image_shape` does not fit `widths`, or the bounds are not a rising pair.
 
-    Differs from the paper: biases of dense layers start at zero, where PyTorch draws them.
+    Differs from the paper: biases of dense layers start at zero, where PyTorch draws them; by
+    default `s` is bounded, which changes the loss near the bounds, and hidden units are fewer.
 
     Example:
         >>> model = zoo.create("upae", preset="upae_paper")
