@@ -94,7 +94,9 @@ class Parts:
     def residual_block(self, x, width, name, *, strides=1, activate_first=True):
         """Applies a stage of normalisation, activation, convolution, and adds its input.
 
-        The shortcut is the identity, or a 1x1 convolution where the shape changes.
+        The shortcut is the identity, or a 1x1 convolution where the shape changes. Where it is
+        strided, every other pixel is taken first: oneDNN's gradient of a strided 1x1 convolution
+        writes past its memory if the channels are no multiple of 8 and one thread runs it.
         """
         shortcut = x
         for index in range(1, self.convs_per_stage + 1):
@@ -109,8 +111,10 @@ class Parts:
             )
             x = layer(x)
         if strides > 1 or shortcut.shape[-1] != width:
-            settings = {"size": 1, "strides": strides, "use_bias": False}
-            shortcut = self.conv(width, f"{name}_shortcut", **settings)(shortcut)
+            if strides > 1:
+                thin = self._pool(1, strides=strides, dtype=self.dtype, name=f"{name}_thinned")
+                shortcut = thin(shortcut)
+            shortcut = self.conv(width, f"{name}_shortcut", size=1, use_bias=False)(shortcut)
         return layers.Add(dtype=self.dtype, name=f"{name}_add")([shortcut, x])
 
     def dropout(self, x):

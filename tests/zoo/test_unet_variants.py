@@ -119,7 +119,8 @@ def test_a_stage_without_its_convolutions_is_its_shortcut():
 def test_residual_with_every_down_and_up(down, up):
     model = make("residual_unet", down=down, up=up)
     kinds = [type(layer).__name__ for layer in model.network.layers]
-    assert kinds.count("MaxPooling2D") == (2 if down == "maxpool" else 0)
+    num_pools = sum(layer.name.startswith("pool") for layer in model.network.layers)
+    assert num_pools == (2 if down == "maxpool" else 0)
     assert kinds.count("Conv2DTranspose") == (2 if up == "transpose" else 0)
     assert model.network.get_layer("skip2").output.shape[-1] == (12 if up == "transpose" else 14)
     assert np.isfinite(model.fit(IMAGES, MASKS, verbose=0).history["loss"]).all()
