@@ -9,7 +9,6 @@ The first word is one of `KINDS`; record files, which end in `.jsonl`, follow, a
 the kind takes.
 """
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -45,11 +44,11 @@ def _published(sources: Sequence[Path], words: Sequence[str]) -> str:
 
 
 def _peers(sources: Sequence[Path], words: Sequence[str]) -> str:
-    return f"{peers_table.markdown(_lines(sources))}\n{_command(PEERS)}"
+    return f"{peers_table.markdown(_lines(sources, PEERS))}\n{_command(PEERS)}"
 
 
 def _floor(sources: Sequence[Path], words: Sequence[str]) -> str:
-    return f"{floor.markdown(_lines(sources))}\n{_command(FLOOR)}"
+    return f"{floor.markdown(_lines(sources, FLOOR))}\n{_command(FLOOR)}"
 
 
 KINDS: dict[str, Callable[[Sequence[Path], Sequence[str]], str]] = {
@@ -60,7 +59,7 @@ KINDS: dict[str, Callable[[Sequence[Path], Sequence[str]], str]] = {
     "floor": _floor,
 }
 _MARKS = re.compile(
-    rf"(<!-- ({'|'.join(KINDS)}): ([^\n]+?) -->\n)(.*?)(<!-- end of \2 -->)", re.DOTALL
+    rf"(<!-- ({'|'.join(KINDS)}): ([^\n]+?) -->\n).*?(<!-- end of \2 -->)", re.DOTALL
 )
 
 
@@ -82,7 +81,7 @@ def fill(text: str, root: Path) -> str:
             )
 
     def write(match: re.Match) -> str:
-        begin, kind, given, _, end = match.groups()
+        begin, kind, given, end = match.groups()
         words = given.split()
         sources = [root / word for word in words if word.endswith(".jsonl")]
         missing = [source for source in sources if not source.is_file()]
@@ -133,8 +132,8 @@ def _records(sources: Sequence[Path]) -> list[dict[str, Any]]:
     return [record for source in sources for record in records.read(source)[0]]
 
 
-def _lines(sources: Sequence[Path]) -> list[dict[str, Any]]:
-    return [json.loads(line) for source in sources for line in source.read_text().splitlines()]
+def _lines(sources: Sequence[Path], command: str) -> list[dict[str, Any]]:
+    return [line for source in sources for line in records.read_lines(source, command)]
 
 
 def _command(command: str) -> str:

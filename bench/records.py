@@ -445,6 +445,21 @@ def write_lines(path: str | Path, found: Iterable[dict[str, Any]]) -> None:
     write_whole(path, "".join(json.dumps(record) + "\n" for record in found).encode())
 
 
+def read_lines(path: str | Path, command: str) -> list[dict[str, Any]]:
+    """Reads a file of JSON lines.
+
+    Args:
+        command: What makes the file.
+
+    Raises:
+        BenchError: if it cannot be read.
+    """
+    try:
+        return [json.loads(line) for line in Path(path).read_text().splitlines()]
+    except (OSError, ValueError) as error:
+        raise BenchError(f"{path} cannot be read: {error}. Make it: {command}") from error
+
+
 def _plain(value: Any) -> Any:
     """Converts to what JSON can say: numpy to Python, tuples to lists, NaN and inf to None."""
     if isinstance(value, np.ndarray | np.generic):

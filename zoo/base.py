@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from zoo import checks, fused, pipeline, resident_prediction
+from zoo import batching, checks, fused, pipeline, resident_prediction
 from zoo import resident as resident_training
 from zoo.card import Card, CardHolder
 
@@ -237,7 +237,7 @@ class ZooModel(CardHolder, keras.Model):
             kwargs.pop(name, None)
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # else Keras warns that True is ignored
-        x, y = _from_lists(x), _from_lists(y)
+        x, y = batching.from_lists(x), batching.from_lists(y)
         self._check_data(x, y)
         self._check_target_is_given(x, y)
         validation = kwargs.get("validation_data")
@@ -322,7 +322,7 @@ class ZooModel(CardHolder, keras.Model):
             ValueError: if the model is not compiled, or the data do not fit it.
         """
         self._check_compiled()
-        x, y = _from_lists(x), _from_lists(y)
+        x, y = batching.from_lists(x), batching.from_lists(y)
         if not _is_array(x):
             raise ValueError(
                 f"{self.owner}: x must be an array. Received: x of type {type(x).__name__}."
@@ -334,22 +334,22 @@ class ZooModel(CardHolder, keras.Model):
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """Returns the loss terms and metrics, as `keras.Model.evaluate` does."""
         self._check_compiled()
-        x, y = _from_lists(x), _from_lists(y)
+        x, y = batching.from_lists(x), batching.from_lists(y)
         if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked its validation data
             self._check_data(x, y)
             self._check_target_is_given(x, y)
         y = self._explicit_target(x, y, kwargs.get("sample_weight"))
         data = keras.utils.pack_x_y_sample_weight(x, y, kwargs.get("sample_weight"))
-        self._check_rows(data, args[0] if args else kwargs.get("batch_size"))
+        batch_size = args[0] if args else kwargs.get("batch_size")
+        self._check_rows(data, batch_size)
         if pipeline.is_mapped(data):
-            batch_size = args[0] if args else kwargs.pop("batch_size", None)
-            kwargs.pop("sample_weight", None)
+            kwargs = {k: v for k, v in kwargs.items() if k not in ("batch_size", "sample_weight")}
             return super().evaluate(pipeline.of_mapped(data, batch_size), None, *args, **kwargs)
         return super().evaluate(x, y, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         """Returns the predictions, as `keras.Model.predict` does."""
-        x = _from_lists(x)
+        x = batching.from_lists(x)
         if _is_array(x):
             self.check_inputs(x)
         if pipeline.is_mapped(x):
@@ -377,17 +377,15 @@ class ZooModel(CardHolder, keras.Model):
         Raises:
             ValueError: if the optimizer has those of other weights.
         """
-        if self.optimizer.built and not fused.has_variables_of(
-            self.optimizer, self.trainable_weights
-        ):
+        if not self.optimizer.built:
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_weights)
+        elif not fused.has_variables_of(self.optimizer, self.trainable_weights):
             raise ValueError(
                 f"{self.owner}: the optimizer must be of this model and its trainable weights. It "
                 "was built for others: of another model, or before some were frozen or released. "
                 "Give each model its own: model.compile(keras.optimizers.Adam(1e-3))."
             )
-        if not self.optimizer.built:
-            with self.distribute_strategy.scope():
-                self.optimizer.build(self.trainable_weights)
 
     def _check_compiled(self) -> None:
         if not self.compiled:
@@ -407,12 +405,7 @@ class ZooModel(CardHolder, keras.Model):
             self.check_inputs(x)
             if _is_array(y):
                 self.check_targets(y)
-                num_inputs, num_targets = _num_rows(x), _num_rows(y)
-                if num_inputs != num_targets:
-                    raise ValueError(
-                        f"{self.owner}: x and y must have the same length. "
-                        f"Received: {num_inputs} and {num_targets} rows."
-                    )
+                self._check_lengths("x and y", (x, y))
         elif isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)):
             self._check_first_batch(x)
 
@@ -421,12 +414,15 @@ class ZooModel(CardHolder, keras.Model):
         if batch_size is not None:
             checks.positive_int(self.owner, batch_size=batch_size)
         if _is_array(data):
-            lengths = list(dict.fromkeys(len(leaf) for leaf in keras.tree.flatten(data)))
-            if len(lengths) > 1:
-                raise ValueError(
-                    f"{self.owner}: x, y and sample_weight must have the same length. "
-                    f"Received: {' and '.join(map(str, lengths))} rows."
-                )
+            self._check_lengths("x, y and sample_weight", data)
+
+    def _check_lengths(self, names: str, data) -> None:
+        lengths = dict.fromkeys(len(leaf) for leaf in keras.tree.flatten(data))
+        if len(lengths) > 1:
+            raise ValueError(
+                f"{self.owner}: {names} must have the same length. "
+                f"Received: {' and '.join(map(str, lengths))} rows."
+            )
 
     def _check_target_is_given(self, x, y) -> None:
         if not _is_array(x):
@@ -541,13 +537,6 @@ def _is_array(x) -> bool:
     leaves = keras.tree.flatten(x)
     readable = (isinstance(leaf, np.ndarray) or hasattr(leaf, "numpy") for leaf in leaves)
     return bool(leaves) and all(readable)
-
-
-def _from_lists(x):
-    """Returns arrays in place of Python lists, also in a dict."""
-    if isinstance(x, dict):
-        return {key: _from_lists(part) for key, part in x.items()}
-    return np.asarray(x) if isinstance(x, list) else x
 
 
 def _is_placeholder(y) -> bool:

@@ -25,7 +25,7 @@ def over_batches(check):
         @functools.wraps(method)
         def wrapper(self, x, *args, batch_size: int = BATCH_SIZE, **kwargs):
             if isinstance(x, dict):
-                x = {key: _from_list(part) for key, part in x.items()}
+                x = from_lists(x)
             leaves = keras.tree.flatten(x)
             if not all(isinstance(leaf, (np.ndarray, list, float, int)) for leaf in leaves):
                 return method(self, x, *args, **kwargs)
@@ -46,14 +46,18 @@ def over_batches(check):
     return decorate
 
 
-def _from_list(values):
+def from_lists(values):
+    """Returns arrays in place of Python lists, also in a dict."""
+    if isinstance(values, dict):
+        return {key: from_lists(part) for key, part in values.items()}
     return np.asarray(values) if isinstance(values, list) else values
 
 
 def as_array(values) -> np.ndarray:
     """Returns values as Keras gives them to a model: floats in its float type."""
     values = np.asarray(values)
-    return values.astype(dtype_in_keras(values), copy=False)
+    dtype = dtype_in_keras(values)  # that of texts cannot be converted to
+    return values if dtype == values.dtype.name else values.astype(dtype)
 
 
 def as_arrays(data):
@@ -67,10 +71,7 @@ def dtype_in_keras(values: np.ndarray) -> str:
 
 def _compiled(model, method):
     variables = inspection.variables_of(model)
-    of_variables, functions = model.__dict__.get("_batch_functions", (None, {}))
-    if of_variables != variables:
-        functions = {}
-        object.__setattr__(model, "_batch_functions", (variables, functions))
+    functions = inspection.kept_while(model, "_batch_functions", variables)
     if method.__name__ not in functions:
         functions[method.__name__] = tf.function(
             functools.partial(method, model), reduce_retracing=True, autograph=False

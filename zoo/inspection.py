@@ -44,6 +44,15 @@ def variables_of(model: keras.Model) -> tuple[tuple[int, bool], ...]:
     return tuple((id(variable), variable.trainable) for variable in model.variables)
 
 
+def kept_while(model: keras.Model, name: str, state: Any) -> dict:
+    """Returns a dict that the model keeps under a name: a new one where the state is another."""
+    of_state, kept = model.__dict__.get(name, (None, {}))
+    if of_state != state:
+        kept = {}
+        object.__setattr__(model, name, (state, kept))  # past Keras's tracking
+    return kept
+
+
 @contextlib.contextmanager
 def watched(
     layers: Iterable[keras.layers.Layer], note: Callable[[keras.layers.Layer, Any], None]

@@ -43,12 +43,9 @@ def obstacle(model, data: Any, arguments: dict[str, Any]) -> str | None:
         return "the data are no arrays"
     if any(isinstance(leaf, np.memmap) for leaf in leaves):
         return "the data are mapped from a file, which may be larger than memory"
-    if model.run_eagerly:
-        return "the model runs eagerly"
-    if is_distributed(model):
-        return "the model is distributed over replicas"
-    if keras.config.max_steps_per_epoch():
-        return "keras.config.max_steps_per_epoch is set"
+    of_model = obstacle_of_model(model)
+    if of_model is not None:
+        return of_model
     for name in ("steps_per_epoch", "class_weight", "validation_split"):
         if arguments.get(name):
             return f"{name} is given"
@@ -58,6 +55,17 @@ def obstacle(model, data: Any, arguments: dict[str, Any]) -> str | None:
     if room is not None and size > room:
         size, room = (f"{number / 2**20:,.0f} MiB" for number in (size, room))
         return f"the data have {size}, and the device has {room} to spare"
+    return None
+
+
+def obstacle_of_model(model) -> str | None:
+    """Returns why Keras must call the model itself, whatever the data; None where it need not."""
+    if model.run_eagerly:
+        return "the model runs eagerly"
+    if is_distributed(model):
+        return "the model is distributed over replicas"
+    if keras.config.max_steps_per_epoch():
+        return "keras.config.max_steps_per_epoch is set"
     return None
 
 
@@ -273,10 +281,7 @@ def _graphs(model, batch_size: int) -> _Graphs:
     """Returns the graphs of a model as it is compiled now, traced once for many calls of `fit`."""
     state = (inspection.variables_of(model), model.optimizer, *model.metrics)
     key = (batch_size, bool(model.jit_compile))
-    of_state, kept = model.__dict__.get(_KEPT, (None, {}))
-    if of_state != state:
-        kept = {}
-        object.__setattr__(model, _KEPT, (state, kept))  # past Keras's tracking
+    kept = inspection.kept_while(model, _KEPT, state)
     if key not in kept:
         if len(kept) == _MOST_GRAPHS:
             del kept[next(iter(kept))]

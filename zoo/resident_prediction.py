@@ -23,9 +23,7 @@ def batches_per_call(model, x: Any, batch_size: int, arguments: dict[str, Any]) 
         arguments: The other arguments of `predict`, by name.
     """
     is_plain = not arguments.get("steps") and not arguments.get("callbacks")
-    if not is_plain or model.run_eagerly or resident.is_distributed(model):
-        return 0
-    if keras.config.max_steps_per_epoch():
+    if not is_plain or resident.obstacle_of_model(model) is not None:
         return 0
     leaves = keras.tree.flatten(x)
     fitting = _MOST_BYTES // max(1, sum(leaf[:batch_size].size * 4 for leaf in leaves))
@@ -88,13 +86,11 @@ def _function(model):
     XLA compiles the whole loop, as the start of a compiled program costs as much as a small batch.
     """
     jit_compile = bool(model.jit_compile)
-    key = (jit_compile, inspection.variables_of(model))
-    kept = model.__dict__.get(_KEPT)
-    if kept is None or kept[0] != key:
+    kept = inspection.kept_while(model, _KEPT, inspection.variables_of(model))
+    if jit_compile not in kept:
         settings = {"jit_compile": jit_compile, "reduce_retracing": not jit_compile}
-        kept = (key, tf.function(_loop(model), autograph=False, **settings))
-        object.__setattr__(model, _KEPT, kept)  # past Keras's tracking
-    return kept[1]
+        kept[jit_compile] = tf.function(_loop(model), autograph=False, **settings)
+    return kept[jit_compile]
 
 
 def _loop(model):

@@ -2,7 +2,6 @@
 
 import argparse
 import importlib.util
-import json
 import sys
 from pathlib import Path
 
@@ -50,7 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console()
     try:
         if options.show is not None:
-            table.show(_read(options.show), console)
+            found = records.read_lines(options.show, "python -m bench.peers")
+            table.show(found, console)
             return 0
         return _measure(options, console)
     except BenchError as error:
@@ -96,15 +96,6 @@ def _measure(options, console: Console) -> int:
 def _installed(side: str) -> bool:
     needs = worker.SIDES[side]
     return needs is None or importlib.util.find_spec(needs) is not None
-
-
-def _read(path: Path) -> list[dict]:
-    try:
-        return [json.loads(line) for line in path.read_text().splitlines()]
-    except (OSError, ValueError) as error:
-        raise BenchError(
-            f"{path} cannot be read: {error}. Make it: python -m bench.peers"
-        ) from error
 
 
 if __name__ == "__main__":

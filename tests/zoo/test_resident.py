@@ -272,6 +272,11 @@ def test_floats_of_any_kind_are_those_of_keras(digits):
     assert kept.data.dtype == "float32"
 
 
+def test_texts_are_refused_as_images(digits):
+    with pytest.raises(TypeError, match="Autoencoder: x must be a numeric array"):
+        model_of().encode(np.array([["a", "b"]]))
+
+
 def test_the_cap_on_steps_is_kept(digits):
     keras.config.set_max_steps_per_epoch(2)
     try:
