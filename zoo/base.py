@@ -223,9 +223,10 @@ class ZooModel(CardHolder, keras.Model):
             resident: Whether the data stay on the device, where batches are gathered in the graph
                 and several updates run per call: faster for small models, with the order, the
                 updates and the history of the ordinary path. None does so where it can: for
-                arrays that fit, without replicas, `steps_per_epoch`, `class_weight` and
-                `validation_split`. A callback that looks at batches still sees each, unless its
-                attribute `looks_at_batches` is False: it then sees the last of each call.
+                arrays that fit, and `zoo.batches` of files that are kept or of an array, without
+                replicas, `steps_per_epoch`, `class_weight` and `validation_split`. A callback
+                that looks at batches still sees each, unless its attribute `looks_at_batches` is
+                False: it then sees the last of each call.
             Others: see `keras.Model.fit`.
 
         Raises:
@@ -256,15 +257,16 @@ class ZooModel(CardHolder, keras.Model):
         y = self._explicit_target(x, y, kwargs.get("sample_weight"))
         data = keras.utils.pack_x_y_sample_weight(x, y, kwargs.get("sample_weight"))
         self._check_rows(data, kwargs.get("batch_size"))
-        obstacle = resident_training.obstacle(self, data, kwargs)
+        kept = pipeline.kept(data) if kwargs.get("batch_size") is None else None
+        obstacle = resident_training.obstacle(self, data if kept is None else kept.data, kwargs)
         if obstacle is None and resident is not False:
-            return self._fit_resident(data, kwargs)
+            return self._fit_resident(kept or self._source(data, kwargs), kwargs)
         if resident:
             raise ValueError(
                 f"{self.owner}: resident must be None or False here, as {obstacle}. "
                 "Received: resident=True. Leave it out."
             )
-        if pipeline.is_mapped(data) and not kwargs.get("steps_per_epoch"):
+        if pipeline.is_mapped(data):
             return self._fit_mapped(data, kwargs)
         return super().fit(x, y, **kwargs)
 
@@ -284,18 +286,21 @@ class ZooModel(CardHolder, keras.Model):
         found = pipeline.of_mapped(data, batch_size, bool(arguments.get("shuffle", True)))
         return super().fit(found, **arguments | {"shuffle": False})
 
-    def _fit_resident(self, data, arguments: dict):
+    def _source(self, data, arguments: dict) -> resident_training.Source:
+        orders = resident_training.orders(_num_rows(data), arguments.get("shuffle", True))
+        return resident_training.Source(data, arguments.get("batch_size") or 32, orders)
+
+    def _fit_resident(self, source: resident_training.Source, arguments: dict):
         """Trains with what Keras calls for each group of batches replaced."""
-        arguments = {key: value for key, value in arguments.items() if key != "sample_weight"}
-        batch_size = arguments.pop("batch_size", None) or 32
-        arguments["validation_batch_size"] = arguments.get("validation_batch_size") or batch_size
+        ours = ("sample_weight", "batch_size", "shuffle")
+        arguments = {key: value for key, value in arguments.items() if key not in ours}
+        batch_size = arguments.get("validation_batch_size") or source.batch_size
+        arguments["validation_batch_size"] = batch_size
         compiled = self.steps_per_execution, self.train_function
         num_steps = resident_training.steps_per_call(
-            self, batch_size, _num_rows(data), arguments.get("callbacks")
+            self, source.batch_size, source.num_rows, arguments.get("callbacks")
         )
-        self.train_function = resident_training.ResidentTraining(
-            self, data, batch_size, arguments.pop("shuffle", True), num_steps
-        )
+        self.train_function = resident_training.ResidentTraining(self, source, num_steps)
         self.steps_per_execution = num_steps  # until `make_train_function`
         try:
             return super().fit(self.train_function.batches, shuffle=False, **arguments)
@@ -447,7 +452,7 @@ class ZooModel(CardHolder, keras.Model):
     def _check_first_batch(self, source) -> None:
         """Checks one batch of a data set as arrays are checked, before Keras traces the model."""
         if isinstance(source, tf.data.Dataset):
-            first = next(iter(source.take(1)), None)
+            first = next(iter(pipeline.in_order(source).take(1)), None)
         else:
             first = None if getattr(source, "is_checked", False) else source[0]
         if first is None:

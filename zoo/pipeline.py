@@ -4,6 +4,7 @@ Arrays are read batch by batch, so that they may be larger than memory. The orde
 permutation of all rows, not of a buffer.
 """
 
+import dataclasses
 import os
 import random
 from collections.abc import Callable, Sequence
@@ -52,7 +53,8 @@ def batches(
         cache: Where decoded image files stay, as bytes: `"memory"`, or the name of an `.npy` file,
             made once, checked by names, sizes and times of the files, so that it is never stale
             (that of masks is beside it, `NAME.masks.npy`); None: decoded afresh in each epoch;
-            `"auto"`: in memory up to 1 GiB, else None.
+            `"auto"`: in memory up to 1 GiB, else None. What is in memory, and such a file up to
+            1 GiB, a model of the zoo trains on as on arrays: see `resident` of its `fit`.
         shuffle: Whether each epoch has an order of its own.
         seed: Int. The orders depend on it, and on how many epochs have begun, alone. None draws
             one from the generator that `keras.utils.set_random_seed` seeds.
@@ -83,7 +85,9 @@ def batches(
     else:
         parts = _files(source, image_shape, masks, cache, check)
     orders = _orders(len(parts[0]), shuffle, seed)
-    return _dataset(parts, orders, batch_size)
+    made = _dataset(parts, orders, batch_size)
+    made.zoo_batches = _Batches(parts, orders, batch_size)  # lost by what is made of it
+    return made
 
 
 # --- sources --------------------------------------------------------------------------------
@@ -97,14 +101,35 @@ class _Rows:
         shape: Of one row.
         dtype: Of what `take` gives.
         take: Returns the rows of an index array; or one row of a number, where `is_single`.
+        array: What they are taken from; None: from files.
+        divisor: What rows of the array are divided by, once they have their type.
     """
 
-    def __init__(self, num_rows: int, shape, dtype: str, take: Callable, is_single: bool = False):
+    def __init__(
+        self,
+        num_rows: int,
+        shape,
+        dtype: str,
+        take: Callable,
+        is_single: bool = False,
+        array: np.ndarray | None = None,
+        divisor: float | None = None,
+    ):
         self.num_rows, self.shape, self.dtype = num_rows, tuple(shape), dtype
         self.take, self.is_single = take, is_single
+        self.array, self.divisor = array, divisor
 
     def __len__(self) -> int:
         return self.num_rows
+
+
+@dataclasses.dataclass(frozen=True)
+class _Batches:
+    """What a data set of `batches` was made of."""
+
+    parts: Sequence[_Rows]
+    orders: tf.data.Dataset
+    batch_size: int
 
 
 def _is_array(source) -> bool:
@@ -196,20 +221,20 @@ def _kept(folder: Folder, what: str, fill: Callable, path: Path | None) -> np.nd
     return pixel_file.write(path, mark, fill) if found is None else found
 
 
-def _image_rows(pixels) -> _Rows:
+def _image_rows(pixels: np.ndarray) -> _Rows:
+    return _array_rows(pixels, "float32", 255.0 if pixels.dtype == np.uint8 else None)
+
+
+def _mask_rows(numbers: np.ndarray) -> _Rows:
+    return _array_rows(numbers, "int32")
+
+
+def _array_rows(array: np.ndarray, dtype: str, divisor: float | None = None) -> _Rows:
     def take(rows):
-        found = pixels[rows]
-        if found.dtype == np.uint8:
-            return found / np.float32(255)
-        return np.asarray(found, "float32")
+        found = np.asarray(array[rows], dtype)
+        return found if divisor is None else np.divide(found, divisor, out=found)
 
-    return _Rows(len(pixels), pixels.shape[1:], "float32", take)
-
-
-def _mask_rows(numbers) -> _Rows:
-    return _Rows(
-        len(numbers), numbers.shape[1:], "int32", lambda rows: np.asarray(numbers[rows], "int32")
-    )
+    return _Rows(len(array), array.shape[1:], dtype, take, array=array, divisor=divisor)
 
 
 # --- orders and batches ---------------------------------------------------------------------
@@ -256,6 +281,36 @@ def _dataset(parts: Sequence[_Rows], orders: tf.data.Dataset, batch_size: int) -
     return made.prefetch(_NUM_AHEAD)
 
 
+def in_order(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Returns a data set of the same batches; one of `batches` in the order of its rows.
+
+    What looks at it leaves the orders of the epochs as they were.
+    """
+    found = getattr(dataset, "zoo_batches", None)
+    if found is None:
+        return dataset
+    return _dataset(found.parts, resident.orders(len(found.parts[0]), False), found.batch_size)
+
+
+def kept(data: Any) -> resident.Source | None:
+    """Returns what a data set of `batches` can train on without it; None for any other data.
+
+    An array in memory is taken whatever its size, pixels in a file up to 1 GiB.
+    """
+    found = getattr(data, "zoo_batches", None)
+    arrays = [part.array for part in found.parts] if found is not None else [None]
+    if any(array is None for array in arrays):
+        return None
+    size = sum(array.nbytes for array in arrays if isinstance(array, np.memmap))
+    if size > _MOST_KEPT_BYTES:
+        return None
+    arrays = tuple(map(np.asarray, arrays))
+    forms = tuple((part.dtype, part.divisor) for part in found.parts)
+    return resident.Source(
+        arrays if len(arrays) > 1 else arrays[0], found.batch_size, found.orders, forms
+    )
+
+
 # --- arrays that `fit` gets -------------------------------------------------------------------
 
 
@@ -273,9 +328,7 @@ def of_mapped(data: Any, batch_size: int | None = None, shuffle: bool = False) -
         shuffle: Whether each epoch has an order of its own: that which Keras draws.
     """
     leaves = [np.asanyarray(leaf) for leaf in keras.tree.flatten(data)]
-    parts = [
-        _Rows(len(leaf), leaf.shape[1:], dtype_in_keras(leaf), _taker(leaf)) for leaf in leaves
-    ]
+    parts = [_array_rows(leaf, dtype_in_keras(leaf)) for leaf in leaves]
     orders = resident.orders(len(leaves[0]), shuffle)
     found = _dataset(parts, orders, batch_size or 32)
 
@@ -283,8 +336,3 @@ def of_mapped(data: Any, batch_size: int | None = None, shuffle: bool = False) -
         return keras.tree.pack_sequence_as(data, batch)
 
     return found if len(parts) == 1 and not isinstance(data, (tuple, dict)) else found.map(packed)
-
-
-def _taker(leaf: np.ndarray) -> Callable:
-    dtype = dtype_in_keras(leaf)
-    return lambda rows: np.asarray(leaf[rows], dtype)

@@ -7,6 +7,7 @@ the epoch and updates the weights once per batch. Order, batches and updates are
 ordinary path.
 """
 
+import dataclasses
 import inspect
 import math
 from typing import Any
@@ -136,14 +137,34 @@ def _macs_per_image(model) -> int:
     return total
 
 
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Arrays, and how the batches of an epoch are made of their rows.
+
+    Attributes:
+        data: Arrays as `fit` packs them.
+        batch_size: Rows of an update; the last one of an epoch may have fewer.
+        orders: A data set of one element, an order of all rows; another one for each iterator.
+        forms: For each array the type that its rows are cast to, and what they are then divided
+            by or None; empty: they are used as they are.
+    """
+
+    data: Any
+    batch_size: int
+    orders: tf.data.Dataset
+    forms: tuple[tuple[str, float | None], ...] = ()
+
+    @property
+    def num_rows(self) -> int:
+        return len(keras.tree.flatten(self.data)[0])
+
+
 class ResidentTraining:
     """What `fit` calls for each group of batches; it takes the place of `model.train_function`.
 
     Args:
         model: Compiled.
-        data: Arrays as `fit` packs them.
-        batch_size: Rows of an update; the last one of an epoch may have fewer.
-        shuffle: Whether each epoch has an order of its own.
+        source: What it is trained on.
         num_steps: Updates per call.
 
     Attributes:
@@ -151,16 +172,14 @@ class ResidentTraining:
         batches: What Keras counts: as many elements as an epoch has batches. Nothing reads them.
     """
 
-    def __init__(self, model, data: Any, batch_size: int, shuffle: bool, num_steps: int):
-        self.model = model
+    def __init__(self, model, source: Source, num_steps: int):
+        self.model, self.source = model, source
         self.compiled_steps = model.steps_per_execution
-        self.data = _tensors(data)
-        self.num_rows = len(keras.tree.flatten(data)[0])
-        self.batch_size, self.num_steps = batch_size, num_steps
-        self.num_full = self.num_rows // batch_size
-        self.batches = tf.data.Dataset.range(math.ceil(self.num_rows / batch_size))
-        self.orders = orders(self.num_rows, shuffle)
-        self.graphs = _graphs(model, batch_size)
+        self.data = _tensors(source.data)
+        self.num_steps = num_steps
+        self.num_full, self.num_left = divmod(source.num_rows, source.batch_size)
+        self.batches = tf.data.Dataset.range(self.num_full + bool(self.num_left))
+        self.graphs = _graphs(model, source)
         self._ordinary = self._iterator = self._order = None
         self._step = 0
 
@@ -173,21 +192,20 @@ class ResidentTraining:
             return self.ordinary(iterator)
         if iterator is not self._iterator:
             self._iterator, self._step = iterator, 0
-            self._order = next(iter(self.orders))
+            self._order = next(iter(self.source.orders))
         count = min(self.num_steps, self.num_full - self._step)
         logs = None
         if count > 0:
             logs = self.graphs.run(self.data, self._order, *map(tf.constant, (self._step, count)))
         self._step += self.num_steps
-        num_left = self.num_rows % self.batch_size
-        if self._step > self.num_full and num_left:
-            logs = self.graphs.batch(self.data, self._order[-num_left:])
+        if self._step > self.num_full and self.num_left:
+            logs = self.graphs.batch(self.data, self._order[-self.num_left :])
         return logs
 
     def trace_anew(self) -> None:
         """Forgets the graphs: the model's step has changed."""
         self.model.__dict__.pop(_KEPT, None)
-        self.graphs, self._ordinary = _graphs(self.model, self.batch_size), None
+        self.graphs, self._ordinary = _graphs(self.model, self.source), None
 
     @property
     def ordinary(self):
@@ -251,14 +269,22 @@ class _Graphs:
 
     Args:
         batch_size: Rows of an update.
+        forms: See `Source`.
     """
 
-    def __init__(self, model, batch_size: int):
+    def __init__(self, model, batch_size: int, forms: tuple = ()):
         jit_compile = bool(model.jit_compile)
         step = tf.function(model.train_step, autograph=False)
+        # A constant of the graph would be turned into a product by its reciprocal.
+        divisors = [None if divisor is None else tf.constant(divisor) for _, divisor in forms]
 
         def batch(data, rows):
-            return step(tf.nest.map_structure(lambda part: tf.gather(part, rows), data))
+            found = [tf.gather(part, rows) for part in tf.nest.flatten(data)]
+            for place, (dtype, _) in enumerate(forms):
+                found[place] = tf.cast(found[place], dtype)
+                if divisors[place] is not None:
+                    found[place] /= divisors[place]
+            return step(tf.nest.pack_sequence_as(data, found))
 
         def run(data, order, start, count):
             def one(index):
@@ -277,15 +303,15 @@ class _Graphs:
         self.batch = tf.function(batch, autograph=False, **settings)
 
 
-def _graphs(model, batch_size: int) -> _Graphs:
+def _graphs(model, source: Source) -> _Graphs:
     """Returns the graphs of a model as it is compiled now, traced once for many calls of `fit`."""
     state = (inspection.variables_of(model), model.optimizer, *model.metrics)
-    key = (batch_size, bool(model.jit_compile))
+    key = (source.batch_size, source.forms, bool(model.jit_compile))
     kept = inspection.kept_while(model, _KEPT, state)
     if key not in kept:
         if len(kept) == _MOST_GRAPHS:
             del kept[next(iter(kept))]
-        kept[key] = _Graphs(model, batch_size)
+        kept[key] = _Graphs(model, source.batch_size, source.forms)
     return kept[key]
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 import zoo
 from zoo import images, mask_files, pipeline, pixel_file
+from zoo import resident as resident_training
 
 SHAPE = (16, 16, 3)
 
@@ -350,6 +351,76 @@ def test_a_folder_trains_as_its_arrays_do(folder):
     assert len(found.history["loss"]) == 3
 
 
+@pytest.mark.parametrize("cache", ["memory", "file"])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_a_kept_folder_trains_on_the_device_as_batch_by_batch(folder, tmp_path, cache, shuffle):
+    """The same bits: pixels, orders, updates and history, over two calls of fit."""
+    cache = "memory" if cache == "memory" else tmp_path / "pixels.npy"
+    found = []
+    for resident in (True, False):
+        model = dense(SHAPE)
+        batches = zoo.batches(folder, SHAPE, batch_size=3, cache=cache, shuffle=shuffle, seed=5)
+        losses = [
+            model.fit(batches, epochs=2, verbose=0, resident=resident).history["loss"]
+            for _ in range(2)
+        ]
+        found.append((weights_of(model), losses))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-6)
+
+
+def test_masks_of_a_kept_folder_train_on_the_device(cells):
+    found = []
+    for resident in (True, False):
+        keras.utils.set_random_seed(0)
+        model = zoo.create("unet", SHAPE, preset="tiny", seed=0)
+        model.compile("adam")
+        batches = zoo.batches(cells / "images", SHAPE, masks=cells / "masks", batch_size=2, seed=1)
+        found.append(model.fit(batches, epochs=2, verbose=0, resident=resident).history["loss"])
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-4)
+
+
+def test_pixels_are_the_same_bits_on_the_device(tmp_path):
+    """Each byte divided by 255 as numpy does; the reciprocal would differ in the last bit."""
+    levels = np.arange(256, dtype="uint8").reshape(1, 16, 16, 1)
+    source = pipeline.kept(zoo.batches(levels, batch_size=1))
+
+    class Model:
+        jit_compile = False
+
+        def train_step(self, data):
+            return {"pixels": data}
+
+    logs = resident_training._Graphs(Model(), 1, source.forms).batch(
+        tf.constant(source.data), tf.constant([0], tf.int64)
+    )
+    np.testing.assert_array_equal(logs["pixels"], levels / np.float32(255))
+
+
+def test_what_is_made_of_batches_is_what_is_trained_on(folder):
+    """A `map` of the user is no longer the folder: it must not be passed over."""
+    batches = zoo.batches(folder, SHAPE, batch_size=3)
+    assert pipeline.kept(batches) is not None
+    assert pipeline.kept(batches.map(lambda x: x)) is None
+    assert pipeline.kept(zoo.batches(folder, SHAPE, cache=None)) is None
+    with pytest.raises(ValueError, match="resident must be None or False"):
+        dense(SHAPE).fit(zoo.batches(folder, SHAPE, cache=None), resident=True)
+
+
+def test_large_files_are_not_read_into_memory(tmp_path):
+    np.lib.format.open_memmap(tmp_path / "x.npy", "w+", "uint8", (1025, 1024, 1024, 1))
+    assert pipeline.kept(zoo.batches(tmp_path / "x.npy", check=False)) is None
+
+
+def test_looking_at_the_first_batch_leaves_the_orders(mapped):
+    batches = zoo.batches(mapped, batch_size=200, seed=3)
+    looked = next(iter(pipeline.in_order(batches)))
+    np.testing.assert_array_equal(looked, mapped)
+    (first,) = batches
+    order = np.random.default_rng([3, 0]).permutation(200)
+    np.testing.assert_array_equal(first, mapped[order])
+
+
 def test_a_unet_trains_on_a_folder_with_masks(cells):
     model = zoo.create("unet", SHAPE, preset="tiny")
     model.compile("adam")
@@ -381,6 +452,17 @@ def test_a_mapped_array_trains_as_one_in_memory(mapped, digits, share):
     np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-5, atol=1e-6)
     for name, values in found[1][1].items():
         np.testing.assert_allclose(found[0][1][name], values, rtol=1e-5)
+
+
+def test_steps_of_a_mapped_array_are_those_of_one_in_memory(mapped, digits):
+    found = []
+    for data in (mapped, digits[:200]):
+        model = dense((8, 8, 1))
+        keras.utils.set_random_seed(7)
+        history = model.fit(data, epochs=2, batch_size=32, steps_per_epoch=3, verbose=0).history
+        found.append((weights_of(model), history["loss"]))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-5)
 
 
 def test_a_mapped_array_is_evaluated_and_predicted_as_one_in_memory(mapped, digits):

@@ -268,7 +268,8 @@ def test_floats_of_any_kind_are_those_of_keras(digits):
 
     found = both(digits, fit, optimizer="sgd")
     assert_same(found)
-    kept = resident.ResidentTraining(model_of(), digits[:64].astype("float64"), 16, False, 1)
+    source = resident.Source(digits[:64].astype("float64"), 16, resident.orders(64, False))
+    kept = resident.ResidentTraining(model_of(), source, 1)
     assert kept.data.dtype == "float32"
 
 
