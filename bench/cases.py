@@ -11,6 +11,7 @@ import itertools
 import math
 import random
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -257,13 +258,10 @@ def select(
     Raises:
         BenchError: for an unknown suite, preset or argument, or a wildcard that no model matches.
     """
-    from zoo import checks
-
     if models is None:
         if suite not in SUITES:
             raise BenchError(
-                f"unknown suite {suite!r}.{checks.suggestion(suite, SUITES)} "
-                f"Suites: {', '.join(SUITES)}."
+                f"unknown suite {suite!r}.{_suggestion(suite, SUITES)} Suites: {', '.join(SUITES)}."
             )
         models = list(SUITES[suite])
     chosen: dict[Choice, None] = {}
@@ -273,7 +271,7 @@ def select(
         found = sorted(fnmatch.filter(catalogue, wildcard))
         if not found:
             raise BenchError(
-                f"no model matches {wildcard!r}.{checks.suggestion(wildcard, catalogue)} "
+                f"no model matches {wildcard!r}.{_suggestion(wildcard, catalogue)} "
                 "See: python -m bench list"
             )
         if wildcard in (misfits or {}):
@@ -286,7 +284,7 @@ def select(
             if wanted not in known.presets:
                 raise BenchError(
                     f"unknown preset {wanted!r} of {name!r}."
-                    f"{checks.suggestion(wanted, known.presets)} "
+                    f"{_suggestion(wanted, known.presets)} "
                     f"Its presets: {', '.join(known.presets)}."
                 )
             chosen[Choice(name, wanted, _arguments(name, given, known.arguments))] = None
@@ -299,15 +297,13 @@ def _arguments(name: str, text: str, allowed: tuple[str, ...]) -> tuple[tuple[st
     """Reads `beta=4,widths=(8,16)`; what is no Python literal is a string."""
     if not text:
         return ()
-    from zoo import checks
-
     found: dict[str, Any] = {}
     parts = re.split(r",(?=\s*\w+\s*=)", text)  # not the commas within a value
     for part in parts:
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals or key not in allowed:
             raise BenchError(
-                f"unknown argument {part!r} of {name!r}.{checks.suggestion(key, allowed)} "
+                f"unknown argument {part!r} of {name!r}.{_suggestion(key, allowed)} "
                 f"Write {name}:PRESET:argument=value, of: {', '.join(allowed)}."
             )
         try:
@@ -315,6 +311,12 @@ def _arguments(name: str, text: str, allowed: tuple[str, ...]) -> tuple[tuple[st
         except (ValueError, SyntaxError):
             found[key] = value
     return tuple(sorted(found.items()))
+
+
+def _suggestion(name: str, allowed: Iterable[str]) -> str:
+    from zoo import checks  # with Keras, which takes seconds: for an error alone
+
+    return checks.suggestion(name, allowed)
 
 
 def _hashable(value: Any) -> Any:

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import secrets
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -190,10 +191,16 @@ def _start_sending_catalogue(context) -> Callable[[], dict[str, cases.Known]]:
     """Lets a process list the models while this one loads the data; returns how to wait for it."""
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_send_catalogue, args=(sender,), daemon=True)
-    process.start()
-    sender.close()
+
+    def start() -> None:
+        process.start()
+        sender.close()
+
+    starting = threading.Thread(target=start)  # it waits until all is imported
+    starting.start()
 
     def receive() -> dict[str, cases.Known]:
+        starting.join()
         try:
             return receiver.recv()
         except EOFError as error:

@@ -1,6 +1,9 @@
 """What a run consists of."""
 
 import dataclasses
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +12,7 @@ from bench import cases, worker
 from bench.cases import Choice
 from bench.errors import BenchError
 
+ROOT = Path(__file__).parents[2]
 PLAN = cases.Plan("digits")
 CATALOGUE = worker.catalogue()
 
@@ -137,3 +141,17 @@ def test_looks_at_the_validation_split_do_not_rename_cases_without_them():
     assert case(plan=watched).id != case().id
     baseline = {"kind": "baseline", "model": "pca"}
     assert case(plan=watched, **baseline).id == case(**baseline).id
+
+
+def test_choosing_models_does_without_keras():
+    """Importing it takes seconds, in which the first case could train."""
+    script = f"""
+import sys
+from bench import cases
+known = cases.Known(("small",), ("beta",), "reconstruction")
+found = cases.select(["v*:small:beta=4"], "core", "small", {{"vae": known}})
+print(*found, "keras" in sys.modules)
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.split()[-1] == "False"
