@@ -145,11 +145,11 @@ def test_looks_at_the_validation_split_do_not_rename_cases_without_them():
 
 def test_choosing_models_does_without_keras():
     """Importing it takes seconds, in which the first case could train."""
-    script = f"""
+    script = """
 import sys
 from bench import cases
 known = cases.Known(("small",), ("beta",), "reconstruction")
-found = cases.select(["v*:small:beta=4"], "core", "small", {{"vae": known}})
+found = cases.select(["v*:small:beta=4"], "core", "small", {"vae": known})
 print(*found, "keras" in sys.modules)
 """
     command = [sys.executable, "-c", script]
