@@ -1,7 +1,6 @@
 """Budgets, early stopping, and objectives on labelled or normal validation data."""
 
 import dataclasses
-import io
 import math
 
 import numpy as np
@@ -9,9 +8,9 @@ import pytest
 
 pytest.importorskip("keras_tuner")
 
-from rich.console import Console
 from scipy import stats
 from sklearn.metrics import roc_auc_score
+from tiny_search import DENSE, quiet
 
 import zoo
 from bench import datasets
@@ -20,18 +19,9 @@ from tuner import objectives, trials
 from tuner.request import Request, settle
 from tuner.search import search
 
-SETTINGS = {
-    "widths": [()],
-    "hidden_layers": 0,
-    "activation": "relu",
-    "normalization": None,
-    "reconstruction": "mean_squared_error",
-    "output_activation": "sigmoid",
-}
-
 
 def settled(model="autoencoder", **changes):
-    return settle(Request(model, **({"settings": SETTINGS, "limit": 128, "epochs": 1} | changes)))
+    return settle(Request(model, **({"settings": DENSE, "limit": 128, "epochs": 1} | changes)))
 
 
 def job(found, **changes):
@@ -78,7 +68,7 @@ def test_a_trial_that_would_take_too_long_is_refused_before_training(tmp_path):
 
 
 def test_over_budget_trials_count_neither_as_trials_nor_as_failures(tmp_path):
-    settings = SETTINGS | {"latent_dim": [4, 64], "batch_size": 64, "learning_rate": 0.001}
+    settings = DENSE | {"latent_dim": [4, 64], "batch_size": 64, "learning_rate": 0.001}
     request = Request(
         "autoencoder",
         settings=settings,
@@ -90,7 +80,7 @@ def test_over_budget_trials_count_neither_as_trials_nor_as_failures(tmp_path):
         isolated=False,
         output=tmp_path,
     )
-    project = search(request, Console(file=io.StringIO())).project
+    project = search(request, quiet()).project
     by_status = {record["status"]: record for record in project.trials.values()}
     assert by_status["ok"]["values"]["latent_dim"] == 4
     assert by_status["ok"]["num_parameters"] == request.max_parameters

@@ -1,7 +1,6 @@
 """A search by a chief and workers: the same results as one process, whoever is killed."""
 
 import contextlib
-import io
 import json
 import os
 import signal
@@ -16,7 +15,7 @@ pytest.importorskip("keras_tuner")
 
 
 import grpc
-from rich.console import Console
+from tiny_search import DENSE, quiet
 
 import zoo
 from bench.errors import BenchError
@@ -26,15 +25,7 @@ from tuner.project import RUNNING, TRIALS_FILE
 from tuner.request import Request
 from tuner.search import search
 
-SETTINGS = {
-    "widths": [()],
-    "hidden_layers": 0,
-    "activation": "relu",
-    "normalization": None,
-    "reconstruction": "mean_squared_error",
-    "output_activation": "sigmoid",
-    "batch_size": 64,
-}
+SETTINGS = DENSE | {"batch_size": 64}
 WAIT_SECONDS = 240.0
 
 
@@ -47,7 +38,7 @@ class Chief:
     """A chief in a thread; `address` waits until it listens."""
 
     def __init__(self, wanted, **options):
-        self.console = Console(file=io.StringIO(), width=200)
+        self.console = quiet(width=200)
         self.outcome = self.error = None
         self.thread = threading.Thread(target=self._serve, args=(wanted, options), daemon=True)
         self.thread.start()
@@ -108,9 +99,8 @@ def results(project):
 
 @pytest.fixture(scope="module")
 def of_one_process(tmp_path_factory):
-    quiet = Console(file=io.StringIO())
     wanted = request(tmp_path_factory.mktemp("one"), isolated=False)
-    return search(wanted, quiet).project
+    return search(wanted, quiet()).project
 
 
 def test_a_killed_worker_loses_nothing(of_one_process, tmp_path):
@@ -163,7 +153,7 @@ def test_a_chief_that_is_started_again_goes_on(of_one_process, tmp_path):
     (tmp_path / "search.json").write_bytes(identity)
     (tmp_path / TRIALS_FILE).write_text("".join(lines[:-1]))  # trial 3 had only begun
     serving = Chief(request(tmp_path))
-    assert worker.work(serving.address, Console(file=io.StringIO())) == 1
+    assert worker.work(serving.address, quiet()) == 1
     project = serving.result().project
     assert results(project) == results(of_one_process)
     begun = [e for e in map(json.loads, (tmp_path / TRIALS_FILE).open()) if e["number"] == 3]
@@ -180,10 +170,8 @@ def test_other_data_are_refused(tmp_path):
         request(tmp_path / "search", dataset=str(tmp_path / "there.npz"), limit=None, max_trials=1)
     )
     with pytest.raises(BenchError, match=r"the data here are not the chief's .*--dataset"):
-        worker.work(
-            serving.address, Console(file=io.StringIO()), dataset=str(tmp_path / "here.npz")
-        )
-    assert worker.work(serving.address, Console(file=io.StringIO())) == 1
+        worker.work(serving.address, quiet(), dataset=str(tmp_path / "here.npz"))
+    assert worker.work(serving.address, quiet()) == 1
     serving.result()
 
 
@@ -194,9 +182,9 @@ def test_other_versions_are_refused(tmp_path, monkeypatch):
     answers = iter([real | {"keras": "3.0.0"}, real])  # the worker's, then the chief's
     monkeypatch.setattr(wire, "versions", lambda: next(answers, real))
     with pytest.raises(BenchError, match=r"keras 3\.\d+\.\d+, here 3\.|keras 3\.0\.0, here"):
-        worker.work(address, Console(file=io.StringIO()))
+        worker.work(address, quiet())
     monkeypatch.undo()
-    assert worker.work(address, Console(file=io.StringIO())) == 1
+    assert worker.work(address, quiet()) == 1
     serving.result()
 
 
@@ -252,5 +240,5 @@ def test_a_port_that_is_taken_is_told(tmp_path):
     port = int(serving.address.rpartition(":")[2])
     with pytest.raises(BenchError, match=r"cannot listen on 127\.0\.0\.1:.*--port"):
         chief.serve(request(tmp_path / "second"), chief.Address(port=port), serving.console)
-    worker.work(serving.address, Console(file=io.StringIO()))
+    worker.work(serving.address, quiet())
     serving.result()

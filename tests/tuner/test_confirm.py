@@ -1,6 +1,5 @@
 """The winner on fresh seeds beside the defaults: read from the harness's own records."""
 
-import io
 import json
 
 import numpy as np
@@ -8,8 +7,8 @@ import pytest
 
 pytest.importorskip("keras_tuner")
 
-from rich.console import Console
 from scipy import stats
+from tiny_search import DENSE, quiet
 
 import zoo
 from bench import records
@@ -20,20 +19,11 @@ from tuner.project import Project
 from tuner.request import Request
 from tuner.search import search
 
-SETTINGS = {
-    "widths": [()],
-    "hidden_layers": 0,
-    "activation": "relu",
-    "normalization": None,
-    "reconstruction": "mean_squared_error",
+SETTINGS = DENSE | {
     "latent_dim": [8, 32],
     "learning_rate": 0.01,
     "batch_size": 32,
 }
-
-
-def quiet():
-    return Console(file=io.StringIO(), width=300)
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +38,12 @@ def project(tmp_path_factory):
         isolated=False,
         output=tmp_path_factory.mktemp("search"),
     )
-    return search(wanted, quiet()).project
+    return search(wanted, quiet(width=300)).project
 
 
 @pytest.fixture(scope="module")
 def found(project):
-    return confirm.confirm(project, 3, quiet())
+    return confirm.confirm(project, 3, quiet(width=300))
 
 
 def test_nothing_is_confirmed_before(tmp_path, project):
@@ -110,7 +100,7 @@ def test_a_gain_is_one_whose_interval_leaves_out_zero(winner, higher_is_better, 
 def test_a_second_call_runs_nothing(found, project):
     path = project.folder / confirm.FOLDER / records.FILE_NAME
     before = path.read_bytes()
-    assert confirm.confirm(project, 3, quiet()) == found
+    assert confirm.confirm(project, 3, quiet(width=300)) == found
     assert confirm.read(Project.open(project.folder)) == found
     assert path.read_bytes() == before
 
@@ -152,7 +142,7 @@ def test_the_command_is_what_was_run(found, project):
 def test_what_cannot_be_confirmed_is_told(changes, num_seeds, message, project):
     other = Project(project.folder, project.identity | changes)
     with pytest.raises(BenchError, match=message):
-        confirm.confirm(other, num_seeds, quiet())
+        confirm.confirm(other, num_seeds, quiet(width=300))
 
 
 def test_of_several_aims_the_cheapest_that_the_defaults_do_not_beat_wins(tmp_path, project):

@@ -2,7 +2,6 @@
 
 import collections
 import contextlib
-import io
 import json
 import os
 
@@ -10,7 +9,8 @@ import pytest
 
 pytest.importorskip("keras_tuner")
 
-from rich.console import Console
+
+from tiny_search import DENSE, quiet
 
 from bench.errors import BenchError
 from tuner.director import Director
@@ -18,23 +18,10 @@ from tuner.project import RUNNING, TRIALS_FILE, Project
 from tuner.request import Request, settle
 from tuner.search import search
 
-SETTINGS = {
-    "widths": [()],
-    "hidden_layers": 0,
-    "activation": "relu",
-    "normalization": None,
-    "reconstruction": "mean_squared_error",
-    "output_activation": "sigmoid",
-}
-
 
 def request(output, **changes):
-    base = {"settings": SETTINGS, "limit": 128, "epochs": 1, "max_trials": 4, "output": output}
+    base = {"settings": DENSE, "limit": 128, "epochs": 1, "max_trials": 4, "output": output}
     return Request("autoencoder", **(base | changes))
-
-
-def quiet():
-    return Console(file=io.StringIO())
 
 
 def direct(settled, folder):
@@ -77,7 +64,7 @@ def endless(*numbers):
 def settled(request):
     changes = {"tuner": request.param, "max_trials": 12, "epochs": 9}
     if request.param == "grid":
-        changes["settings"] = SETTINGS | {"latent_dim": [8, 16, 32, 64], "batch_size": [32, 64]}
+        changes["settings"] = DENSE | {"latent_dim": [8, 16, 32, 64], "batch_size": [32, 64]}
     return settle(globals()["request"](None, **changes))
 
 
@@ -197,7 +184,6 @@ def test_two_workers_find_what_one_process_finds(of_one_process, tmp_path):
     assert found.best_model().exists()
 
 
-@pytest.mark.xdist_group("ray")
 def test_a_ray_cluster_finds_what_one_process_finds(of_one_process, tmp_path):
     ray = pytest.importorskip("ray")
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}

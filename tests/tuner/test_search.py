@@ -13,7 +13,8 @@ import pytest
 
 pytest.importorskip("keras_tuner")
 
-from rich.console import Console
+
+from tiny_search import DENSE, quiet
 
 import zoo
 from bench import datasets, engines
@@ -26,24 +27,11 @@ from tuner.request import Request, prepare_space
 from tuner.search import search
 from tuner.space import narrow
 
-DENSE = {
-    "widths": [()],
-    "hidden_layers": 0,
-    "activation": "relu",
-    "normalization": None,
-    "reconstruction": "mean_squared_error",
-    "output_activation": "sigmoid",
-}
-
 
 def request(output, model="autoencoder", settings=None, **changes):
     base = {"epochs": 1, "limit": 128, "max_trials": 3, "isolated": False, "output": output}
     settings = DENSE if settings is None else settings
     return Request(model, **(base | {"settings": settings} | changes))
-
-
-def quiet():
-    return Console(file=io.StringIO())
 
 
 def run(*args, **kwargs):
@@ -126,7 +114,7 @@ def test_each_execution_has_its_value_and_the_score_is_their_mean(finished):
 
 
 def test_the_table_and_the_picture_show_the_trials(finished):
-    console = Console(file=io.StringIO(), width=120)
+    console = quiet(width=120)
     console.print(table.rich_table(finished.project))
     text = console.file.getvalue()
     assert "the defaults" in text
