@@ -36,6 +36,7 @@ from zoo import presets as presets
 from zoo import schedules as schedules
 from zoo.autotuning import autotune as autotune
 from zoo.base import ZooModel as ZooModel
+from zoo.pca_start import start_from_pca as start_from_pca
 from zoo.pipeline import batches as batches
 from zoo.registry import create as create
 from zoo.registry import get as get
