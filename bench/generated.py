@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import model_table, records, reproduce_table
+from bench import model_table, records, reproduce_table, scale
 from bench.errors import BenchError
 from bench.peers import floor
 from bench.peers import table as peers_table
@@ -22,6 +22,7 @@ from bench.peers import table as peers_table
 PAGES = ("README.md", "docs/*.md")
 PEERS = "pip install -r bench/peers/requirements.txt && python -m bench.peers"
 FLOOR = "python -m bench.peers.floor"
+SCALE = "python -m bench scale --memory"
 
 
 def _models(sources: Sequence[Path], words: Sequence[str]) -> str:
@@ -51,12 +52,17 @@ def _floor(sources: Sequence[Path], words: Sequence[str]) -> str:
     return f"{floor.markdown(_lines(sources, FLOOR))}\n{_command(FLOOR)}"
 
 
+def _scale(sources: Sequence[Path], words: Sequence[str]) -> str:
+    return f"{scale.markdown(_lines(sources, SCALE))}\n{_command(SCALE)}"
+
+
 KINDS: dict[str, Callable[[Sequence[Path], Sequence[str]], str]] = {
     "models": _models,
     "results": _results,
     "published": _published,
     "peers": _peers,
     "floor": _floor,
+    "scale": _scale,
 }
 _MARKS = re.compile(
     rf"(<!-- ({'|'.join(KINDS)}): ([^\n]+?) -->\n).*?(<!-- end of \2 -->)", re.DOTALL

@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -254,16 +254,19 @@ def table(lines: list[Line]) -> Table:
     for title in ("range", "ms", "slope \\[95 % interval]"):
         found.add_column(title, justify="right", no_wrap=True)
     for line in lines:
-        if not line.values:
-            continue
-        mark = "" if line.stable else "~"
-        found.add_row(
-            *(escape(line.model), _TITLES[line.what], line.axis),
-            " to ".join(f"{line.values[end]:g}" for end in (0, -1)),
-            mark + " to ".join(_milliseconds(line.seconds[end]) for end in (0, -1)),
-            escape(scale_slopes.text(line.slope)),
-        )
+        if line.values:
+            found.add_row(*map(escape, _cells(line)))
     return found
+
+
+def _cells(line: Line) -> list[str]:
+    mark = "" if line.stable else "~"
+    return [
+        *(line.model, _TITLES[line.what], line.axis),
+        " to ".join(f"{line.values[end]:g}" for end in (0, -1)),
+        mark + " to ".join(_milliseconds(line.seconds[end]) for end in (0, -1)),
+        scale_slopes.text(line.slope),
+    ]
 
 
 def _milliseconds(seconds: float) -> str:
@@ -278,9 +281,41 @@ def memory_table(flatness: list[Flatness]) -> Table:
     for title in ("MiB", "taken", "MiB per epoch", "95 % interval", "epochs", "flat?"):
         found.add_column(title, justify="right", no_wrap=True)
     for each in flatness:
-        found.add_row(
-            *(each.source, f"{each.data_mib:g}", f"{each.peak_mib:.0f}", f"{each.slope:.2f}"),
-            *(f"{each.low:.2f} to {each.high:.2f}", str(len(each.mib))),
-            _VERDICTS[each.is_flat],
-        )
+        found.add_row(*_memory_cells(each), _VERDICTS[each.is_flat])
     return found
+
+
+def _memory_cells(each: Flatness) -> list[str]:
+    return [
+        *(each.source, f"{each.data_mib:g}", f"{each.peak_mib:.0f}", f"{each.slope:.2f}"),
+        *(f"{each.low:.2f} to {each.high:.2f}", str(len(each.mib))),
+    ]
+
+
+def markdown(found: list[dict[str, Any]]) -> str:
+    """Returns what a record file says as two Markdown tables, of slopes and of memory."""
+    points = [record for record in found if "point_id" in record]
+    models = tuple(dict.fromkeys(record["model"] for record in points))
+    tables = []
+    for machine, quick in dict.fromkeys(
+        (tuple(record[name] for name in scale_points.MACHINE), record["quick"]) for record in points
+    ):
+        where = dict(zip(scale_points.MACHINE, machine, strict=True))
+        lines = scale_slopes.lines(points, models, tuple(scale_points.AXES), quick, where)
+        titles = ("model", "work", "against", "range", "ms", "slope [95 % interval]")
+        tables.append(_markdown(titles, 3, [_cells(line) for line in lines if line.slope]))
+    names = [field.name for field in dataclasses.fields(Flatness)]
+    flatness = [
+        Flatness(**{name: record[name] for name in names})
+        for record in found
+        if record.get("kind") == "memory"
+    ]
+    if flatness:
+        titles = ("data", "MiB", "taken, MiB", "MiB per epoch", "95 % interval", "epochs")
+        tables.append(_markdown(titles, 1, [_memory_cells(each) for each in flatness]))
+    return "\n".join(tables)
+
+
+def _markdown(titles: Sequence[str], num_left: int, rows: list[list[str]]) -> str:
+    marks = ["---"] * num_left + ["--:"] * (len(titles) - num_left)
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (titles, marks, *rows))

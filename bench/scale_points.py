@@ -13,6 +13,8 @@ AXES = {
     "width": "times the preset's units and channels",
     "data": "images",
 }
+# What a time depends on beside the point; measurements of another machine do not count.
+MACHINE = ("cpu_model", "num_cpus", "device", "threads", "tensorflow_version", "keras_version")
 MODELS = ("autoencoder:dense", "vae:small", "unet:small")
 STEPS = ("train", "infer")  # a training step, and inference on one batch
 WHOLE = ("fit", "predict")  # an epoch by `fit`, and `predict`, on all images

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import environment
+from bench import environment, scale_points
 from bench.scale_points import Point
 
 SCHEMA_VERSION = 1
@@ -22,10 +22,9 @@ _NUM_EPOCHS = {False: 5, True: 3}
 
 
 def machine() -> dict[str, Any]:
-    """Returns what a time depends on beside the point: measurements of another one do not count."""
+    """Returns this machine, as `scale_points.MACHINE` tells one from another."""
     found = environment.describe()
-    names = ("cpu_model", "num_cpus", "device", "threads", "tensorflow_version", "keras_version")
-    return {name: found[name] for name in names}
+    return {name: found[name] for name in scale_points.MACHINE}
 
 
 def measure(

@@ -121,10 +121,14 @@ def _dense_layers(model) -> list[keras.layers.Dense] | None:
 
 
 def _pca(rows: np.ndarray, num_components: int) -> tuple[np.ndarray, np.ndarray]:
-    from sklearn.decomposition import PCA  # Keras has loaded scikit-learn
-
-    found = PCA(num_components, random_state=0).fit(rows)
-    return found.mean_.astype("float32"), found.components_.astype("float32")
+    """Returns the mean and the components, the strongest first, as rows."""
+    mean = rows.mean(axis=0, dtype="float64")
+    centred = rows - mean
+    if len(rows) < rows.shape[1]:
+        components = np.linalg.svd(centred, full_matrices=False)[2]
+    else:
+        components = np.linalg.eigh(centred.T @ centred)[1].T[::-1]
+    return mean.astype("float32"), components[:num_components].astype("float32")
 
 
 def _last(kernel: np.ndarray, mean: np.ndarray, activation: str) -> list[np.ndarray]:

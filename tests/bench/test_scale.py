@@ -1,5 +1,6 @@
 """Scaling: the fit against closed forms, and a tiny run that is stopped and goes on."""
 
+import dataclasses
 import json
 import math
 
@@ -135,6 +136,19 @@ def test_lines_hold_the_rounds(done):
         *(("batch", what) for what in scale_points.STEPS),
         *(("data", what) for what in scale_points.WHOLE),
     }
+
+
+def test_the_markdown_table_says_what_the_records_say(done):
+    _, outcome = done
+    records = scale.read(outcome.folder / scale.FILE_NAME)
+    memory = dataclasses.asdict(flatness(0.25, -0.5, 0.75)) | {"kind": "memory"}
+    slopes, of_memory = scale.markdown([*records, memory]).split("\n\n")
+    rows = [row.strip("| ").split(" | ") for row in slopes.splitlines()[2:]]
+    assert len(rows) == len(outcome.lines)
+    for row, line in zip(rows, outcome.lines, strict=True):
+        assert (row[0], row[2]) == (line.model, line.axis)
+        assert float(row[5].split()[0]) == pytest.approx(line.slope.value, abs=0.006)
+    assert of_memory.splitlines()[2].endswith("| 0.25 | -0.50 to 0.75 | 2 |")
 
 
 def test_a_picture_is_drawn(done):

@@ -41,6 +41,14 @@ def test_a_linear_output_is_that_of_pca(digits, arguments, num_components):
     np.testing.assert_allclose(found, by_pca(digits, num_components), atol=2e-5)
 
 
+def test_few_images_of_many_pixels(digits):
+    """Fewer images than pixels: their own components, all of them."""
+    model = dense(output_activation="linear", latent_dim=64)
+    assert zoo.start_from_pca(model, digits[:20]) == 19
+    found = np.asarray(model.decode(model.encode(digits[:20])))
+    np.testing.assert_allclose(found, digits[:20], atol=2e-5)
+
+
 def test_a_sigmoid_output_has_the_slope_of_pca_at_the_mean(digits):
     model = dense()
     zoo.start_from_pca(model, digits)
