@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from bench import cases, datasets, engines, records, tasks
+from bench import cases, datasets, engines, prepared, records, tasks
 from bench.cases import Plan
 from bench.errors import BenchError
 from bench.experiment import Experiment
@@ -98,9 +98,10 @@ def _run(
         run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         context = engines.forkserver()
         engine = stack.enter_context(contextlib.closing(_engine(how, context, output, run_id)))
+        store = stack.enter_context(prepared.kept(output))
         with console.status("loading data and models"):
             receive_catalogue = _start_sending_catalogue(context)
-            work = _settle_all(requests, receive_catalogue)
+            work = _settle_all(requests, store, receive_catalogue)
         stamp = {}
         if experiment is not None:
             stamp = {"experiment": experiment.name, "experiment_sha256": experiment.sha256}
@@ -136,8 +137,8 @@ def _engine(request: Request, context, output: Path, run_id: str):
     return engines.LocalEngine(context, output, run_id, **options)
 
 
-def _settle_all(requests: list[Request], receive_catalogue) -> list[_Work]:
-    """Loads each data set once, and lets go of them all: cases load their own."""
+def _settle_all(requests: list[Request], store: prepared.Store, receive_catalogue) -> list[_Work]:
+    """Loads each data set once, and keeps it for the cases in a file, not in memory."""
     loaded: dict[tuple, Any] = {}
     keys = [(r.dataset, r.limit, r.noise, r.resize) for r in requests]
     for request, key in zip(requests, keys, strict=True):
@@ -146,6 +147,7 @@ def _settle_all(requests: list[Request], receive_catalogue) -> list[_Work]:
                 loaded[key] = datasets.load(
                     request.dataset, limit=request.limit, noise=request.noise, resize=request.resize
                 )
+            store.put(loaded[key])
     catalogue = receive_catalogue()
     return [_settle(r, loaded[key], catalogue) for r, key in zip(requests, keys, strict=True)]
 

@@ -23,6 +23,7 @@ from bench import (
     flops,
     generative,
     memory,
+    prepared,
     quality,
     representation,
     roofline,
@@ -61,7 +62,7 @@ def run(case: Case, output: Path, run_id: str, connection) -> None:
         baseline_mib = memory.resident_mib()
         record |= environment.describe()
         connection.send(("stage", "loading"))
-        dataset = load(case)
+        dataset = load(case, output)
         record |= describe(dataset)
         measure = run_model if case.kind == "model" else run_baseline
         record |= measure(case, dataset, output, connection)
@@ -86,10 +87,12 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}"[:500]
 
 
-def load(case: Case):
-    """Loads the data of a case and checks that they are those that the run began with."""
+def load(case: Case, output: Path):
+    """Takes the data of a case as the run keeps them, or loads them: those that it began with."""
     plan = case.plan
-    dataset = datasets.load(plan.dataset, limit=plan.limit, noise=plan.noise, resize=plan.resize)
+    dataset = prepared.Store(output).get(case.dataset_checksum) or datasets.load(
+        plan.dataset, limit=plan.limit, noise=plan.noise, resize=plan.resize
+    )
     if dataset.checksum != case.dataset_checksum:
         raise ValueError(f"the data of {plan.dataset!r} changed while the run was going on")
     if plan.normal_class is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from bench import cases, tasks
+from bench import cases, prepared, tasks
 from bench.errors import BenchError
 from tuner import costs, hypermodel, objectives, oracles, spaces
 from tuner.director import Plan
@@ -193,8 +193,11 @@ class Settled:
         )
 
 
-def settle(request: Request) -> Settled:
+def settle(request: Request, store: prepared.Store | None = None) -> Settled:
     """Loads the data and settles what the search is.
+
+    Args:
+        store: Where the data are kept for the trials.
 
     Raises:
         BenchError: for wrong arguments, missing data, or a model that does not fit them.
@@ -203,6 +206,8 @@ def settle(request: Request) -> Settled:
     data = Data(request.dataset, request.noise, request.resize, request.limit, request.num_labels)
     dataset = data.load()
     checksum = dataset.checksum
+    if store is not None:
+        store.put(dataset)
     if request.normal_class is not None:
         label = tasks.normal_classes(dataset, (str(request.normal_class),))[0]
         wants_anomalies = request.objective == "auroc"

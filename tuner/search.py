@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from bench import engines
+from bench import engines, prepared
 from bench.records import check_writable, folder_lock
 from tuner import runner, trials
 from tuner.director import Director
@@ -51,8 +51,8 @@ def search(request: Request, console: Console | None = None) -> Outcome:
     console = console or Console()
     request.check()
     check_writable(request.folder)
-    with folder_lock(request.folder):
-        settled = settle(request)
+    with folder_lock(request.folder), prepared.kept(request.folder) as store:
+        settled = settle(request, store)
         director = start(settled, console)
         with contextlib.closing(_engine(request, director.project)) as engine:
             if engine.note:

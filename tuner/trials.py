@@ -19,7 +19,7 @@ import keras
 import keras_tuner
 
 import zoo
-from bench import anomaly_data, datasets, tasks
+from bench import anomaly_data, datasets, prepared, tasks
 from tuner import objectives
 from tuner.hypermodel import (
     OverBudgetError,
@@ -56,14 +56,21 @@ class Data:
     with_anomalies: bool = False
     checksum: str | None = None
 
-    def load(self) -> datasets.Dataset:
-        """Loads the data.
+    def load(self, store: prepared.Store | None = None) -> datasets.Dataset:
+        """Takes the data as a search keeps them, or loads them.
+
+        Args:
+            store: Where they may be.
 
         Raises:
             BenchError: see `bench.datasets.load`.
             ValueError: if they are not what the search began with.
         """
-        found = datasets.load(self.dataset, limit=self.limit, noise=self.noise, resize=self.resize)
+        found = store.get(self.checksum) if store is not None and self.checksum else None
+        if found is None:
+            found = datasets.load(
+                self.dataset, limit=self.limit, noise=self.noise, resize=self.resize
+            )
         if self.checksum is not None and found.checksum != self.checksum:
             raise ValueError(f"the data of {self.dataset!r} changed while the search was going on")
         return self.prepared(found)
@@ -184,7 +191,7 @@ def _run(job: Job, output: Path, report: Report, found: dict[str, Any]) -> None:
         report("building")
         _hypermodel(job, job.seeds[0]).build(job.hyperparameters)  # refused before data are read
     report("loading")
-    dataset = _load(job.data)
+    dataset = _load(job.data, output)
     found |= {"train_seconds": [], "train_loss": [], "num_epochs": []}
     for execution, seed in enumerate(job.seeds):
         hypermodel = _hypermodel(job, seed)
@@ -347,8 +354,8 @@ def _costs(job: Job, found: dict[str, Any], model, dataset) -> dict[str, float]:
 
 
 @functools.lru_cache(maxsize=1)
-def _load(data: Data) -> datasets.Dataset:
-    return data.load()
+def _load(data: Data, output: Path) -> datasets.Dataset:
+    return data.load(prepared.Store(output))
 
 
 # --- without processes --------------------------------------------------------------------------

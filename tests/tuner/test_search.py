@@ -153,7 +153,7 @@ def job(**changes):
 def test_a_trial_never_looks_at_the_test_split(tmp_path, monkeypatch):
     dataset = datasets.load("digits", limit=128)
     blind = dataclasses.replace(dataset, test=None)
-    monkeypatch.setattr(trials, "_load", lambda data: blind)
+    monkeypatch.setattr(trials, "_load", lambda data, output: blind)
     assert trials.run(job(), tmp_path)["status"] == "ok"
 
 
