@@ -6,9 +6,11 @@ import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from bench import datasets
 from bench.splits import PARTS, Dataset, Split
 
 _FOLDER = ".data"
@@ -55,6 +57,10 @@ class Store:
             with open(beside, "wb") as file:
                 np.savez(file, facts=np.array(json.dumps(facts)), **arrays)
             beside.replace(path)
+
+    def get_or_load(self, checksum: str, name: str, **settings: Any) -> Dataset:
+        """Returns the data set of a checksum, or what `datasets.load` finds now."""
+        return self.get(checksum) or datasets.load(name, **settings)
 
     def get(self, checksum: str) -> Dataset | None:
         """Returns the data set of a checksum, or None where it is not here as it was."""

@@ -18,7 +18,6 @@ from bench import (
     anomaly_scores,
     baselines,
     classifier,
-    datasets,
     environment,
     flops,
     generative,
@@ -90,9 +89,9 @@ def one_line(error: BaseException) -> str:
 def load(case: Case, output: Path):
     """Takes the data of a case as the run keeps them, or loads them: those that it began with."""
     plan = case.plan
-    dataset = prepared.Store(output).get(case.dataset_checksum) or datasets.load(
-        plan.dataset, limit=plan.limit, noise=plan.noise, resize=plan.resize
-    )
+    settings = {"limit": plan.limit, "noise": plan.noise, "resize": plan.resize}
+    store = prepared.Store(output)
+    dataset = store.get_or_load(case.dataset_checksum, plan.dataset, **settings)
     if dataset.checksum != case.dataset_checksum:
         raise ValueError(f"the data of {plan.dataset!r} changed while the run was going on")
     if plan.normal_class is not None:

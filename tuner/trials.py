@@ -66,11 +66,11 @@ class Data:
             BenchError: see `bench.datasets.load`.
             ValueError: if they are not what the search began with.
         """
-        found = store.get(self.checksum) if store is not None and self.checksum else None
-        if found is None:
-            found = datasets.load(
-                self.dataset, limit=self.limit, noise=self.noise, resize=self.resize
-            )
+        settings = {"limit": self.limit, "noise": self.noise, "resize": self.resize}
+        if store is None or self.checksum is None:
+            found = datasets.load(self.dataset, **settings)
+        else:
+            found = store.get_or_load(self.checksum, self.dataset, **settings)
         if self.checksum is not None and found.checksum != self.checksum:
             raise ValueError(f"the data of {self.dataset!r} changed while the search was going on")
         return self.prepared(found)

@@ -50,10 +50,10 @@ def start_from_pca(model, x) -> int:
     layers = _dense_layers(model)
     hidden = [model.activation] * len(model.hidden_units)
     mirrored = hidden if model.mirror_hidden else []
-    activations = [*hidden, model.latent_activation, *mirrored, model.output_activation]
-    num_components = min(len(x) - 1, math.prod(model.image_shape))
-    for layer, activation in zip(layers[:-1], activations, strict=False):
-        num_components = min(num_components, layer.units // (2 if activation == "relu" else 1))
+    activations = [*hidden, model.latent_activation, *mirrored]
+    carriers = list(zip(layers[:-1], activations, strict=True))
+    most = [layer.units // (2 if activation == "relu" else 1) for layer, activation in carriers]
+    num_components = min(len(x) - 1, math.prod(model.image_shape), *most)
     if num_components < 1:
         raise ValueError(
             f"{_OWNER}: each layer must carry a component, and there must be two images. Received: "
@@ -62,19 +62,16 @@ def start_from_pca(model, x) -> int:
     mean, components = _pca(np.reshape(x, (len(x), -1)), num_components)
     reading = components.T  # of the components, from what the layer before gives
     offset = -mean @ reading
-    for layer, activation in zip(layers[:-1], activations, strict=False):
-        signs = (1, -1) if activation == "relu" else (1,)
-        kernel, bias = layer.get_weights()
-        kernel, bias = kernel.copy(), bias.copy()
-        for place, sign in enumerate(signs):
-            units = slice(place * num_components, (place + 1) * num_components)
-            kernel[:, units], bias[units] = sign * reading, sign * offset
+    one = np.eye(num_components, dtype="float32")
+    for layer, activation in carriers:
+        units = np.hstack([one, -one]) if activation == "relu" else one  # of the components
+        num_units = units.shape[1]
+        kernel, bias = map(np.array, layer.get_weights())
+        kernel[:, :num_units], bias[:num_units] = reading @ units, offset @ units
         layer.set_weights([kernel, bias])
         reading = np.zeros((layer.units, num_components), "float32")
-        for place, sign in enumerate(signs):
-            units = slice(place * num_components, (place + 1) * num_components)
-            reading[units] = sign * np.eye(num_components)
-        offset = 0.0
+        reading[:num_units] = units.T
+        offset = np.zeros(num_components, "float32")
     layers[-1].set_weights(_last(reading @ components, mean, model.output_activation))
     return num_components
 

@@ -24,31 +24,47 @@ def images():
     return found.train.images[:NUM_TRAIN], found.test.images[:NUM_TEST]
 
 
-def built(network: str, shape, seed: int):
-    keras.utils.set_random_seed(seed)
-    fixed = {"widths": (), "hidden_units": (), "seed": seed}
-    model = zoo.create("autoencoder", image_shape=shape, **(fixed | SETTINGS[network]))
-    model.compile(keras.optimizers.Adam(1e-3))
-    return model
+@pytest.fixture(params=SETTINGS)
+def network(request):
+    return request.param
+
+
+@pytest.fixture(params=["random", "pca"])
+def started(request, network, images, benchmark):
+    """Returns a function that times work on a model of each seed, its start included."""
+    train, _ = images
+    seeds = iter(SEEDS)
+
+    def build():
+        seed = next(seeds)
+        keras.utils.set_random_seed(seed)
+        fixed = {"widths": (), "hidden_units": (), "seed": seed}
+        arguments = fixed | SETTINGS[network]
+        model = zoo.create("autoencoder", image_shape=train.shape[1:], **arguments)
+        model.compile(keras.optimizers.Adam(1e-3))
+        return (model,), {}
+
+    def measure(work):
+        def whole(model):
+            if request.param == "pca":
+                zoo.start_from_pca(model, train)
+            work(model)
+
+        benchmark.pedantic(whole, setup=build, rounds=len(SEEDS))
+
+    return measure
 
 
 def error(model, images) -> float:
     return float(np.mean((model.predict(images, verbose=0) - images) ** 2))
 
 
-@pytest.mark.parametrize("network", SETTINGS)
-@pytest.mark.parametrize("start", ["random", "pca"])
-def test_time_to_target(network, start, images, benchmark):
+def test_time_to_target(started, images, benchmark):
     """A training until the error on the test images is below the target, PCA included."""
     train, test = images
-    epochs, seeds = [], iter(SEEDS)
-
-    def setup():
-        return (built(network, train.shape[1:], next(seeds)),), {}
+    epochs = []
 
     def train_to_target(model):
-        if start == "pca":
-            zoo.start_from_pca(model, train)
         epochs.append(0)
         while error(model, test) >= TARGET_MSE:
             if epochs[-1] == MOST_EPOCHS:
@@ -56,27 +72,20 @@ def test_time_to_target(network, start, images, benchmark):
             model.fit(train, batch_size=BATCH_SIZE, verbose=0)
             epochs[-1] += 1
 
-    benchmark.pedantic(train_to_target, setup=setup, rounds=len(SEEDS))
+    started(train_to_target)
     benchmark.extra_info.update(
         epochs=epochs, target_mse=TARGET_MSE, images=len(train), batch_size=BATCH_SIZE
     )
 
 
-@pytest.mark.parametrize("network", SETTINGS)
-@pytest.mark.parametrize("start", ["random", "pca"])
-def test_after_many_epochs(network, start, images, benchmark):
+def test_after_many_epochs(started, images, benchmark):
     """A long training: `mse` on the test images, where the start should no longer matter."""
     train, test = images
-    errors, seeds = [], iter(SEEDS)
-
-    def setup():
-        return (built(network, train.shape[1:], next(seeds)),), {}
+    errors = []
 
     def train_long(model):
-        if start == "pca":
-            zoo.start_from_pca(model, train)
         model.fit(train, epochs=MANY_EPOCHS, batch_size=BATCH_SIZE, verbose=0)
         errors.append(error(model, test))
 
-    benchmark.pedantic(train_long, setup=setup, rounds=len(SEEDS))
+    started(train_long)
     benchmark.extra_info.update(mse=errors, epochs=MANY_EPOCHS)
