@@ -5,7 +5,7 @@ from typing import Any
 
 from bench import tasks
 from bench.splits import Dataset
-from zoo.callbacks import NUM_PROBE_IMAGES, HealthCheck
+from zoo.diagnostics.callback import NUM_PROBE_IMAGES, HealthCheck
 
 
 def callback(
@@ -17,7 +17,7 @@ def callback(
     no more images than a batch has, so that it adds nothing to the peak of the memory.
 
     Args:
-        task: The model's task, one of `zoo.base.TASKS`.
+        task: The model's task, one of `zoo.training.model.TASKS`.
         dataset: The data that the case trains on.
         batch_size: Of the case.
         num_labels: Rows that keep their label in a semi-supervised task; None: all.

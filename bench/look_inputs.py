@@ -81,7 +81,7 @@ def _of_dataset(source: str) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def _of_files(model: Any, path: Path, most: int) -> tuple[np.ndarray, np.ndarray | None]:
-    from zoo import images
+    from zoo.data import images
 
     shape = model.image_shape
     if len(shape) != 3 or shape[-1] not in (1, 3):

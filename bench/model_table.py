@@ -26,7 +26,7 @@ def markdown(found: list[dict[str, Any]], entries: list[Any]) -> str:
 
     Args:
         found: Records; a model may have them on several data sets.
-        entries: `zoo.registry.Entry` of each model.
+        entries: `zoo.registry.entries.Entry` of each model.
 
     Raises:
         BenchError: if a model has no finished record.

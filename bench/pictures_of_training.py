@@ -16,7 +16,8 @@ from bench.cases import Case
 from bench.errors import BenchError
 from bench.quality import keep_arrays
 from bench.splits import Split
-from zoo import images, inspection
+from zoo import inspection
+from zoo.data import images
 
 MAX_FRAMES = 30
 MAX_IMAGES = 6

@@ -1,6 +1,7 @@
 """What each kind of model is fed with, and what it is measured by.
 
-A model's `task` says what its `fit` needs (`zoo.base.TASKS`); a data set's `task` says what it has.
+A model's `task` says what its `fit` needs (`zoo.training.model.TASKS`); a data set's `task` says
+what it has.
 """
 
 from typing import Any

@@ -29,7 +29,7 @@ from tuner.hypermodel import (
     num_parameters,
 )
 from tuner.space import Space
-from zoo.saving import save
+from zoo.persistence.saving import save
 
 PRELOAD = ("zoo", "tuner.trials")
 _PROBE_STEPS = 8

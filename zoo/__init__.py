@@ -29,19 +29,19 @@ if _keras.backend.backend() != "tensorflow":
         f"{_keras.backend.backend()}. Set KERAS_BACKEND=tensorflow before importing keras."
     )
 
-from zoo import callbacks as callbacks
 from zoo import losses as losses
 from zoo import models as models
-from zoo import presets as presets
-from zoo import schedules as schedules
-from zoo.autotuning import autotune as autotune
-from zoo.base import ZooModel as ZooModel
-from zoo.pca_start import start_from_pca as start_from_pca
-from zoo.pipeline import batches as batches
-from zoo.registry import create as create
-from zoo.registry import get as get
-from zoo.registry import names as names
-from zoo.registry import register as register
-from zoo.saving import load as load
+from zoo.data.pipeline import batches as batches
+from zoo.diagnostics import callback as callbacks  # noqa: F401
+from zoo.models._pca_start import start_from_pca as start_from_pca
+from zoo.persistence.saving import load as load
+from zoo.registry import presets as presets
+from zoo.registry.entries import create as create
+from zoo.registry.entries import get as get
+from zoo.registry.entries import names as names
+from zoo.registry.entries import register as register
+from zoo.training import schedules as schedules
+from zoo.training.autotuning import autotune as autotune
+from zoo.training.model import ZooModel as ZooModel
 
 __version__ = "0.1.0"

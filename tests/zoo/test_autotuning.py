@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import autotuning
-from zoo.autotuning import Trial
+from zoo.training import autotuning
+from zoo.training.autotuning import Trial
 
 
 def _compiled(name="autoencoder", seed=0, **arguments):

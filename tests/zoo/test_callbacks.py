@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from zoo.callbacks import HealthCheck
-from zoo.health.probe import Prober
+from zoo.diagnostics.callback import HealthCheck
+from zoo.diagnostics.probe import Prober
 
 layers = keras.layers
 

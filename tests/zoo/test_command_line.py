@@ -11,9 +11,9 @@ import tensorflow as tf
 from PIL import Image
 
 import zoo
-from zoo import images
 from zoo.__main__ import main
 from zoo.cli import create, files
+from zoo.data import images
 
 pytestmark = pytest.mark.filterwarnings("ignore:Even though the .*run_functions_eagerly")
 NUM_IMAGES = 24

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import corruptions
+from zoo.layers import corruptions
 
 SHAPE = (8, 8, 1)
 CLEAN = np.random.default_rng(1).uniform(size=(24, *SHAPE)).astype("float32")

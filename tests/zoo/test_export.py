@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.export import export
+from zoo.persistence.export import export
 
 SHAPE = (8, 8, 1)
 IMAGES = np.random.default_rng(0).random((5, *SHAPE), dtype="float32")

@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from zoo import base
-from zoo.adversarial import two_class_loss
 from zoo.models.factor_vae import permuted
+from zoo.training import model as zoo_model
+from zoo.training.adversarial import two_class_loss
 
 SHAPE = (8, 8, 1)
 
@@ -253,4 +253,4 @@ def test_arguments_are_checked():
         zoo.create("factor_vae", SHAPE, discriminator_learning_rate=0.0)
     with pytest.raises(TypeError, match="Use likelihood"):
         zoo.create("factor_vae", SHAPE, reconstruction="mean_huber")
-    assert make().permutation_seed(training=False) != base.EVALUATION_SEED
+    assert make().permutation_seed(training=False) != zoo_model.EVALUATION_SEED

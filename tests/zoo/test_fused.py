@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from zoo import fused
+from zoo.layers import batch_normalization
 
 
 def _normalised(layer, x):
@@ -22,7 +22,7 @@ def _normalised(layer, x):
 def test_batch_normalisation_is_that_of_keras(shape):
     x = (np.random.default_rng(0).normal(1, 2, shape)).astype("float32")
     found = []
-    for layer_class in (keras.layers.BatchNormalization, fused.BatchNormalization):
+    for layer_class in (keras.layers.BatchNormalization, batch_normalization.BatchNormalization):
         layer = layer_class(momentum=0.9, epsilon=1e-5)
         layer.build(shape)
         layer.gamma.assign(np.arange(shape[-1]) + 0.5)
@@ -42,14 +42,14 @@ def test_batch_normalisation_is_that_of_keras(shape):
 
 
 def test_batch_of_one_row():
-    layer = fused.BatchNormalization()
+    layer = batch_normalization.BatchNormalization()
     x = np.array([[3.0, -1.0]], "float32")
     np.testing.assert_allclose(layer(x, training=True), np.zeros((1, 2)), atol=1e-6)
     np.testing.assert_allclose(layer.moving_variance, [0.99, 0.99], rtol=1e-5)
 
 
 def test_a_frozen_layer_uses_and_keeps_its_averages():
-    layer = fused.BatchNormalization()
+    layer = batch_normalization.BatchNormalization()
     x = np.random.default_rng(0).normal(3, 2, (6, 4, 4, 2)).astype("float32")
     layer.build(x.shape)
     layer.moving_mean.assign([1.0, -2.0])

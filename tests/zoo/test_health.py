@@ -1,13 +1,13 @@
-"""The rules of `zoo.health`, on recordings made by hand: each value is known beforehand."""
+"""The rules of `zoo.diagnostics`, on recordings made by hand: each value is known beforehand."""
 
 import dataclasses
 
 import numpy as np
 import pytest
 
-from zoo import health
-from zoo.health import outputs
-from zoo.health.recording import percent
+from zoo import diagnostics
+from zoo.diagnostics import outputs
+from zoo.diagnostics.recording import percent
 
 RNG = np.random.default_rng(0)
 TARGET = RNG.random((20, 6)).astype("float32")
@@ -17,7 +17,7 @@ FALLING = [0.5, 0.3, 0.2, 0.15, 0.12, 0.11, 0.105, 0.102, 0.101, 0.1005]
 
 
 def probe(epoch=0, loss=1.0, prediction=START, **measured):
-    return health.Probe(epoch, {"loss": loss}, {"loss": 1.0}, prediction, **measured)
+    return diagnostics.Probe(epoch, {"loss": loss}, {"loss": 1.0}, prediction, **measured)
 
 
 def recording(before=None, after=None, **changed):
@@ -33,21 +33,21 @@ def recording(before=None, after=None, **changed):
     ]
     held_out = [loss + 0.01 for loss in FALLING]
     settings = {"history": {"loss": FALLING, "val_loss": held_out}, "learning_rate": 0.01}
-    return health.Recording(target=TARGET, probes=probes, **(settings | changed))
+    return diagnostics.Recording(target=TARGET, probes=probes, **(settings | changed))
 
 
 def codes(found):
-    return {finding.code: finding for finding in health.diagnose(found)}
+    return {finding.code: finding for finding in diagnostics.diagnose(found)}
 
 
 def test_all_is_well():
-    (finding,) = health.diagnose(recording())
+    (finding,) = diagnostics.diagnose(recording())
     assert (finding.code, finding.severity) == ("plateau", "note")
 
 
 def test_nothing_is_said_before_there_is_something_to_compare():
-    assert health.diagnose(health.Recording()) == []
-    assert health.diagnose(health.Recording(probes=[probe()])) == []
+    assert diagnostics.diagnose(diagnostics.Recording()) == []
+    assert diagnostics.diagnose(diagnostics.Recording(probes=[probe()])) == []
 
 
 class TestStatistics:
@@ -85,13 +85,13 @@ class TestLoss:
             history={"loss": [0.5, 0.4, float("nan")]},
             after={"loss": float("nan"), "layer_changes": {"one": float("nan")}},
         )
-        (finding,) = health.diagnose(found)
+        (finding,) = diagnostics.diagnose(found)
         assert (finding.code, finding.number) == ("loss_not_finite", 3)
         assert "0.01" in finding.remedy
 
     def test_weights_that_are_not_finite(self):
         found = recording(after={"layer_changes": {"one": 0.1, "two": float("inf")}})
-        (finding,) = health.diagnose(found)
+        (finding,) = diagnostics.diagnose(found)
         assert (finding.code, finding.layer) == ("weights_not_finite", "two")
 
     @pytest.mark.parametrize(
@@ -104,9 +104,9 @@ class TestLoss:
 
     def test_both_ends_are_judged_by_the_final_weights(self):
         """A KL of 3 nats throughout, whose weight rises from 0 to 1, is no rise of the loss."""
-        first = health.Probe(0, {"a": 9.0, "kl": 3.0}, {"a": 1.0, "kl": 0.0})
-        last = health.Probe(5, {"a": 8.0, "kl": 3.0}, {"a": 1.0, "kl": 1.0})
-        found = health.Recording(probes=[first, last])
+        first = diagnostics.Probe(0, {"a": 9.0, "kl": 3.0}, {"a": 1.0, "kl": 0.0})
+        last = diagnostics.Probe(5, {"a": 8.0, "kl": 3.0}, {"a": 1.0, "kl": 1.0})
+        found = diagnostics.Recording(probes=[first, last])
         assert found.losses() == (12.0, 11.0)
         assert "loss_rose" not in codes(found)
 
@@ -239,7 +239,7 @@ class TestOutputs:
     def test_constant_target_comes_first_and_alone_of_its_effects(self):
         found = recording(after={"dead_shares": {"one": 1.0}})
         found.target = np.zeros_like(TARGET)
-        first, *rest = health.diagnose(found)
+        first, *rest = diagnostics.diagnose(found)
         assert (first.code, first.number) == ("constant_target", 0)
         assert "dead_units" not in {finding.code for finding in rest}
 

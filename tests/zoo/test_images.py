@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo import images
+from zoo.data import images
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import tensorflow as tf
 from skimage.util import view_as_blocks
 
 import zoo
-from zoo import transformer
+from zoo.layers import transformer
 from zoo.models.masked_autoencoder import default_patch_size
 
 TINY = {

@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 
 import zoo
-from zoo import networks
+from zoo.networks import convolutional
 
 IMAGES = np.random.default_rng(0).random((3, 28, 28, 1), dtype="float32")
 
@@ -80,7 +80,7 @@ class TestSources:
     def test_mit_debiasing_network(self):
         """Convolution, ReLU, then batch normalisation; none of it in dense layers and decoder."""
         widths, kernel_size = (12, 24, 48, 72), (5, 5, 3, 3)
-        encoder = networks.encoder(
+        encoder = convolutional.encoder(
             (64, 64, 3),
             widths=widths,
             kernel_size=kernel_size,
@@ -90,7 +90,7 @@ class TestSources:
             normalize_last=True,
             normalize_hidden=False,
         )
-        decoder = networks.decoder(
+        decoder = convolutional.decoder(
             (64, 64, 3),
             code_shape=(100,),
             widths=widths,
@@ -123,7 +123,7 @@ class TestSources:
 class TestGatedLayers:
     def test_dense(self):
         """(V x + c) * sigmoid(W x + b): Dauphin et al., 2017, Eq. 1."""
-        encoder = networks.encoder(
+        encoder = convolutional.encoder(
             (6,), widths=(), hidden_units=(5,), heads={"code": 2}, activation="glu"
         )
         randomize(encoder)
@@ -149,13 +149,13 @@ class TestGatedLayers:
 
 class TestPadToFit:
     def test_code_map_shape_rounds_up(self):
-        assert networks.code_map_shape((28, 28, 1), 3, 8) == (4, 4, 8)
-        assert networks.code_map_shape((28, 30, 1), 2, 8) == (7, 8, 8)
-        assert networks.code_map_shape((141, 3), 1, 5) == (71, 5)
+        assert convolutional.code_map_shape((28, 28, 1), 3, 8) == (4, 4, 8)
+        assert convolutional.code_map_shape((28, 30, 1), 2, 8) == (7, 8, 8)
+        assert convolutional.code_map_shape((141, 3), 1, 5) == (71, 5)
 
-    @pytest.mark.parametrize("down", networks.DOWN)
-    @pytest.mark.parametrize("up", networks.UP)
-    @pytest.mark.parametrize("head", networks.HEADS)
+    @pytest.mark.parametrize("down", convolutional.DOWN)
+    @pytest.mark.parametrize("up", convolutional.UP)
+    @pytest.mark.parametrize("head", convolutional.HEADS)
     @pytest.mark.parametrize("shape", [(9, 14, 2), (13, 1)])
     def test_any_size(self, shape, head, up, down):
         model = zoo.create(
@@ -173,8 +173,8 @@ class TestPadToFit:
 
     def test_crops_the_same_on_both_sides(self):
         arguments = {"code_shape": (4, 4, 3), "widths": (2, 5, 3), "hidden_units": ()}
-        whole = networks.decoder((32, 32, 1), head="transpose", **arguments)
-        cropped = networks.decoder((28, 25, 1), head="transpose", **arguments)
+        whole = convolutional.decoder((32, 32, 1), head="transpose", **arguments)
+        cropped = convolutional.decoder((28, 25, 1), head="transpose", **arguments)
         randomize(whole)
         cropped.set_weights(whole.get_weights())
         code = np.random.default_rng(3).normal(size=(2, 4, 4, 3))
@@ -223,7 +223,7 @@ class TestPadToFit:
 class TestArguments:
     def test_pytorch_uniform(self):
         """Uniform within 1 / sqrt(fan_in), and drawn anew for each layer."""
-        encoder = networks.encoder(
+        encoder = convolutional.encoder(
             (16, 16, 8),
             widths=(8, 8),
             hidden_units=(),

@@ -11,8 +11,9 @@ import tensorflow as tf
 from PIL import Image
 
 import zoo
-from zoo import images, mask_files, pipeline, pixel_file
-from zoo import resident as resident_training
+from zoo.data import cache as pixel_cache
+from zoo.data import images, mask_files, pipeline
+from zoo.training import device_data as resident_training
 
 SHAPE = (16, 16, 3)
 
@@ -245,15 +246,15 @@ def test_a_cache_that_failed_is_not_there_and_the_earlier_one_stays(folder, tmp_
 def test_what_changes_while_the_cache_is_made_is_noticed(folder, tmp_path):
     path = tmp_path / "pixels.npy"
     files = images.find(folder)
-    mark = pixel_file.fingerprint(files)
+    mark = pixel_cache.fingerprint(files)
 
     def fill(new):
         new((1,), "uint8")[:] = 7
         repaint(folder)
 
-    assert pixel_file.write(path, mark, fill)[0] == 7
-    assert pixel_file.opened(path, mark) is not None
-    assert pixel_file.opened(path, pixel_file.fingerprint(files)) is None
+    assert pixel_cache.write(path, mark, fill)[0] == 7
+    assert pixel_cache.opened(path, mark) is not None
+    assert pixel_cache.opened(path, pixel_cache.fingerprint(files)) is None
 
 
 # --- errors at the door ---------------------------------------------------------------------

@@ -9,7 +9,7 @@ import math
 import pytest
 
 import zoo
-from zoo import presets
+from zoo.registry import presets
 
 NAMED = [(model, preset) for model, table in presets.NAMED.items() for preset in table]
 COUNTED = [

@@ -4,8 +4,8 @@ import keras
 import pytest
 
 import zoo
-from zoo import registry
 from zoo.models import VAE, Autoencoder
+from zoo.registry import entries
 
 SHAPE = (8, 8, 1)
 
@@ -13,7 +13,7 @@ SHAPE = (8, 8, 1)
 @pytest.fixture
 def own_registry(monkeypatch):
     """A registry that a test may add to."""
-    monkeypatch.setattr(registry, "_ENTRIES", dict(registry._ENTRIES))
+    monkeypatch.setattr(entries, "_ENTRIES", dict(entries._ENTRIES))
 
 
 def test_create_gives_the_class():

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from zoo import resident
+from zoo.training import device_data
 
 SHAPE = (8, 8, 1)
 
@@ -115,7 +115,7 @@ class OwnHistory(keras.callbacks.History):
 
 
 def test_a_callback_that_does_not_look_at_batches_sees_the_ends_of_calls(digits, monkeypatch):
-    monkeypatch.setattr(resident, "MOST_STEPS", 3)
+    monkeypatch.setattr(device_data, "MOST_STEPS", 3)
     callback = Ends()
     model_of().fit(digits[:128], batch_size=16, verbose=0, callbacks=[callback])
     ends = [batch for batch, _ in callback.seen]
@@ -156,21 +156,21 @@ def test_a_callback_that_looks_at_batches_sees_each(digits):
     ],
 )
 def test_many_updates_per_call_only_where_no_callback_looks(callbacks, is_one):
-    found = resident.steps_per_call(model_of(), 32, 6400, callbacks)
+    found = device_data.steps_per_call(model_of(), 32, 6400, callbacks)
     assert (found == 1) == is_one
 
 
 def test_the_compiled_number_of_steps_wins():
     model = model_of(steps_per_execution=7)
-    assert resident.steps_per_call(model, 32, 6400, None) == 7
-    assert resident.steps_per_call(model, 32, 100, None) == 4  # an epoch has no more
+    assert device_data.steps_per_call(model, 32, 6400, None) == 7
+    assert device_data.steps_per_call(model, 32, 100, None) == 4  # an epoch has no more
 
 
 @pytest.mark.parametrize("num_batches", [1, 4, 255, 256, 257, 313, 1000])
 def test_calls_of_an_epoch_are_alike(num_batches):
-    steps = resident.steps_per_call(model_of(), 32, 32 * num_batches, None)
+    steps = device_data.steps_per_call(model_of(), 32, 32 * num_batches, None)
     calls = -(-num_batches // steps)
-    assert steps <= resident.MOST_STEPS
+    assert steps <= device_data.MOST_STEPS
     assert num_batches <= calls * steps < num_batches + calls
 
 
@@ -178,8 +178,8 @@ def test_large_models_are_called_for_few_updates():
     small = model_of()
     large = zoo.create("autoencoder", (64, 64, 3), widths=(128, 256), latent_dim=64)
     large.compile("adam")
-    assert resident.steps_per_call(large, 64, 6400, None) == 1
-    assert resident.steps_per_call(small, 32, 6400, None) > 30
+    assert device_data.steps_per_call(large, 64, 6400, None) == 1
+    assert device_data.steps_per_call(small, 32, 6400, None) > 30
 
 
 def test_the_model_is_as_before_afterwards(digits):
@@ -187,7 +187,7 @@ def test_the_model_is_as_before_afterwards(digits):
     model = model_of(steps_per_execution=2)
     model.fit(digits[:64], batch_size=16, verbose=0)
     assert model.steps_per_execution == 2
-    assert not isinstance(model.train_function, resident.ResidentTraining)
+    assert not isinstance(model.train_function, device_data.ResidentTraining)
     model.train_on_batch(digits[:16])
     first = model.evaluate(digits[:64], batch_size=16, verbose=0, return_dict=True)
     again = model.evaluate(digits[:64], batch_size=16, verbose=0, return_dict=True)
@@ -268,8 +268,8 @@ def test_floats_of_any_kind_are_those_of_keras(digits):
 
     found = both(digits, fit, optimizer="sgd")
     assert_same(found)
-    source = resident.Source(digits[:64].astype("float64"), 16, resident.orders(64, False))
-    kept = resident.ResidentTraining(model_of(), source, 1)
+    source = device_data.Source(digits[:64].astype("float64"), 16, device_data.orders(64, False))
+    kept = device_data.ResidentTraining(model_of(), source, 1)
     assert kept.data.dtype == "float32"
 
 
@@ -304,13 +304,13 @@ def test_room_on_a_gpu(monkeypatch):
 
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [Gpu])
     monkeypatch.setattr(tf.config.experimental, "get_memory_info", lambda name: {"current": 200})
-    monkeypatch.setattr(resident.device_lib, "list_local_devices", lambda: [Gpu])
-    assert resident._room() == 200  # a quarter of what is left
-    assert "the device has 0 MiB to spare" in resident.obstacle(
+    monkeypatch.setattr(device_data.device_lib, "list_local_devices", lambda: [Gpu])
+    assert device_data._room() == 200  # a quarter of what is left
+    assert "the device has 0 MiB to spare" in device_data.obstacle(
         model_of(), np.ones((8, 8, 8, 1)), {}
     )
-    monkeypatch.setattr(resident.device_lib, "list_local_devices", list)
-    assert resident._room() == 2**30
+    monkeypatch.setattr(device_data.device_lib, "list_local_devices", list)
+    assert device_data._room() == 2**30
 
 
 def test_a_model_that_is_compiled_anew_takes_the_new_optimizer(digits):
@@ -349,7 +349,7 @@ def test_training_that_is_stopped_leaves_the_model_usable(digits):
     model = model_of()
     with pytest.raises(KeyboardInterrupt):
         model.fit(digits[:64], batch_size=16, callbacks=[Stop()], verbose=0)
-    assert not isinstance(model.train_function, resident.ResidentTraining)
+    assert not isinstance(model.train_function, device_data.ResidentTraining)
     assert model.fit(digits[:64], batch_size=16, verbose=0).history["loss"]
 
 
@@ -379,7 +379,7 @@ def test_where_it_cannot_be_the_ordinary_path_is_taken_or_the_reason_told(change
     model = model_of()
     with pytest.raises(ValueError, match=f"Autoencoder: resident must be .* {reason}"):
         model.fit(digits[:64], verbose=0, resident=True, **change)
-    assert resident.obstacle(model, digits[:64], change) == reason
+    assert device_data.obstacle(model, digits[:64], change) == reason
     if "class_weight" not in change:
         assert model.fit(digits[:64], verbose=0, **change).history["loss"]
 
@@ -388,20 +388,20 @@ def test_data_from_elsewhere_stay_there(digits, tmp_path):
     model = model_of()
     mapped = np.memmap(tmp_path / "images.dat", "float32", "w+", shape=digits[:64].shape)
     mapped[:] = digits[:64]
-    assert "mapped from a file" in resident.obstacle(model, mapped, {})
+    assert "mapped from a file" in device_data.obstacle(model, mapped, {})
     source = tf.data.Dataset.from_tensor_slices(digits[:64]).batch(16)
-    assert "no arrays" in resident.obstacle(model, source, {})
+    assert "no arrays" in device_data.obstacle(model, source, {})
     assert model.fit(mapped, verbose=0).history["loss"]
     model.compile("adam", run_eagerly=True)
-    assert "eagerly" in resident.obstacle(model, digits[:64], {})
+    assert "eagerly" in device_data.obstacle(model, digits[:64], {})
 
 
 def test_a_model_of_several_replicas_takes_the_ordinary_path(digits):
     for devices in (["CPU:0"], ["CPU:0", "CPU:1"]):
         with tf.distribute.MirroredStrategy(devices).scope():
             model = model_of()
-            assert "replicas" in resident.obstacle(model_of(), digits[:64], {})
-        assert "replicas" in resident.obstacle(model, digits[:64], {})
+            assert "replicas" in device_data.obstacle(model_of(), digits[:64], {})
+        assert "replicas" in device_data.obstacle(model, digits[:64], {})
 
 
 def test_a_strategy_of_one_replica_trains_and_predicts(digits):

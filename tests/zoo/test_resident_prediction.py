@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import resident, resident_prediction
+from zoo.training import device_data, predict
 
 
 @pytest.fixture
 def many(monkeypatch):
     """Has calls of up to 4 batches."""
-    monkeypatch.setattr(resident, "MOST_STEPS", 4)
+    monkeypatch.setattr(device_data, "MOST_STEPS", 4)
     return 4
 
 
@@ -64,7 +64,7 @@ def test_progress_is_shown(digits, many, capsys):
 
 def test_groups_cover_each_row_once():
     for num_rows in (1, 5, 16, 17, 100):
-        groups = list(resident_prediction._groups(num_rows, 5, 3))
+        groups = list(predict._groups(num_rows, 5, 3))
         rows = [row for start, count, size in groups for row in range(start, start + count * size)]
         assert rows == list(range(num_rows))
         assert all(count <= 3 and size <= 5 for _, count, size in groups)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import saving
-from zoo.card import Card
+from zoo.persistence import saving
+from zoo.registry.model_card import Card
 
 SHAPE = (8, 8, 1)
 

@@ -6,7 +6,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 import zoo
-from zoo import schedules
+from zoo.training import schedules
 
 DIGITS = (load_digits().images[:512] / 16).astype("float32").reshape(-1, 64)
 

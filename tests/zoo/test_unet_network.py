@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import presets
+from zoo.registry import presets
 
 SHAPE = (16, 16, 1)
 IMAGES = np.random.default_rng(0).random((6, *SHAPE), dtype="float32")

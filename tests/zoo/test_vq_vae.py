@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 import zoo
-from zoo.quantizer import VectorQuantizer, perplexity
+from zoo.layers.quantizer import VectorQuantizer, perplexity
 
 K, D = 6, 3
 

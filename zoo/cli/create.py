@@ -5,9 +5,9 @@ import dataclasses
 
 import keras
 
-from zoo import presets, registry
 from zoo.cli import data
 from zoo.cli.files import CommandError
+from zoo.registry import entries, presets
 
 LEARNING_RATE = 1e-3
 
@@ -30,7 +30,7 @@ def parse_arguments(pairs: list[str]) -> dict:
 def model(options, found: data.TrainingData):
     """Returns a new model for the data, compiled, with its card."""
     arguments = parse_arguments(options.arguments)
-    model_class = registry.get(options.model).model_class
+    model_class = entries.get(options.model).model_class
     num_classes = _num_classes(found)
     image_shape = arguments.pop("image_shape", found.images.shape[1:])
     fixed = presets.config(options.model, options.preset, image_shape) if options.preset else {}
@@ -38,7 +38,7 @@ def model(options, found: data.TrainingData):
         arguments.setdefault("num_classes", fixed.get("num_classes", num_classes))
     arguments.setdefault("seed", options.seed)
     try:
-        created = registry.create(
+        created = entries.create(
             options.model, image_shape=image_shape, preset=options.preset, **arguments
         )
     except (ValueError, TypeError) as error:

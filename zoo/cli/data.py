@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo import images, mask_files
 from zoo.cli.files import CommandError
+from zoo.data import images, mask_files
 
 SPLIT_SEED = 0  # the same files are held out each time, also when training goes on later
 UNLABELLED = -1
@@ -66,8 +66,8 @@ def load(path: Path, task: str, resize=None, color=None, skip_unreadable=False) 
 
     Args:
         path: A folder of images, or an `.npz` file.
-        task: One of `zoo.base.TASKS`. With `"segmentation"` a folder has `images/` and `masks/`;
-            with the tasks of labels its sub-folders are classes.
+        task: One of `zoo.training.model.TASKS`. With `"segmentation"` a folder has
+            `images/` and `masks/`; with the tasks of labels its sub-folders are classes.
         resize: `(height, width)` of the images, or None when all have one size.
         color: `"grey"`, `"rgb"`, or None: grey if all images are grey.
         skip_unreadable: Whether damaged image files are left out.

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo import images, presets, registry, saving
 from zoo.cli import screen
 from zoo.cli.files import CommandError, check_file, check_folder, new_folder
 from zoo.cli.use import check_can
+from zoo.data import images
 from zoo.files import new_file
+from zoo.persistence import saving
+from zoo.registry import entries, presets
 
 
 def list_models(options) -> int:
@@ -16,7 +18,7 @@ def list_models(options) -> int:
     from rich.markup import escape
     from rich.table import Column, Table
 
-    found = registry.names(options.pattern)
+    found = entries.names(options.pattern)
     if not found:
         raise CommandError(
             f"no model matches {options.pattern!r}. See python -m zoo list; or use a wildcard, "
@@ -36,7 +38,7 @@ def list_models(options) -> int:
         columns = (Column(title, no_wrap=True) for title in ("model", "task"))
         table = Table(*columns, "what it does")
         for name in found:
-            entry = registry.get(name)
+            entry = entries.get(name)
             table.add_row(name, entry.model_class.task, escape(entry.summary))
     screen.console().print(table)
     return 0
@@ -112,7 +114,7 @@ def export(options) -> int:
             f"Received: {path}."
         )
     model = saving.load(options.model)
-    from zoo.export import export as write
+    from zoo.persistence.export import export as write
 
     try:
         with (new_file if path.suffix else new_folder)(path) as temporary:

@@ -8,10 +8,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from zoo import registry, saving
 from zoo.cli import create, data, screen
 from zoo.cli.files import CommandError, check_file
 from zoo.files import new_file
+from zoo.persistence import saving
+from zoo.registry import entries
 
 DEFAULT_EPOCHS, DEFAULT_QUANTILE = 20, 0.95
 # Options that a model has been given already when its training goes on.
@@ -20,7 +21,7 @@ _FIXED_ON_RESUME = ("preset", "arguments", "resize", "color", "positive")
 
 def run(options: argparse.Namespace) -> int:
     """Trains a model and saves it. Returns the exit code: 130 after Ctrl-C."""
-    entry = registry.get(options.model)
+    entry = entries.get(options.model)
     task = entry.model_class.task
     _check_options(options, task)
     _check_output(options)

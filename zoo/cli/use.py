@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo import images, saving
 from zoo.cli import screen
 from zoo.cli.files import (
     CommandError,
@@ -15,7 +14,9 @@ from zoo.cli.files import (
     new_table,
     png_names,
 )
+from zoo.data import images
 from zoo.files import new_file
+from zoo.persistence import saving
 
 
 class Session:
@@ -90,11 +91,11 @@ class Session:
 
 def check_can(model, method: str, verb: str, path) -> None:
     """Raises CommandError when a model does not have a method."""
-    from zoo import registry
+    from zoo.registry import entries
 
     if hasattr(model, method):
         return
-    able = [n for n in registry.names() if hasattr(registry.get(n).model_class, method)]
+    able = [n for n in entries.names() if hasattr(entries.get(n).model_class, method)]
     raise CommandError(
         f"{path}: the model must be able to {verb}. Received: a {model.registry_name}. "
         f"These are: {', '.join(able)}."

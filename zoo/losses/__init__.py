@@ -1,8 +1,8 @@
 """Loss terms: pure functions that return one float32 value per sample, shape `(batch,)`.
 
 The reduction over the event axes is part of the name: a `mean_...` is a mean over pixels, an
-`..._nll` or a `kl_...` is a sum over the event in nats. Only `zoo/base.py` averages over the batch.
-All inputs are cast to float32 first, so that they are exact under mixed precision.
+`..._nll` or a `kl_...` is a sum over the event in nats. Only `zoo/training/model.py` averages
+over the batch. All inputs are cast to float32 first, so that they are exact under mixed precision.
 """
 
 from zoo.losses.combinations import mask_loss as mask_loss

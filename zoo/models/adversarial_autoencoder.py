@@ -4,9 +4,9 @@ import keras
 from keras import ops
 
 from zoo import checks
-from zoo.adversarial import Adversarial, two_class_loss
 from zoo.models.autoencoder import Autoencoder
-from zoo.registry import register
+from zoo.registry.entries import register
+from zoo.training.adversarial import Adversarial, two_class_loss
 
 PRIORS = ("normal", "uniform")
 

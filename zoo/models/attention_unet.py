@@ -1,9 +1,9 @@
 """The U-Net whose skips are weighed by attention gates."""
 
-from zoo.batching import over_batches
-from zoo.image_to_image import check_images
+from zoo.data.batching import over_batches
 from zoo.models.unet import UNet
-from zoo.registry import register
+from zoo.registry.entries import register
+from zoo.training.image_to_image import check_images
 
 
 @register("attention_unet", paper="https://arxiv.org/abs/1804.03999")

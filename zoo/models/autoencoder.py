@@ -3,12 +3,13 @@
 import keras
 from keras import ops
 
-from zoo import checks, networks
-from zoo.base import ZooModel
-from zoo.batching import over_batches
-from zoo.image_to_image import RECONSTRUCTIONS, ImageToImage, check_images
+from zoo import checks
+from zoo.data.batching import over_batches
 from zoo.losses import structure
-from zoo.registry import register
+from zoo.networks import convolutional
+from zoo.registry.entries import register
+from zoo.training.image_to_image import RECONSTRUCTIONS, ImageToImage, check_images
+from zoo.training.model import ZooModel
 
 OUTPUT_ACTIVATIONS = ("sigmoid", "linear", "relu")
 
@@ -143,12 +144,12 @@ class Autoencoder(ImageToImage, ZooModel):
         checks.positive_int(owner, convs_per_stage=convs_per_stage)
         checks.one_of(
             owner,
-            normalization=(normalization, networks.NORMALIZATIONS),
-            down=(down, networks.DOWN),
-            up=(up, networks.UP),
-            encoder_padding=(encoder_padding, networks.PADDINGS),
-            head=(head, networks.HEADS),
-            kernel_initializer=(kernel_initializer, networks.INITIALIZERS),
+            normalization=(normalization, convolutional.NORMALIZATIONS),
+            down=(down, convolutional.DOWN),
+            up=(up, convolutional.UP),
+            encoder_padding=(encoder_padding, convolutional.PADDINGS),
+            head=(head, convolutional.HEADS),
+            kernel_initializer=(kernel_initializer, convolutional.INITIALIZERS),
             output_activation=(output_activation, OUTPUT_ACTIVATIONS),
             reconstruction=(reconstruction, tuple(RECONSTRUCTIONS)),
         )
@@ -196,8 +197,8 @@ class Autoencoder(ImageToImage, ZooModel):
     # --- networks ---------------------------------------------------------------------------
 
     def build_networks(self):
-        self.encoder = networks.encoder(self.encoder_shape, **self.encoder_arguments())
-        self.decoder = networks.decoder(self.image_shape, **self.decoder_arguments())
+        self.encoder = convolutional.encoder(self.encoder_shape, **self.encoder_arguments())
+        self.decoder = convolutional.decoder(self.image_shape, **self.decoder_arguments())
 
     def encoder_arguments(self) -> dict:
         """Returns the arguments of `networks.encoder`; a variant changes a few."""
@@ -242,7 +243,7 @@ class Autoencoder(ImageToImage, ZooModel):
         """Shape of one code."""
         if self.latent_dim is not None:
             return (self.latent_dim,)
-        return networks.code_map_shape(self.image_shape, len(self.widths), self.widths[-1])
+        return convolutional.code_map_shape(self.image_shape, len(self.widths), self.widths[-1])
 
     # --- the model --------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from zoo import checks, losses
 from zoo.models.vae import VAE
-from zoo.registry import register
+from zoo.registry.entries import register
 
 
 @register("beta_tc_vae", paper="https://arxiv.org/abs/1802.04942")

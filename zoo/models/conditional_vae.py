@@ -4,10 +4,11 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from zoo import checks, labels
-from zoo.labelled_decoder import LabelledDecoder
+from zoo import checks
+from zoo.data import labels
 from zoo.models.vae import VAE
-from zoo.registry import register
+from zoo.registry.entries import register
+from zoo.training.labelled_decoder import LabelledDecoder
 
 INPUT_KEYS = ("image", "label")
 

@@ -3,9 +3,10 @@
 import keras
 from keras import ops
 
-from zoo import checks, gradients, losses
+from zoo import checks, losses
+from zoo.layers import gradients
 from zoo.models.autoencoder import Autoencoder
-from zoo.registry import register
+from zoo.registry.entries import register
 
 METHODS = ("auto", "closed_form", "exact", "hutchinson")
 # d activation(a) / d a, for the activations that a closed form covers.

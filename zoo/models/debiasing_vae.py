@@ -3,12 +3,13 @@
 import numpy as np
 from keras import ops
 
-from zoo import checks, labels, losses
-from zoo.batching import over_batches
-from zoo.classifying_vae import ClassifyingVAE
-from zoo.image_to_image import check_images
-from zoo.registry import register
-from zoo.sampling import COMBINATIONS, LatentResampling, resampling_probabilities
+from zoo import checks, losses
+from zoo.data import labels
+from zoo.data.batching import over_batches
+from zoo.data.samplers import COMBINATIONS, LatentResampling, resampling_probabilities
+from zoo.models._classifying_vae import ClassifyingVAE
+from zoo.registry.entries import register
+from zoo.training.image_to_image import check_images
 
 
 @register("debiasing_vae", paper="https://doi.org/10.1145/3306618.3314243")
@@ -18,8 +19,8 @@ class DebiasingVAE(ClassifyingVAE):
     loss = CE(y, q(y | x)) + [y = 1] * vae_weight * (reconstruction + beta * kl_scale * kl)
 
     The VAE learns what images of the positive class look like. When an epoch begins, the positives
-    whose codes are rare are drawn more often (`zoo.sampling.LatentResampling`). Choose it when the
-    positive class may hide a small group that a plain classifier would miss, and nobody has
+    whose codes are rare are drawn more often (`zoo.data.samplers.LatentResampling`). Choose it when
+    the positive class may hide a small group that a plain classifier would miss, and nobody has
     labelled the groups.
 
     Args:

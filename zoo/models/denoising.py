@@ -1,8 +1,8 @@
 """The denoising autoencoder: repairs damaged images."""
 
-from zoo.corruptions import Corrupting
+from zoo.layers.corruptions import Corrupting
 from zoo.models.autoencoder import Autoencoder
-from zoo.registry import register
+from zoo.registry.entries import register
 
 
 @register("denoising", paper="https://www.jmlr.org/papers/v11/vincent10a.html")

@@ -3,10 +3,11 @@
 import keras
 from keras import ops
 
-from zoo import base, checks
-from zoo.adversarial import Adversarial, two_class_loss
+from zoo import checks
 from zoo.models.vae import VAE
-from zoo.registry import register
+from zoo.registry.entries import register
+from zoo.training import model
+from zoo.training.adversarial import Adversarial, two_class_loss
 
 
 def permuted(codes, seed):
@@ -77,7 +78,7 @@ class FactorVAE(Adversarial, VAE):
 
     def permutation_seed(self, training: bool):
         # Not the seed of the codes' own noise: ranks of the same numbers would line the units up.
-        return self.seed_generator if training else base.EVALUATION_SEED + 1
+        return self.seed_generator if training else model.EVALUATION_SEED + 1
 
     def rival_codes(self, x, training):
         z = self.sampler(*self.encode_distribution(x, training), training=training)

@@ -3,12 +3,13 @@
 import keras
 from keras import ops
 
-from zoo import base, checks, losses
+from zoo import checks, losses
 from zoo.models.vae import VAE
-from zoo.registry import register
+from zoo.registry.entries import register
+from zoo.training import model
 
 # Not the seed of the codes' own noise: equal noise would make samples of code and prior alike.
-PRIOR_EVALUATION_SEED = base.EVALUATION_SEED + 1
+PRIOR_EVALUATION_SEED = model.EVALUATION_SEED + 1
 
 
 @register("info_vae", paper="https://arxiv.org/abs/1706.02262")

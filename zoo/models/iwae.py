@@ -4,7 +4,7 @@ from keras import ops
 
 from zoo import checks, losses
 from zoo.models.vae import VAE
-from zoo.registry import register
+from zoo.registry.entries import register
 
 ESTIMATORS = ("standard", "doubly_reparameterized")
 

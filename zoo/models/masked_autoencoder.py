@@ -6,12 +6,14 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from zoo import base, checks, losses, transformer
-from zoo.base import ZooModel
-from zoo.batching import over_batches
-from zoo.image_to_image import check_images
+from zoo import checks, losses
+from zoo.data.batching import over_batches
+from zoo.layers import transformer
 from zoo.models.autoencoder import Autoencoder
-from zoo.registry import register
+from zoo.registry.entries import register
+from zoo.training import model
+from zoo.training.image_to_image import check_images
+from zoo.training.model import ZooModel
 
 # The default patch leaves at least this many along the shorter side, and is at most 16 wide.
 PATCHES_PER_SIDE = {1: 28, 2: 7}
@@ -219,7 +221,7 @@ class MaskedAutoencoder(ZooModel):
         One random order, turned by the smaller of the two shares each time: the hidden windows
         overlap or touch and go around the circle.
         """
-        order = np.random.default_rng(base.EVALUATION_SEED).permutation(self.num_patches)
+        order = np.random.default_rng(model.EVALUATION_SEED).permutation(self.num_patches)
         turn = min(self.num_visible, self.num_patches - self.num_visible)
         num_orders = -(-self.num_patches // turn)
         return np.stack([np.roll(order, -turn * k) for k in range(num_orders)]).astype("int32")

@@ -1,7 +1,7 @@
 """The U-Net made of residual blocks."""
 
 from zoo.models.unet import UNet
-from zoo.registry import register
+from zoo.registry.entries import register
 
 
 @register("residual_unet", paper="https://arxiv.org/abs/1711.10684")

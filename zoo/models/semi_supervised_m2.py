@@ -5,12 +5,13 @@ import math
 import keras
 from keras import layers, ops
 
-from zoo import checks, labels, losses
-from zoo.batching import over_batches
-from zoo.image_to_image import check_images
-from zoo.labelled_decoder import LabelledDecoder
+from zoo import checks, losses
+from zoo.data import labels
+from zoo.data.batching import over_batches
 from zoo.models.semi_supervised_vae import SemiSupervisedVAE
-from zoo.registry import register
+from zoo.registry.entries import register
+from zoo.training.image_to_image import check_images
+from zoo.training.labelled_decoder import LabelledDecoder
 
 
 @register("semi_supervised_m2", paper="https://arxiv.org/abs/1406.5298")

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from zoo import checks, labels
-from zoo.classifying_vae import ClassifyingVAE
-from zoo.registry import register
-from zoo.sampling import LabelledShare
+from zoo import checks
+from zoo.data import labels
+from zoo.data.samplers import LabelledShare
+from zoo.models._classifying_vae import ClassifyingVAE
+from zoo.registry.entries import register
 
 
 @register("semi_supervised_vae", paper="https://arxiv.org/abs/1406.5298")

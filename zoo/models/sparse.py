@@ -4,7 +4,7 @@ from keras import ops
 
 from zoo import checks, losses
 from zoo.models.autoencoder import Autoencoder
-from zoo.registry import register
+from zoo.registry.entries import register
 
 PENALTIES = ("l1", "kl", "top_k")
 

@@ -9,7 +9,7 @@ from keras import layers, ops
 from zoo import checks, losses
 from zoo.models.autoencoder import Autoencoder
 from zoo.models.sparse import keep_largest
-from zoo.registry import register
+from zoo.registry.entries import register
 
 # All else that an `Autoencoder` takes describes deeper networks or other losses.
 OWN = ("image_shape", "latent_dim", "seed")

@@ -2,11 +2,13 @@
 
 from keras import ops
 
-from zoo import checks, losses, masks, networks, unets
-from zoo.base import ZooModel
-from zoo.batching import over_batches
-from zoo.image_to_image import check_images
-from zoo.registry import register
+from zoo import checks, losses
+from zoo.data import masks
+from zoo.data.batching import over_batches
+from zoo.networks import convolutional, unet
+from zoo.registry.entries import register
+from zoo.training.image_to_image import check_images
+from zoo.training.model import ZooModel
 
 MAX_CLASSES = 256  # segment() gives uint8
 
@@ -69,10 +71,10 @@ class UNetFamily(ZooModel):
             )
         checks.one_of(
             owner,
-            normalization=(normalization, networks.NORMALIZATIONS),
-            down=(down, unets.DOWN),
-            up=(up, unets.UP),
-            interpolation=(interpolation, unets.INTERPOLATIONS),
+            normalization=(normalization, convolutional.NORMALIZATIONS),
+            down=(down, unet.DOWN),
+            up=(up, unet.UP),
+            interpolation=(interpolation, unet.INTERPOLATIONS),
         )
         if interpolation == "bilinear" and len(self.image_shape) == 2:
             raise ValueError(
@@ -112,7 +114,7 @@ class UNetFamily(ZooModel):
         }
 
     def build_networks(self):
-        self.network = unets.unet(self.image_shape, **self.network_arguments())
+        self.network = unet.unet(self.image_shape, **self.network_arguments())
 
 
 @register("unet", paper="https://arxiv.org/abs/1505.04597")

@@ -3,10 +3,10 @@
 from keras import ops
 
 from zoo import checks
-from zoo.corruptions import Corrupting
-from zoo.image_to_image import RECONSTRUCTIONS, ImageToImage
+from zoo.layers.corruptions import Corrupting
 from zoo.models.unet import UNetFamily
-from zoo.registry import register
+from zoo.registry.entries import register
+from zoo.training.image_to_image import RECONSTRUCTIONS, ImageToImage
 
 
 @register("unet_denoiser", paper="https://arxiv.org/abs/1608.03981")

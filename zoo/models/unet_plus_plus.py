@@ -2,9 +2,9 @@
 
 from keras import ops
 
-from zoo import unets
 from zoo.models.unet import UNet
-from zoo.registry import register
+from zoo.networks import unet
+from zoo.registry.entries import register
 
 
 @register("unet_plus_plus", paper="https://arxiv.org/abs/1807.10165")
@@ -54,7 +54,7 @@ class UNetPlusPlus(UNet):
 
     def build_networks(self):
         arguments = {**self.network_arguments(), "deep_supervision": self.deep_supervision}
-        self.network = unets.nested_unet(self.image_shape, **arguments)
+        self.network = unet.nested_unet(self.image_shape, **arguments)
 
     def forward(self, x, training=False):
         heads = self.network(x, training=training)  # each (batch, ..., num_classes)

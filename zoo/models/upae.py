@@ -4,10 +4,10 @@ import numpy as np
 from keras import ops
 
 from zoo import checks, losses
-from zoo.batching import over_batches
-from zoo.image_to_image import check_images
+from zoo.data.batching import over_batches
 from zoo.models.autoencoder import Autoencoder
-from zoo.registry import register
+from zoo.registry.entries import register
+from zoo.training.image_to_image import check_images
 
 
 @register("upae", paper="https://arxiv.org/abs/2006.13462")

@@ -5,12 +5,13 @@ import math
 import keras
 from keras import ops
 
-from zoo import base, checks, losses
-from zoo.batching import over_batches
-from zoo.image_to_image import check_images
-from zoo.layers import GaussianSampler
+from zoo import checks, losses
+from zoo.data.batching import over_batches
+from zoo.layers.sampling import GaussianSampler
 from zoo.models.autoencoder import Autoencoder
-from zoo.registry import register
+from zoo.registry.entries import register
+from zoo.training import model
+from zoo.training.image_to_image import check_images
 
 LIKELIHOODS = ("bernoulli", "gaussian", "laplace")
 KL_ESTIMATES = ("analytic", "monte_carlo")
@@ -113,7 +114,7 @@ class VAE(Autoencoder):
 
     def build_networks(self):
         super().build_networks()
-        self.sampler = GaussianSampler(self.seed_generator, base.EVALUATION_SEED, name="sampler")
+        self.sampler = GaussianSampler(self.seed_generator, model.EVALUATION_SEED, name="sampler")
         if self.learn_scale:
             start = keras.initializers.Constant(math.log(self.scale))
             self.log_scale = self.add_weight(

@@ -3,12 +3,13 @@
 import keras
 from keras import layers, ops
 
-from zoo import checks, losses, networks
-from zoo.batching import over_batches
-from zoo.image_to_image import check_images
+from zoo import checks, losses
+from zoo.data.batching import over_batches
+from zoo.layers.quantizer import CODEBOOKS, VectorQuantizer
 from zoo.models.autoencoder import Autoencoder
-from zoo.quantizer import CODEBOOKS, VectorQuantizer
-from zoo.registry import register
+from zoo.networks import convolutional
+from zoo.registry.entries import register
+from zoo.training.image_to_image import check_images
 
 # What belongs to a code that is one vector.
 
@@ -137,21 +138,21 @@ class VQVAE(Autoencoder):
         """Shape of one code: the map's, or `(num_groups,)`, and the size of its vectors."""
         if not self.widths:
             return (self.num_groups, self.latent_dim)
-        return networks.code_map_shape(self.image_shape, len(self.widths), self.latent_dim)
+        return convolutional.code_map_shape(self.image_shape, len(self.widths), self.latent_dim)
 
     def encoder_arguments(self):
         heads = None if self.widths else {"code": self.num_groups * self.latent_dim}
         return {**super().encoder_arguments(), "heads": heads}
 
     def build_networks(self):
-        trunk = networks.encoder(self.encoder_shape, **self.encoder_arguments())
+        trunk = convolutional.encoder(self.encoder_shape, **self.encoder_arguments())
         if self.widths:
             vectors = self._vectors_of_map(trunk.output)
         else:
             groups = layers.Reshape(self.code_shape, dtype="float32", name="groups")
             vectors = groups(trunk.output)
         self.encoder = keras.Model(trunk.input, vectors, name="encoder")
-        self.decoder = networks.decoder(self.image_shape, **self.decoder_arguments())
+        self.decoder = convolutional.decoder(self.image_shape, **self.decoder_arguments())
         self.quantizer = VectorQuantizer(
             self.num_embeddings,
             codebook=self.codebook,
@@ -164,12 +165,12 @@ class VQVAE(Autoencoder):
     def _vectors_of_map(self, x):
         """Takes a feature map to vectors of `latent_dim`, by dense layers at each position."""
         dtype = self.dtype_policy
-        initializer = networks.initializer(self.kernel_initializer)
+        initializer = convolutional.initializer(self.kernel_initializer)
         for index, units in enumerate(self.hidden_units, 1):
-            units = networks.linear_units(units, self.activation)
+            units = convolutional.linear_units(units, self.activation)
             name = f"hidden{index}"
             dense = layers.Dense(units, kernel_initializer=initializer, dtype=dtype, name=name)
-            x = networks.unit(x, dense, self.normalization, self.activation, dtype)
+            x = convolutional.unit(x, dense, self.normalization, self.activation, dtype)
         return layers.Dense(
             self.latent_dim, kernel_initializer=initializer, dtype="float32", name="code"
         )(x)

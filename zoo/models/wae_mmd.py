@@ -3,10 +3,10 @@
 import math
 
 from zoo import checks, losses
-from zoo.batching import over_batches
-from zoo.image_to_image import check_images
+from zoo.data.batching import over_batches
 from zoo.models.info_vae import InfoVAE
-from zoo.registry import register
+from zoo.registry.entries import register
+from zoo.training.image_to_image import check_images
 
 # With this standard deviation the Gaussian -log p(x | z) is the squared error plus a constant.
 SQUARED_ERROR_SCALE = math.sqrt(0.5)

@@ -1,0 +1,143 @@
+"""The images of a folder by their number, with their masks: decoded when asked for, or kept."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from zoo import checks
+from zoo.data import cache, images, mask_files
+
+_COLORS = {1: "grey", 3: "rgb"}
+_NUM_MASK_NUMBERS = 256
+
+
+class Folder:
+    """Image files, and what a model of one `image_shape` gets of each.
+
+    Args:
+        owner: Name for error messages.
+        source: A folder, or a list of files, which keeps its order.
+        image_shape: `(height, width, 1 or 3)`: images are resized, and made grey or RGB.
+        mask_folder: Where each image has a mask of the same name, or None.
+
+    Raises:
+        ValueError: for a folder without images, or an image without a mask.
+    """
+
+    def __init__(
+        self,
+        owner: str,
+        source: str | Path | Sequence[str | Path],
+        image_shape: tuple[int, int, int],
+        mask_folder: str | Path | None = None,
+    ):
+        shape = checks.image_shape(owner, image_shape)
+        if len(shape) != 3 or shape[-1] not in _COLORS:
+            raise ValueError(
+                f"{owner}: image_shape must be (height, width, 1 or 3) for image files. "
+                f"Received: image_shape={image_shape!r}. For example (64, 64, 3)."
+            )
+        self.image_shape = shape
+        if isinstance(source, (str, Path)):
+            self.files = images.find(source)
+        else:
+            self.files = [Path(file) for file in source]
+            if not self.files:
+                raise ValueError(f"{owner}: source must name at least one file. Received: [].")
+        self.mask_folder, self.mask_files = mask_folder, None
+        if mask_folder is not None:
+            if not isinstance(source, (str, Path)):
+                raise ValueError(
+                    f"{owner}: source must be a folder where masks are given, as masks are found "
+                    "by the place of their image. Received: a list of files."
+                )
+            self.mask_files = mask_files.of(self.files, source, mask_folder)
+        self.masks_are_binary: bool | None = None  # unknown until all are read
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def image(self, row: int) -> np.ndarray:
+        """Returns an image, float32 `image_shape` in `[0, 1]`."""
+        *size, channels = self.image_shape
+        return images.read(self.files[row], resize=tuple(size), color=_COLORS[channels])
+
+    def mask(self, row: int) -> np.ndarray:
+        """Returns the class numbers of a mask, int32 `(height, width)`."""
+        numbers = self._mask_numbers(row)
+        if self.masks_are_binary is None:
+            return mask_files.class_numbers(self.mask_files[row], numbers)
+        return (numbers > 0).astype("int32") if self.masks_are_binary else numbers
+
+    def check(self) -> None:
+        """Reads all once.
+
+        Raises:
+            ValueError: for the first file, by name, that cannot be read, and for masks whose size
+                or numbers do not fit.
+        """
+        seen = cache.over_all(self._read_and_see, len(self))
+        self._judge_masks(seen)
+
+    def images_into(self, new: Callable[[tuple[int, ...], str], np.ndarray]) -> None:
+        """Decodes all images into one array: bytes, or float32 where a file has more than 8 bits.
+
+        Args:
+            new: Gives an array of a shape and dtype.
+        """
+        kept = new((len(self), *self.image_shape), "uint8")
+
+        def keep(row: int) -> bool:
+            image = self.image(row)
+            kept[row] = images.to_bytes(image)
+            return bool((kept[row] / np.float32(255) == image).all())
+
+        if all(cache.over_all(keep, len(self))):
+            return
+        kept = new((len(self), *self.image_shape), "float32")
+
+        def keep_exactly(row: int) -> None:
+            kept[row] = self.image(row)
+
+        cache.over_all(keep_exactly, len(self))
+
+    def masks_into(self, new: Callable[[tuple[int, ...], str], np.ndarray]) -> None:
+        """Reads all masks into one array of class numbers, uint8 `(n, height, width)`."""
+        kept = new((len(self), *self.image_shape[:-1]), "uint8")
+
+        def keep(row: int) -> np.ndarray:
+            mask_files.check_size(self.files[row], self.mask_files[row])
+            kept[row] = numbers = self._mask_numbers(row)
+            return np.bincount(numbers.ravel(), minlength=_NUM_MASK_NUMBERS) > 0
+
+        self._judge_masks(cache.over_all(keep, len(self)))
+        if self.masks_are_binary:
+            np.minimum(kept, 1, out=kept)
+
+    def fingerprint(self, what: str) -> bytes:
+        """Returns what changes with the files that the pixels come from.
+
+        Args:
+            what: `"images"` or `"masks"`.
+        """
+        files = self.files if what == "images" else [*self.files, *self.mask_files]
+        return cache.fingerprint(files, what=what, image_shape=self.image_shape)
+
+    def _mask_numbers(self, row: int) -> np.ndarray:
+        numbers = images.read_mask(self.mask_files[row], resize=self.image_shape[:2])
+        if numbers.min() < 0 or numbers.max() >= _NUM_MASK_NUMBERS:
+            mask_files.is_binary(self.mask_files[row], np.unique(numbers))  # raises
+        return numbers
+
+    def _read_and_see(self, row: int) -> np.ndarray | None:
+        self.image(row)
+        if self.mask_files is None:
+            return None
+        mask_files.check_size(self.files[row], self.mask_files[row])
+        return np.bincount(self._mask_numbers(row).ravel(), minlength=_NUM_MASK_NUMBERS) > 0
+
+    def _judge_masks(self, seen: list[np.ndarray | None]) -> None:
+        if self.mask_files is not None:
+            numbers = np.flatnonzero(np.any(seen, axis=0))
+            self.masks_are_binary = mask_files.is_binary(self.mask_folder, numbers)

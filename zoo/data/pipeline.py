@@ -1,0 +1,340 @@
+"""Batches for `fit` as a `tf.data.Dataset`: from a folder of images, or from arrays in a file.
+
+Arrays are read batch by batch, so that they may be larger than memory. The order of an epoch is a
+permutation of all rows, not of a buffer.
+"""
+
+import dataclasses
+import os
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo import checks
+from zoo.data import cache as pixel_cache
+from zoo.data.batching import dtype_in_keras
+from zoo.data.folder import Folder
+from zoo.training import device_data
+
+_OWNER = "batches"
+_NUM_AHEAD = 2  # batches; AUTOTUNE would let them grow to half of the memory
+_MOST_KEPT_BYTES = 2**30  # of pixels as bytes, for which cache="auto" is memory
+
+
+def batches(
+    source: str | Path | Sequence[str | Path] | np.ndarray,
+    image_shape: tuple[int, int, int] | None = None,
+    *,
+    batch_size: int = 32,
+    masks: str | Path | np.ndarray | None = None,
+    cache: str | Path | None = "auto",
+    shuffle: bool = True,
+    seed: int | None = None,
+    check: bool = True,
+) -> tf.data.Dataset:
+    """Gives a folder of images, or an array in a file, to `fit` in batches, read ahead.
+
+    Files are listed once and each is read once before the first batch, so that a damaged one is an
+    error here that names it. Decoding, resizing (Pillow's BOX filter) and colours are those of
+    `zoo.data.images.read`, values equal to the bit, done in parallel.
+
+    Args:
+        source: A folder of images with its sub-folders, or a list of image files; or an array
+            `(n, height, width, channels)` of bytes or of floats in `[0, 1]`, such as
+            `numpy.load(file, mmap_mode="r")` gives, or the name of its `.npy` file.
+        image_shape: `(height, width, 1 or 3)` that image files are resized to, grey or RGB. Not
+            needed for arrays.
+        batch_size: Positive int. The last batch of an epoch may be shorter.
+        masks: Folder of masks, one for each image, of the same name; or an array of class numbers
+            `(n, height, width)`, or the name of its `.npy` file. None: batches hold images alone.
+        cache: Where decoded image files stay, as bytes: `"memory"`, or the name of an `.npy` file,
+            made once, checked by names, sizes and times of the files, so that it is never stale
+            (that of masks is beside it, `NAME.masks.npy`); None: decoded afresh in each epoch;
+            `"auto"`: in memory up to 1 GiB, else None. What is in memory, and such a file up to
+            1 GiB, a model of the zoo trains on as on arrays: see `resident` of its `fit`.
+        shuffle: Whether each epoch has an order of its own.
+        seed: Int. The orders depend on it, and on how many epochs have begun, alone. None draws
+            one from the generator that `keras.utils.set_random_seed` seeds.
+        check: False: image files without a cache are not read, nor arrays of floats, before the
+            first batch; damaged files are then found by the epoch.
+
+    Returns:
+        A `tf.data.Dataset` of images, float32 `(batch, height, width, channels)` in `[0, 1]`; or
+        of tuples of images and masks, int32 `(batch, height, width)`.
+
+    Raises:
+        ValueError: for a folder without images, a file that cannot be read, an image without a
+            mask, or arguments out of range.
+
+    Example:
+
+    >>> import tempfile, numpy, zoo
+    >>> folder = tempfile.mkdtemp()
+    >>> for name in "abcde":
+    ...     zoo.data.images.write_png(f"{folder}/{name}.png", numpy.zeros((20, 30, 3)))
+    >>> found = zoo.batches(folder, image_shape=(16, 16, 1), batch_size=4)
+    >>> [tuple(batch.shape) for batch in found]
+    [(4, 16, 16, 1), (1, 16, 16, 1)]
+    """
+    checks.positive_int(_OWNER, batch_size=batch_size)
+    if _is_array(source):
+        parts = _arrays(source, image_shape, masks, cache, check)
+    else:
+        parts = _files(source, image_shape, masks, cache, check)
+    orders = _orders(len(parts[0]), shuffle, seed)
+    made = _dataset(parts, orders, batch_size)
+    made.zoo_batches = _Batches(parts, orders, batch_size)  # lost by what is made of it
+    return made
+
+
+# --- sources --------------------------------------------------------------------------------
+
+
+class _Rows:
+    """Rows that are made when asked for.
+
+    Attributes:
+        num_rows: How many there are.
+        shape: Of one row.
+        dtype: Of what `take` gives.
+        take: Returns the rows of an index array; or one row of a number, where `is_single`.
+        array: What they are taken from; None: from files.
+        divisor: What rows of the array are divided by, once they have their type.
+    """
+
+    def __init__(
+        self,
+        num_rows: int,
+        shape,
+        dtype: str,
+        take: Callable,
+        is_single: bool = False,
+        array: np.ndarray | None = None,
+        divisor: float | None = None,
+    ):
+        self.num_rows, self.shape, self.dtype = num_rows, tuple(shape), dtype
+        self.take, self.is_single = take, is_single
+        self.array, self.divisor = array, divisor
+
+    def __len__(self) -> int:
+        return self.num_rows
+
+
+@dataclasses.dataclass(frozen=True)
+class _Batches:
+    """What a data set of `batches` was made of."""
+
+    parts: Sequence[_Rows]
+    orders: tf.data.Dataset
+    batch_size: int
+
+
+def _is_array(source) -> bool:
+    if isinstance(source, (str, Path)):
+        return Path(source).suffix == ".npy" and not Path(source).is_dir()
+    return hasattr(source, "shape")
+
+
+def _loaded(name: str, source) -> np.ndarray:
+    """Returns an array, or that of an `.npy` file, mapped."""
+    if not isinstance(source, (str, Path)):
+        return source
+    try:
+        return np.load(source, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(
+            f"{_OWNER}: {name} must be an .npy file of numbers. Received: {source}, which cannot "
+            f"be read ({error}). Write it with numpy.save."
+        ) from error
+
+
+def _arrays(source, image_shape, masks, cache, check: bool) -> list[_Rows]:
+    pixels = _loaded("source", source)
+    if cache not in ("auto", None):
+        raise ValueError(
+            f"{_OWNER}: cache must be left out, as source is an array. Received: cache={cache!r}."
+        )
+    if pixels.dtype.kind not in "uf" or (pixels.dtype.kind == "u" and pixels.dtype != np.uint8):
+        raise ValueError(
+            f"{_OWNER}: source must hold bytes, or floats in [0, 1]. Received: dtype "
+            f"{pixels.dtype}. Convert it with source.astype('float32')."
+        )
+    shape = pixels.shape[1:] if image_shape is None else tuple(image_shape)
+    checks.array_shape(_OWNER, pixels.shape, shape, "source")
+    if not len(pixels):
+        raise ValueError(f"{_OWNER}: source must hold at least one image. Received: 0 images.")
+    if check and pixels.dtype.kind == "f":
+        checks.images(_OWNER, pixels, shape, "source")
+    parts = [_image_rows(pixels)]
+    if masks is not None:
+        numbers = _loaded("masks", masks)
+        if len(numbers) != len(pixels):
+            raise ValueError(
+                f"{_OWNER}: masks must have one row per image. "
+                f"Received: {len(numbers)} for {len(pixels)} images."
+            )
+        parts.append(_mask_rows(numbers))
+    return parts
+
+
+def _files(source, image_shape, masks, cache, check: bool) -> list[_Rows]:
+    if image_shape is None:
+        raise ValueError(
+            f"{_OWNER}: image_shape must be given for image files. Received: image_shape=None. "
+            "For example (64, 64, 3)."
+        )
+    folder = Folder(_OWNER, source, image_shape, masks)
+    if cache == "auto":
+        size = len(folder) * int(np.prod(folder.image_shape))
+        cache = "memory" if size <= _MOST_KEPT_BYTES else None
+    if cache is None:
+        if check:
+            folder.check()
+        parts = [_Rows(len(folder), folder.image_shape, "float32", folder.image, True)]
+        if masks is not None:
+            parts.append(_Rows(len(folder), folder.image_shape[:2], "int32", folder.mask, True))
+        return parts
+    path = None if cache == "memory" else Path(cache)
+    if path is not None and path.suffix != ".npy":
+        raise ValueError(
+            f"{_OWNER}: cache must be None, 'auto', 'memory' or the name of an .npy file. "
+            f"Received: cache={os.fspath(cache)!r}."
+        )
+    parts = [_image_rows(_kept(folder, "images", folder.images_into, path))]
+    if masks is not None:
+        path = path and path.with_suffix(".masks.npy")
+        parts.append(_mask_rows(_kept(folder, "masks", folder.masks_into, path)))
+    return parts
+
+
+def _kept(folder: Folder, what: str, fill: Callable, path: Path | None) -> np.ndarray:
+    """Returns the decoded files, in memory or in a file that is made where it is not there yet."""
+    if path is None:
+        made = []
+        fill(lambda shape, dtype: made.append(np.empty(shape, dtype)) or made[-1])
+        return made[-1]
+    mark = folder.fingerprint(what)
+    found = pixel_cache.opened(path, mark)
+    return pixel_cache.write(path, mark, fill) if found is None else found
+
+
+def _image_rows(pixels: np.ndarray) -> _Rows:
+    return _array_rows(pixels, "float32", 255.0 if pixels.dtype == np.uint8 else None)
+
+
+def _mask_rows(numbers: np.ndarray) -> _Rows:
+    return _array_rows(numbers, "int32")
+
+
+def _array_rows(array: np.ndarray, dtype: str, divisor: float | None = None) -> _Rows:
+    def take(rows):
+        found = np.asarray(array[rows], dtype)
+        return found if divisor is None else np.divide(found, divisor, out=found)
+
+    return _Rows(len(array), array.shape[1:], dtype, take, array=array, divisor=divisor)
+
+
+# --- orders and batches ---------------------------------------------------------------------
+
+
+def _orders(num_rows: int, shuffle: bool, seed: int | None) -> tf.data.Dataset:
+    """Returns the rows of an epoch in their order; by the seed alone, unlike those of Keras."""
+    if not shuffle:
+        return device_data.orders(num_rows, shuffle=False)
+    seed = random.randrange(2**31) if seed is None else seed
+    num_begun = [0]
+
+    def order(_):
+        generator = np.random.default_rng([seed, num_begun[0]])
+        num_begun[0] += 1
+        return generator.permutation(num_rows).astype("int64")
+
+    def shaped(index):
+        return tf.ensure_shape(tf.numpy_function(order, [index], tf.int64), (num_rows,))
+
+    return tf.data.Dataset.range(1).map(shaped)
+
+
+def _dataset(parts: Sequence[_Rows], orders: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
+    num_rows = len(parts[0])
+    rows = orders.flat_map(tf.data.Dataset.from_tensor_slices)
+    rows = rows.apply(tf.data.experimental.assert_cardinality(num_rows))
+    is_single = parts[0].is_single
+
+    def take(index):
+        found = tuple(
+            tf.ensure_shape(
+                tf.numpy_function(part.take, [index], part.dtype),
+                part.shape if is_single else (None, *part.shape),
+            )
+            for part in parts
+        )
+        return found if len(found) > 1 else found[0]
+
+    if is_single:
+        made = rows.map(take, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
+    else:
+        made = rows.batch(batch_size).map(take, num_parallel_calls=tf.data.AUTOTUNE)
+    return made.prefetch(_NUM_AHEAD)
+
+
+def in_order(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Returns a data set of the same batches; one of `batches` in the order of its rows.
+
+    What looks at it leaves the orders of the epochs as they were.
+    """
+    found = getattr(dataset, "zoo_batches", None)
+    if found is None:
+        return dataset
+    return _dataset(found.parts, device_data.orders(len(found.parts[0]), False), found.batch_size)
+
+
+def kept(data: Any) -> device_data.Source | None:
+    """Returns what a data set of `batches` can train on without it; None for any other data.
+
+    An array in memory is taken whatever its size, pixels in a file up to 1 GiB.
+    """
+    found = getattr(data, "zoo_batches", None)
+    arrays = [part.array for part in found.parts] if found is not None else [None]
+    if any(array is None for array in arrays):
+        return None
+    size = sum(array.nbytes for array in arrays if isinstance(array, np.memmap))
+    if size > _MOST_KEPT_BYTES:
+        return None
+    arrays = tuple(map(np.asarray, arrays))
+    forms = tuple((part.dtype, part.divisor) for part in found.parts)
+    return device_data.Source(
+        arrays if len(arrays) > 1 else arrays[0], found.batch_size, found.orders, forms
+    )
+
+
+# --- arrays that `fit` gets -------------------------------------------------------------------
+
+
+def is_mapped(data: Any) -> bool:
+    """Tells whether arrays lie in a file, at least one of them: they may be larger than memory."""
+    return any(isinstance(leaf, np.memmap) for leaf in keras.tree.flatten(data))
+
+
+def of_mapped(data: Any, batch_size: int | None = None, shuffle: bool = False) -> tf.data.Dataset:
+    """Gives arrays to Keras batch by batch; Keras itself would copy them to memory as a whole.
+
+    Args:
+        data: What `fit` packs: images, or a tuple with targets and weights; dicts of arrays.
+        batch_size: None: 32, as in Keras.
+        shuffle: Whether each epoch has an order of its own: that which Keras draws.
+    """
+    leaves = [np.asanyarray(leaf) for leaf in keras.tree.flatten(data)]
+    parts = [_array_rows(leaf, dtype_in_keras(leaf)) for leaf in leaves]
+    orders = device_data.orders(len(leaves[0]), shuffle)
+    found = _dataset(parts, orders, batch_size or 32)
+
+    def packed(*batch):
+        return keras.tree.pack_sequence_as(data, batch)
+
+    return found if len(parts) == 1 and not isinstance(data, (tuple, dict)) else found.map(packed)

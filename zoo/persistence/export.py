@@ -1,0 +1,269 @@
+"""Models for other programs: TensorFlow SavedModel and ONNX files that need no zoo to run."""
+
+import contextlib
+import importlib.util
+import logging
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from zoo import checks
+from zoo.training.model import ZooModel
+
+FORMATS = ("saved_model", "onnx")
+_KERAS_FORMATS = {"saved_model": "tf_saved_model", "onnx": "onnx"}
+_ONNX_NEEDS = ("onnx", "tf2onnx")
+# What is worth exporting where a model has it, for error messages.
+_METHODS = (
+    "call",
+    "encode",
+    "decode",
+    "reconstruct",
+    "anomaly_score",
+    "score_map",
+    "classify",
+    "predict_uncertainty",
+)
+
+
+def export(
+    model: ZooModel,
+    path,
+    format: str | None = None,  # noqa: A002
+    *,
+    method: str = "call",
+    example=None,
+) -> Path:
+    """Writes what a model does, with its weights, for programs without Keras.
+
+    The file maps images to predictions, as `model.predict` does, for batches of any size. It
+    cannot be trained further: `model.save("name.keras")` keeps a model for that.
+
+    - `saved_model`: a folder. `tf.saved_model.load(path).serve(images)`, or TensorFlow Serving.
+    - `onnx`: one file. `onnxruntime.InferenceSession(path).run(None, {"image": images})`. Writing
+      needs `pip install "keras-autoencoder-zoo[onnx]"`; running needs `onnxruntime` alone.
+
+    A model with several inputs, such as `{"image", "label"}`, takes the same dict in a SavedModel
+    and one input of each name in ONNX. The ONNX output is called `"prediction"`, or as the method;
+    a method that returns a dict has outputs of its names.
+
+    Args:
+        model: A model of the zoo.
+        path: Where to write: a folder without suffix, or a name that ends in `.onnx`. What is
+            there is overwritten.
+        format: `"saved_model"`, `"onnx"`, or `None` to tell by the suffix of `path`.
+        method: What to export: `"call"`, or a method that maps a batch to a batch, such as
+            `"encode"`, `"decode"`, `"anomaly_score"` or `"score_map"`.
+        example: A batch of what the method takes, an array or a dict of arrays; only shapes, kinds
+            and names are read. `None` means images, or codes for `"decode"`.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: for an unknown format or method, or a path whose suffix is of another format.
+        TypeError: if `model` is no model of the zoo, or the method does not take the example.
+        ImportError: if `"onnx"` is asked for and its converter is not installed.
+
+    ONNX files are float32: a model with a mixed precision policy is converted from a float32
+    copy, so outputs differ by the rounding of the lower precision.
+
+    Example:
+        >>> import tempfile, zoo
+        >>> from zoo.persistence.export import export
+        >>> model = zoo.create("autoencoder", image_shape=(8, 8, 1), preset="tiny")
+        >>> folder = export(model, tempfile.mkdtemp(), method="anomaly_score")
+    """
+    if not isinstance(model, ZooModel):
+        raise TypeError(
+            "export: model must be a model of the zoo. "
+            f"Received: {type(model).__name__}. Use keras.Model.export for others."
+        )
+    path = Path(path)
+    format = _format_of(path) if format is None else format  # noqa: A001
+    checks.one_of("export", format=(format, FORMATS))
+    _check_path(path, format)
+    _check_method(model, method)
+    if format == "onnx":
+        _check_converter()
+        model = _in_float32(model)
+    example = _zeros_like(_default_example(model, method) if example is None else example)
+    endpoint = _Endpoint(model, method, is_named=format == "onnx")
+    try:
+        endpoint(example)
+    except TypeError as error:
+        raise TypeError(
+            f"export: method must take one batch. Received: method={method!r}, which fails with: "
+            f"{str(error).strip().splitlines()[0]} Give a batch of what it takes as example=..."
+        ) from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    signature = [_signature(example, "code" if method == "decode" else "image")]
+    keras_format = _KERAS_FORMATS[format]
+    with _quiet_converter():
+        endpoint.export(str(path), keras_format, input_signature=signature, verbose=False)
+    if format == "onnx":
+        _finish_onnx(path)
+    return path
+
+
+class _Endpoint(keras.Model):
+    """Makes a method of one model the `call` of another."""
+
+    def __init__(self, model: ZooModel, method: str, is_named: bool):
+        super().__init__(name=model.name, dtype="float32")
+        self.model = model
+        self.method = method
+        self.is_named = is_named
+        self.built = True  # its one child is; otherwise Keras would trace it once more
+
+    def call(self, inputs):
+        if self.method == "call":
+            outputs = self.model(inputs, training=False)
+        else:
+            outputs = getattr(self.model, self.method)(inputs)
+        if self.is_named and not isinstance(outputs, dict):
+            return {"prediction" if self.method == "call" else self.method: outputs}
+        return outputs
+
+
+def _format_of(path: Path) -> str:
+    formats = {"": "saved_model", ".onnx": "onnx"}
+    if path.suffix not in formats:
+        fix = (
+            "Use model.save for .keras files."
+            if path.suffix == ".keras"
+            else "Use a folder for 'saved_model', a name ending in .onnx for 'onnx'."
+        )
+        raise ValueError(
+            "export: path must have no suffix, or .onnx, when format is None. "
+            f"Received: path={str(path)!r}. {fix}"
+        )
+    return formats[path.suffix]
+
+
+def _check_path(path: Path, format: str) -> None:  # noqa: A002
+    if format == "onnx" and (path.suffix != ".onnx" or path.is_dir()):
+        raise ValueError(
+            "export: path must be a file name ending in .onnx for 'onnx'. "
+            f"Received: path={str(path)!r}. For example '{path.with_suffix('.onnx').name}'."
+        )
+    if format == "saved_model" and (path.suffix == ".onnx" or path.is_file()):
+        raise ValueError(
+            "export: path must be a folder for 'saved_model'. "
+            f"Received: path={str(path)!r}. For example '{path.stem}'."
+        )
+
+
+def _check_method(model: ZooModel, method: str) -> None:
+    known = [name for name in _METHODS if callable(getattr(model, name, None))]
+    is_public = isinstance(method, str) and not method.startswith("_")
+    if not is_public or not callable(getattr(model, method, None)):
+        raise ValueError(
+            f"export: method must be a method of {model.owner}, such as {', '.join(known)}. "
+            f"Received: method={method!r}.{checks.suggestion(method, known)}"
+        )
+
+
+def _check_converter() -> None:
+    missing = [name for name in _ONNX_NEEDS if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ImportError(
+            f"export: format 'onnx' needs {' and '.join(missing)}. "
+            'Run: pip install "keras-autoencoder-zoo[onnx]"'
+        )
+
+
+def _in_float32(model: ZooModel) -> ZooModel:
+    """Returns the model, or a copy of it in float32 if it works in mixed precision."""
+    if model.compute_dtype == "float32":
+        return model
+    copy = type(model).from_config({**model.get_config(), "dtype": "float32"})
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _default_example(model: ZooModel, method: str):
+    inputs = _zeros_like(model.example_inputs())
+    if method != "decode":
+        return inputs
+    codes = model.encode(inputs)
+    if hasattr(model, "labels_of"):
+        return {"code": codes, "label": np.asarray(model.labels_of(inputs), "int32")}
+    return codes
+
+
+def _zeros_like(batch):
+    """Returns one row of zeros for a batch, a symbolic one or a dict of them."""
+
+    def zeros(part):
+        dtype = keras.backend.standardize_dtype(part.dtype)
+        dtype = "float32" if dtype in ("float16", "bfloat16", "float64") else dtype
+        return np.zeros((1, *part.shape[1:]), dtype)
+
+    return keras.tree.map_structure(zeros, batch)
+
+
+def _signature(example, name: str):
+    """Returns the input specifications of a batch: any number of rows, a name for each part."""
+
+    def spec(part, name):
+        return keras.InputSpec(shape=(None, *part.shape[1:]), dtype=part.dtype.name, name=name)
+
+    if isinstance(example, dict):
+        return {key: spec(part, key) for key, part in example.items()}
+    return spec(example, name)
+
+
+@contextlib.contextmanager
+def _quiet_converter():
+    """Silences the converter's log, whose errors `_finish_onnx` finds, and its numpy warning."""
+    logger = logging.getLogger("tf2onnx")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _finish_onnx(path: Path) -> None:
+    """Rewrites what the converter leaves undone, names the batch axis and checks the file."""
+    import onnx
+
+    file = onnx.load(path)
+    nodes = [part for node in file.graph.node for part in _known_nodes(onnx.helper, node)]
+    del file.graph.node[:]
+    file.graph.node.extend(nodes)
+    for value in (*file.graph.input, *file.graph.output):
+        if value.type.tensor_type.shape.dim:
+            value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    try:
+        onnx.checker.check_model(file)
+    except onnx.checker.ValidationError as error:
+        path.unlink()
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(
+            f"export: the model must be made of operations that ONNX has. Received: {reason} "
+            "Use format='saved_model', or other layers or activations."
+        ) from error
+    onnx.save(file, path)
+
+
+def _known_nodes(helper, node) -> list:
+    """Returns the nodes that do what one does, without `Erfc`, the exact GELU's, unknown to ONNX.
+
+    `erfc(x) = 1 - erf(x)`
+    """
+    if node.op_type != "Erfc":
+        return [node]
+    name, (output,) = node.name, node.output
+    one = helper.make_tensor(f"{name}_one", 1, [], [1.0])
+    return [
+        helper.make_node("Constant", [], [f"{name}_one"], value=one),
+        helper.make_node("Erf", node.input, [f"{name}_erf"], name=f"{name}_erf"),
+        helper.make_node("Sub", [f"{name}_one", f"{name}_erf"], [output], name=name),
+    ]

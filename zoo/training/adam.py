@@ -1,0 +1,93 @@
+"""The update of weights by Adam in one pass over memory.
+
+On small models most of a step is not spent in products but in reading and writing arrays.
+"""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from zoo.training import device_data
+
+# Settings of Keras's optimizers with which a step is more than Adam's.
+_FURTHER = (
+    "weight_decay",
+    "clipnorm",
+    "global_clipnorm",
+    "clipvalue",
+    "use_ema",
+    "loss_scale_factor",
+    "gradient_accumulation_steps",
+)
+
+
+def apply_gradients(model, gradients, weights) -> None:
+    """Applies gradients as the model's optimizer does; Adam's in one pass over the weights.
+
+        m = m + (1 - beta_1) (g - m),  v = v + (1 - beta_2) (g^2 - v)
+        w = w - lr sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)
+
+    `keras.optimizers.Adam` does it by a dozen operations, each a pass over arrays as large as the
+    weights; TensorFlow has a kernel for it. Other optimizers, and an Adam that also clips, decays
+    or averages, do it themselves.
+
+    Args:
+        model: Compiled; its step is being traced.
+        gradients: As many as `weights`.
+        weights: Variables that the optimizer was built for.
+    """
+    optimizer = model.optimizer
+    slots = None
+    if all(gradient is not None for gradient in gradients):
+        with tf.init_scope():  # where the learning rate can be read
+            slots = _slots_of_adam(model, weights)
+    if slots is None:
+        optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        return
+    step = ops.cast(optimizer.iterations + 1, "float32")
+    settings = {
+        "beta1_power": ops.power(optimizer.beta_1, step),
+        "beta2_power": ops.power(optimizer.beta_2, step),
+        "lr": ops.cast(optimizer.learning_rate, "float32"),
+        "beta1": optimizer.beta_1,
+        "beta2": optimizer.beta_2,
+        "epsilon": optimizer.epsilon,
+    }
+    for gradient, weight, (m, v) in zip(gradients, weights, slots, strict=True):
+        tf.raw_ops.ResourceApplyAdam(
+            var=weight.value.handle, m=m.value.handle, v=v.value.handle, grad=gradient, **settings
+        )
+    optimizer.iterations.assign_add(1)
+
+
+def has_variables_of(optimizer, weights) -> bool:
+    """Tells whether a built optimizer knows the weights, as Keras checks in each update."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    known = getattr(optimizer, "_trainable_variables_indices", None)
+    return not known or all(optimizer._var_key(weight) in known for weight in weights)
+
+
+def _slots_of_adam(model, weights) -> list[tuple[Any, Any]] | None:
+    """Returns the two moments of each weight, or None for an optimizer that does more than Adam."""
+    optimizer = model.optimizer
+    if type(optimizer) is not keras.optimizers.Adam or not optimizer.built or optimizer.amsgrad:
+        return None
+    config = optimizer.get_config()
+    if any(config.get(name) for name in _FURTHER) or model.run_eagerly:
+        return None
+    if device_data.is_distributed(model):
+        return None
+    try:
+        places = [optimizer._get_variable_index(weight) for weight in weights]
+        found = [(optimizer._momentums[place], optimizer._velocities[place]) for place in places]
+    except (AttributeError, KeyError):  # another Keras, or weights of another model
+        return None
+    is_usual = all(
+        weight.dtype == "float32"
+        and weight.constraint is None
+        and not getattr(weight, "overwrite_with_gradient", False)
+        for weight in weights
+    )
+    return found if is_usual else None

@@ -1,0 +1,321 @@
+"""Training on data that stay on the device: gathered in the graph, many updates per call.
+
+Small models on small images are bound by what happens between two updates, not by arithmetic. Of
+that Keras keeps its loop over epochs, with callbacks, validation and history; what it calls for
+each group of batches is replaced by one graph, which takes its rows from tensors by the order of
+the epoch and updates the weights once per batch. Order, batches and updates are those of the
+ordinary path.
+"""
+
+import dataclasses
+import inspect
+import math
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.client import device_lib
+
+from zoo import inspection
+from zoo.data import batching
+
+# A call is to take about as long as this many multiply-adds: long enough that what Python does
+# between two calls is little, short enough that progress is seen.
+_MACS_PER_CALL = 4e9
+MOST_STEPS = 256
+_KEPT = "_resident_graphs"
+_MOST_SHARE = 0.25  # of a GPU's memory
+_SAFE_BYTES = 2**30  # on a GPU whose memory is not known
+_MOST_GRAPHS = 4  # of a model that are kept
+_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+# Of these, the hooks that see batches do nothing while `save_freq` is "epoch".
+_BY_EPOCH = (keras.callbacks.ModelCheckpoint, keras.callbacks.BackupAndRestore)
+
+
+def obstacle(model, data: Any, arguments: dict[str, Any]) -> str | None:
+    """Returns why data cannot stay on the device, or None where they can.
+
+    Args:
+        data: What `fit` packs: images, or a tuple with targets and weights.
+        arguments: The other arguments of `fit`, by name.
+    """
+    leaves = keras.tree.flatten(data)
+    if not all(isinstance(leaf, np.ndarray) or hasattr(leaf, "numpy") for leaf in leaves):
+        return "the data are no arrays"
+    if any(isinstance(leaf, np.memmap) for leaf in leaves):
+        return "the data are mapped from a file, which may be larger than memory"
+    of_model = obstacle_of_model(model)
+    if of_model is not None:
+        return of_model
+    for name in ("steps_per_epoch", "class_weight", "validation_split"):
+        if arguments.get(name):
+            return f"{name} is given"
+    if arguments.get("shuffle", True) not in (True, False):
+        return f"shuffle is {arguments['shuffle']!r}"
+    size, room = sum(leaf.nbytes for leaf in map(np.asarray, leaves)), _room()
+    if room is not None and size > room:
+        size, room = (f"{number / 2**20:,.0f} MiB" for number in (size, room))
+        return f"the data have {size}, and the device has {room} to spare"
+    return None
+
+
+def obstacle_of_model(model) -> str | None:
+    """Returns why Keras must call the model itself, whatever the data; None where it need not."""
+    if model.run_eagerly:
+        return "the model runs eagerly"
+    if is_distributed(model):
+        return "the model is distributed over replicas"
+    if keras.config.max_steps_per_epoch():
+        return "keras.config.max_steps_per_epoch is set"
+    return None
+
+
+def is_distributed(model) -> bool:
+    """Tells whether a distribution strategy has the model, of one replica or of several."""
+    strategy = model.distribute_strategy
+    return tf.distribute.has_strategy() or strategy is not tf.distribute.get_strategy()
+
+
+def _room() -> float | None:
+    """Returns the bytes that data may take on a GPU; None on a CPU, where they are already."""
+    gpus = tf.config.list_logical_devices("GPU")
+    if not gpus:
+        return None
+    limits = [d.memory_limit for d in device_lib.list_local_devices() if d.device_type == "GPU"]
+    if not limits:
+        return _SAFE_BYTES
+    try:
+        name = gpus[0].name.replace("/device:", "")
+        used = tf.config.experimental.get_memory_info(name)["current"]
+    except (ValueError, RuntimeError):
+        used = 0
+    return _MOST_SHARE * (limits[0] - used)
+
+
+def steps_per_call(model, batch_size: int, num_rows: int, callbacks: Any) -> int:
+    """Returns the updates per call: as compiled, or more where nobody looks at single batches.
+
+    A callback that looks at batches sees each of them. The calls of an epoch have as many updates
+    each, or nearly so: Keras counts the last as a whole one.
+    """
+    compiled, num_batches = int(model.steps_per_execution), math.ceil(num_rows / batch_size)
+    if compiled > 1 or any(_looks_at_batches(callback) for callback in _listed(callbacks)):
+        return min(compiled, num_batches)
+    most = batches_of(model, 3 * batch_size)  # forward, and twice as much backward
+    return math.ceil(num_batches / math.ceil(num_batches / most))
+
+
+def batches_of(model, batch_size: int) -> int:
+    """Returns how many batches fill a call of inference."""
+    macs = batch_size * max(1, _macs_per_image(model))
+    return int(min(MOST_STEPS, max(1, _MACS_PER_CALL // macs)))
+
+
+def _listed(callbacks: Any) -> list:
+    found = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks))
+    return [callback for callback in found if callback is not None]
+
+
+def _looks_at_batches(callback) -> bool:
+    if type(callback) in (keras.callbacks.History, keras.callbacks.ProgbarLogger):
+        return False
+    if getattr(callback, "looks_at_batches", True) is False:
+        return False
+    if isinstance(callback, _BY_EPOCH) and type(callback) in _BY_EPOCH:
+        return getattr(callback, "save_freq", getattr(callback, "_save_freq", None)) != "epoch"
+    hooks = ((getattr(callback, name), getattr(keras.callbacks.Callback, name)) for name in _HOOKS)
+    return any(getattr(own, "__func__", own) is not usual for own, usual in hooks)
+
+
+def _macs_per_image(model) -> int:
+    """Returns about how many multiply-adds a forward pass takes."""
+    total = 0
+    for layer in inspection.named_layers(model).values():
+        shape = getattr(getattr(layer, "output", None), "shape", None) if layer.built else None
+        places = math.prod(size or 1 for size in shape[1:-1]) if shape is not None else 1
+        total += places * sum(math.prod(weight.shape) for weight in layer.trainable_weights)
+    return total
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Arrays, and how the batches of an epoch are made of their rows.
+
+    Attributes:
+        data: Arrays as `fit` packs them.
+        batch_size: Rows of an update; the last one of an epoch may have fewer.
+        orders: A data set of one element, an order of all rows; another one for each iterator.
+        forms: For each array the type that its rows are cast to, and what they are then divided
+            by or None; empty: they are used as they are.
+    """
+
+    data: Any
+    batch_size: int
+    orders: tf.data.Dataset
+    forms: tuple[tuple[str, float | None], ...] = ()
+
+    @property
+    def num_rows(self) -> int:
+        return len(keras.tree.flatten(self.data)[0])
+
+
+class ResidentTraining:
+    """What `fit` calls for each group of batches; it takes the place of `model.train_function`.
+
+    Args:
+        model: Compiled.
+        source: What it is trained on.
+        num_steps: Updates per call.
+
+    Attributes:
+        compiled_steps: Those that the model was compiled with; validation runs by them.
+        batches: What Keras counts: as many elements as an epoch has batches. Nothing reads them.
+    """
+
+    def __init__(self, model, source: Source, num_steps: int):
+        self.model, self.source = model, source
+        self.compiled_steps = model.steps_per_execution
+        self.data = _tensors(source.data)
+        self.num_steps = num_steps
+        self.num_full, self.num_left = divmod(source.num_rows, source.batch_size)
+        self.batches = tf.data.Dataset.range(self.num_full + bool(self.num_left))
+        self.graphs = _graphs(model, source)
+        self._ordinary = self._iterator = self._order = None
+        self._step = 0
+
+    def __call__(self, iterator) -> dict[str, Any]:
+        """Runs the next updates; a new iterator of Keras, which is not read, is a new epoch.
+
+        What else calls it, such as `train_on_batch` in a callback, brings its own data.
+        """
+        if not isinstance(iterator, tf.data.Iterator):
+            return self.ordinary(iterator)
+        if iterator is not self._iterator:
+            self._iterator, self._step = iterator, 0
+            self._order = next(iter(self.source.orders))
+        count = min(self.num_steps, self.num_full - self._step)
+        logs = None
+        if count > 0:
+            logs = self.graphs.run(self.data, self._order, *map(tf.constant, (self._step, count)))
+        self._step += self.num_steps
+        if self._step > self.num_full and self.num_left:
+            logs = self.graphs.batch(self.data, self._order[-self.num_left :])
+        return logs
+
+    def trace_anew(self) -> None:
+        """Forgets the graphs: the model's step has changed."""
+        self.model.__dict__.pop(_KEPT, None)
+        self.graphs, self._ordinary = _graphs(self.model, self.source), None
+
+    @property
+    def ordinary(self):
+        """What Keras calls for a batch."""
+        if self._ordinary is None:
+            self.model.train_function = None
+            try:
+                self.model.make_train_function()
+                self._ordinary = self.model.train_function
+            finally:
+                self.model.train_function = self
+        return self._ordinary
+
+
+class Updates:
+    """Some updates on resident data, as `fit` does them between two looks at the logs.
+
+    Args:
+        model: Compiled; as it is now, so is the graph.
+        data: Arrays as `fit` packs them, of whole batches.
+        batch_size: Rows of an update.
+    """
+
+    def __init__(self, model, data: Any, batch_size: int):
+        self.data = _tensors(data)
+        num_rows = len(keras.tree.flatten(data)[0])
+        self.order = tf.constant(np.resize(np.arange(num_rows), MOST_STEPS * batch_size))
+        self.graphs = _Graphs(model, batch_size)
+
+    def __call__(self, count: int) -> dict[str, float]:
+        """Does so many updates, and returns what `fit` shows of them."""
+        logs = self.graphs.run(self.data, self.order, *map(tf.constant, (0, count)))
+        return {name: float(value) for name, value in logs.items()}
+
+
+def _tensors(data: Any):
+    return keras.tree.map_structure(tf.convert_to_tensor, batching.as_arrays(data))
+
+
+def orders(num_rows: int, shuffle: bool) -> tf.data.Dataset:
+    """Returns the rows of an epoch in their order, another one for each iterator.
+
+    Keras draws its own in the same way, so that the orders of a seed are the same: the seed of an
+    operation follows from the global one and from the graph that it is in.
+    """
+
+    def order(_):
+        rows = tf.range(num_rows, dtype=tf.int64)
+        return tf.random.shuffle(rows) if shuffle else rows
+
+    options = tf.data.Options()  # there is nothing to tune, and it takes as long as the order
+    options.autotune.enabled = False
+    options.experimental_optimization.apply_default_optimizations = False
+    return tf.data.Dataset.range(1).map(order).with_options(options)
+
+
+class _Graphs:
+    """The graphs of a model's updates, for data of any length.
+
+    XLA compiles the whole loop: the start of a compiled program costs as much as a small update.
+
+    Args:
+        batch_size: Rows of an update.
+        forms: See `Source`.
+    """
+
+    def __init__(self, model, batch_size: int, forms: tuple = ()):
+        jit_compile = bool(model.jit_compile)
+        step = tf.function(model.train_step, autograph=False)
+        # A constant of the graph would be turned into a product by its reciprocal.
+        divisors = [None if divisor is None else tf.constant(divisor) for _, divisor in forms]
+
+        def batch(data, rows):
+            found = [tf.gather(part, rows) for part in tf.nest.flatten(data)]
+            for place, (dtype, _) in enumerate(forms):
+                found[place] = tf.cast(found[place], dtype)
+                if divisors[place] is not None:
+                    found[place] /= divisors[place]
+            return step(tf.nest.pack_sequence_as(data, found))
+
+        def run(data, order, start, count):
+            def one(index):
+                return batch(data, tf.slice(order, [(start + index) * batch_size], [batch_size]))
+
+            def body(index):
+                one(index)
+                return (index + 1,)
+
+            tf.while_loop(lambda index: index < count - 1, body, (0,))
+            return one(count - 1)
+
+        # XLA needs the lengths of arrays; it compiles anew for other data.
+        settings = {"jit_compile": jit_compile, "reduce_retracing": not jit_compile}
+        self.run = tf.function(run, autograph=False, **settings)
+        self.batch = tf.function(batch, autograph=False, **settings)
+
+
+def _graphs(model, source: Source) -> _Graphs:
+    """Returns the graphs of a model as it is compiled now, traced once for many calls of `fit`."""
+    state = (inspection.variables_of(model), model.optimizer, *model.metrics)
+    key = (source.batch_size, source.forms, bool(model.jit_compile))
+    kept = inspection.kept_while(model, _KEPT, state)
+    if key not in kept:
+        if len(kept) == _MOST_GRAPHS:
+            del kept[next(iter(kept))]
+        kept[key] = _Graphs(model, source.batch_size, source.forms)
+    return kept[key]
+
+
+def bound(function, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Returns the arguments of a call by name."""
+    return dict(inspect.signature(function).bind_partial(*args, **kwargs).arguments)
