@@ -43,7 +43,9 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11",
-    package_data={"bench": ["page.css", "page.js", "experiments/*.yaml", "published.yaml"]},
+    package_data={
+        "bench": ["experiments/*.yaml", "report/templates/*", "reproduce/published.yaml"]
+    },
     packages=find_packages(include=["zoo", "zoo.*", "bench", "bench.*", "tuner", "tuner.*"]),
     install_requires=[
         "keras>=3.15,<3.16",

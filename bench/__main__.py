@@ -4,8 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench import cases, compare, look, reproduce, request, scale
+from bench.commands import inspect
+from bench.compare import command
 from bench.errors import BenchError
+from bench.reproduce import command as reproduce_command
+from bench.runs import job, request
+from bench.scaling import command as scale_command
 
 EXAMPLES = """examples:
   python -m bench run                                     every model of the core suite on digits
@@ -42,26 +46,29 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from bench import experiment, leaderboard, run, tables
+    from bench.execution import session
+    from bench.leaderboard import rows as leaderboard_rows
+    from bench.report import tables
+    from bench.runs import experiment
 
-    names = run.Request.__dataclass_fields__
+    names = session.Request.__dataclass_fields__
     given = {name: value for name, value in vars(options).items() if name in names}
     given = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
     console = Console()
     if options.experiment is None:
-        outcome = run.run(run.Request(**given), console)
+        outcome = session.run(session.Request(**given), console)
     else:
-        outcome = run.run_experiment(experiment.read(options.experiment, given), console)
-    rows = leaderboard.rows(outcome.records)
+        outcome = session.run_experiment(experiment.read(options.experiment, given), console)
+    rows = leaderboard_rows.rows(outcome.records)
     console.print(tables.to_rich_table(rows))
     console.print(f"pictures and a page: python -m bench report {outcome.output}")
     return 1 if outcome.num_failed else 0
 
 
 def _report(options: argparse.Namespace) -> int:
-    from bench import report
+    from bench.report import write
 
-    found = report.write(options.folder, codes=options.codes, perplexity=options.perplexity)
+    found = write.write(options.folder, codes=options.codes, perplexity=options.perplexity)
     for path in found:
         print(path)
     return 0
@@ -75,7 +82,8 @@ def _list(options: argparse.Namespace) -> int:
     from rich.table import Table
 
     import zoo
-    from bench import cases, datasets
+    from bench.data import catalog
+    from bench.runs import job
 
     console = Console()
     models = Table("model", "what it is", "presets", title="models", title_justify="left")
@@ -84,10 +92,10 @@ def _list(options: argparse.Namespace) -> int:
         models.add_row(name, entry.summary, ", ".join(entry.presets))
     console.print(models)
     data = Table("dataset", "what it is", "here", title="data sets", title_justify="left")
-    for found in datasets.describe():
+    for found in catalog.describe():
         data.add_row(found["name"], found["description"], "yes" if found["is_local"] else "no")
     console.print(data)
-    for suite, members in cases.SUITES.items():
+    for suite, members in job.SUITES.items():
         console.print(f"suite {suite}: {', '.join(members)}", highlight=False)
     console.print(
         "anomalies: any data set with classes and --normal-classes all, or one of defects_*; "
@@ -98,15 +106,13 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _table(options: argparse.Namespace) -> int:
-    from bench import generated
+    from bench.commands import docs
 
     root = Path()
-    pages = options.pages or sorted(page for form in generated.PAGES for page in root.glob(form))
+    pages = options.pages or sorted(page for form in docs.PAGES for page in root.glob(form))
     if not pages:
-        raise BenchError(
-            f"no {' or '.join(generated.PAGES)} here. Name pages, or go to their folder."
-        )
-    changed = generated.update(pages, root)
+        raise BenchError(f"no {' or '.join(docs.PAGES)} here. Name pages, or go to their folder.")
+    changed = docs.update(pages, root)
     for page in pages:
         print(f"{page} {'written' if page in changed else 'is up to date'}")
     return 0
@@ -166,10 +172,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--precision",
         nargs="+",
-        choices=cases.PRECISIONS,
+        choices=job.PRECISIONS,
         help="one or more; a faster one is shown only where quality stays the same",
     )
-    run.add_argument("--jit", nargs="+", choices=cases.JIT)
+    run.add_argument("--jit", nargs="+", choices=job.JIT)
     run.add_argument("--steps-per-execution", type=int, nargs="+", help="updates per call")
     run.add_argument(
         "--normal-classes",
@@ -180,7 +186,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--measure",
         nargs="+",
-        choices=cases.MEASURES,
+        choices=job.MEASURES,
         help="what to measure too",
     )
     run.add_argument(
@@ -237,10 +243,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     report.add_argument("--perplexity", type=float, default=30.0, help="of t-SNE (default: 30)")
 
-    look.add_command(commands)
-    compare.add_command(commands)
-    reproduce.add_command(commands)
-    scale.add_command(commands)
+    inspect.add_command(commands)
+    command.add_command(commands)
+    reproduce_command.add_command(commands)
+    scale_command.add_command(commands)
 
     table = commands.add_parser(
         "table", help="write the tables of README.md and docs/ from records"

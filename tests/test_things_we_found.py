@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from bench import metrics
+from bench.metrics import reconstruction
 from zoo import losses
 
 
@@ -21,7 +21,7 @@ def test_absolute_error_is_of_the_difference():
     overwritten = dark.copy()
     np.testing.assert_array_equal(np.abs(bright, overwritten), bright)  # the mistake
     np.testing.assert_array_equal(overwritten, bright)
-    for function in (metrics.mae, losses.mean_absolute_error):
+    for function in (reconstruction.mae, losses.mean_absolute_error):
         np.testing.assert_allclose(function(bright, dark), 0.25)
         np.testing.assert_allclose(function(dark, bright), 0.25)
         np.testing.assert_allclose(function(bright, bright), 0.0)

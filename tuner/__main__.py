@@ -149,7 +149,7 @@ def _confirm(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from bench.records import write_whole
+    from bench.records.store import write_whole
     from tuner.confirm import bench_command
     from tuner.project import Project
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
-from bench.trade_off import not_dominated
+from bench.leaderboard.pareto import not_dominated
 from tuner import pareto
 from tuner.cube import Cube
 from tuner.limits import Limits

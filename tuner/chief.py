@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from bench.errors import BenchError
-from bench.records import check_writable, folder_lock, write_whole
+from bench.records.store import check_writable, folder_lock, write_whole
 from tuner import runner, wire
 from tuner.director import Director
 from tuner.request import Request, Settled, settle

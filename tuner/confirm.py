@@ -14,8 +14,10 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import records, run, stats
 from bench.errors import BenchError
+from bench.execution import session
+from bench.records import store
+from bench.stats import intervals
 from tuner import objectives
 from tuner.project import Project
 
@@ -47,8 +49,10 @@ class Confirmation:
     number: int
 
     @property
-    def _paired(self) -> stats.Interval:
-        return stats.mean_interval([w - d for w, d in zip(self.winner, self.default, strict=True)])
+    def _paired(self) -> intervals.Interval:
+        return intervals.mean_interval(
+            [w - d for w, d in zip(self.winner, self.default, strict=True)]
+        )
 
     @property
     def difference(self) -> float:
@@ -116,13 +120,13 @@ def confirm(
     settings = {"winner": record, "default": identity["reference"]}
     found: dict[str, Any] = {"number": record["number"]}
     for role, setting in settings.items():
-        outcome = run.run(_request(project, setting, num_seeds), console)
+        outcome = session.run(_request(project, setting, num_seeds), console)
         of_model = [each for each in outcome.records if each["kind"] == "model"]
         failed = [each for each in of_model if each["status"] != "ok"]
         if failed:
             raise BenchError(f"{failed[0]['model']} failed on fresh seeds: {failed[0]['error']}")
         found[role] = [each["case_id"] for each in of_model]
-    records.write_whole(project.folder / FOLDER / _FILE, json.dumps(found).encode())
+    store.write_whole(project.folder / FOLDER / _FILE, json.dumps(found).encode())
     confirmation = read(project)
     if confirmation is None:
         raise BenchError(f"{project.folder / FOLDER} lacks records that were just written.")
@@ -136,8 +140,8 @@ def read(project: Project) -> Confirmation | None:
         roles = json.loads((folder / _FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    every, _ = records.read(folder)
-    by_id = {record["case_id"]: record for record in records.latest(every)}
+    every, _ = store.read(folder)
+    by_id = {record["case_id"]: record for record in store.latest(every)}
     if not all(case_id in by_id for role in ("winner", "default") for case_id in roles[role]):
         return None
     winner, default = (
@@ -158,12 +162,12 @@ def read(project: Project) -> Confirmation | None:
     )
 
 
-def _request(project: Project, setting: dict[str, Any], num_seeds: int) -> run.Request:
+def _request(project: Project, setting: dict[str, Any], num_seeds: int) -> session.Request:
     """Returns the run of a setting: a trial's record, or the reference of the search."""
     identity, training = project.identity, setting["training"]
     epochs = setting.get("num_epochs") or [setting.get("epochs") or identity["epochs"]]
     normal = identity.get("normal_class")
-    return run.Request(
+    return session.Request(
         dataset=identity["dataset"],
         models=(f"{identity['model']}:small:{arguments_text(setting['arguments'])}",),
         seeds=tuple(range(FIRST_SEED, FIRST_SEED + num_seeds)),

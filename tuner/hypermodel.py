@@ -7,7 +7,7 @@ import keras_tuner
 import numpy as np
 
 import zoo
-from bench import flops
+from bench.profiling import macs
 from tuner.parameters import Boolean, Choice, Fixed, Int, Parameter
 from tuner.space import Space
 
@@ -128,7 +128,7 @@ def forward_macs(model) -> int:
     inputs = keras.tree.map_structure(
         lambda tensor: np.zeros((1, *tensor.shape[1:]), tensor.dtype), model.example_inputs()
     )
-    return flops.count_macs(model, inputs=inputs).total
+    return macs.count_macs(model, inputs=inputs).total
 
 
 def hyperparameters(space: Space) -> keras_tuner.HyperParameters:

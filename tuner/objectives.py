@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 import zoo
-from bench import metrics, quality, segmentation, tasks
+from bench.data import tasks
+from bench.data.dataset import Dataset, Split
 from bench.errors import BenchError
-from bench.splits import Dataset, Split
+from bench.evaluation import quality
+from bench.metrics import reconstruction, segmentation
 from tuner.parameters import Fixed
 from tuner.space import Space
 from zoo import checks
@@ -98,9 +100,9 @@ def _accuracy(model, split: Split) -> float:
 # How much of the image a masked autoencoder sees is part of its task, not of its quality.
 _OF_IMAGES = {"fixed": ("mask_ratio",)}
 _OBJECTIVES = (
-    Objective("mse", "min", _image_measure(metrics.mse), **_OF_IMAGES),
-    Objective("psnr", "max", _image_measure(metrics.psnr), **_OF_IMAGES, unit="dB"),
-    Objective("ssim", "max", _image_measure(metrics.ssim), **_OF_IMAGES),
+    Objective("mse", "min", _image_measure(reconstruction.mse), **_OF_IMAGES),
+    Objective("psnr", "max", _image_measure(reconstruction.psnr), **_OF_IMAGES, unit="dB"),
+    Objective("ssim", "max", _image_measure(reconstruction.ssim), **_OF_IMAGES),
     Objective(
         *("elbo", "max", _elbo),
         fixed=("likelihood", "stochastic_encoder"),
@@ -156,7 +158,7 @@ def get(name: str, model: str, dataset: Dataset) -> Objective:
         )
     if name == "ssim":
         first = dataset.validation.target[:1]
-        if metrics.ssim(first, first) is None:
+        if reconstruction.ssim(first, first) is None:
             raise BenchError(
                 "--objective ssim needs images of at least 7 x 7 pixels. "
                 f"Received: {dataset.image_shape}. Use psnr."

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.trade_off import not_dominated
+from bench.leaderboard.pareto import not_dominated
 from tuner import costs
 
 _AUGMENTATION = 0.05

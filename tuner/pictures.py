@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import plots
+from bench.report.plots import style
 from tuner import importance
 from tuner.importance import Importance
 from tuner.parameters import Boolean, Choice, Int, Parameter
@@ -20,7 +20,7 @@ _BARS = 12
 
 def draw(
     project: Project,
-    target: plots.Target,
+    target: style.Target,
     parameters: dict[str, Parameter],
     theme: str = "light",
     found: Importance | None = None,
@@ -42,7 +42,7 @@ def draw(
     names = list(kinds)[:_PANELS]
     down = -(-len(names) // _ACROSS)
     label = score_label(project.identity)
-    with plots.picture(target, theme, 10, 3.2 + 2.4 * down) as (figure, colours):
+    with style.picture(target, theme, 10, 3.2 + 2.4 * down) as (figure, colours):
         heights = [1.3] + [1] * down
         grid = figure.add_gridspec(1 + down, _ACROSS, height_ratios=heights)
         axes = figure.add_subplot(grid[0, :])
@@ -65,7 +65,7 @@ def write(
     return path if draw(project, path, parameters, found=found) else None
 
 
-def importance_bars(found: Importance | None, target: plots.Target, theme: str = "light") -> bool:
+def importance_bars(found: Importance | None, target: style.Target, theme: str = "light") -> bool:
     """Draws the share of each parameter with its spread, the largest on top; 12 at most.
 
     Returns:
@@ -74,7 +74,7 @@ def importance_bars(found: Importance | None, target: plots.Target, theme: str =
     if found is None or not found.means_something:
         return False
     shares = list(found.shares.items())[:_BARS]
-    with plots.picture(target, theme, 10, 1.4 + 0.36 * len(shares)) as (figure, colours):
+    with style.picture(target, theme, 10, 1.4 + 0.36 * len(shares)) as (figure, colours):
         axes = figure.subplots()
         places = np.arange(len(shares))[::-1]
         means = np.array([share for _, (share, _) in shares])

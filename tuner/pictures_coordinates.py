@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patheffects import withStroke
 
-from bench import plots, tables
+from bench.report import tables
+from bench.report.plots import style as plot_style
 from tuner import importance, pictures
 from tuner.importance import Importance
 from tuner.parameters import Boolean, Choice, Int, Parameter
@@ -23,7 +24,7 @@ _WIDE = 0.05  # how far the lines of trials with equal values are spread
 
 def coordinates(
     project: Project,
-    target: plots.Target,
+    target: plot_style.Target,
     parameters: dict[str, Parameter],
     theme: str = "light",
     found: Importance | None = None,
@@ -51,7 +52,7 @@ def coordinates(
     ranks = {record["number"]: rank for rank, record in enumerate(project.ranked)}
     order = [ranks[record["number"]] for record in scored]
     places = np.array([_spread(axis.places, order) for axis in axes_shown])  # (axes, trials)
-    with plots.picture(target, theme, 10, 5.0, layout=None) as (figure, colours):
+    with plot_style.picture(target, theme, 10, 5.0, layout=None) as (figure, colours):
         axes = figure.add_axes((0.05, 0.03, 0.88, 0.82))
         axes.set_axis_off()
         axes.set_xlim(-0.02, len(axes_shown) - 1 + 0.02)

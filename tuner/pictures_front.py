@@ -8,14 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter
 
-from bench import plots, plots_trade_off
+from bench.report.plots import pareto as pareto_plots
+from bench.report.plots import style
 from tuner import costs, importance, pictures, table
 from tuner.project import Project
 
 _LABELLED = 14
 
 
-def front(project: Project, target: plots.Target, theme: str = "light") -> bool:
+def front(project: Project, target: style.Target, theme: str = "light") -> bool:
     """Draws the score against each cost of a search; one without costs against its parameters.
 
     The line joins the trials that no other beats in score and that cost. Coloured ones are on the
@@ -31,12 +32,12 @@ def front(project: Project, target: plots.Target, theme: str = "light") -> bool:
     panels = [panel for name in cost_names(project) if (panel := _Panel(project, name)).is_worth]
     if not panels:
         return False
-    with plots.picture(target, theme, 10, 5.4 * len(panels)) as (figure, colours):
+    with style.picture(target, theme, 10, 5.4 * len(panels)) as (figure, colours):
         every = figure.subplots(len(panels), 1, squeeze=False).flat
         labels = [panel.draw(axes, colours) for panel, axes in zip(panels, every, strict=True)]
         figure.canvas.draw()
         for axes, texts in zip(every.base.flat, labels, strict=True):
-            plots_trade_off.place_labels(figure, axes, texts, colours)
+            pareto_plots.place_labels(figure, axes, texts, colours)
     return True
 
 
@@ -83,7 +84,7 @@ class _Panel:
         """Draws line and trials; returns (text, x, y, is it of the front) for the labels."""
         identity = self.project.identity
         is_min = identity["direction"] == "min"
-        plots.log_if_wide(axes, "x", [self.place(record)[0] for record in self.records])
+        style.log_if_wide(axes, "x", [self.place(record)[0] for record in self.records])
         axes.xaxis.set_major_formatter("{x:g}" if self.cost.unit else EngFormatter())
         shown, beyond = self._within_reach(is_min)
         if len(self.on_line) > 1:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
-from bench.records import write_whole
+from bench.records.store import write_whole
 
 SEARCH_FILE, TRIALS_FILE = "search.json", "trials.jsonl"
 MODELS, STATE = "models", "keras_tuner"

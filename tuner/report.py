@@ -10,9 +10,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from bench.page_parts import breakable, document, facts, table, themed
-from bench.records import write_whole
-from bench.report_text import value_text
+from bench.records.store import write_whole
+from bench.report.page_parts import breakable, document, facts, table, themed
+from bench.report.text import value_text
 from tuner import report_text, report_trials
 from tuner.importance import Importance
 from tuner.project import Project

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from bench import cases, prepared, tasks
+from bench.data import cache, tasks
 from bench.errors import BenchError
+from bench.runs import job
 from tuner import costs, hypermodel, objectives, oracles, spaces
 from tuner.director import Plan
 from tuner.limits import Limits
@@ -26,7 +27,7 @@ class Request:
 
     Attributes:
         model: Registry name.
-        dataset: Name or path, as `bench.datasets.load` takes it.
+        dataset: Name or path, as `bench.data.catalog.load` takes it.
         objective: See `tuner.objectives`; None: `"psnr"`, of masks `"iou"`.
         costs: Names of `tuner.costs` to be kept small beside it: the search then looks for the
             settings that no other beats in all of them.
@@ -52,7 +53,7 @@ class Request:
         workers: Trials at a time; None: one on a machine, as many as fit on a cluster.
         engine: `"local"` or `"ray"`.
         ray_address: Of the cluster; None: one on this machine, for this search.
-        Others: see `bench.cases.Plan`.
+        Others: see `bench.runs.job.Plan`.
     """
 
     model: str
@@ -115,7 +116,7 @@ class Request:
                 raise BenchError(str(error)) from error
         for name, known in (
             ("tuner", oracles.TUNERS),
-            ("precision", cases.PRECISIONS),
+            ("precision", job.PRECISIONS),
             ("engine", ENGINES),
         ):
             value = getattr(self, name)
@@ -193,7 +194,7 @@ class Settled:
         )
 
 
-def settle(request: Request, store: prepared.Store | None = None) -> Settled:
+def settle(request: Request, store: cache.Store | None = None) -> Settled:
     """Loads the data and settles what the search is.
 
     Args:
@@ -221,8 +222,8 @@ def settle(request: Request, store: prepared.Store | None = None) -> Settled:
     name = request.objective or objectives.default_name(request.model)
     objective = objectives.get(name, request.model, dataset)
     space, notes = prepare_space(request.model, objective, dataset, request.settings)
-    batch_size = cases.default_batch_size(dataset.num_train)
-    epochs = request.epochs or cases.default_epochs(dataset.num_train, batch_size)
+    batch_size = job.default_batch_size(dataset.num_train)
+    epochs = request.epochs or job.default_epochs(dataset.num_train, batch_size)
     if request.tuner == "grid":
         notes.append(_grid_note(space, request.num_trials))
     whole = spaces.for_data(spaces.get(request.model), dataset.image_shape, dataset.num_train)

@@ -18,7 +18,7 @@ def run(director: Director, engine, console: Console) -> int:
     """Runs trials until the director has enough, and returns how many were run now.
 
     Args:
-        engine: Of `bench.engines`, `bench.engine_ray` or `tuner.trials`.
+        engine: Of `bench.execution.local`, `bench.execution.ray_engine` or `tuner.trials`.
 
     Raises:
         BenchError: after three failures in a row, or where hardly any setting fits the budget.

@@ -7,8 +7,9 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from bench import engines, prepared
-from bench.records import check_writable, folder_lock
+from bench.data import cache
+from bench.execution import local
+from bench.records.store import check_writable, folder_lock
 from tuner import runner, trials
 from tuner.director import Director
 from tuner.project import Project
@@ -51,7 +52,7 @@ def search(request: Request, console: Console | None = None) -> Outcome:
     console = console or Console()
     request.check()
     check_writable(request.folder)
-    with folder_lock(request.folder), prepared.kept(request.folder) as store:
+    with folder_lock(request.folder), cache.kept(request.folder) as store:
         settled = settle(request, store)
         director = start(settled, console)
         with contextlib.closing(_engine(request, director.project)) as engine:
@@ -82,7 +83,7 @@ def _engine(request: Request, project: Project):
         return trials.InProcessEngine(project.folder)
     options = {"num_workers": request.workers, "timeout_seconds": request.timeout_seconds}
     if request.engine == "ray":
-        from bench import engine_ray
+        from bench.execution import ray_engine
 
-        return engine_ray.RayEngine(project.folder, "", address=request.ray_address, **options)
-    return engines.LocalEngine(engines.forkserver(trials.PRELOAD), project.folder, "", **options)
+        return ray_engine.RayEngine(project.folder, "", address=request.ray_address, **options)
+    return local.LocalEngine(local.forkserver(trials.PRELOAD), project.folder, "", **options)

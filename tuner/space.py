@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from bench import records
 from bench.errors import BenchError
+from bench.records import store
 from tuner import parameters as kinds
 from tuner.parameters import Choice, Fixed, Parameter, is_active
 from zoo import checks
@@ -85,7 +85,7 @@ class Space:
             name: [type(parameter).__name__, repr(parameter)]
             for name, parameter in self.parameters.items()
         }
-        return records.case_id(
+        return store.case_id(
             {"model": self.model, "parameters": plain, "largest_multiple": self.largest_multiple}
         )
 

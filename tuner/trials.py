@@ -19,7 +19,7 @@ import keras
 import keras_tuner
 
 import zoo
-from bench import anomaly_data, datasets, prepared, tasks
+from bench.data import anomaly, cache, catalog, tasks
 from tuner import objectives
 from tuner.hypermodel import (
     OverBudgetError,
@@ -38,7 +38,7 @@ Report = Callable[[str], None]
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """What to load; see `bench.datasets.load`.
+    """What to load; see `bench.data.catalog.load`.
 
     Attributes:
         num_labels: Rows that keep their label in semi-supervised models; None: all.
@@ -56,40 +56,40 @@ class Data:
     with_anomalies: bool = False
     checksum: str | None = None
 
-    def load(self, store: prepared.Store | None = None) -> datasets.Dataset:
+    def load(self, store: cache.Store | None = None) -> catalog.Dataset:
         """Takes the data as a search keeps them, or loads them.
 
         Args:
             store: Where they may be.
 
         Raises:
-            BenchError: see `bench.datasets.load`.
+            BenchError: see `bench.data.catalog.load`.
             ValueError: if they are not what the search began with.
         """
         settings = {"limit": self.limit, "noise": self.noise, "resize": self.resize}
         if store is None or self.checksum is None:
-            found = datasets.load(self.dataset, **settings)
+            found = catalog.load(self.dataset, **settings)
         else:
             found = store.get_or_load(self.checksum, self.dataset, **settings)
         if self.checksum is not None and found.checksum != self.checksum:
             raise ValueError(f"the data of {self.dataset!r} changed while the search was going on")
         return self.prepared(found)
 
-    def prepared(self, found: datasets.Dataset) -> datasets.Dataset:
+    def prepared(self, found: catalog.Dataset) -> catalog.Dataset:
         """Returns what is trained on of the data as they were read: all, or the normal class."""
         if self.normal_class is None:
             return found
-        one_class = anomaly_data.one_class(found, self.normal_class)
+        one_class = anomaly.one_class(found, self.normal_class)
         if not self.with_anomalies:
             return one_class
         everything = dataclasses.replace(found, test=found.validation)
-        labelled = anomaly_data.one_class(everything, self.normal_class).test
+        labelled = anomaly.one_class(everything, self.normal_class).test
         return dataclasses.replace(one_class, validation=labelled)
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """All that a trial needs, as plain data; see `bench.engines.Job`.
+    """All that a trial needs, as plain data; see `bench.execution.local.Job`.
 
     Attributes:
         values: By parameter, as `keras_tuner` has them.
@@ -344,7 +344,7 @@ class _Stop(keras.callbacks.Callback):
 
 
 def _costs(job: Job, found: dict[str, Any], model, dataset) -> dict[str, float]:
-    from bench import timing
+    from bench.profiling import timing
     from tuner import costs
 
     if "latency" in job.costs:
@@ -354,8 +354,8 @@ def _costs(job: Job, found: dict[str, Any], model, dataset) -> dict[str, float]:
 
 
 @functools.lru_cache(maxsize=1)
-def _load(data: Data, output: Path) -> datasets.Dataset:
-    return data.load(prepared.Store(output))
+def _load(data: Data, output: Path) -> catalog.Dataset:
+    return data.load(cache.Store(output))
 
 
 # --- without processes --------------------------------------------------------------------------
@@ -364,7 +364,7 @@ def _load(data: Data, output: Path) -> datasets.Dataset:
 class InProcessEngine:
     """Runs each trial in this process: starts at once, but shares memory between trials.
 
-    Takes the place of `bench.engines.LocalEngine`.
+    Takes the place of `bench.execution.local.LocalEngine`.
     """
 
     has_room = True

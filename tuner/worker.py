@@ -18,8 +18,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from bench import engines
 from bench.errors import BenchError
+from bench.execution import local
 from tuner import trials, wire
 from tuner.request import Request, settle
 from tuner.trials import Job
@@ -166,8 +166,8 @@ class _Worker:
         return settled
 
     def run(self, folder: Path, timeout_seconds: float | None) -> int:
-        context = engines.forkserver(trials.PRELOAD)
-        engine = engines.LocalEngine(context, folder, "", timeout_seconds=timeout_seconds)
+        context = local.forkserver(trials.PRELOAD)
+        engine = local.LocalEngine(context, folder, "", timeout_seconds=timeout_seconds)
         num_run = 0
         with contextlib.closing(engine):
             while True:
@@ -201,7 +201,7 @@ class _Worker:
             **plain,
         )
 
-    def _run(self, job: Job, engine: engines.LocalEngine, folder: Path, given) -> bool:
+    def _run(self, job: Job, engine: local.LocalEngine, folder: Path, given) -> bool:
         """Runs a trial; False if the chief gave it to another worker meanwhile."""
         with self._beating(job) as beat:
             engine.start(job)

@@ -8,10 +8,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from bench import records
 from bench.errors import BenchError
 from bench.peers import run, table, worker
 from bench.peers.workloads import WORKLOADS
+from bench.records import store
 
 DESCRIPTION = """Times this package beside plain Keras, PyTorch and Pythae: the same network, batch
 size, optimiser, data and number of updates, in turn in one run. Ratios come with their 95 %
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console()
     try:
         if options.show is not None:
-            found = records.read_lines(options.show, "python -m bench.peers")
+            found = store.read_lines(options.show, "python -m bench.peers")
             table.show(found, console)
             return 0
         return _measure(options, console)
@@ -75,7 +75,7 @@ def _measure(options, console: Console) -> int:
             f"without {', '.join(absent)}: pip install -r bench/peers/requirements.txt",
             highlight=False,
         )
-    records.check_writable(options.output.parent)
+    store.check_writable(options.output.parent)
     found = []
     columns = (TextColumn("{task.description}"), BarColumn(24), TaskProgressColumn())
     with Progress(*columns, console=console, transient=True) as progress:
@@ -87,7 +87,7 @@ def _measure(options, console: Console) -> int:
 
             found += run.measure(request, name, tell)
             progress.remove_task(task)
-            records.write_lines(options.output, found)
+            store.write_lines(options.output, found)
     table.show(found, console)
     console.print(f"records: {options.output}", highlight=False)
     return 0

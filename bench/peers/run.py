@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from bench import environment, pairing, stats
 from bench.errors import BenchError
+from bench.execution.side_process import SideError, SideProcess
 from bench.peers import worker, workloads
 from bench.peers.table import KEYS, OURS
 from bench.peers.workloads import WORKLOADS, Workload
-from bench.side_process import SideError, SideProcess
+from bench.records import environment
+from bench.stats import intervals, paired
 
 WHATS = ("train", "infer")
 # Final losses count as equal when their intervals over rounds overlap, or within this share.
@@ -191,12 +192,12 @@ def ratio_of(ours, theirs) -> tuple[float, float, float]:
         ours, theirs: By round and double turn, the seconds of both turns.
     """
     pairs = [
-        pairing.Pair(own[0], other[0], other[1], own[1])
+        paired.Pair(own[0], other[0], other[1], own[1])
         for own_round, other_round in zip(ours, theirs, strict=True)
         for own, other in zip(own_round, other_round, strict=True)
     ]
     logs = [pair.log_ratio for pair in pairs]
-    found = stats.bootstrap_interval(logs, lambda values: float(np.median(values)))
+    found = intervals.bootstrap_interval(logs, lambda values: float(np.median(values)))
     return tuple(float(np.exp(value)) for value in (found.mean, found.low, found.high))
 
 
@@ -210,7 +211,7 @@ def same_loss(ours: Sequence[float], theirs: Sequence[float]) -> bool:
         return True
     if min(len(ours), len(theirs)) < 2:
         return False
-    first, second = stats.mean_interval(ours), stats.mean_interval(theirs)
+    first, second = intervals.mean_interval(ours), intervals.mean_interval(theirs)
     return first.low <= second.high and second.low <= first.high
 
 

@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any
 
-from bench import side_process
+from bench.execution import side_process
 from bench.peers.table import OURS
 from bench.peers.workloads import Data, Workload
 
@@ -27,18 +27,18 @@ def make(name: str, workload: Workload, data: Data, seed: int):
     """Imports a framework and returns its side."""
     if name in OURS:
         importlib.import_module("zoo")  # before Keras, for its faster kernels
-        from bench.peers.zoo_side import ZooSide
+        from bench.peers.zoo_contender import ZooSide
 
         return ZooSide(workload, data, seed, autotune=name == "zoo autotuned")
     if name == "keras":
-        from bench.peers.keras_side import KerasSide
+        from bench.peers.keras_contender import KerasSide
 
         return KerasSide(workload, data, seed)
     if name == "pythae":
-        from bench.peers.pythae_side import PythaeSide
+        from bench.peers.pythae_contender import PythaeSide
 
         return PythaeSide(workload, data, seed)
-    from bench.peers.torch_side import TorchSide
+    from bench.peers.torch_contender import TorchSide
 
     return TorchSide(workload, data, seed, compiled=name == "torch.compile")
 

@@ -67,10 +67,10 @@ def load(workload: Workload) -> Data:
     Raises:
         BenchError: if Fashion-MNIST is not found; the text says where to put it.
     """
-    from bench import datasets
+    from bench.data import catalog
 
     name = "composed_foreground" if workload.network == "unet" else "fashion_mnist"
-    found = datasets.load(name)
+    found = catalog.load(name)
     parts = found.train.take(np.arange(min(workload.num_images, found.num_train))), found.test
     arrays = [parts[0].images, parts[1].images[:_NUM_TEST]]
     if workload.network == "upae":

@@ -14,7 +14,11 @@ import keras
 import pytest
 
 import zoo
-from bench import cases, datasets, environment, flops, memory, steps, tasks, timing, worker
+from bench.data import catalog, tasks
+from bench.evaluation import job_runner
+from bench.profiling import macs, memory, steps, timing
+from bench.records import environment
+from bench.runs import job
 
 BATCH_SIZE = 64
 EPOCHS = 3
@@ -56,7 +60,7 @@ def pytest_configure(config):
 
 def pytest_generate_tests(metafunc):
     if "model" in metafunc.fixturenames:
-        named = metafunc.config.getoption(_MODEL_OPTION, None) or cases.SUITES["core"]
+        named = metafunc.config.getoption(_MODEL_OPTION, None) or job.SUITES["core"]
         metafunc.parametrize("model", named, indirect=True, scope="session")
 
 
@@ -85,13 +89,13 @@ def pytest_benchmark_update_machine_info(config, machine_info):
 
 @pytest.fixture(scope="session")
 def dataset():
-    return datasets.load("digits")
+    return catalog.load("digits")
 
 
 @pytest.fixture(scope="session")
 def model(request, dataset) -> Trained:
     """The model of a suite, trained for some epochs; its memory is measured meanwhile."""
-    (choice,) = cases.select([request.param], "core", "small", worker.catalogue())
+    (choice,) = job.select([request.param], "core", "small", job_runner.catalogue())
     task = zoo.get(choice.model).model_class.task
     keras.utils.set_random_seed(0)
     built = zoo.create(
@@ -115,7 +119,7 @@ def model(request, dataset) -> Trained:
         "epochs": EPOCHS,
         "batch_size": BATCH_SIZE,
         "params_total": built.count_params(),
-        "forward_macs": flops.count_macs(built).total,
+        "forward_macs": macs.count_macs(built).total,
         "peak_memory_mib": peak.mib,
         "peak_memory_method": peak.method,
         "jit_compile": bool(built.jit_compile),

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import zoo
-from bench import stats, timing
-from bench.training_step import TrainingStep
+from bench.profiling import timing
+from bench.profiling.training_step import TrainingStep
+from bench.stats import intervals
 
 NUM_IMAGES = 512
 EPOCHS = 4  # of a call of fit
@@ -93,5 +94,5 @@ def test_epochs(suffix, cache, folders, tiny, model_alone, benchmark, measured, 
     seconds(model_alone)
     measured(fit, facts, rounds=ROUNDS)
     shares = [seconds(model_alone) / seconds(fit) for _ in range(ROUNDS)]
-    found = stats.median_interval(shares)
+    found = intervals.median_interval(shares)
     benchmark.extra_info.update(share=found.median, share_low=found.low, share_high=found.high)

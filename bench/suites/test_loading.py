@@ -3,7 +3,8 @@
 import keras
 import pytest
 
-from bench import datasets, memory
+from bench.data import catalog
+from bench.profiling import memory
 
 ROUNDS = 20
 
@@ -18,10 +19,10 @@ def test_saved_model(model, measured, tmp_path):
 @pytest.mark.parametrize("name", ["digits", "composed_digits"])
 def test_dataset(name, measured):
     with memory.PeakMemory() as peak:
-        found = datasets.load(name)
+        found = catalog.load(name)
     facts = {
         "num_images": found.num_train + found.num_validation + found.num_test,
         "checksum": found.checksum,
         "peak_memory_mib": peak.mib,
     }
-    measured(lambda: datasets.load(name), facts, rounds=ROUNDS)
+    measured(lambda: catalog.load(name), facts, rounds=ROUNDS)

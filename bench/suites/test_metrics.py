@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from bench import anomaly, datasets, defects, memory, metrics, segmentation
+from bench.data import catalog, defects
+from bench.metrics import anomaly, reconstruction, segmentation
+from bench.profiling import memory
 
 NUM_IMAGES = 20
 ROUNDS = 20
@@ -12,7 +14,7 @@ ROUNDS = 20
 @pytest.fixture(scope="module")
 def masks():
     """Test images of 64 x 64 and their masks."""
-    test = datasets.load("composed_digits").test
+    test = catalog.load("composed_digits").test
     return test.images[:NUM_IMAGES], test.targets[:NUM_IMAGES]
 
 
@@ -46,7 +48,7 @@ def measure(measured, metric, *arguments):
 def test_reconstruction(name, masks, measured):
     images, _ = masks
     noisy = np.clip(images + np.random.default_rng(0).normal(0, 0.1, images.shape), 0, 1)
-    measure(measured, getattr(metrics, name), images, noisy.astype("float32"))
+    measure(measured, getattr(reconstruction, name), images, noisy.astype("float32"))
 
 
 @pytest.mark.parametrize("name", ["aupro", "pixel_auroc", "best_dice"])

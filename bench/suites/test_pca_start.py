@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import zoo
-from bench import datasets
+from bench.data import catalog
 
 TARGET_MSE = 0.014  # between PCA with 32 components and with 64
 MOST_EPOCHS, MANY_EPOCHS = 40, 60
@@ -20,7 +20,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def images():
-    found = datasets.load("fashion_mnist")
+    found = catalog.load("fashion_mnist")
     return found.train.images[:NUM_TRAIN], found.test.images[:NUM_TEST]
 
 

@@ -1,6 +1,6 @@
 """A step of training, of inference, and of inference on one image."""
 
-from bench import steps
+from bench.profiling import steps
 from bench.suites.conftest import BATCH_SIZE
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench import run
+from bench.execution import session
 
 # What tells one run of a case from another: time, place and speed.
 OF_THE_MOMENT = {
@@ -22,7 +22,7 @@ def tiny_request():
 
     def make(output, **changes):
         settings = {"models": ("autoencoder:tiny",), "epochs": 1, "seeds": 2, "limit": 60}
-        return run.Request(**settings | {"timing_rounds": 0} | changes, output=output)
+        return session.Request(**settings | {"timing_rounds": 0} | changes, output=output)
 
     return make
 

@@ -6,9 +6,10 @@ import threadpoolctl
 from sklearn import metrics
 
 import zoo
-from bench import anomaly, datasets, defects, sources
+from bench.data import catalog, defects, download
+from bench.data.dataset import Dataset, Split
 from bench.errors import BenchError
-from bench.splits import Dataset, Split
+from bench.metrics import anomaly
 
 RANDOM = np.random.default_rng(0)
 LABELS = (RANDOM.uniform(size=300) < 0.2).astype("int64")
@@ -372,7 +373,7 @@ class TestThreshold:
 
 class TestOneClass:
     def test_normals_alone_train(self):
-        dataset = datasets.load("digits")
+        dataset = catalog.load("digits")
         found = anomaly.one_class_splits(dataset, 3)
         assert len(found.train) == (dataset.train.labels == 3).sum()
         np.testing.assert_array_equal(
@@ -386,7 +387,7 @@ class TestOneClass:
     @pytest.mark.parametrize("normal_class", [10, -1, "three", 1.0, True, None])
     def test_unknown_class(self, normal_class):
         with pytest.raises(BenchError, match="a label from 0 to 9 or one of 0, 1, 2"):
-            anomaly.one_class_splits(datasets.load("digits"), normal_class)
+            anomaly.one_class_splits(catalog.load("digits"), normal_class)
 
     @pytest.mark.parametrize(
         ("labels", "message"),
@@ -433,7 +434,7 @@ class TestPCA:
         assert anomaly.pca_score_maps(series[:10], series[10:], 1).shape == (10, 64)
 
     def test_finds_other_digits(self):
-        found = anomaly.one_class_splits(datasets.load("digits"), 0)
+        found = anomaly.one_class_splits(catalog.load("digits"), 0)
         scores = anomaly.pca_scores(found.train, found.test, 8)
         assert anomaly.auroc(found.test_labels, scores) > 0.98
 
@@ -452,10 +453,10 @@ class TestPCA:
         with pytest.raises(BenchError, match=message):
             anomaly.pca_scores(train, test, num_components)
 
-    @pytest.mark.skipif(sources.find("fashion_mnist") is None, reason="no Fashion-MNIST here")
+    @pytest.mark.skipif(download.find("fashion_mnist") is None, reason="no Fashion-MNIST here")
     def test_garments(self):
         """All 6,000 images of a class, the full test set: closed form, so no seed moves it."""
-        dataset = datasets.load("fashion_mnist")
+        dataset = catalog.load("fashion_mnist")
         for label, expected in ((0, 0.8965), (1, 0.9853)):
             found = anomaly.one_class_splits(dataset, label)
             normals = np.concatenate([found.train, found.validation])

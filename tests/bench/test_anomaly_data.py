@@ -3,19 +3,19 @@
 import numpy as np
 import pytest
 
-from bench import anomaly_data, datasets, defects, series, tasks
+from bench.data import anomaly, catalog, defects, tasks, time_series
 from bench.errors import BenchError
 
 
 @pytest.fixture(scope="module")
 def all_digits():
-    return datasets.load("digits")
+    return catalog.load("digits")
 
 
 class TestOneClass:
     @pytest.mark.parametrize("label", [0, 8])
     def test_normals_alone_train_and_all_are_tested(self, all_digits, label):
-        found = anomaly_data.one_class(all_digits, label)
+        found = anomaly.one_class(all_digits, label)
         assert found.task == "anomaly"
         assert (found.name, found.normal_class_name) == ("digits", str(label))
         for part in ("train", "validation"):
@@ -31,21 +31,21 @@ class TestOneClass:
         assert found.group_names == all_digits.class_names
 
     def test_a_name_is_its_label(self, all_digits):
-        by_name, by_label = (anomaly_data.one_class(all_digits, key) for key in ("3", 3))
+        by_name, by_label = (anomaly.one_class(all_digits, key) for key in ("3", 3))
         assert by_name.checksum == by_label.checksum
 
     def test_what_a_record_says(self, all_digits):
-        found = anomaly_data.one_class(all_digits, 8)
-        assert anomaly_data.describe(found) == {"normal_class_name": "8", "num_classes": 10}
+        found = anomaly.one_class(all_digits, 8)
+        assert anomaly.describe(found) == {"normal_class_name": "8", "num_classes": 10}
 
     def test_unknown_class(self, all_digits):
         with pytest.raises(BenchError, match="normal_class must be a label from 0 to 9"):
-            anomaly_data.one_class(all_digits, 10)
+            anomaly.one_class(all_digits, 10)
 
 
 @pytest.fixture(scope="module", params=["defects_digits", "defects_faces", "defects_textures"])
 def damaged(request):
-    return datasets.load(request.param)
+    return catalog.load(request.param)
 
 
 class TestDefects:
@@ -65,8 +65,8 @@ class TestDefects:
     def test_the_classes_are_damaged_alike(self):
         """Else the class would give the defect away."""
         for source, name in (("lfw_subset", "defects_faces"), ("digits", "defects_digits")):
-            classes = datasets.load(source).test.labels
-            is_damaged = datasets.load(name).test.labels == 1
+            classes = catalog.load(source).test.labels
+            is_damaged = catalog.load(name).test.labels == 1
             counts = [np.bincount(classes[rows]) for rows in (is_damaged, ~is_damaged)]
             assert np.abs(counts[0] - counts[1]).max() <= 2
 
@@ -85,25 +85,25 @@ class TestDefects:
                 assert not (intact[:, kept] == row[kept]).all(axis=1).any()
 
     def test_the_same_every_time(self, damaged):
-        assert datasets.load(damaged.name).checksum == damaged.checksum
+        assert catalog.load(damaged.name).checksum == damaged.checksum
 
     def test_textures_do_not_meet_across_splits(self):
         """Each split cuts from columns of its own: no window of one lies in another."""
-        found = datasets.load("defects_textures", limit=100)
+        found = catalog.load("defects_textures", limit=100)
         assert found.image_shape == (32, 32, 1)
         train = found.train.images.reshape(len(found.train), -1)
         intact = found.test.images[found.test.labels == 0].reshape(-1, train.shape[1])
         assert not any((train == row).all(axis=1).any() for row in intact)
 
     def test_no_record_field_of_classes(self, damaged):
-        assert anomaly_data.describe(damaged) == {}
+        assert anomaly.describe(damaged) == {}
 
     def test_noise_would_be_an_anomaly_itself(self):
         with pytest.raises(BenchError, match="--noise is not for data of anomalies"):
-            datasets.load("defects_digits", noise="gaussian:0.1")
+            catalog.load("defects_digits", noise="gaussian:0.1")
 
     def test_listed_as_anomalies(self):
-        tasks_of = {found["name"]: found["task"] for found in datasets.describe()}
+        tasks_of = {found["name"]: found["task"] for found in catalog.describe()}
         assert {name for name, task in tasks_of.items() if task == "anomaly"} == {
             "defects_digits",
             "defects_faces",
@@ -115,8 +115,8 @@ class TestDefects:
 def write_beats(folder, num, generator):
     """Writes a file in the layout of UCR: a label from 1, then 140 values, in each row."""
     labels = np.arange(num) % 5 + 1
-    time = np.linspace(0, 2 * np.pi, series.LENGTH)
-    beats = np.sin(labels[:, None] * time) + 0.05 * generator.normal(size=(num, series.LENGTH))
+    time = np.linspace(0, 2 * np.pi, time_series.LENGTH)
+    beats = np.sin(labels[:, None] * time) + 0.05 * generator.normal(size=(num, time_series.LENGTH))
     np.savetxt(folder, np.column_stack([labels, beats]))
 
 
@@ -125,12 +125,12 @@ def test_heartbeats_of_one_class(tmp_path, monkeypatch):
     folder = tmp_path / "ecg5000"
     folder.mkdir()
     generator = np.random.default_rng(0)
-    for file in series.OFFICIAL_FILES:
+    for file in time_series.OFFICIAL_FILES:
         write_beats(folder / file, 100, generator)
     monkeypatch.setenv("ZOO_DATA_DIR", str(tmp_path))
-    dataset = datasets.load("ecg5000")
+    dataset = catalog.load("ecg5000")
     (label,) = tasks.normal_classes(dataset, ("normal",))
-    found = anomaly_data.one_class(dataset, label)
+    found = anomaly.one_class(dataset, label)
     assert (found.image_shape, found.normal_class_name) == ((140, 1), "normal")
     assert found.num_train == 18
     assert found.test.labels.sum() == 80

@@ -5,7 +5,8 @@ import pytest
 from sklearn import covariance
 
 import zoo
-from bench import anomaly, anomaly_scores, baselines
+from bench.evaluation import anomaly_scores, closed_forms
+from bench.metrics import anomaly
 
 MODELS = [n for n in zoo.names() if zoo.get(n).model_class.task == "reconstruction"]
 
@@ -90,7 +91,7 @@ def test_large_codes_have_no_distance(images, monkeypatch):
 @pytest.mark.parametrize("normalised", [False, True])
 def test_pca_is_the_published_floor(images, normalised):
     name = "pca_normalised" if normalised else "pca"
-    baseline = baselines.create(name, 8)
+    baseline = closed_forms.create(name, 8)
     baseline.fit(images[:200])
     scorer = anomaly_scores.BaselineScorer(baseline, images[:200])
     expected = anomaly.pca_scores(images[:200], images[200:260], 8, normalised=normalised)
@@ -104,7 +105,7 @@ def test_pca_is_the_published_floor(images, normalised):
 
 def test_normalised_pca_by_hand(images):
     train, test = images[:200].astype("float64"), images[200:210].astype("float64")
-    pca, normalised = baselines.create("pca", 8), baselines.create("pca_normalised", 8)
+    pca, normalised = closed_forms.create("pca", 8), closed_forms.create("pca_normalised", 8)
     pca.fit(images[:200])
     normalised.fit(images[:200])
     variance = ((train - pca.reconstruct(images[:200])) ** 2).mean(axis=0) + 1e-3

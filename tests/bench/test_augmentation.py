@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from bench import augmentation
-from bench.augmentation import Augmentation, augment, parse
+from bench.data import augmentation
+from bench.data.augmentation import Augmentation, augment, parse
 from bench.errors import BenchError
 
 EVERYTHING = {
@@ -200,7 +200,7 @@ def test_masks_of_another_size_are_refused(images):
 
 
 def batches(images, **options):
-    from bench.augmented_batches import AugmentedBatches
+    from bench.data.augmented_batches import AugmentedBatches
 
     settings = {"augmentation": parse("shift:0.2,flip"), "batch_size": 5} | options
     return AugmentedBatches(images, **settings)
@@ -302,7 +302,7 @@ def test_reading_a_flag_needs_no_keras():
 
     code = "import sys; from bench import augmentation; augmentation.parse('flip')"
     code += "; print(sorted(sys.modules))"
-    root = Path(augmentation.__file__).parents[1]
+    root = Path(augmentation.__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
     )

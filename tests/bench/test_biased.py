@@ -5,9 +5,9 @@ import gzip
 import numpy as np
 import pytest
 
-from bench import biased, datasets, official, sources
+from bench.data import biased, catalog, download, standard
 
-SANDAL, SNEAKER, BOOT = (official.GARMENTS.index(n) for n in ("Sandal", "Sneaker", "Ankle boot"))
+SANDAL, SNEAKER, BOOT = (standard.GARMENTS.index(n) for n in ("Sandal", "Sneaker", "Ankle boot"))
 
 
 def idx(array):
@@ -26,7 +26,7 @@ def garments(monkeypatch, tmp_path):
             file = tmp_path / f"fashion_mnist/{prefix}-{kind}-ubyte.gz"
             file.parent.mkdir(exist_ok=True)
             file.write_bytes(idx(array))
-    monkeypatch.setattr(sources, "roots", lambda: [tmp_path])
+    monkeypatch.setattr(download, "roots", lambda: [tmp_path])
 
 
 def kinds(split):
@@ -34,7 +34,7 @@ def kinds(split):
 
 
 def test_footwear_groups_are_the_garments(garments):
-    found = datasets.load("biased_footwear")
+    found = catalog.load("biased_footwear")
     for part in (found.train, found.validation, found.test):
         assert part.groups.dtype == part.labels.dtype == np.int64
         expected = np.array([SANDAL, SNEAKER, BOOT])[part.groups]
@@ -44,7 +44,7 @@ def test_footwear_groups_are_the_garments(garments):
 
 
 def test_boots_are_a_twentieth_of_the_positives_and_a_half_in_test(garments):
-    found = datasets.load("biased_footwear")
+    found = catalog.load("biased_footwear")
     # 3,600 images are for training, 360 of each class: 360 sneakers, 19 boots, 360 sandals.
     assert np.bincount(found.train.groups).tolist() == [360, 360, 19]
     assert abs(biased.RARE_SHARE - 19 / 379) < 0.001
@@ -53,18 +53,18 @@ def test_boots_are_a_twentieth_of_the_positives_and_a_half_in_test(garments):
 
 
 def test_footwear_choice_depends_on_the_seed_only(garments):
-    first, again, other = (datasets.load("biased_footwear", seed=seed) for seed in (0, 0, 1))
+    first, again, other = (catalog.load("biased_footwear", seed=seed) for seed in (0, 0, 1))
     assert first.checksum == again.checksum != other.checksum
 
 
 def test_limit_keeps_the_shares_of_the_groups(garments):
-    train = datasets.load("biased_footwear", limit=200).train
+    train = catalog.load("biased_footwear", limit=200).train
     shares = np.bincount(train.groups) / len(train)
     np.testing.assert_allclose(shares, np.array([360, 360, 19]) / 739, atol=0.01)
 
 
 def test_noise_keeps_the_groups():
-    clean, noisy = (datasets.load("biased_faces", noise=noise) for noise in (None, "masking:0.3"))
+    clean, noisy = (catalog.load("biased_faces", noise=noise) for noise in (None, "masking:0.3"))
     np.testing.assert_array_equal(noisy.train.groups, clean.train.groups)
     np.testing.assert_array_equal(noisy.train.target, clean.train.images)
 
@@ -72,7 +72,7 @@ def test_noise_keeps_the_groups():
 def test_patches_are_those_of_scikit_image():
     from skimage import data
 
-    found = datasets.load("lfw_subset")
+    found = catalog.load("lfw_subset")
     assert found.image_shape == (24, 24, 1)
     assert (found.num_train, found.num_validation, found.num_test) == (140, 20, 40)
     parts = (found.train, found.validation, found.test)
@@ -87,7 +87,7 @@ def test_patches_are_those_of_scikit_image():
 
 
 def test_the_rare_faces_are_the_darkest_fifth():
-    found = datasets.load("biased_faces")
+    found = catalog.load("biased_faces")
     parts = (found.train, found.validation, found.test)
     images = np.concatenate([part.images for part in parts])
     groups = np.concatenate([part.groups for part in parts])
@@ -100,24 +100,24 @@ def test_the_rare_faces_are_the_darkest_fifth():
 
 
 def test_dark_faces_are_rare_in_train_and_balanced_in_test():
-    found = datasets.load("biased_faces")
+    found = catalog.load("biased_faces")
     assert np.bincount(found.train.groups).tolist() == [76, 57, 5]
     assert np.bincount(found.validation.groups).tolist() == [10, 9, 1]
     assert np.bincount(found.test.groups).tolist() == [14, 14, 14]
-    assert datasets.load("biased_faces").checksum == found.checksum
-    assert datasets.load("biased_faces", seed=1).checksum != found.checksum
+    assert catalog.load("biased_faces").checksum == found.checksum
+    assert catalog.load("biased_faces", seed=1).checksum != found.checksum
 
 
 def test_other_data_sets_have_no_groups():
-    assert datasets.load("digits").train.groups is None
+    assert catalog.load("digits").train.groups is None
 
 
-@pytest.mark.skipif(sources.find("fashion_mnist") is None, reason="Fashion-MNIST is not here")
+@pytest.mark.skipif(download.find("fashion_mnist") is None, reason="Fashion-MNIST is not here")
 def test_a_plain_classifier_is_worse_on_the_rare_group():
     """The bias that a debiasing model is there to mend: without it, the data would be useless."""
     from sklearn.linear_model import LogisticRegression
 
-    found = datasets.load("biased_footwear")
+    found = catalog.load("biased_footwear")
 
     def pixels(split, step=1):
         return split.images[::step, ::2, ::2].reshape(-1, 14 * 14)

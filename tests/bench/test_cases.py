@@ -8,17 +8,18 @@ from pathlib import Path
 import pytest
 
 import zoo
-from bench import cases, worker
-from bench.cases import Choice
 from bench.errors import BenchError
+from bench.evaluation import job_runner
+from bench.runs import job
+from bench.runs.job import Choice
 
 ROOT = Path(__file__).parents[2]
-PLAN = cases.Plan("digits")
-CATALOGUE = worker.catalogue()
+PLAN = job.Plan("digits")
+CATALOGUE = job_runner.catalogue()
 
 
 def case(**changes):
-    return dataclasses.replace(cases.Case(PLAN, "ab" * 32, "model", "vae", "small", 0), **changes)
+    return dataclasses.replace(job.Case(PLAN, "ab" * 32, "model", "vae", "small", 0), **changes)
 
 
 def test_an_id_names_all_that_changes_the_result():
@@ -44,24 +45,24 @@ def test_a_baseline_does_not_depend_on_the_budget():
 
 
 def test_core_suite_is_short_and_exists():
-    for suite in cases.SUITES:
-        chosen = cases.select(None, suite, "small", CATALOGUE)
+    for suite in job.SUITES:
+        chosen = job.select(None, suite, "small", CATALOGUE)
         assert 1 <= len(chosen) <= 10
         for choice in chosen:
             zoo.create(choice.model, (16, 16, 1), preset=choice.preset)
 
 
 def test_wildcards_and_presets():
-    found = cases.select(["*vae*", "autoencoder:dense", "vae"], "core", "tiny", CATALOGUE)
+    found = job.select(["*vae*", "autoencoder:dense", "vae"], "core", "tiny", CATALOGUE)
     vaes = [Choice(name, "tiny") for name in zoo.names("*vae*")]
     assert found == [*vaes, Choice("autoencoder", "dense")]
-    everything = cases.select(["*"], "core", "small", CATALOGUE)
+    everything = job.select(["*"], "core", "small", CATALOGUE)
     assert [choice.model for choice in everything] == zoo.names()
 
 
 def test_arguments_after_the_preset():
     models = ["vae:small:beta=4,widths=(8, 16),likelihood=gaussian", "vae", "vae:small:beta=4"]
-    first, plain, second = cases.select(models, "core", "small", CATALOGUE)
+    first, plain, second = job.select(models, "core", "small", CATALOGUE)
     expected = (("beta", 4), ("likelihood", "gaussian"), ("widths", (8, 16)))
     assert (first.arguments, plain.arguments) == (expected, ())
     ids = {
@@ -74,12 +75,12 @@ def test_arguments_after_the_preset():
 
 def test_models_that_do_not_fit_the_data():
     misfits = {"unet": "needs masks", "vae": "needs masks"}
-    found = cases.select(["*unet", "autoencoder"], "core", "tiny", CATALOGUE, misfits)
+    found = job.select(["*unet", "autoencoder"], "core", "tiny", CATALOGUE, misfits)
     assert "unet" not in [choice.model for choice in found]
     with pytest.raises(BenchError, match="'unet' does not fit these data: it needs masks"):
-        cases.select(["unet"], "core", "tiny", CATALOGUE, misfits)
+        job.select(["unet"], "core", "tiny", CATALOGUE, misfits)
     with pytest.raises(BenchError, match=r"none of the models fits these data: va\*"):
-        cases.select(["va*"], "core", "tiny", CATALOGUE, misfits)
+        job.select(["va*"], "core", "tiny", CATALOGUE, misfits)
 
 
 @pytest.mark.parametrize(
@@ -94,36 +95,36 @@ def test_models_that_do_not_fit_the_data():
 )
 def test_unknown_names(arguments, message):
     with pytest.raises(BenchError, match=message):
-        cases.select(*arguments, CATALOGUE)
+        job.select(*arguments, CATALOGUE)
 
 
 def test_rounds_hold_each_model_once_and_time_the_first():
     models = [Choice(name, "x") for name in "abc"]
-    ordered = cases.model_cases([PLAN], "ab", models, [0, 1, 2], timing_rounds=1)
+    ordered = job.model_cases([PLAN], "ab", models, [0, 1, 2], timing_rounds=1)
     for seed in range(3):
         around = ordered[3 * seed : 3 * seed + 3]
         assert {c.seed for c in around} == {seed}
         assert sorted(c.model for c in around) == ["a", "b", "c"]
         assert all(c.timing == (seed == 0) for c in around)
-    assert cases.model_cases([PLAN], "ab", models, [0, 1, 2], 1) == ordered
+    assert job.model_cases([PLAN], "ab", models, [0, 1, 2], 1) == ordered
 
 
 def test_the_default_budget_follows_the_size():
-    assert (cases.default_batch_size(1_297), cases.default_batch_size(55_000)) == (64, 128)
-    assert cases.default_epochs(1_297, 64) == 13  # 273 updates / 21 a pass
-    assert cases.default_epochs(55_000, 128) == 10  # never fewer
-    assert cases.default_epochs(20, 64) == 200  # never more
+    assert (job.default_batch_size(1_297), job.default_batch_size(55_000)) == (64, 128)
+    assert job.default_epochs(1_297, 64) == 13  # 273 updates / 21 a pass
+    assert job.default_epochs(55_000, 128) == 10  # never fewer
+    assert job.default_epochs(20, 64) == 200  # never more
 
 
 def test_identity_is_a_baseline_for_noisy_inputs_only():
-    clean = [c.title for c in cases.baseline_cases([PLAN], "ab", [4, 16])]
+    clean = [c.title for c in job.baseline_cases([PLAN], "ab", [4, 16])]
     assert clean == ["mean_image", "pca-4", "pca-16"]
     noisy = dataclasses.replace(PLAN, noise="gaussian:0.2")
-    assert [c.model for c in cases.baseline_cases([noisy], "ab", [4])][-1] == "identity"
+    assert [c.model for c in job.baseline_cases([noisy], "ab", [4])][-1] == "identity"
 
 
 def test_a_list_among_the_arguments_makes_a_case_like_any_other():
-    (choice,) = cases.select(["unet:small:widths=[8, [16]]"], "core", "small", CATALOGUE)
+    (choice,) = job.select(["unet:small:widths=[8, [16]]"], "core", "small", CATALOGUE)
     assert choice.arguments == (("widths", (8, (16,))),)
     assert len({case(arguments=choice.arguments), case()}) == 2
     # The name stays that of records from before, when it was a list.
@@ -131,7 +132,7 @@ def test_a_list_among_the_arguments_makes_a_case_like_any_other():
 
 
 def test_speed_is_measured_in_the_first_rounds_whatever_the_seeds():
-    found = cases.model_cases([PLAN], "ab" * 32, [Choice("vae", "small")], [5, 3, 9], 2)
+    found = job.model_cases([PLAN], "ab" * 32, [Choice("vae", "small")], [5, 3, 9], 2)
     assert [(case.seed, case.timing) for case in found] == [(5, True), (3, True), (9, False)]
 
 

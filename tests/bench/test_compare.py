@@ -15,9 +15,12 @@ import pytest
 from rich.console import Console
 
 from bench import __main__ as command_line
-from bench import cases, compare, compare_worker, comparison, pairing, sides
-from bench.comparison import Request
+from bench.compare import command as compare_command
+from bench.compare import comparison, contenders, worker
+from bench.compare.comparison import Request
 from bench.errors import BenchError
+from bench.runs import job
+from bench.stats import paired
 
 ROOT = Path(__file__).parents[2]
 QUICK = ["--what", "infer", "--rounds", "1", "--window-seconds", "0.005", "--batch-size", "16"]
@@ -29,20 +32,20 @@ def simulated(generator, ratio, num_pairs=20, noise=0.05, outliers=0.1):
     disturbed = generator.random(windows.shape) < outliers
     windows += disturbed * generator.exponential(0.4, windows.shape)
     windows[:, 1:3] += math.log(ratio)
-    return [pairing.Pair(*(0.01 * np.exp(row))) for row in windows]
+    return [paired.Pair(*(0.01 * np.exp(row))) for row in windows]
 
 
 def simulated_difference(generator, ratio, **settings):
     pairs, same = simulated(generator, ratio, **settings), simulated(generator, 1.0, **settings)
-    return pairing.difference(pairs, same, num_resamples=400)
+    return paired.difference(pairs, same, num_resamples=400)
 
 
 # --- statistics -----------------------------------------------------------------------------
 
 
 def test_log_ratio_by_hand():
-    assert pairing.Pair(1.0, 2.0, 8.0, 1.0).log_ratio == pytest.approx(math.log(4))
-    assert pairing.Pair(3.0, 3.0, 3.0, 3.0).log_ratio == 0
+    assert paired.Pair(1.0, 2.0, 8.0, 1.0).log_ratio == pytest.approx(math.log(4))
+    assert paired.Pair(3.0, 3.0, 3.0, 3.0).log_ratio == 0
 
 
 @pytest.mark.parametrize("slowing", [0.9, 1.0, 1.3])
@@ -50,7 +53,7 @@ def test_a_machine_that_slows_down_evenly_falls_out(slowing):
     seconds = [slowing**position for position in range(4)]
     seconds[1] *= 1.5
     seconds[2] *= 1.5
-    assert pairing.Pair(*seconds).log_ratio == pytest.approx(math.log(1.5))
+    assert paired.Pair(*seconds).log_ratio == pytest.approx(math.log(1.5))
 
 
 def test_order_of_the_windows():
@@ -59,7 +62,7 @@ def test_order_of_the_windows():
     def window(name):
         return lambda: order.append(name) or 1.0
 
-    pairs, same = pairing.take_pairs(
+    pairs, same = paired.take_pairs(
         2, window("A"), window("B"), window("A'"), lambda: advanced.append(len(order))
     )
     assert "".join(order) == "ABBAAA'A'A" * 2
@@ -89,7 +92,7 @@ def test_false_alarms_are_rare_and_a_real_slowdown_is_found():
 
 
 def constant(ratio, num_pairs=20):
-    return [pairing.Pair(1.0, ratio, ratio, 1.0)] * num_pairs
+    return [paired.Pair(1.0, ratio, ratio, 1.0)] * num_pairs
 
 
 @pytest.mark.parametrize(
@@ -104,7 +107,7 @@ def constant(ratio, num_pairs=20):
     ],
 )
 def test_threshold_is_what_a_differs_from_itself(ratio, same, verdict, threshold):
-    found = pairing.difference(constant(ratio), constant(same))
+    found = paired.difference(constant(ratio), constant(same))
     assert found.verdict == verdict
     assert found.threshold == pytest.approx(threshold)
     assert found.ratio == pytest.approx(ratio)
@@ -113,45 +116,45 @@ def test_threshold_is_what_a_differs_from_itself(ratio, same, verdict, threshold
 
 def test_a_large_but_uncertain_ratio_is_no_difference():
     pairs = constant(1.5, 10) + constant(0.7, 9)
-    found = pairing.difference(pairs, constant(1.0))
+    found = paired.difference(pairs, constant(1.0))
     assert found.ratio == pytest.approx(1.5)
     assert found.low < 1
     assert found.verdict == "no difference"
 
 
 def test_rounds_must_agree():
-    assert pairing.agreed(["slower", "slower"]) == "slower"
-    assert pairing.agreed(["slower", "faster"]) == "no difference"
-    assert pairing.agreed(["slower", "no difference"]) == "no difference"
+    assert paired.agreed(["slower", "slower"]) == "slower"
+    assert paired.agreed(["slower", "faster"]) == "no difference"
+    assert paired.agreed(["slower", "no difference"]) == "no difference"
 
 
 @pytest.mark.parametrize(
     ("call_seconds", "calls"), [(0.001, 30), (0.0009, 34), (1.0, 3), (1e-7, 1_000)]
 )
 def test_calls_fill_the_window(call_seconds, calls):
-    assert compare_worker.calls_per_window(call_seconds, 0.03) == calls
+    assert worker.calls_per_window(call_seconds, 0.03) == calls
 
 
 # --- what is compared -----------------------------------------------------------------------
 
 
 def test_sides_are_read(tmp_path):
-    plain = sides.parse("vae:small:beta=4,widths=(8,16)")
+    plain = contenders.parse("vae:small:beta=4,widths=(8,16)")
     assert (plain.model, plain.jit, plain.precision) == (
         "vae:small:beta=4,widths=(8,16)",
         "auto",
         "float32",
     )
     assert not plain.is_checkout
-    both = sides.parse("vae@mixed_bfloat16@jit")
+    both = contenders.parse("vae@mixed_bfloat16@jit")
     assert (both.model, both.jit, both.precision) == ("vae", True, "mixed_bfloat16")
-    assert sides.parse("vae@no_jit").jit is False
-    assert sides.parse("vae@steps=8").steps_per_execution == 8
-    revision = sides.parse("git:HEAD@{1}@jit")
+    assert contenders.parse("vae@no_jit").jit is False
+    assert contenders.parse("vae@steps=8").steps_per_execution == 8
+    revision = contenders.parse("git:HEAD@{1}@jit")
     assert (revision.revision, revision.jit, revision.is_checkout) == ("HEAD@{1}", True, True)
     (tmp_path / "zoo").mkdir()
     (tmp_path / "zoo" / "__init__.py").touch()
-    assert sides.parse(str(tmp_path)).folder == tmp_path.resolve()
+    assert contenders.parse(str(tmp_path)).folder == tmp_path.resolve()
 
 
 @pytest.mark.parametrize(
@@ -166,7 +169,7 @@ def test_sides_are_read(tmp_path):
 )
 def test_wrong_sides_are_refused(text, message):
     with pytest.raises(BenchError) as caught:
-        sides.parse(text)
+        contenders.parse(text)
     assert message in str(caught.value)
 
 
@@ -188,17 +191,17 @@ def test_wrong_use_is_told_before_anything_starts(changes, message, monkeypatch)
 
 
 def test_a_pattern_must_mean_one_model(digits):
-    from bench import datasets
+    from bench.data import catalog
 
     known = {
-        name: cases.Known(("small",), ("widths",), task)
+        name: job.Known(("small",), ("widths",), task)
         for name, task in [("vae", "reconstruction"), ("beta_vae", "reconstruction")]
     }
-    dataset = datasets.load("digits")
+    dataset = catalog.load("digits")
 
     def chosen(*texts, models=None):
-        found = [sides.parse(text) for text in texts]
-        return sides.choose(found, [ROOT, ROOT], models, dataset, known)
+        found = [contenders.parse(text) for text in texts]
+        return contenders.choose(found, [ROOT, ROOT], models, dataset, known)
 
     with pytest.raises(BenchError, match=r"'\*vae' must be one model. It matches beta_vae:small"):
         chosen("vae", "*vae")
@@ -222,14 +225,14 @@ def outcome_of(*rows, **request):
 
 
 def row_of(verdict, ratio=1.25, name="vae small", **fields):
-    found = pairing.difference(constant(ratio), constant(1.0))
+    found = paired.difference(constant(ratio), constant(1.0))
     fields = {"a_ms": 2.0, "b_ms": 2.0 * ratio, "params_a": 100, "params_b": 100} | fields
     return comparison.Row(name, "train", verdict, difference=found, rounds=[found], **fields)
 
 
 def shown(outcome):
     console = Console(width=100, record=True, file=io.StringIO())
-    console.print(compare.table(outcome))
+    console.print(compare_command.table(outcome))
     return console.export_text()
 
 
@@ -240,7 +243,7 @@ def test_table_and_sentence():
         assert part in text
     assert "2.0%" in text
     assert "slower" in text
-    assert compare.sentence(row) == (
+    assert compare_command.sentence(row) == (
         "vae small, training step: B takes 2.5 ms, A 2 ms: ratio 1.250 [1.250, 1.250], "
         "threshold 2.0%: slower"
     )
@@ -250,9 +253,9 @@ def test_table_and_sentence():
 
 def test_notes_say_what_the_table_cannot():
     same, other = row_of("no difference"), row_of("slower", name="b", params_b=150, stable=False)
-    other.rounds = [*other.rounds, pairing.difference(constant(1.0), constant(1.3))]
+    other.rounds = [*other.rounds, paired.difference(constant(1.0), constant(1.3))]
     other.difference = other.rounds[1]
-    text = "\n".join(compare.notes(outcome_of(same, other)))
+    text = "\n".join(compare_command.notes(outcome_of(same, other)))
     assert "vae small: 100 parameters on both sides." in text
     assert "b: parameters differ: A 100, B 150 (+50.0%)." in text
     assert "the rounds disagree: slower, no difference" in text
@@ -266,8 +269,8 @@ def test_which_rows_are_regressions():
     rows = [row_of(verdict) for verdict in ("slower", "faster", "no difference")]
     outcome = outcome_of(*rows, failed, comparison.Row("new", "train", "not compared", error="x"))
     assert outcome.regressions == [rows[0], failed]
-    assert compare.sentence(failed) == "vae, training step: B does not run: ValueError: no"
-    assert json.loads(json.dumps(compare.to_json(outcome)))["is_regression"] is True
+    assert compare_command.sentence(failed) == "vae, training step: B does not run: ValueError: no"
+    assert json.loads(json.dumps(compare_command.to_json(outcome)))["is_regression"] is True
 
 
 def test_help_has_examples(capsys):
@@ -386,9 +389,9 @@ def test_an_unknown_revision(repository, capsys):
 
 def test_command_is_where_the_command_line_looks():
     parser = argparse.ArgumentParser()
-    compare.add_command(parser.add_subparsers())
+    compare_command.add_command(parser.add_subparsers())
     options = parser.parse_args(["compare", "vae", "vae@jit"])
-    assert options.command is compare.command
+    assert options.command is compare_command.command
     request = Request("vae", "vae@jit")
     for name in Request.__dataclass_fields__:
         assert getattr(options, name) == getattr(request, name), name

@@ -5,9 +5,9 @@ import gzip
 import numpy as np
 import pytest
 
-from bench import composed, datasets, official, sources
+from bench.data import catalog, composed, download, standard
+from bench.data.dataset import Split
 from bench.errors import BenchError
-from bench.splits import Split
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,7 @@ def _few_images(monkeypatch):
 def found():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(composed, "NUM_IMAGES", {"train": 150, "validation": 30, "test": 60})
-        return datasets.load("composed_digits")
+        return catalog.load("composed_digits")
 
 
 def test_shapes_and_names(found):
@@ -33,7 +33,7 @@ def test_shapes_and_names(found):
     assert found.mask_names == ("texture", "digit")
     assert (found.num_classes, found.num_mask_classes) == (10, 2)
     assert 0 <= found.train.images.min() < found.train.images.max() <= 1
-    description = {row["name"]: row for row in datasets.describe()}["composed_digits"]
+    description = {row["name"]: row for row in catalog.describe()}["composed_digits"]
     assert description["description"].startswith("Composed")
     assert description["is_local"]
     assert description["image_shape"] == found.image_shape
@@ -48,7 +48,7 @@ def test_every_picture_has_one_object_that_lies_inside_and_leaves_room(found):
 
 
 def test_seed_decides_everything(found):
-    again, other = datasets.load("composed_digits"), datasets.load("composed_digits", seed=1)
+    again, other = catalog.load("composed_digits"), catalog.load("composed_digits", seed=1)
     assert again.checksum == found.checksum != other.checksum
 
 
@@ -56,7 +56,7 @@ def test_beside_the_object_the_texture_is_untouched(monkeypatch):
     """Composed on constants 0.25 and 0.75, all pixels far from the mask keep these values."""
     constants = [np.full((100, 100), value, "float32") for value in (0.25, 0.75)]
     monkeypatch.setattr(composed, "_textures", lambda columns: constants)
-    part = datasets.load("composed_digits").test
+    part = catalog.load("composed_digits").test
     from scipy import ndimage
 
     for image, mask in zip(part.images[..., 0], part.targets[..., 0], strict=True):
@@ -94,7 +94,7 @@ def test_splits_see_disjoint_textures_and_disjoint_objects():
     assert len(together) == len(set(together))
     assert all(len(bounds) >= composed.SIZE for bounds in columns)
     assert max(together) < 512
-    digits = official.digits(0)
+    digits = standard.digits(0)
     pixels = {
         name: {i.tobytes() for i in getattr(digits, name).images} for name in ("train", "test")
     }
@@ -149,8 +149,8 @@ def test_garments_in_the_official_files(monkeypatch, tmp_path):
         labels = (np.arange(num) % 10).astype("uint8")
         (folder / f"{prefix}-images-idx3-ubyte.gz").write_bytes(idx(garments))
         (folder / f"{prefix}-labels-idx1-ubyte.gz").write_bytes(idx(labels))
-    monkeypatch.setattr(sources, "roots", lambda: [tmp_path])
-    found = datasets.load("composed_foreground")
+    monkeypatch.setattr(download, "roots", lambda: [tmp_path])
+    found = catalog.load("composed_foreground")
     assert found.mask_names == ("texture", "garment")
     assert found.num_train == 150  # each garment in two pictures at most
     for mask in found.train.targets[..., 0]:
@@ -165,15 +165,15 @@ def test_without_garments_the_digits_are_named(monkeypatch, tmp_path):
     def no_network():
         raise OSError("no network")
 
-    monkeypatch.setattr(sources, "roots", lambda: [tmp_path])
+    monkeypatch.setattr(download, "roots", lambda: [tmp_path])
     monkeypatch.setattr(keras.datasets.fashion_mnist, "load_data", no_network)
     with pytest.raises(BenchError, match=r"fashion_mnist is not on this machine.*composed_digits"):
-        datasets.load("composed_foreground")
+        catalog.load("composed_foreground")
 
 
-@pytest.mark.skipif(sources.find("fashion_mnist") is None, reason="Fashion-MNIST is not here")
+@pytest.mark.skipif(download.find("fashion_mnist") is None, reason="Fashion-MNIST is not here")
 def test_real_garments_are_not_found_by_brightness():
-    found = datasets.load("composed_foreground")
+    found = catalog.load("composed_foreground")
     share = found.test.targets.mean()
     assert 0.08 < share < 0.2
     assert share <= composed.best_threshold_iou(found.test) < share + 0.05

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench import datasets, sources
+from bench.data import catalog, download
 from bench.errors import BenchError
 
 
@@ -28,7 +28,7 @@ def generator():
 def alone(monkeypatch, tmp_path):
     """A machine without any data set: only `tmp_path / "data"` is searched."""
     monkeypatch.setenv("ZOO_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setattr(sources, "roots", lambda: [tmp_path / "data"])
+    monkeypatch.setattr(download, "roots", lambda: [tmp_path / "data"])
     return tmp_path / "data"
 
 
@@ -62,11 +62,11 @@ def save(path, array):
 
 
 def test_digits_are_split_once():
-    first, second = datasets.load("digits"), datasets.load("digits")
+    first, second = catalog.load("digits"), catalog.load("digits")
     assert (first.num_train, first.num_validation, first.num_test) == (1297, 200, 300)
     assert first.image_shape == (8, 8, 1)
     assert first.train.images.dtype == np.float32
-    assert first.checksum == second.checksum != datasets.load("digits", seed=1).checksum
+    assert first.checksum == second.checksum != catalog.load("digits", seed=1).checksum
     pixels = np.concatenate([s.images for s in (first.train, first.validation, first.test)])
     assert (pixels.min(), pixels.max()) == (0, 1)
     for split in (first.train, first.validation, first.test):
@@ -77,7 +77,7 @@ def test_digits_are_split_once():
 def test_no_image_is_in_two_splits():
     from sklearn.datasets import load_digits
 
-    found = datasets.load("digits")
+    found = catalog.load("digits")
     parts = (found.train, found.validation, found.test)
     together = np.concatenate([s.images.reshape(len(s), 64) for s in parts]) * 16
     order = np.lexsort(together.T)
@@ -86,13 +86,13 @@ def test_no_image_is_in_two_splits():
 
 
 def test_limit_and_noise():
-    clean = datasets.load("digits", limit=300)
+    clean = catalog.load("digits", limit=300)
     assert (clean.num_train, clean.num_validation, clean.num_test) == (300, 100, 100)
-    noisy = datasets.load("digits", limit=300, noise="gaussian:0.2")
+    noisy = catalog.load("digits", limit=300, noise="gaussian:0.2")
     assert noisy.task == "denoising"
     np.testing.assert_array_equal(noisy.test.target, clean.test.images)
-    assert noisy.checksum == datasets.load("digits", limit=300, noise="gaussian:0.2").checksum
-    whole = datasets.load("digits", noise="gaussian:0.1").train
+    assert noisy.checksum == catalog.load("digits", limit=300, noise="gaussian:0.2").checksum
+    whole = catalog.load("digits", noise="gaussian:0.1").train
     inner = (whole.target > 0.4) & (whole.target < 0.6)  # four deviations from clipping
     noise = (whole.images - whole.target)[inner]
     assert inner.sum() > 5_000
@@ -105,7 +105,7 @@ def test_limit_and_noise():
     ("kind", "low", "high"), [("masking", 0.3, 0), ("salt_and_pepper", 0.15, 0.15)]
 )
 def test_noise_of_pixels_hits_its_share(kind, low, high):
-    found = datasets.load("digits", noise=f"{kind}:0.3").train
+    found = catalog.load("digits", noise=f"{kind}:0.3").train
     inner = (found.target > 0.2) & (found.target < 0.8)
     assert (found.images[inner] == 0).mean() == pytest.approx(low, abs=0.01)
     assert (found.images[inner] == 1).mean() == pytest.approx(high, abs=0.01)
@@ -116,18 +116,18 @@ def test_noise_of_pixels_hits_its_share(kind, low, high):
 )
 def test_wrong_noise(noise):
     with pytest.raises(BenchError, match=r"--noise must be KIND:LEVEL.*gaussian:0\.2"):
-        datasets.load("digits", noise=noise)
+        catalog.load("digits", noise=noise)
 
 
 def test_too_small_a_limit():
     with pytest.raises(BenchError, match="--limit must be at least 10"):
-        datasets.load("digits", limit=3)
+        catalog.load("digits", limit=3)
 
 
 def test_names_and_descriptions():
-    assert datasets.names()[0] == "digits"
-    rows = {row["name"]: row for row in datasets.describe()}
-    assert set(rows) == set(datasets.names())
+    assert catalog.names()[0] == "digits"
+    rows = {row["name"]: row for row in catalog.describe()}
+    assert set(rows) == set(catalog.names())
     assert rows["digits"]["is_local"]
 
 
@@ -135,7 +135,7 @@ def test_unknown_name_suggests():
     with pytest.raises(
         BenchError, match=r"unknown dataset 'fashon_mnist'. Did you mean 'fashion_m"
     ):
-        datasets.load("fashon_mnist")
+        catalog.load("fashon_mnist")
 
 
 # --- official files -------------------------------------------------------------------------
@@ -145,7 +145,7 @@ def test_unknown_name_suggests():
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
 def test_idx_files_in_the_official_layout(alone, generator, name, zipped):
     (images, labels), (test_images, _) = write_idx(alone / name, generator, zipped=zipped)
-    found = datasets.load(name)
+    found = catalog.load(name)
     assert (found.num_train, found.num_validation, found.num_test) == (54, 6, 20)
     both = np.concatenate([found.train.images, found.validation.images])
     np.testing.assert_allclose(both[..., 0] * 255, images, atol=1e-4)
@@ -173,7 +173,7 @@ def test_damaged_idx_files(alone, generator, damage, message):
     file = alone / "mnist" / "train-images-idx3-ubyte.gz"
     file.write_bytes(damage(file.read_bytes()))
     with pytest.raises(BenchError, match=rf"train-images.*{message}"):
-        datasets.load("mnist")
+        catalog.load("mnist")
 
 
 def test_labels_must_match_images(alone, generator):
@@ -181,11 +181,11 @@ def test_labels_must_match_images(alone, generator):
     file = alone / "mnist" / "train-labels-idx1-ubyte.gz"
     file.write_bytes(gzip.compress(idx(np.zeros(7, "uint8"))))
     with pytest.raises(BenchError, match="60 images but 7 labels"):
-        datasets.load("mnist")
+        catalog.load("mnist")
 
 
 def cifar_batches(generator):
-    for name in sources._CIFAR_BATCHES:
+    for name in download._CIFAR_BATCHES:
         pixels = generator.integers(0, 256, (20, 3072), dtype="uint8")
         yield name, pixels, pickle.dumps({b"data": pixels, b"labels": [3] * 20})
 
@@ -207,7 +207,7 @@ def test_cifar_in_the_official_layout(alone, generator, packed):
             archive.addfile(member, io.BytesIO(data))
     if archive is not None:
         archive.close()
-    found = datasets.load("cifar10")
+    found = catalog.load("cifar10")
     assert found.image_shape == (32, 32, 3)
     assert (found.num_train, found.num_validation, found.num_test) == (90, 10, 20)
     # The file holds 1,024 red values, then green, then blue, each row by row.
@@ -228,7 +228,7 @@ def test_a_pickle_that_would_run_code_is_refused(alone, generator, tmp_path):
         (folder / name).write_bytes(data)
     (folder / "data_batch_1").write_bytes(pickle.dumps(Harm()))
     with pytest.raises(BenchError, match=r"data_batch_1 cannot be read .*not plain data"):
-        datasets.load("cifar10")
+        catalog.load("cifar10")
     assert not (tmp_path / "harmed").exists()
 
 
@@ -242,19 +242,19 @@ def test_offline_says_which_file_goes_where(alone, monkeypatch, name, file):
 
     monkeypatch.setattr(getattr(keras.datasets, name), "load_data", no_network)
     with pytest.raises(BenchError, match=rf"{name} is not on this machine.*ZOO_DATA_DIR") as caught:
-        datasets.load(name)
+        catalog.load(name)
     assert file in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_checksums_are_those_of_the_committed_records():
-    root = Path(datasets.__file__).parent / "results"
+    root = Path(catalog.__file__).parents[1] / "results"
     for file, name in (("digits_50_labels", "digits"), ("reproduce_quick", "fashion_mnist")):
-        if name != "digits" and sources.find(name) is None:
+        if name != "digits" and download.find(name) is None:
             continue
         found = map(json.loads, (root / f"{file}.jsonl").read_text().splitlines())
         recorded = {r["dataset_checksum"] for r in found if not r.get("noise")}
-        assert recorded == {datasets.load(name).checksum}
+        assert recorded == {catalog.load(name).checksum}
 
 
 @pytest.mark.skipif(
@@ -263,7 +263,7 @@ def test_checksums_are_those_of_the_committed_records():
 )
 def test_the_real_fashion_mnist():
     """Published counts: 6,000 of each class in train, 1,000 in test; 784 pixels."""
-    found = datasets.load("fashion_mnist")
+    found = catalog.load("fashion_mnist")
     assert (found.num_train, found.num_validation, found.num_test) == (55_000, 5_000, 10_000)
     labels = np.concatenate([found.train.labels, found.validation.labels])
     assert set(np.bincount(labels)) == {6_000}
@@ -277,7 +277,7 @@ def test_the_real_fashion_mnist():
 def test_folder_of_grey_images(tmp_path, generator):
     for index in range(20):
         save(tmp_path / f"{index:02}.png", generator.integers(0, 256, (6, 5), dtype="uint8"))
-    found = datasets.load(tmp_path)
+    found = catalog.load(tmp_path)
     assert found.image_shape == (6, 5, 1)
     assert (found.num_train, found.num_validation, found.num_test) == (16, 2, 2)
     assert found.train.labels is None
@@ -289,7 +289,7 @@ def test_folders_are_classes_and_one_colour_image_makes_all_colour(tmp_path, gen
         save(
             tmp_path / "dog" / f"{index}.bmp", generator.integers(0, 256, (4, 4, 3), dtype="uint8")
         )
-    found = datasets.load(tmp_path)
+    found = catalog.load(tmp_path)
     assert found.image_shape == (4, 4, 3)
     assert found.class_names == ("cat", "dog")
     parts = (found.train, found.validation, found.test)
@@ -304,7 +304,7 @@ def test_train_and_test_folders_are_the_splits(tmp_path, generator):
     for part, num in (("train", 20), ("val", 4), ("test", 5)):
         for index in range(num):
             save(tmp_path / part / f"{index}.png", np.full((4, 4), num, "uint8"))
-    found = datasets.load(tmp_path)
+    found = catalog.load(tmp_path)
     assert (found.num_train, found.num_validation, found.num_test) == (20, 4, 5)
     np.testing.assert_allclose(found.test.images, 5 / 255, atol=1e-6)
 
@@ -320,13 +320,13 @@ def test_train_and_test_folders_are_the_splits(tmp_path, generator):
 def test_pixel_formats(tmp_path, array, expected):
     for index in range(12):
         save(tmp_path / f"{index}.png", array)
-    images = datasets.load(tmp_path).train.images
+    images = catalog.load(tmp_path).train.images
     np.testing.assert_allclose(images[0, 0, 0], expected, atol=1e-5)
 
 
 def test_empty_folder(tmp_path):
     with pytest.raises(BenchError, match=r"holds no images\. Put files there that end in \.png"):
-        datasets.load(tmp_path)
+        catalog.load(tmp_path)
 
 
 def test_unreadable_image_is_named(tmp_path):
@@ -334,19 +334,19 @@ def test_unreadable_image_is_named(tmp_path):
         save(tmp_path / f"{index}.png", np.zeros((4, 4), "uint8"))
     (tmp_path / "5.png").write_bytes(b"this is no picture")
     with pytest.raises(BenchError, match=r"5\.png: cannot be read as an image"):
-        datasets.load(tmp_path)
+        catalog.load(tmp_path)
     whole = (tmp_path / "6.png").read_bytes()
     (tmp_path / "5.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(BenchError, match=r"5\.png: cannot be read as an image"):
-        datasets.load(tmp_path)
+        catalog.load(tmp_path)
 
 
 def test_mixed_sizes_name_both_and_can_be_resized(tmp_path):
     for index in range(12):
         save(tmp_path / f"{index:02}.png", np.full((4 + 4 * (index == 7), 4), 100, "uint8"))
     with pytest.raises(BenchError, match=r"00\.png is 4x4 but .*07\.png is 8x4.*--resize 4x4"):
-        datasets.load(tmp_path)
-    found = datasets.load(tmp_path, resize=(2, 6))
+        catalog.load(tmp_path)
+    found = catalog.load(tmp_path, resize=(2, 6))
     assert found.image_shape == (2, 6, 1)
     np.testing.assert_allclose(found.train.images, 100 / 255, atol=1e-6)
 
@@ -355,7 +355,7 @@ def test_too_few_images(tmp_path):
     for index in range(4):
         save(tmp_path / f"{index}.png", np.zeros((4, 4), "uint8"))
     with pytest.raises(BenchError, match=r"at least 10 images are needed\. Received: 4"):
-        datasets.load(tmp_path)
+        catalog.load(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -377,7 +377,7 @@ def test_too_few_images(tmp_path):
 )
 def test_npz(tmp_path, arrays, shape, sizes):
     np.savez(tmp_path / "data.npz", **arrays)
-    found = datasets.load(tmp_path / "data.npz")
+    found = catalog.load(tmp_path / "data.npz")
     assert found.image_shape == shape
     assert (found.num_train, found.num_validation, found.num_test) == sizes
     np.testing.assert_allclose(found.train.images, 1.0)
@@ -409,15 +409,15 @@ def holed():
 def test_wrong_npz(tmp_path, arrays, message):
     np.savez(tmp_path / "data.npz", **arrays)
     with pytest.raises(BenchError, match=message):
-        datasets.load(tmp_path / "data.npz")
+        catalog.load(tmp_path / "data.npz")
 
 
 def test_corrupt_npz_and_missing_file(tmp_path):
     (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04 cut off")
     with pytest.raises(BenchError, match=r"cannot be read as \.npz"):
-        datasets.load(tmp_path / "bad.npz")
+        catalog.load(tmp_path / "bad.npz")
     with pytest.raises(BenchError, match=r"a \.npz file that exists"):
-        datasets.load(tmp_path / "none.npz")
+        catalog.load(tmp_path / "none.npz")
 
 
 # --- what the loader does with any data -----------------------------------------------------
@@ -437,13 +437,13 @@ def test_index_of_a_bad_image_is_that_in_the_file(tmp_path):
     images[17, 1, 1] = np.inf
     np.savez(tmp_path / "data.npz", images=images)
     with pytest.raises(BenchError, match=r"data\.npz: NaN or infinity in 1 images.*at index 17\."):
-        datasets.load(tmp_path / "data.npz")
+        catalog.load(tmp_path / "data.npz")
 
 
 def test_given_validation_is_kept_when_the_test_split_is_drawn(tmp_path):
     images = numbered(50, 4, 4, 1)
     np.savez(tmp_path / "data.npz", x_train=images[:40], x_val=images[40:])
-    found = datasets.load(tmp_path / "data.npz")
+    found = catalog.load(tmp_path / "data.npz")
     assert (found.num_train, found.num_validation, found.num_test) == (36, 10, 4)
     assert rows(found.validation) == set(range(40, 50))
     assert rows(found.train) | rows(found.test) == set(range(40))
@@ -454,19 +454,19 @@ def test_splits_must_have_one_shape(tmp_path):
     with pytest.raises(
         BenchError, match=r"one shape\. Received: train \(4, 4, 1\), test \(4, 5, 1"
     ):
-        datasets.load(tmp_path / "data.npz")
+        catalog.load(tmp_path / "data.npz")
 
 
 @pytest.mark.parametrize("shape", [(0, 4, 4, 1), (20, 0, 4, 1)])
 def test_images_without_pixels(tmp_path, shape):
     np.savez(tmp_path / "data.npz", images=np.ones(shape))
     with pytest.raises(BenchError, match=r"holds no images\. Received: shape"):
-        datasets.load(tmp_path / "data.npz")
+        catalog.load(tmp_path / "data.npz")
 
 
 def test_masking_of_flat_vectors_hits_single_features(tmp_path):
     np.savez(tmp_path / "data.npz", images=np.ones((100, 400)))
-    found = datasets.load(tmp_path / "data.npz", noise="masking:0.3").train
+    found = catalog.load(tmp_path / "data.npz", noise="masking:0.3").train
     masked = (found.images == 0).mean(axis=1)
     np.testing.assert_allclose(masked, 0.3, atol=0.12)  # five deviations of one vector's share
     assert masked.mean() == pytest.approx(0.3, abs=0.02)
@@ -474,7 +474,7 @@ def test_masking_of_flat_vectors_hits_single_features(tmp_path):
 
 def test_masking_of_colour_hits_all_channels_of_a_pixel(tmp_path):
     np.savez(tmp_path / "data.npz", images=np.ones((40, 8, 8, 3)))
-    images = datasets.load(tmp_path / "data.npz", noise="masking:0.5").train.images
+    images = catalog.load(tmp_path / "data.npz", noise="masking:0.5").train.images
     np.testing.assert_array_equal(images.min(axis=-1), images.max(axis=-1))
     assert set(np.unique(images)) == {0, 1}
 
@@ -483,34 +483,34 @@ def test_resize_is_refused_where_it_would_be_ignored(tmp_path):
     np.savez(tmp_path / "data.npz", images=np.ones((20, 4, 4)))
     for source in ("digits", tmp_path / "data.npz"):
         with pytest.raises(BenchError, match="--resize is for folders of images"):
-            datasets.load(source, resize=(2, 2))
+            catalog.load(source, resize=(2, 2))
     with pytest.raises(BenchError, match=r"--resize must be at least 1x1\. Received: 0x4"):
-        datasets.load(tmp_path, resize=(0, 4))
+        catalog.load(tmp_path, resize=(0, 4))
     with pytest.raises(BenchError, match="unknown dataset"):  # the folder is what is wrong
-        datasets.load(tmp_path / "none", resize=(2, 2))
+        catalog.load(tmp_path / "none", resize=(2, 2))
 
 
 def test_empty_name_does_not_read_the_current_folder(tmp_path, monkeypatch):
     for index in range(12):
         save(tmp_path / f"{index}.png", np.zeros((4, 4), "uint8"))
     monkeypatch.chdir(tmp_path)
-    assert datasets.load(".").num_train == 10
+    assert catalog.load(".").num_train == 10
     with pytest.raises(BenchError, match="--dataset must be one of digits"):
-        datasets.load("")
+        catalog.load("")
 
 
 def test_described_shape_is_the_loaded_one(alone, generator):
     write_idx(alone / "mnist", generator)
-    described = {row["name"]: row["image_shape"] for row in datasets.describe()}
+    described = {row["name"]: row["image_shape"] for row in catalog.describe()}
     for name in ("digits", "mnist"):
-        assert datasets.load(name).image_shape == described[name]
+        assert catalog.load(name).image_shape == described[name]
 
 
 def test_describing_finds_files_without_reading_them(alone, generator):
     write_idx(alone / "mnist", generator)
     for file in (alone / "mnist").iterdir():
         file.write_bytes(b"damaged")
-    is_local = {row["name"]: row["is_local"] for row in datasets.describe()}
+    is_local = {row["name"]: row["is_local"] for row in catalog.describe()}
     embedded = {"digits", "composed_digits", "lfw_subset", "biased_faces"}
     embedded |= {"defects_digits", "defects_faces", "defects_textures"}
     assert {name for name, found in is_local.items() if found} == {*embedded, "mnist"}
@@ -519,7 +519,7 @@ def test_describing_finds_files_without_reading_them(alone, generator):
 def test_seed_changes_the_split_and_the_noise_only(tmp_path):
     np.savez(tmp_path / "data.npz", images=numbered(80, 4, 4, 1))
     first, again, second = (
-        datasets.load(tmp_path / "data.npz", seed=seed, noise="gaussian:0.1") for seed in (0, 0, 1)
+        catalog.load(tmp_path / "data.npz", seed=seed, noise="gaussian:0.1") for seed in (0, 0, 1)
     )
     assert first.checksum == again.checksum != second.checksum
     for found in (first, second):
@@ -535,12 +535,12 @@ def test_checksum_is_the_same_in_another_process(tmp_path):
         "print(datasets.load(sys.argv[1], noise='masking:0.3').checksum, 'keras' in sys.modules)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "data.npz")]
-    root = Path(datasets.__file__).parents[1]
+    root = Path(catalog.__file__).parents[2]
     environment = {**os.environ, "PYTHONHASHSEED": "7"}
     done = subprocess.run(
         command, cwd=root, env=environment, capture_output=True, text=True, check=True
     )
-    expected = datasets.load(tmp_path / "data.npz", noise="masking:0.3").checksum
+    expected = catalog.load(tmp_path / "data.npz", noise="masking:0.3").checksum
     assert done.stdout.split() == [expected, "False"]
 
 
@@ -550,7 +550,7 @@ def test_checksum_covers_pixels_labels_and_places(tmp_path):
     def checksum(**changed):
         arrays = {"x_train": images, "y_train": np.arange(40), "x_val": images, "x_test": images}
         np.savez(tmp_path / "data.npz", **{**arrays, **changed})
-        return datasets.load(tmp_path / "data.npz").checksum
+        return catalog.load(tmp_path / "data.npz").checksum
 
     nudged = images.copy()
     nudged[3, 2, 1, 0] += 0.01
@@ -577,7 +577,7 @@ def test_labels_in_the_place_of_images(alone, generator):
         labels = (alone / "mnist" / f"{prefix}-labels-idx1-ubyte.gz").read_bytes()
         (alone / "mnist" / f"{prefix}-images-idx3-ubyte.gz").write_bytes(labels)
     with pytest.raises(BenchError, match=r"images must have shape \(n, height, width\)"):
-        datasets.load("mnist")
+        catalog.load("mnist")
 
 
 def test_mnist_npz_of_keras(alone, generator):
@@ -585,10 +585,10 @@ def test_mnist_npz_of_keras(alone, generator):
     arrays = {"x_train": np.zeros((60, 28, 28), "uint8"), "y_train": np.arange(60) % 10}
     np.savez(alone / "mnist.npz", **arrays)
     with pytest.raises(BenchError, match="must hold x_train, y_train, x_test, y_test"):
-        datasets.load("mnist")
+        catalog.load("mnist")
     arrays |= {"x_test": np.full((20, 28, 28), 51, "uint8"), "y_test": np.arange(20) % 10}
     np.savez(alone / "mnist.npz", **arrays)
-    found = datasets.load("mnist")
+    found = catalog.load("mnist")
     assert (found.num_train, found.num_validation, found.num_test) == (54, 6, 20)
     np.testing.assert_allclose(found.test.images, 0.2, atol=1e-6)
 
@@ -601,7 +601,7 @@ def test_cifar_batch_of_other_content(alone, generator, content):
         (folder / name).write_bytes(data)
     (folder / "data_batch_3").write_bytes(pickle.dumps(content))
     with pytest.raises(BenchError, match=r"data_batch_3 cannot be read.*again"):
-        datasets.load("cifar10")
+        catalog.load("cifar10")
 
 
 def test_any_damaged_byte_of_a_cifar_batch_is_a_clear_error_or_harmless(alone, generator):
@@ -616,7 +616,7 @@ def test_any_damaged_byte_of_a_cifar_batch_is_a_clear_error_or_harmless(alone, g
         damaged[place] ^= 0x15
         (folder / "test_batch").write_bytes(damaged)
         try:
-            datasets.load("cifar10")
+            catalog.load("cifar10")
         except BenchError:
             num_errors += 1
     assert num_errors > 20
@@ -626,29 +626,29 @@ def test_npy_by_the_name_of_npz(tmp_path):
     with (tmp_path / "data.npz").open("wb") as file:
         np.save(file, np.ones((20, 4, 4)))
     with pytest.raises(BenchError, match=r"cannot be read as \.npz.*no zip file.*numpy\.savez"):
-        datasets.load(tmp_path / "data.npz")
+        catalog.load(tmp_path / "data.npz")
 
 
 @pytest.mark.parametrize("label", [np.nan, 1.5])
 def test_labels_are_whole_numbers(tmp_path, label):
     np.savez(tmp_path / "data.npz", images=np.ones((20, 4, 4)), labels=np.full(20, label))
     with pytest.raises(BenchError, match="labels must be whole numbers"):
-        datasets.load(tmp_path / "data.npz")
+        catalog.load(tmp_path / "data.npz")
 
 
 def test_grey_gif_stays_grey_and_a_coloured_one_does_not(tmp_path, generator):
     for index in range(12):
         save(tmp_path / "grey" / f"{index}.gif", generator.integers(0, 256, (6, 5), dtype="uint8"))
         save(tmp_path / "red" / f"{index}.gif", np.full((6, 5, 3), (255, 0, 0), "uint8"))
-    assert datasets.load(tmp_path / "grey").image_shape == (6, 5, 1)
-    assert datasets.load(tmp_path / "red").train.images[0, 0, 0].tolist() == [1, 0, 0]
+    assert catalog.load(tmp_path / "grey").image_shape == (6, 5, 1)
+    assert catalog.load(tmp_path / "red").train.images[0, 0, 0].tolist() == [1, 0, 0]
 
 
 def test_float_tiff_is_refused_not_turned_black(tmp_path, generator):
     for index in range(12):
         save(tmp_path / f"{index}.tif", generator.random((6, 5), dtype="float32"))
     with pytest.raises(BenchError, match=r"\.tif: cannot be read.*floats of unknown range"):
-        datasets.load(tmp_path)
+        catalog.load(tmp_path)
 
 
 def test_image_that_claims_to_be_huge(tmp_path):
@@ -658,4 +658,4 @@ def test_image_that_claims_to_be_huge(tmp_path):
     damaged[18:26] = (60_000).to_bytes(4, "little") * 2  # width and height
     (tmp_path / "3.bmp").write_bytes(damaged)
     with pytest.raises(BenchError, match=r"3\.bmp: cannot be read as an image.*bomb"):
-        datasets.load(tmp_path)
+        catalog.load(tmp_path)

@@ -2,7 +2,9 @@
 
 import pytest
 
-from bench import diagnosis, leaderboard, records
+from bench.leaderboard import findings as training_findings
+from bench.leaderboard import rows
+from bench.records import store
 
 FLOOR = 0.08  # MSE of the mean image
 
@@ -13,7 +15,7 @@ def finding(code, severity="warning", layer=None):
 
 
 def training(seed=0, loss=(0.1, 0.02), mse=0.02, changes=(0.1, 0.6), findings=(), **changed):
-    """A record of a training; `health` is what `bench.health.of_training` returns."""
+    """A record of a training; `health` is what `diagnostics.of_training` returns."""
     made = {
         "kind": "model",
         "status": "ok",
@@ -31,8 +33,8 @@ def training(seed=0, loss=(0.1, 0.02), mse=0.02, changes=(0.1, 0.6), findings=()
             "layer_changes": {f"layer{n}": change for n, change in enumerate(changes)},
         },
     }
-    record = dict.fromkeys(records.RECORD_FIELDS) | made | changed
-    return record | {"case_id": records.case_id(record)}
+    record = dict.fromkeys(store.RECORD_FIELDS) | made | changed
+    return record | {"case_id": store.case_id(record)}
 
 
 def floor():
@@ -41,7 +43,7 @@ def floor():
 
 def cells(*found):
     """The cells of the only model."""
-    _, _, line = diagnosis.markdown(leaderboard.rows([*found, floor()])).splitlines()
+    _, _, line = training_findings.markdown(rows.rows([*found, floor()])).splitlines()
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
@@ -89,5 +91,5 @@ def test_findings_are_in_order_and_name_their_seeds():
 
 
 def test_without_a_mean_image_the_share_is_not_known():
-    line = diagnosis.markdown(leaderboard.rows([training()])).splitlines()[-1]
+    line = training_findings.markdown(rows.rows([training()])).splitlines()[-1]
     assert "| not known |" in line

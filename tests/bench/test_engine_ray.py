@@ -8,8 +8,10 @@ import sys
 import numpy as np
 import pytest
 
-from bench import cases, datasets, run
+from bench.data import catalog
 from bench.errors import BenchError
+from bench.execution import session
+from bench.runs import job
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +31,15 @@ def test_without_a_cluster_at_the_address_the_run_ends_at_once(
     ray = pytest.importorskip("ray")
     assert not ray.is_initialized()
     with pytest.raises(BenchError, match=f"--ray-address: no Ray cluster at {address}: "):
-        run.run(tiny_request(tmp_path, engine="ray", ray_address=address), quiet)
+        session.run(tiny_request(tmp_path, engine="ray", ray_address=address), quiet)
 
 
 def test_a_cluster_gives_the_records_of_a_local_run(
     cluster, tmp_path, tiny_request, quiet, lasting
 ):
     there, here = tmp_path / "there", tmp_path / "here"
-    on_cluster = run.run(tiny_request(there, engine="ray"), quiet)
-    local = run.run(tiny_request(here), quiet)
+    on_cluster = session.run(tiny_request(there, engine="ray"), quiet)
+    local = session.run(tiny_request(here), quiet)
     assert (on_cluster.num_run, on_cluster.num_failed) == (4, 0)
     by_id = {record["case_id"]: record for record in local.records}
     for record in on_cluster.records:
@@ -55,17 +57,17 @@ def test_a_cluster_gives_the_records_of_a_local_run(
         with np.load(there / record["samples_file"]) as samples:  # came along from the node
             assert samples["reconstructions"].shape == (8, 8, 8, 1)
     assert not by_id
-    again = run.run(tiny_request(there), quiet)  # the engine is not part of a case
+    again = session.run(tiny_request(there), quiet)  # the engine is not part of a case
     assert (again.num_run, again.num_kept) == (0, 4)
 
 
 def test_a_killed_process_is_a_failure_and_makes_room(cluster, tmp_path, descendants):
-    from bench import engine_ray
+    from bench.execution import ray_engine
 
-    plan = cases.Plan("digits", limit=60, epochs=100_000, batch_size=64)  # for as long as it takes
-    checksum = datasets.load("digits", limit=60).checksum
-    case = cases.Case(plan, checksum, "model", "autoencoder", "tiny", 0)
-    with contextlib.closing(engine_ray.RayEngine(tmp_path, "run", num_workers=1)) as engine:
+    plan = job.Plan("digits", limit=60, epochs=100_000, batch_size=64)  # for as long as it takes
+    checksum = catalog.load("digits", limit=60).checksum
+    case = job.Case(plan, checksum, "model", "autoencoder", "tiny", 0)
+    with contextlib.closing(ray_engine.RayEngine(tmp_path, "run", num_workers=1)) as engine:
         engine.start(case)
         assert not engine.has_room
         told = []
@@ -86,15 +88,15 @@ def test_a_killed_process_is_a_failure_and_makes_room(cluster, tmp_path, descend
 
 def test_a_cluster_that_is_too_small_is_refused(cluster, tmp_path, tiny_request, quiet):
     with pytest.raises(BenchError, match="3 workers for 2"):
-        run.run(tiny_request(tmp_path, engine="ray", workers=3), quiet)
+        session.run(tiny_request(tmp_path, engine="ray", workers=3), quiet)
 
 
 def test_without_ray_the_error_tells_how_to_get_it(tmp_path, monkeypatch, tiny_request, quiet):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(BenchError, match=r'pip install "keras-autoencoder-zoo\[ray\]"'):
-        run.run(tiny_request(tmp_path, engine="ray"), quiet)
+        session.run(tiny_request(tmp_path, engine="ray"), quiet)
 
 
 def test_an_address_is_for_ray_alone(tmp_path, tiny_request, quiet):
     with pytest.raises(BenchError, match="--ray-address is for --engine ray"):
-        run.run(tiny_request(tmp_path, ray_address="auto"), quiet)
+        session.run(tiny_request(tmp_path, ray_address="auto"), quiet)

@@ -4,8 +4,9 @@ import os
 
 import pytest
 
-from bench import engines, records, run
 from bench.errors import BenchError
+from bench.execution import local, session
+from bench.records import store
 
 HAS_TWO_CORES = hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) > 1
 
@@ -13,7 +14,7 @@ HAS_TWO_CORES = hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)
 @pytest.mark.skipif(not HAS_TWO_CORES, reason="needs two cores that can be pinned to")
 def test_two_workers_give_the_records_of_one(tmp_path, tiny_request, quiet, lasting):
     outcomes = [
-        run.run(tiny_request(tmp_path / str(workers), epochs=3, workers=workers), quiet)
+        session.run(tiny_request(tmp_path / str(workers), epochs=3, workers=workers), quiet)
         for workers in (1, 2)
     ]
     alone, together = (
@@ -41,7 +42,7 @@ def test_two_workers_give_the_records_of_one(tmp_path, tiny_request, quiet, last
 def test_shares_of_the_cores_do_not_overlap():
     cores = os.sched_getaffinity(0)
     for num_workers in range(2, len(cores) + 1):
-        shares = engines._shares(num_workers)
+        shares = local._shares(num_workers)
         assert len(shares) == num_workers
         assert sum(map(len, shares)) == len(cores)
         assert frozenset().union(*shares) == cores
@@ -50,18 +51,18 @@ def test_shares_of_the_cores_do_not_overlap():
 
 def test_more_workers_than_cores_are_refused_before_any_work(tmp_path, tiny_request, quiet):
     with pytest.raises(BenchError, match=r"--workers must be at most the number of cores.*4096"):
-        run.run(tiny_request(tmp_path, workers=4096, dataset="nowhere"), quiet)
-    assert not (tmp_path / records.FILE_NAME).exists()
+        session.run(tiny_request(tmp_path, workers=4096, dataset="nowhere"), quiet)
+    assert not (tmp_path / store.FILE_NAME).exists()
 
 
 def test_several_workers_say_that_timings_are_not_comparable(tmp_path):
-    assert engines.LocalEngine(None, tmp_path, "run", num_workers=1).note == ""
+    assert local.LocalEngine(None, tmp_path, "run", num_workers=1).note == ""
     if HAS_TWO_CORES:
-        note = engines.LocalEngine(None, tmp_path, "run", num_workers=2).note
+        note = local.LocalEngine(None, tmp_path, "run", num_workers=2).note
         assert "speeds are not comparable" in note
 
 
 def test_a_dead_process_is_told_from_a_failed_one():
-    assert "out of memory" in engines._death(-9)
-    assert "signal 11" in engines._death(-11)
-    assert "exit code 3" in engines._death(3)
+    assert "out of memory" in local._death(-9)
+    assert "signal 11" in local._death(-11)
+    assert "exit code 3" in local._death(3)

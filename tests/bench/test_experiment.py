@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import experiment, records, run
 from bench.errors import BenchError
+from bench.execution import session
+from bench.records import store
+from bench.runs import experiment
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "bench/experiments/digits.yaml"
@@ -179,9 +181,9 @@ def test_what_only_the_data_and_the_models_tell_names_the_line_too(
 ):
     path = write(text)
     with pytest.raises(BenchError) as error:
-        run.run_experiment(experiment.read(path, {"output": tmp_path / "runs"}), quiet)
+        session.run_experiment(experiment.read(path, {"output": tmp_path / "runs"}), quiet)
     assert str(error.value).startswith(f"{path}{message}")
-    assert not (tmp_path / "runs" / records.FILE_NAME).exists()
+    assert not (tmp_path / "runs" / store.FILE_NAME).exists()
 
 
 def test_options_that_say_what_runs_are_refused_beside_a_file(write):
@@ -220,7 +222,7 @@ def test_file_and_hash_travel_with_the_records(write, tmp_path):
         assert done.returncode == 0, done.stderr
     assert "experiment small" in done.stdout
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    found, warnings = records.read(output)
+    found, warnings = store.read(output)
     assert not warnings
     assert {(r["experiment"], r["experiment_sha256"]) for r in found} == {("small", sha256)}
     models = [record for record in found if record["kind"] == "model"]

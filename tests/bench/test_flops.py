@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import layers
 
 import zoo
-from bench import flops
+from bench.profiling import macs
 
 
 def sequential(shape, *stack):
@@ -46,7 +46,7 @@ def sequential(shape, *stack):
     ids=range(10),
 )
 def test_hand_counts(model, expected):
-    found = flops.count_macs(model())
+    found = macs.count_macs(model())
     assert found.total == expected
     assert sum(found.by_layer.values()) == expected
     assert found.uncounted_layers == ()
@@ -55,7 +55,7 @@ def test_hand_counts(model, expected):
 def test_a_layer_called_twice_counts_twice():
     dense = layers.Dense(4)
     inputs = keras.Input((4,))
-    found = flops.count_macs(keras.Model(inputs, dense(dense(inputs))))
+    found = macs.count_macs(keras.Model(inputs, dense(dense(inputs))))
     assert found.total == 2 * 16
     assert len(found.by_layer) == 2
 
@@ -70,7 +70,7 @@ def test_a_layer_that_inference_skips_counts_nothing():
             x = self.used(x)
             return self.head(x) if training else x
 
-    found = flops.count_macs(Training(), (5,))
+    found = macs.count_macs(Training(), (5,))
     assert found.total == 15
     assert found.uncounted_layers == ()
 
@@ -78,7 +78,7 @@ def test_a_layer_that_inference_skips_counts_nothing():
 @pytest.mark.parametrize("kind", ["layer", "function", "name"])
 def test_an_activation_is_the_same_work_however_it_is_given(kind):
     activation = {"layer": layers.ReLU(), "function": keras.activations.relu, "name": "relu"}[kind]
-    found = flops.count_macs(sequential((6, 6, 2), layers.Conv2D(3, 3, activation=activation)))
+    found = macs.count_macs(sequential((6, 6, 2), layers.Conv2D(3, 3, activation=activation)))
     assert found.total == 16 * 3 * 9 * 2
     assert found.pointwise == 2 * 16 * 3
     assert found.uncounted_layers == ()
@@ -90,7 +90,7 @@ def test_attention(by_name):
     query, value = keras.Input((5, 8)), keras.Input((7, 6))
     attention = layers.MultiHeadAttention(2, key_dim=3, value_dim=4)
     output = attention(value=value, query=query) if by_name else attention(query, value)
-    found = flops.count_macs(keras.Model([query, value], output))
+    found = macs.count_macs(keras.Model([query, value], output))
     projections = 5 * 8 * 6 + 7 * 6 * 6 + 7 * 6 * 8 + 5 * 8 * 8
     assert found.total == projections + 2 * 5 * 7 * (3 + 4)
     assert found.uncounted_layers == ()
@@ -106,7 +106,7 @@ def test_attention(by_name):
 )
 def test_einsum_dense_is_the_product_of_its_axes(equation, output_shape, expected):
     layer = layers.EinsumDense(equation, output_shape=output_shape)
-    assert flops.count_macs(sequential((6, 4), layer)).total == expected
+    assert macs.count_macs(sequential((6, 4), layer)).total == expected
 
 
 def test_inputs_in_a_dict():
@@ -114,23 +114,23 @@ def test_inputs_in_a_dict():
     joined = layers.Concatenate()([layers.Flatten()(image), label])
     model = keras.Model({"image": image, "label": label}, layers.Dense(2)(joined))
     sample = {"image": np.zeros((1, 4, 4, 1), "float32"), "label": np.zeros((1, 3), "float32")}
-    assert flops.count_macs(model).total == flops.count_macs(model, inputs=sample).total == 19 * 2
+    assert macs.count_macs(model).total == macs.count_macs(model, inputs=sample).total == 19 * 2
     sample["label"] = np.zeros((2, 3), "float32")
     with pytest.raises(ValueError, match="inputs must hold a batch of 1"):
-        flops.count_macs(model, inputs=sample)
+        macs.count_macs(model, inputs=sample)
 
 
 def test_integer_inputs_keep_their_type():
     model = keras.Sequential([keras.Input((5,), dtype="int32"), layers.Embedding(10, 4)])
     model.add(layers.Dense(3))
-    assert flops.count_macs(model).total == 5 * 4 * 3
+    assert macs.count_macs(model).total == 5 * 4 * 3
 
 
 def test_the_shape_must_be_known():
     model = sequential((None, None, 1), layers.Conv2D(2, 3, padding="same"))
     with pytest.raises(ValueError, match="input_shape must be given"):
-        flops.count_macs(model)
-    assert flops.count_macs(model, (5, 4, 1)).total == 20 * 2 * 9
+        macs.count_macs(model)
+    assert macs.count_macs(model, (5, 4, 1)).total == 20 * 2 * 9
 
 
 class Strange(layers.Layer):
@@ -171,7 +171,7 @@ class OwnScale(OwnWeights):
 def test_what_has_no_formula_is_listed(layer, expected):
     keras.backend.clear_session()
     inputs = keras.Input((6, 4))
-    found = flops.count_macs(keras.Model(inputs, layers.Dense(3)(layer()(inputs))))
+    found = macs.count_macs(keras.Model(inputs, layers.Dense(3)(layer()(inputs))))
     assert found.uncounted_layers == expected
     assert found.total > 0
 
@@ -179,17 +179,17 @@ def test_what_has_no_formula_is_listed(layer, expected):
 def test_no_model_of_the_zoo_is_uncounted():
     for name in zoo.names():
         model = zoo.create(name, (16, 16, 1), preset="tiny")
-        found = flops.count_macs(model)
+        found = macs.count_macs(model)
         assert found.uncounted_layers == (), name
         assert found.total > 0, name
 
 
 def test_the_hook_is_removed():
     before = layers.Layer.__call__
-    flops.count_macs(sequential((4,), layers.Dense(3)))
+    macs.count_macs(sequential((4,), layers.Dense(3)))
     assert layers.Layer.__call__ is before
     with pytest.raises(ValueError):
-        flops.count_macs(sequential((4,), layers.Dense(3)), (5,))
+        macs.count_macs(sequential((4,), layers.Dense(3)), (5,))
     assert layers.Layer.__call__ is before
 
 
@@ -205,13 +205,13 @@ def test_other_threads_are_not_counted():
             return super().call(x)
 
     model = keras.Sequential([Spawning(3)])
-    assert flops.count_macs(model, (4,)).total == 12
+    assert macs.count_macs(model, (4,)).total == 12
 
 
 def test_pointwise_work():
     """Bias and activation cost one operation per output each; pooling its window."""
     model = sequential((4, 4, 1), layers.Conv2D(2, 1, activation="relu"), layers.MaxPooling2D(2))
-    found = flops.count_macs(model)
+    found = macs.count_macs(model)
     assert found.pointwise == 2 * 32 + 8 * 4
     assert found.flops == 2 * 32 + found.pointwise
     assert found.activations == 32
@@ -238,7 +238,7 @@ def test_pointwise_work():
 )
 def test_work_without_macs(layer, per_output):
     model = sequential((6, 6, 4), layer())
-    found = flops.count_macs(model)
+    found = macs.count_macs(model)
     assert (found.total, found.activations, found.uncounted_layers) == (0, 0, ())
     assert found.pointwise == per_output * np.prod(model.output_shape[1:])
 
@@ -246,7 +246,7 @@ def test_work_without_macs(layer, per_output):
 @pytest.mark.parametrize(("size", "values"), [(2, 6), (3, 6), (4, 8), (5, 10), (6, 6), (1, 6)])
 def test_adaptive_pooling_sums_its_windows(size, values):
     """6 rows in 4 windows: rows 0-1, 1-2, 3-4 and 4-5."""
-    found = flops.count_macs(sequential((6, 3), layers.AdaptiveAveragePooling1D(size)))
+    found = macs.count_macs(sequential((6, 3), layers.AdaptiveAveragePooling1D(size)))
     assert found.pointwise == 3 * values
 
 
@@ -254,7 +254,7 @@ def test_grouped_attention():
     """5 queries, 7 keys; 4 heads of 3 for queries and 2 for keys and values."""
     query, value = keras.Input((5, 8)), keras.Input((7, 8))
     attention = layers.GroupQueryAttention(3, num_query_heads=4, num_key_value_heads=2)
-    found = flops.count_macs(keras.Model([query, value], attention(query, value)))
+    found = macs.count_macs(keras.Model([query, value], attention(query, value)))
     projections = 5 * 8 * 12 + 2 * 7 * 8 * 6 + 5 * 12 * 8
     assert found.total == projections + 4 * 5 * 7 * (3 + 3)
     assert found.uncounted_layers == ()
@@ -265,14 +265,14 @@ def test_dot(axes, expected):
     """Products of a 6 x 4 matrix with one of 6 x 3, and of 4 x 6 with 4 x 6."""
     first, second = ((6, 4), (6, 3)) if axes == 1 else ((4, 6), (4, 6))
     inputs = [keras.Input(first), keras.Input(second)]
-    assert flops.count_macs(keras.Model(inputs, layers.Dot(axes)(inputs))).total == expected
+    assert macs.count_macs(keras.Model(inputs, layers.Dot(axes)(inputs))).total == expected
 
 
 @pytest.mark.parametrize(("dtype", "size"), [("float32", 4), ("mixed_bfloat16", 2)])
 def test_activations_in_bytes(dtype, size):
     """A convolution of 4 x 4 x 3 and a dense layer of 5; what lies between is not counted."""
     stack = (layers.Conv2D(3, 3, dtype=dtype), layers.Flatten(), layers.Dense(5, dtype=dtype))
-    found = flops.count_macs(sequential((6, 6, 2), *stack))
+    found = macs.count_macs(sequential((6, 6, 2), *stack))
     assert found.activations == 4 * 4 * 3 + 5
     assert found.activation_bytes == size * found.activations
 
@@ -296,14 +296,14 @@ def test_tensorflow_profiler_agrees(stack):
     model = sequential(
         (16, 16, 3), *(type(layer).from_config(layer.get_config()) for layer in stack)
     )
-    found = flops.count_macs(model)
+    found = macs.count_macs(model)
     assert 2 * found.total + found.pointwise == profiled(model, (1, 16, 16, 3))
 
 
 def test_tensorflow_profiler_agrees_on_pooling():
     """It counts the values of each window, as we do."""
     model = sequential((16, 16, 3), layers.MaxPooling2D(2), layers.AveragePooling2D(3, strides=1))
-    assert flops.count_macs(model).pointwise == profiled(model, (1, 16, 16, 3))
+    assert macs.count_macs(model).pointwise == profiled(model, (1, 16, 16, 3))
 
 
 def profiled(model, shape):

@@ -4,23 +4,24 @@ from pathlib import Path
 
 import pytest
 
-from bench import __main__, generated
+from bench import __main__
+from bench.commands import docs
 from bench.errors import BenchError
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted(page for form in generated.PAGES for page in ROOT.glob(form))
+PAGES = sorted(page for form in docs.PAGES for page in ROOT.glob(form))
 RECORDS = "bench/results/fashion_mnist_models.jsonl"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_page_is_up_to_date(page):
     text = page.read_text()
-    assert generated.fill(text, ROOT) == text
+    assert docs.fill(text, ROOT) == text
 
 
 def test_there_are_tables_of_every_kind():
     text = "".join(page.read_text() for page in PAGES)
-    for kind in generated.KINDS:
+    for kind in docs.KINDS:
         assert f"<!-- end of {kind} -->" in text, kind
 
 
@@ -32,7 +33,7 @@ def test_only_what_is_between_marks_changes(tmp_path, monkeypatch, capsys):
     after = "<!-- end of results -->\n<!-- results: in a text -->\n"
     page.write_text(f"{before}old\n{after}")
     with pytest.raises(BenchError, match=r"2 lines .* have 1 ends"):
-        generated.update([page], tmp_path)
+        docs.update([page], tmp_path)
     after = after.splitlines()[0]
     page.write_text(f"{before}old\n{after}")
     assert __main__.main(["table", "page.md"]) == 0

@@ -8,8 +8,10 @@ import pytest
 from scipy.stats import multivariate_normal
 
 import zoo
-from bench import datasets, generative, records
-from bench.splits import Dataset, Split
+from bench.data import catalog
+from bench.data.dataset import Dataset, Split
+from bench.metrics import generative
+from bench.records import store
 
 LATENT_DIM, NUM_PIXELS, SCALE = 2, 6, 0.3
 
@@ -292,7 +294,7 @@ def test_a_diverged_model_is_named(generator):
 
 def test_models_that_draw_nothing_are_left_out():
     model = types.SimpleNamespace(task="reconstruction")
-    assert generative.summary(model, datasets.load("digits")) == {}
+    assert generative.summary(model, catalog.load("digits")) == {}
 
 
 def test_a_model_of_the_positive_class_is_judged_on_it(generator):
@@ -323,8 +325,8 @@ def test_models_of_the_zoo(name, monkeypatch):
     monkeypatch.setattr(generative, "IMPORTANCE_SAMPLES", (1, 32))
     keras.utils.set_random_seed(0)
     model = zoo.create(name, image_shape=(8, 8, 1), preset="tiny", seed=0, **ARGUMENTS[name])
-    found = generative.summary(model, datasets.load("digits"), PixelReader())
-    assert set(found) <= set(records.RECORD_FIELDS)
+    found = generative.summary(model, catalog.load("digits"), PixelReader())
+    assert set(found) <= set(store.RECORD_FIELDS)
     has_likelihood = name not in ("wae_mmd", "adversarial_autoencoder", "autoencoder")
     assert ("test_nll" in found) == has_likelihood
     assert ("test_sample_recall" in found) == (name != "autoencoder")

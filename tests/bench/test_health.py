@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import zoo
-from bench import health, tasks
-from bench.splits import Dataset, Split
+from bench.data import tasks
+from bench.data.dataset import Dataset, Split
+from bench.evaluation import diagnostics
 
 LABELS = np.arange(40) % 10
 
@@ -25,7 +26,7 @@ def train(name, data, learning_rate=3e-3, batch_size=20):
     task = zoo.get(name).model_class.task
     model = zoo.create(name, (8, 8, 1), preset="tiny", **tasks.arguments(task, data))
     model.compile(keras.optimizers.Adam(learning_rate), run_eagerly=True)
-    check = health.callback(task, data, batch_size=batch_size)
+    check = diagnostics.callback(task, data, batch_size=batch_size)
     fit = {"batch_size": batch_size, "epochs": 1, "verbose": 0}
     model.fit(*tasks.pairs(task, data.train), callbacks=[check], **fit)
     return model, check
@@ -34,7 +35,7 @@ def train(name, data, learning_rate=3e-3, batch_size=20):
 @pytest.mark.parametrize("name", ["autoencoder", "conditional_vae", "semi_supervised_vae"])
 def test_watches_models_of_every_kind_of_data(digits, name):
     _, check = train(name, dataset(digits))
-    found = health.of_training(check)
+    found = diagnostics.of_training(check)
     assert set(found) == {"findings", "layer_changes"}
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert "encoder/conv1" in found["layer_changes"]
@@ -51,20 +52,22 @@ def test_watches_models_of_masks(digits):
 
 def test_findings_are_flat(digits):
     _, check = train("autoencoder", dataset(digits), learning_rate=0.0)
-    finding = next(f for f in health.of_training(check)["findings"] if f["code"] == "loss_flat")
+    finding = next(
+        f for f in diagnostics.of_training(check)["findings"] if f["code"] == "loss_flat"
+    )
     assert set(finding) == {"code", "severity", "layer", "number", "text", "remedy"}
     assert (finding["severity"], finding["layer"], finding["number"]) == ("error", None, 0.0)
 
 
 def test_takes_no_more_images_than_a_batch(digits):
     data = dataset(digits)
-    assert len(health.callback("reconstruction", data, batch_size=8)._x) == 8
-    assert len(health.callback("reconstruction", data, batch_size=512)._x) == 40
+    assert len(diagnostics.callback("reconstruction", data, batch_size=8)._x) == 8
+    assert len(diagnostics.callback("reconstruction", data, batch_size=512)._x) == 40
 
 
 def test_numbers_that_are_not_finite_are_unknown(digits):
     _, check = train("top_k_sparse", dataset(digits), learning_rate=1e30)
-    found = health.of_training(check)
+    found = diagnostics.of_training(check)
     assert found["findings"][0]["code"] == "loss_not_finite"
     assert None in found["layer_changes"].values()
     json.dumps(found, allow_nan=False)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import engines, records, run
+from bench.execution import local, session
+from bench.records import store
 
 ROOT = Path(__file__).parents[2]
 EPOCHS = 40  # of some ten milliseconds: long enough to be caught at work
@@ -54,14 +55,14 @@ def wait_for(condition, seconds=300):
 
 def finished(output):
     """Returns the ids of the finished cases, in the order in which they came."""
-    if not (output / records.FILE_NAME).exists():
+    if not (output / store.FILE_NAME).exists():
         return []
-    found, _ = records.read(output)
+    found, _ = store.read(output)
     return [record["case_id"] for record in found if record["status"] == "ok"]
 
 
 def whole_lines(output):
-    data = (output / records.FILE_NAME).read_bytes()
+    data = (output / store.FILE_NAME).read_bytes()
     return data[: data.rfind(b"\n") + 1]
 
 
@@ -109,7 +110,7 @@ def test_a_stopped_and_a_killed_run_go_on_and_leave_no_process(
     assert whole_lines(tmp_path).startswith(kept)
 
     num_kept = len(finished(tmp_path))
-    check_all_done(run.run(request_of(tmp_path, 3), quiet), num_kept, num_models=3)
+    check_all_done(session.run(request_of(tmp_path, 3), quiet), num_kept, num_models=3)
 
 
 CHILD = """
@@ -156,8 +157,8 @@ def is_alive(pid):
 
 def test_a_full_disk_and_a_spoiled_record_cost_one_case_each(tmp_path, quiet, request_of):
     """A limit on the size of files stands in for the disk: writing fails in the same place."""
-    check_all_done(run.run(request_of(tmp_path, 1), quiet), num_kept=0, num_models=1)
-    path = tmp_path / records.FILE_NAME
+    check_all_done(session.run(request_of(tmp_path, 1), quiet), num_kept=0, num_models=1)
+    path = tmp_path / store.FILE_NAME
     before = path.read_bytes()
     limit = len(before) + 1000  # less than a record
     process = start(
@@ -175,7 +176,7 @@ def test_a_full_disk_and_a_spoiled_record_cost_one_case_each(tmp_path, quiet, re
     spoiled = bytearray(path.read_bytes())
     spoiled[len(before) // 2] = 0xFF  # in one of three records: no UTF-8
     path.write_bytes(spoiled)
-    outcome = run.run(request_of(tmp_path, 2), quiet)
+    outcome = session.run(request_of(tmp_path, 2), quiet)
     check_all_done(outcome, num_kept=NUM_BASELINES, num_models=2)
     assert path.read_bytes().startswith(spoiled)
 
@@ -183,19 +184,19 @@ def test_a_full_disk_and_a_spoiled_record_cost_one_case_each(tmp_path, quiet, re
 def test_a_killed_case_is_a_failure_and_the_rest_goes_on(
     tmp_path, quiet, tiny_request, monkeypatch
 ):
-    class Deadly(engines.LocalEngine):
+    class Deadly(local.LocalEngine):
         def messages(self):
             for case, kind, content in super().messages():
                 yield case, kind, content
                 if kind == "epoch" and case.seed == 0:
                     os.kill(self.running[0].process.pid, signal.SIGKILL)
 
-    monkeypatch.setattr(engines, "LocalEngine", Deadly)
-    outcome = run.run(tiny_request(tmp_path, epochs=EPOCHS), quiet)
+    monkeypatch.setattr(local, "LocalEngine", Deadly)
+    outcome = session.run(tiny_request(tmp_path, epochs=EPOCHS), quiet)
     assert (outcome.num_run, outcome.num_failed) == (2 + NUM_BASELINES, 1)
     failed = next(record for record in outcome.records if record["status"] == "failed")
     assert (failed["seed"], failed["num_workers"]) == (0, 1)
     assert failed["error"].startswith("the process was killed (signal 9)")
     monkeypatch.undo()
-    outcome = run.run(tiny_request(tmp_path, epochs=EPOCHS), quiet)
+    outcome = session.run(tiny_request(tmp_path, epochs=EPOCHS), quiet)
     check_all_done(outcome, num_kept=1 + NUM_BASELINES, num_models=2)

@@ -6,15 +6,17 @@ import math
 import pytest
 from rich.console import Console
 
-from bench import leaderboard, records, tables
 from bench.errors import BenchError
+from bench.leaderboard import rows as leaderboard_rows
+from bench.records import store
+from bench.report import tables
 
 
 def make_records(model, values, preset="small", kind="model", **changes):
     """One record per value of the test MSE, over the seeds 0, 1, ..."""
     found = []
     for seed, value in enumerate(values):
-        record = dict.fromkeys(records.RECORD_FIELDS) | {
+        record = dict.fromkeys(store.RECORD_FIELDS) | {
             "schema_version": 1,
             "status": "ok",
             "kind": kind,
@@ -36,7 +38,7 @@ def make_records(model, values, preset="small", kind="model", **changes):
             "noisy": False,
             **changes,
         }
-        record["case_id"] = records.case_id(record)
+        record["case_id"] = store.case_id(record)
         found.append(record)
     return found
 
@@ -58,7 +60,7 @@ def shown(rows, width):
 
 
 def test_a_row_is_a_group_over_seeds():
-    row, *_ = leaderboard.rows(make_records("vae", [0.1, 0.2, 0.6]))
+    row, *_ = leaderboard_rows.rows(make_records("vae", [0.1, 0.2, 0.6]))
     assert row.seeds == (0, 1, 2)
     assert row.quality["mse"].mean == pytest.approx(0.3)
     assert row.middle("latency_ms") == 2.25
@@ -67,7 +69,7 @@ def test_a_row_is_a_group_over_seeds():
 
 
 def test_rows_that_intervals_cannot_tell_apart_share_a_rank():
-    rows = leaderboard.rows(TIED)
+    rows = leaderboard_rows.rows(TIED)
     assert [row["model"] for row in rows] == ["conv", "dense", "poor", "mean_image", "huge"]
     assert [row.rank for row in rows][:2] == [1, 1]
     assert rows[2].rank > 1
@@ -79,30 +81,30 @@ def test_rows_that_intervals_cannot_tell_apart_share_a_rank():
 def test_better_is_lower_for_errors_and_higher_for_psnr(metric):
     good = make_records("good", [0.1, 0.1001, 0.1002])
     bad = make_records("bad", [5.0, 5.0001, 5.0002])
-    assert [row["model"] for row in leaderboard.rows(bad + good, metric)] == ["good", "bad"]
+    assert [row["model"] for row in leaderboard_rows.rows(bad + good, metric)] == ["good", "bad"]
 
 
 def test_an_unknown_metric_is_refused():
     with pytest.raises(BenchError, match="metric must be one of mse, mae, psnr, ssim"):
-        leaderboard.rows(TIED, "fid")
+        leaderboard_rows.rows(TIED, "fid")
 
 
 def test_ranks_are_given_within_one_dataset():
     other = make_records("vae", [0.9, 0.91], dataset="mnist", dataset_checksum="cd")
-    rows = leaderboard.rows(make_records("vae", [0.1, 0.11]) + other)
+    rows = leaderboard_rows.rows(make_records("vae", [0.1, 0.11]) + other)
     assert [(row.table, row.rank) for row in rows] == [("digits", 1), ("mnist", 1)]
     assert "dataset" in [column.key for column in tables.columns(rows)]
 
 
 def test_a_row_without_the_metric_comes_after_those_with_it():
-    rows = leaderboard.rows(make_records("unknown", [None]) + make_records("known", [0.5]))
+    rows = leaderboard_rows.rows(make_records("unknown", [None]) + make_records("known", [0.5]))
     assert [(row["model"], row.rank) for row in rows] == [("known", 1), ("unknown", None)]
 
 
 def test_records_may_lack_fields_and_hold_what_is_not_finite():
     bare = {"case_id": "a", "status": "ok", "kind": "model", "model": "vae", "test_mse": math.nan}
     dead = {"case_id": "b", "status": "failed", "kind": "model", "model": "vae", "error": "died"}
-    rows = leaderboard.rows([dead, bare])
+    rows = leaderboard_rows.rows([dead, bare])
     assert [(row.rank, row.failed) for row in rows] == [(None, False), (None, True)]
     assert "died" in tables.to_markdown(rows)
 
@@ -110,30 +112,30 @@ def test_records_may_lack_fields_and_hold_what_is_not_finite():
 def test_a_failed_run_that_was_run_again_is_no_failure():
     (failed,) = make_records("vae", [None], **FAILURE)
     again = failed | {"status": "ok", "error": None, "test_mse": 0.1}
-    (row,) = leaderboard.rows([failed, again])
+    (row,) = leaderboard_rows.rows([failed, again])
     assert not row.failed
 
 
 def test_namesakes_are_told_apart_by_what_differs():
     small = make_records("vae", [0.1], epochs=5)
     large = make_records("vae", [0.2], config={"latent_dim": 64}, epochs=5)
-    rows = leaderboard.rows(small + large)
+    rows = leaderboard_rows.rows(small + large)
     assert [row.name for row in rows] == ["vae small (latent_dim=8)", "vae small (latent_dim=64)"]
     pca = make_records("pca", [0.1], None, "baseline", config={}, code_size=8)
     pca += make_records("pca", [0.2], None, "baseline", config={}, code_size=16)
-    assert [row.name for row in leaderboard.rows(pca)] == [
+    assert [row.name for row in leaderboard_rows.rows(pca)] == [
         "pca (code_size=8)",
         "pca (code_size=16)",
     ]
     longer = make_records("vae", [0.3], epochs=50)
-    assert leaderboard.rows(small + longer)[0].name == "vae small (epochs=5)"
+    assert leaderboard_rows.rows(small + longer)[0].name == "vae small (epochs=5)"
 
 
 def test_a_seed_in_the_configuration_is_a_seed():
     both = [
         record | {"config": {"seed": record["seed"]}} for record in make_records("vae", [0.1, 0.2])
     ]
-    assert len(leaderboard.rows(both)) == 1
+    assert len(leaderboard_rows.rows(both)) == 1
 
 
 @pytest.mark.parametrize(
@@ -160,7 +162,7 @@ def cells(rows):
 
 
 def test_cells_are_set_for_people():
-    found = cells(leaderboard.rows(make_records("vae", [0.0088, 0.0089, 0.0090])))
+    found = cells(leaderboard_rows.rows(make_records("vae", [0.0088, 0.0089, 0.0090])))
     assert found["params_total"] == "101,200"
     assert found["forward_macs"] == "12.3 k"
     assert found["infer_images_per_second"] == "12.3 k/s"
@@ -171,7 +173,7 @@ def test_cells_are_set_for_people():
 
 
 def test_a_small_interval_is_never_shown_as_none():
-    rows = leaderboard.rows(
+    rows = leaderboard_rows.rows(
         make_records("noisy", [0.1, 0.2, 0.3]) + make_records("calm", [0.7, 0.7, 0.7000001])
     )
     (column,) = (c for c in tables.columns(rows) if c.key == "mse")
@@ -189,15 +191,15 @@ def test_a_small_interval_is_never_shown_as_none():
     ],
 )
 def test_a_mark_stands_in_the_cell_and_in_the_footnotes(changes, field, mark):
-    rows = leaderboard.rows(make_records("vae", [0.1], **changes))
+    rows = leaderboard_rows.rows(make_records("vae", [0.1], **changes))
     assert mark in cells(rows)[field]
     assert any(note.startswith(mark) for note in tables.footnotes(rows))
-    plain = leaderboard.rows(make_records("vae", [0.1, 0.2]))
+    plain = leaderboard_rows.rows(make_records("vae", [0.1, 0.2]))
     assert not any(note.startswith(mark) for note in tables.footnotes(plain))
 
 
 def test_markdown_has_each_model_on_a_line_of_equal_cells():
-    text = tables.to_markdown(leaderboard.rows(TIED))
+    text = tables.to_markdown(leaderboard_rows.rows(TIED))
     lines = [line for line in text.splitlines() if line.startswith("|")]
     table = lines[: 2 + 4]
     assert len({line.count(" | ") for line in table}) == 1
@@ -208,7 +210,7 @@ def test_markdown_has_each_model_on_a_line_of_equal_cells():
 
 
 def test_csv_has_every_row_with_plain_numbers():
-    rows = list(csv.DictReader(io.StringIO(tables.to_csv(leaderboard.rows(TIED)))))
+    rows = list(csv.DictReader(io.StringIO(tables.to_csv(leaderboard_rows.rows(TIED)))))
     assert [row["model"] for row in rows] == ["conv", "dense", "poor", "mean_image", "huge"]
     assert float(rows[0]["test_mse"]) == pytest.approx(0.01)
     assert float(rows[0]["test_mse_low"]) < 0.01 < float(rows[0]["test_mse_high"])
@@ -224,7 +226,7 @@ def test_csv_of_nothing_is_a_header():
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_the_terminal_table_fits_and_hides_nothing(width):
-    text = shown(leaderboard.rows(TIED), width)
+    text = shown(leaderboard_rows.rows(TIED), width)
     assert max(map(len, text.splitlines())) <= width
     found = "".join(text.split())
     for part in ("conv", "mean_image*", "101,200", "12.3k/s", "0.0700", "SSIM", "memory"):
@@ -233,6 +235,6 @@ def test_the_terminal_table_fits_and_hides_nothing(width):
 
 
 def test_at_80_columns_no_number_is_broken():
-    text = shown(leaderboard.rows(make_records("wasserstein_autoencoder", [0.01, 0.012])), 80)
+    text = shown(leaderboard_rows.rows(make_records("wasserstein_autoencoder", [0.01, 0.012])), 80)
     for part in ("wasserstein_autoencoder", "0.011 ±", "101,200", "12.3 k", "12.3 k/s", "1.75"):
         assert part in text

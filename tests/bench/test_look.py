@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 import zoo
-from bench import __main__, look_inputs
+from bench import __main__
+from bench.commands import inspect_inputs
 from bench.errors import BenchError
 
 
@@ -70,14 +71,14 @@ def test_a_picture_is_written(saved, capsys, tmp_path, arguments, monkeypatch):
 
 def test_a_model_of_labels_is_given_those_of_the_data(saved, capsys, tmp_path):
     model = zoo.load(saved / "labelled.keras")
-    inputs = look_inputs.load(model, "digits", 12)
+    inputs = inspect_inputs.load(model, "digits", 12)
     assert len(inputs["image"]) == len(inputs["label"]) == 12
     for what in ("--traversal", "--interpolation"):
         output = tmp_path / "picture.png"
         code, _ = call(saved, capsys, saved / "labelled.keras", "digits", what, "--output", output)
         assert code == 0
     with pytest.raises(BenchError, match="has no labels, which a conditional_vae needs"):
-        look_inputs.load(model, str(saved / "right.npz"))
+        inspect_inputs.load(model, str(saved / "right.npz"))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import memory
+from bench.profiling import memory
 
 
 def touch(mebibytes):

@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 import zoo
-from bench import cases, leaderboard, model_table, records
+from bench.commands import model_table
 from bench.errors import BenchError
+from bench.leaderboard import rows
+from bench.records import store
+from bench.runs import job
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "bench/results/fashion_mnist_models.jsonl"
@@ -26,7 +29,7 @@ def test_numbers_are_means_of_the_records():
 
 
 def test_results_are_means_of_the_records():
-    found, _ = records.read(SOURCE)
+    found, _ = store.read(SOURCE)
     errors = [r["test_mse"] for r in found if r["model"] == "vae"]
     lines = model_table.results(found, ["mse"], Path("runs/x")).splitlines()
     (row,) = [line for line in lines if line.startswith("| vae small")]
@@ -37,7 +40,7 @@ def test_results_are_means_of_the_records():
 
 
 def test_a_model_without_a_record_is_refused():
-    found, _ = records.read(SOURCE)
+    found, _ = store.read(SOURCE)
     others = [record for record in found if record["model"] != "vae"]
     with pytest.raises(BenchError, match="no finished record of 'vae'"):
         model_table.markdown(others, [zoo.get("vae")])
@@ -48,25 +51,25 @@ def test_a_model_without_a_record_is_refused():
     [("tf_tutorial_dense", 0.0089, 0.0002), ("tf_tutorial_denoiser", 0.0073, 0.0003)],
 )
 def test_published_numbers_are_reached_and_the_readme_shows_ours(preset, published, tolerance):
-    found, _ = records.read(ROOT / "bench/results/reproduce_quick.jsonl")
-    row = next(row for row in leaderboard.rows(found) if row["preset"] == preset)
+    found, _ = store.read(ROOT / "bench/results/reproduce_quick.jsonl")
+    row = next(row for row in rows.rows(found) if row["preset"] == preset)
     quality = row.quality["mse"]
     assert len(row.records) == 3
     assert round(quality.mean, 4) == pytest.approx(published, abs=tolerance + 1e-9)
-    half = leaderboard.half_width(quality)
+    half = rows.half_width(quality)
     assert f"{quality.mean:.5f} ± {half:.5f}" in (ROOT / "README.md").read_text()
 
 
 def test_committed_records_show_what_they_must():
     """The core suite beats the mean image, and the autoencoder PCA of its size."""
-    found, warnings = records.read(SOURCE)
+    found, warnings = store.read(SOURCE)
     assert not warnings
     error = {}
     for record in found:
         assert record["status"] == "ok"
         error.setdefault((record["model"], record["preset"]), []).append(record["test_mse"])
     mean = {key: sum(values) / len(values) for key, values in error.items()}
-    for member in cases.SUITES["core"]:
+    for member in job.SUITES["core"]:
         assert mean[tuple(member.split(":"))] < mean["mean_image", None], member
     (of_its_size,) = (r["test_mse"] for r in found if (r["model"], r["code_size"]) == ("pca", 16))
     assert mean["autoencoder", "small"] < of_its_size

@@ -10,7 +10,8 @@ import subprocess
 import numpy as np
 import pytest
 
-from bench import records, report
+from bench.records import store
+from bench.report import write
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium or google-chrome on PATH")
@@ -155,9 +156,9 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     for model in MSE:
         for seed in range(2):
-            records.append(folder / "records.jsonl", make_record(folder, model, seed))
-    records.append(folder / "records.jsonl", make_record(folder, "vae", 0, "denoising"))
-    report.write(folder)
+            store.append(folder / "records.jsonl", make_record(folder, model, seed))
+    store.append(folder / "records.jsonl", make_record(folder, "vae", 0, "denoising"))
+    write.write(folder)
     return folder
 
 

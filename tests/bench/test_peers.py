@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from bench import generated
+from bench.commands import docs
 from bench.errors import BenchError
 from bench.peers import __main__ as command
 from bench.peers import run, table, worker, workloads
@@ -112,11 +112,11 @@ def test_command_writes_records_and_shows_them(tmp_path, monkeypatch, capsys):
     assert command.main(["--show", str(output)]) == 0
     assert "keras" in capsys.readouterr().out
     readme = f"a\n<!-- peers: {output.name} -->\nold\n<!-- end of peers -->\nb"
-    filled = generated.fill(readme, tmp_path)
+    filled = docs.fill(readme, tmp_path)
     ratio = f"{plain['seconds_by_ours']:.2f} ({plain['seconds_by_ours_low']:.2f} to"
     assert ratio in filled
     assert "old" not in filled
-    assert generated.fill(filled, tmp_path) == filled
+    assert docs.fill(filled, tmp_path) == filled
 
 
 def test_page_has_a_line_for_each_of_ours():

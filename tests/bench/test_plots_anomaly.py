@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench import anomaly_tables, leaderboard, plots_anomaly, records
+from bench.leaderboard import rows as leaderboard_rows
+from bench.records import store
+from bench.report import anomaly_tables
+from bench.report.plots import anomaly as anomaly_plots
 
 
 def make(model="upae", normal_class=None, seed=0, auroc=0.9, **changes):
-    record = dict.fromkeys(records.RECORD_FIELDS) | {
+    record = dict.fromkeys(store.RECORD_FIELDS) | {
         "schema_version": 1,
         "status": "ok",
         "kind": "model",
@@ -30,7 +33,7 @@ def make(model="upae", normal_class=None, seed=0, auroc=0.9, **changes):
         "scores": {"squared_error": {"auroc": auroc}, "latent_distance": {"auroc": 1 - auroc}},
         **changes,
     }
-    return record | {"case_id": records.case_id(record)}
+    return record | {"case_id": store.case_id(record)}
 
 
 def in_turn(classes, model="upae", seeds=(0,), shift=0.0):
@@ -43,41 +46,41 @@ def in_turn(classes, model="upae", seeds=(0,), shift=0.0):
 
 class TestRows:
     def test_a_seed_s_value_is_the_mean_over_classes(self):
-        (row,) = leaderboard.rows(in_turn(range(10), seeds=(0, 1, 2)))
+        (row,) = leaderboard_rows.rows(in_turn(range(10), seeds=(0, 1, 2)))
         assert row.ranked_by == "auroc"
         assert row.quality["auroc"].mean == pytest.approx(0.845 + 0.001)
         assert row.quality["auroc"].num == row.num_seeds == 3
         # The classes differ by 0.09, the seeds by 0.002: the interval is over seeds alone.
-        half = leaderboard.half_width(row.quality["auroc"])
+        half = leaderboard_rows.half_width(row.quality["auroc"])
         assert half == pytest.approx(4.303 * 0.001 / np.sqrt(3), rel=1e-3)
         assert row.seeds == (0, 1, 2)
         assert (row.detail, row.table) == ("", "fashion_mnist, one class")
 
     def test_missing_classes_are_named(self):
-        (row,) = leaderboard.rows(in_turn([0, 4, 7]))
+        (row,) = leaderboard_rows.rows(in_turn([0, 4, 7]))
         assert row.name == "upae small (3 of 10 classes)"
         assert row.table == "fashion_mnist, normal: class 0, class 4, class 7"
 
     def test_other_classes_are_another_table(self):
         """A mean over easy classes is not better than one over all."""
-        rows = leaderboard.rows([*in_turn([8, 9], "vae"), *in_turn(range(10), "upae")])
+        rows = leaderboard_rows.rows([*in_turn([8, 9], "vae"), *in_turn(range(10), "upae")])
         assert [row.rank for row in rows] == [1, 1]
         assert len({row.table for row in rows}) == 2
 
     def test_a_seed_that_is_not_through_is_left_out(self):
-        (row,) = leaderboard.rows([*in_turn(range(10)), *in_turn([0, 1], seeds=(1,))])
+        (row,) = leaderboard_rows.rows([*in_turn(range(10)), *in_turn([0, 1], seeds=(1,))])
         assert row.num_seeds == 1
         assert row.quality["auroc"].mean == pytest.approx(0.845)
         assert row.detail == ""
 
     def test_higher_is_better_also_among_baselines_alone(self):
         made = [make("pca", auroc=a, code_size=k, kind="baseline") for a, k in ((0.7, 4), (0.8, 8))]
-        rows = leaderboard.rows(made)
+        rows = leaderboard_rows.rows(made)
         assert [row["code_size"] for row in rows] == [8, 4]
         assert [row.rank for row in rows] == [1, 2]
 
     def test_below_a_half_stays(self):
-        (row,) = leaderboard.rows([make(auroc=0.1)])
+        (row,) = leaderboard_rows.rows([make(auroc=0.1)])
         assert row.quality["auroc"].mean == pytest.approx(0.1)
 
 
@@ -155,14 +158,14 @@ class TestPictures:
     @pytest.mark.parametrize("without", [(), ("uncertainties", "masks")])
     def test_maps(self, tmp_path, shape, without):
         name = write_file(tmp_path, "a.npz", shape, **dict.fromkeys(without))
-        size = size_of(plots_anomaly.score_maps, tmp_path, [make(anomaly_file=name)])
+        size = size_of(anomaly_plots.score_maps, tmp_path, [make(anomaly_file=name)])
         assert min(size) > 400
 
     def test_uncertainty_is_a_line_of_its_own(self, tmp_path):
         whole = write_file(tmp_path, "a.npz")
         plain = write_file(tmp_path, "b.npz", uncertainties=None)
         heights = [
-            size_of(plots_anomaly.score_maps, tmp_path, [make(anomaly_file=name)])[1]
+            size_of(anomaly_plots.score_maps, tmp_path, [make(anomaly_file=name)])[1]
             for name in (whole, plain)
         ]
         assert heights[0] > heights[1]
@@ -170,31 +173,31 @@ class TestPictures:
     def test_curves_and_histograms(self, tmp_path):
         name = write_file(tmp_path, "a.npz")
         made = [record | {"anomaly_file": name} for record in in_turn(range(10))]
-        assert size_of(plots_anomaly.curves, tmp_path, made)
-        ten = size_of(plots_anomaly.score_histograms, tmp_path, made)
-        one = size_of(plots_anomaly.score_histograms, tmp_path, [make(anomaly_file=name)])
+        assert size_of(anomaly_plots.curves, tmp_path, made)
+        ten = size_of(anomaly_plots.score_histograms, tmp_path, made)
+        one = size_of(anomaly_plots.score_histograms, tmp_path, [make(anomaly_file=name)])
         assert ten[0] > one[0]
 
     def test_scores_below_zero(self, tmp_path):
         scores = np.linspace(-3, 1, 200)
         name = write_file(tmp_path, "a.npz", scores=scores)
-        assert size_of(plots_anomaly.score_histograms, tmp_path, [make(anomaly_file=name)])
+        assert size_of(anomaly_plots.score_histograms, tmp_path, [make(anomaly_file=name)])
 
     @pytest.mark.parametrize("file", [None, "missing.npz", "../outside.npz"])
     def test_nothing_to_draw(self, tmp_path, file):
         made = [make(anomaly_file=file)]
         for draw in (
-            plots_anomaly.score_maps,
-            plots_anomaly.score_histograms,
-            plots_anomaly.curves,
+            anomaly_plots.score_maps,
+            anomaly_plots.score_histograms,
+            anomaly_plots.curves,
         ):
             assert size_of(draw, tmp_path, made) is None
 
     def test_precision_and_rates_by_hand(self):
-        from bench import anomaly
+        from bench.metrics import anomaly
 
         counts = anomaly.curve(np.array([1, 0, 1, 0]), np.array([4.0, 3.0, 2.0, 1.0]))
-        precision, found = plots_anomaly._precision(counts), plots_anomaly._roc(counts)
+        precision, found = anomaly_plots._precision(counts), anomaly_plots._roc(counts)
         half = len(precision) // 2
         np.testing.assert_allclose([precision[1], precision[half]], 1.0)
         np.testing.assert_allclose([precision[half + 1], precision[-1]], 2 / 3)

@@ -8,8 +8,9 @@ from matplotlib.image import imread
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 
-from bench import plots_codes, records
 from bench.errors import BenchError
+from bench.records import store
+from bench.report.plots import latents
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def generator():
 
 
 def record_of(name="a", **fields):
-    full = dict.fromkeys(records.RECORD_FIELDS) | {
+    full = dict.fromkeys(store.RECORD_FIELDS) | {
         "case_id": name,
         "status": "ok",
         "kind": "model",
@@ -40,7 +41,7 @@ def keep(folder, name="a", num=60, size=5, labels=None, names=("one", "two", "th
 
 def test_pca_is_scikit_learns(generator):
     codes = generator.standard_normal((40, 6)) * [5, 1, 1, 3, 1, 1] + 7
-    points, share = plots_codes.project(codes)
+    points, share = latents.project(codes)
     expected = PCA(2).fit(codes)
     np.testing.assert_allclose(np.abs(points), np.abs(expected.transform(codes)), atol=1e-8)
     assert share == pytest.approx(expected.explained_variance_ratio_.sum())
@@ -49,50 +50,50 @@ def test_pca_is_scikit_learns(generator):
 def test_pca_of_a_code_of_one_or_two_numbers_keeps_distances(generator):
     for size in (1, 2):
         codes = generator.standard_normal((20, size))
-        points, share = plots_codes.project(codes)
+        points, share = latents.project(codes)
         lengths = np.linalg.norm(codes[:, None] - codes, axis=-1)
         np.testing.assert_allclose(np.linalg.norm(points[:, None] - points, axis=-1), lengths)
         assert share == pytest.approx(1)
 
 
 def test_equal_codes_are_one_point():
-    points, share = plots_codes.project(np.ones((10, 4)))
+    points, share = latents.project(np.ones((10, 4)))
     np.testing.assert_allclose(points, 0)
     assert share == 1
 
 
 def test_t_sne_keeps_neighbours_and_obeys_its_perplexity(generator):
     codes = generator.standard_normal((90, 8)) + 12 * np.eye(8)[np.arange(90) % 3]
-    points, share = plots_codes.project(codes, "t_sne", 10)
+    points, share = latents.project(codes, "t_sne", 10)
     assert share is None
     assert trustworthiness(codes, points, n_neighbors=10) > 0.85
-    again, _ = plots_codes.project(codes, "t_sne", 10)
+    again, _ = latents.project(codes, "t_sne", 10)
     np.testing.assert_array_equal(points, again)
-    other, _ = plots_codes.project(codes, "t_sne", 40)
+    other, _ = latents.project(codes, "t_sne", 40)
     assert np.abs(points - other).max() > 1
 
 
 def test_what_does_not_fit_is_refused(tmp_path, generator):
     codes = generator.standard_normal((20, 4))
     with pytest.raises(BenchError, match="less than the 20 images"):
-        plots_codes.project(codes, "t_sne", 20)
+        latents.project(codes, "t_sne", 20)
     for perplexity in (0, -1, float("inf")):
         with pytest.raises(BenchError, match="perplexity must be a number > 0"):
-            plots_codes.codes(tmp_path, [], tmp_path / "none.png", perplexity=perplexity)
+            latents.codes(tmp_path, [], tmp_path / "none.png", perplexity=perplexity)
     with pytest.raises(BenchError, match="method must be one of pca, t_sne"):
-        plots_codes.codes(tmp_path, [], tmp_path / "none.png", method="umap")
+        latents.codes(tmp_path, [], tmp_path / "none.png", method="umap")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_picture_has_the_colours_of_the_classes(tmp_path, theme):
     keep(tmp_path)
     target = io.BytesIO()
-    assert plots_codes.codes(tmp_path, [record_of()], target, theme)
+    assert latents.codes(tmp_path, [record_of()], target, theme)
     target.seek(0)
     pixels = imread(target)[..., :3].reshape(-1, 3)
     is_light = pixels[0].mean() > 0.5
     assert is_light == (theme == "light")
-    for colour in plots_codes._palette(3, theme):
+    for colour in latents._palette(3, theme):
         rgb = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) / 255
         assert (np.abs(pixels - rgb).max(axis=1) < 0.02).sum() > 20  # the legend's at least
 
@@ -104,7 +105,7 @@ def test_a_panel_for_each_model_and_none_for_failures(tmp_path):
     for names in ("abc", "abcd"):
         target = io.BytesIO()
         found = [record_of(name) for name in names] + [record_of("a", model="b", status="failed")]
-        assert plots_codes.codes(tmp_path, found, target)
+        assert latents.codes(tmp_path, found, target)
         target.seek(0)
         heights.append(imread(target).shape[0])
     assert heights[1] > 1.5 * heights[0]  # a second line
@@ -114,7 +115,7 @@ def test_codes_without_labels_and_of_many_classes_are_drawn(tmp_path):
     keep(tmp_path, "a", labels=np.zeros(0, "int64"), names=())
     keep(tmp_path, "b", labels=np.arange(60) % 30, names=[f"class {k}" for k in range(30)])
     for name in "ab":
-        assert plots_codes.codes(tmp_path, [record_of(name)], tmp_path / f"{name}.png")
+        assert latents.codes(tmp_path, [record_of(name)], tmp_path / f"{name}.png")
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -122,7 +123,7 @@ def test_the_same_records_give_the_same_picture(tmp_path):
     keep(tmp_path)
     pictures = [io.BytesIO(), io.BytesIO()]
     for target in pictures:
-        plots_codes.codes(tmp_path, [record_of()], target, method="t_sne", perplexity=5)
+        latents.codes(tmp_path, [record_of()], target, method="t_sne", perplexity=5)
     assert pictures[0].getvalue() == pictures[1].getvalue()
 
 
@@ -139,11 +140,11 @@ def test_the_same_records_give_the_same_picture(tmp_path):
 )
 def test_damaged_files_are_left_out(tmp_path, damage):
     keep(tmp_path, **damage)
-    assert not plots_codes.codes(tmp_path, [record_of()], tmp_path / "none.png")
+    assert not latents.codes(tmp_path, [record_of()], tmp_path / "none.png")
     assert not (tmp_path / "none.png").exists()
 
 
 def test_missing_files_are_left_out(tmp_path):
     keep(tmp_path)
     for name in (None, "codes/none.npz", "../a.npz"):
-        assert not plots_codes.codes(tmp_path, [record_of(codes_file=name)], tmp_path / "none.png")
+        assert not latents.codes(tmp_path, [record_of(codes_file=name)], tmp_path / "none.png")

@@ -10,9 +10,11 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 import zoo
-from bench import inside, pictures_of_training, plots, plots_training, structure, tiles
+from bench.data.dataset import Dataset, Split
 from bench.errors import BenchError
-from bench.splits import Dataset, Split
+from bench.evaluation import snapshots
+from bench.introspection import activations, summary
+from bench.report.plots import image_grid, style, training
 from zoo import inspection
 
 FIELDS = ("frames_file", "layers_file", "latent_file")
@@ -29,7 +31,7 @@ def dataset():
 def make(name, dataset, epochs=0, **arguments):
     model = zoo.create(name, image_shape=dataset.image_shape, preset="tiny", seed=0, **arguments)
     model.compile(keras.optimizers.Adam(1e-2), run_eagerly=True)
-    keeper = pictures_of_training.frame_keeper(model.task, dataset)
+    keeper = snapshots.frame_keeper(model.task, dataset)
     if epochs:
         keras.utils.set_random_seed(0)
         model.fit(dataset.train.images, epochs=epochs, batch_size=40, verbose=0, callbacks=[keeper])
@@ -42,7 +44,7 @@ def run(dataset, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     model, keeper = make("vae", dataset, epochs=4)
     case = SimpleNamespace(id="case")
-    record = pictures_of_training.of_training(case, model, dataset, keeper, folder)
+    record = snapshots.of_training(case, model, dataset, keeper, folder)
     return folder, model, keeper, record | {"image_shape": list(dataset.image_shape)}
 
 
@@ -51,7 +53,7 @@ def run(dataset, tmp_path_factory):
 
 @pytest.mark.parametrize("num_epochs", [1, 2, 29, 30, 31, 200, 1000])
 def test_frames_are_few_and_evenly_chosen(num_epochs):
-    chosen = sorted(pictures_of_training.chosen_epochs(num_epochs))
+    chosen = sorted(snapshots.chosen_epochs(num_epochs))
     assert chosen[0] == 0
     assert chosen[-1] == num_epochs
     assert len(chosen) == min(num_epochs + 1, 30)
@@ -65,7 +67,7 @@ def test_a_frame_is_what_the_model_predicted_then(run, dataset):
     now = model.predict(dataset.test.images[:6], verbose=0)
     np.testing.assert_allclose(keeper.frames[-1], now, atol=1e-5)
     assert np.abs(keeper.frames[0] - now).mean() > 0.05
-    kept = plots.load_arrays(folder, record["frames_file"], ("frames", "targets", "epochs"))
+    kept = style.load_arrays(folder, record["frames_file"], ("frames", "targets", "epochs"))
     np.testing.assert_allclose(kept["frames"][-1] / 255, np.clip(now, 0, 1), atol=1 / 255)
     np.testing.assert_allclose(kept["targets"] / 255, dataset.test.images[:6], atol=1 / 255)
     assert keeper.seconds > 0
@@ -73,7 +75,7 @@ def test_a_frame_is_what_the_model_predicted_then(run, dataset):
 
 def test_keeping_frames_changes_no_training(dataset):
     losses = []
-    for callbacks in ([], [pictures_of_training.frame_keeper("reconstruction", dataset)]):
+    for callbacks in ([], [snapshots.frame_keeper("reconstruction", dataset)]):
         keras.utils.set_random_seed(3)
         model = zoo.create("vae", image_shape=(8, 8, 1), preset="tiny", seed=3)
         model.compile(keras.optimizers.SGD(1e-3), run_eagerly=True)
@@ -86,7 +88,7 @@ def test_keeping_frames_changes_no_training(dataset):
 
 def test_a_training_that_stops_early_still_ends_with_its_last_frame(dataset):
     model, _ = make("autoencoder", dataset)
-    keeper = pictures_of_training.FrameKeeper(dataset.test.images[:2], max_frames=3)
+    keeper = snapshots.FrameKeeper(dataset.test.images[:2], max_frames=3)
     stop = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: setattr(model, "stop_training", epoch == 2)
     )
@@ -96,7 +98,7 @@ def test_a_training_that_stops_early_still_ends_with_its_last_frame(dataset):
         keeper.frames[-1], model.predict(dataset.test.images[:2], verbose=0), atol=1e-5
     )
     with pytest.raises(BenchError, match="max_frames must be at least 2"):
-        pictures_of_training.FrameKeeper(dataset.test.images, max_frames=1)
+        snapshots.FrameKeeper(dataset.test.images, max_frames=1)
 
 
 @pytest.mark.parametrize("name", ["unet", "unet_denoiser", "masked_autoencoder", "vq_vae"])
@@ -111,11 +113,11 @@ def test_what_a_model_does_not_have_is_left_out(name, dataset, tmp_path):
     keeper.on_train_begin()
     keeper.on_epoch_end(0)
     case = SimpleNamespace(id="case")
-    record = pictures_of_training.of_training(case, model, dataset, keeper, tmp_path)
+    record = snapshots.of_training(case, model, dataset, keeper, tmp_path)
     assert ("latent_file" in record) == (name == "vq_vae")
     for field in record.values():
         assert (tmp_path / field).stat().st_size > 0
-    assert plots_training.learning_gif(tmp_path, record)
+    assert training.learning_gif(tmp_path, record)
 
 
 # --- inside a model -------------------------------------------------------------------------
@@ -126,26 +128,26 @@ def test_the_structure_has_every_weight_once(name):
     task = zoo.get(name).model_class.task
     classes = {"num_classes": 3} if task in ("conditional", "semi_supervised") else {}
     model = zoo.create(name, image_shape=(8, 8, 1), preset="tiny", **classes)
-    rows = structure.structure(model)
+    rows = summary.structure(model)
     total = sum(int(np.prod(weight.shape)) for weight in model.weights)
     assert sum(row["parameters"] for row in rows) == total
     paths = [row["layer"] for row in rows]
     assert len(set(paths)) == len(paths)
     for path in paths:
         if path != "(own weights)":
-            assert structure.find_layer(model, path)[0] == path
+            assert summary.find_layer(model, path)[0] == path
 
 
 def test_shapes_and_settings_are_those_of_the_model():
     model = zoo.create("beta_vae", image_shape=(8, 8, 1), widths=(4,), latent_dim=3, beta=2.5)
     model.compile(keras.optimizers.AdamW(3e-3, weight_decay=0.01, clipnorm=1.0))
-    rows = {row["layer"]: row for row in structure.structure(model)}
+    rows = {row["layer"]: row for row in summary.structure(model)}
     first = rows["encoder/conv1"]
     assert first["output_shape"] == [4, 4, 4]
     assert first["parameters"] == 3 * 3 * 1 * 4 + 4
     assert rows["encoder/z_mean"]["output_shape"] == [3]
-    assert structure.loss_terms(model) == {"reconstruction": 1.0, "kl": 2.5}
-    settings = structure.optimizer_settings(model)
+    assert summary.loss_terms(model) == {"reconstruction": 1.0, "kl": 2.5}
+    settings = summary.optimizer_settings(model)
     assert settings["learning_rate"] == 0.003
     assert settings["weight_decay"] == 0.01
     assert settings["clipnorm"] == 1.0
@@ -157,7 +159,7 @@ def test_activation_maps_are_what_the_layer_computes(dataset):
     layers = inspection.named_layers(model)
     image = dataset.test.images[:1]
     names = ("encoder/conv1", "encoder/conv1_act", "encoder/code")
-    before, after, code = inside.activations(model, image, [layers[name] for name in names])
+    before, after, code = activations.activations(model, image, [layers[name] for name in names])
     kernel = np.asarray(layers["encoder/conv1"].kernel)  # stride 2, "same": one pixel behind
     padded = np.pad(image[0, ..., 0], (0, 1))
     patch = padded[2:5, 4:7]
@@ -171,11 +173,11 @@ def test_activation_maps_are_what_the_layer_computes(dataset):
 
 def test_a_layer_of_training_alone_is_one_clear_error(dataset):
     model = zoo.create("vae", image_shape=(8, 8, 1), preset="tiny")
-    _, sampler = structure.find_layer(model, "sampler")
+    _, sampler = summary.find_layer(model, "sampler")
     with pytest.raises(BenchError, match="sampler is not called"):
-        inside.activations(model, dataset.test.images[:1], [sampler])
+        activations.activations(model, dataset.test.images[:1], [sampler])
     with pytest.raises(BenchError, match="no filters"):
-        inside.filters(sampler, model.image_shape)
+        activations.filters(sampler, model.image_shape)
 
 
 def test_filters_are_weights_in_the_order_of_pictures():
@@ -183,18 +185,20 @@ def test_filters_are_weights_in_the_order_of_pictures():
     read, write = keras.layers.Dense(7), keras.layers.Dense(16)
     conv.build((None, 8, 8, 2)), up.build((None, 8, 8, 2))
     read.build((None, 16)), write.build((None, 7))
-    assert np.array_equal(inside.filters(conv)[3, :, :, 1], np.asarray(conv.kernel)[:, :, 1, 3])
-    assert np.array_equal(inside.filters(up)[4, :, :, 1], np.asarray(up.kernel)[:, :, 4, 1])
-    seen = inside.filters(read, (4, 4, 1))
+    assert np.array_equal(
+        activations.filters(conv)[3, :, :, 1], np.asarray(conv.kernel)[:, :, 1, 3]
+    )
+    assert np.array_equal(activations.filters(up)[4, :, :, 1], np.asarray(up.kernel)[:, :, 4, 1])
+    seen = activations.filters(read, (4, 4, 1))
     assert np.array_equal(seen[2].ravel(), np.asarray(read.kernel)[:, 2])
-    drawn = inside.filters(write, (4, 4, 1))
+    drawn = activations.filters(write, (4, 4, 1))
     assert np.array_equal(drawn[2].ravel(), np.asarray(write.kernel)[2])
 
 
 def test_a_traversal_changes_one_unit_and_the_most_telling_come_first(dataset):
     model = zoo.create("autoencoder", image_shape=(8, 8, 1), preset="tiny", latent_dim=5)
     images = dataset.test.images
-    found = inside.traversal(model, images, num_units=3, num_steps=4)
+    found = activations.traversal(model, images, num_units=3, num_steps=4)
     codes = np.asarray(model.encode(images))
     assert found["images"].shape == (3, 4, 8, 8, 1)
     assert list(found["changes"]) == sorted(found["changes"], reverse=True)
@@ -210,7 +214,7 @@ def test_a_traversal_changes_one_unit_and_the_most_telling_come_first(dataset):
 def test_an_interpolation_ends_at_both_reconstructions(dataset):
     model = zoo.create("autoencoder", image_shape=(8, 8, 1), preset="tiny")
     images = dataset.test.images[:4]
-    lines = inside.interpolation(model, images, num_steps=5)
+    lines = activations.interpolation(model, images, num_steps=5)
     assert lines.shape == (2, 5, 8, 8, 1)
     ends = np.clip(model.reconstruct(images), 0, 1)
     np.testing.assert_allclose(lines[:, 0], ends[::2], atol=1e-5)
@@ -222,7 +226,7 @@ def test_an_interpolation_ends_at_both_reconstructions(dataset):
 
 def test_the_animation_has_a_frame_for_each_epoch_and_runs_for_ever(run):
     folder, _, keeper, record = run
-    gif = Image.open(io.BytesIO(plots_training.learning_gif(folder, record)))
+    gif = Image.open(io.BytesIO(training.learning_gif(folder, record)))
     assert gif.n_frames == len(keeper.epochs) == 5
     assert gif.info["loop"] == 0
     times, pictures = [], []
@@ -242,8 +246,8 @@ def test_the_animation_has_a_frame_for_each_epoch_and_runs_for_ever(run):
 def test_colours_survive_the_palette(num_colours, tolerance):
     values = np.random.default_rng(0).integers(0, 256, (num_colours, 3))
     row = values.reshape(1, 1, -1, 3) / 255
-    picture = tiles.mosaic([np.repeat(row, 4, axis=1)])
-    gif = Image.open(io.BytesIO(tiles.animated_gif([picture, picture[:, ::-1]], [100, 100])))
+    picture = image_grid.mosaic([np.repeat(row, 4, axis=1)])
+    gif = Image.open(io.BytesIO(image_grid.animated_gif([picture, picture[:, ::-1]], [100, 100])))
     for frame, expected in enumerate((picture, picture[:, ::-1])):
         gif.seek(frame)
         found = np.asarray(gif.convert("RGB")).astype(int)
@@ -263,17 +267,17 @@ def test_frames_that_cannot_be_used_give_no_animation(tmp_path, damage):
         record["frames_file"] = "../a.npz"
     if damage != "missing":
         np.savez(tmp_path / "a.npz", **arrays)
-    assert plots_training.learning_gif(tmp_path, record) is None
-    assert plots_training.learning_gif(tmp_path, {}) is None
+    assert training.learning_gif(tmp_path, record) is None
+    assert training.learning_gif(tmp_path, {}) is None
 
 
 def test_signed_colours_tell_the_sign_and_nothing_is_white():
-    colours = tiles.signed(np.array([-2.0, 0.0, 2.0]))
+    colours = image_grid.signed(np.array([-2.0, 0.0, 2.0]))
     assert np.array_equal(colours[1], [1, 1, 1])
     assert colours[0, 2] > colours[0, 0]  # blue
     assert colours[2, 0] > colours[2, 2]  # orange
-    assert tiles.shades(np.array([0.0, 1.0, 4.0])).ravel().tolist() == [0, 0.25, 1]
-    assert np.array_equal(tiles.signed(np.zeros(3)), np.ones((3, 3)))
+    assert image_grid.shades(np.array([0.0, 1.0, 4.0])).ravel().tolist() == [0, 0.25, 1]
+    assert np.array_equal(image_grid.signed(np.zeros(3)), np.ones((3, 3)))
 
 
 @pytest.mark.parametrize(
@@ -282,7 +286,7 @@ def test_signed_colours_tell_the_sign_and_nothing_is_white():
 )
 def test_images_stay_and_other_channels_are_averaged(shape, expected):
     values = np.random.default_rng(0).random((4, *shape))
-    found = tiles.as_images(values, shape)
+    found = image_grid.as_images(values, shape)
     assert found.shape == (4, *expected)
     np.testing.assert_allclose(found.mean(), values.mean())
 
@@ -290,7 +294,7 @@ def test_images_stay_and_other_channels_are_averaged(shape, expected):
 @pytest.mark.parametrize("shape", [(20, 1), (20, 2), (20,)])
 def test_series_and_vectors_become_lines(shape):
     low, high = np.zeros((1, *shape)), np.ones((1, *shape))
-    bottom, top = (tiles.as_images(values, shape)[0, ..., 0] for values in (low, high))
+    bottom, top = (image_grid.as_images(values, shape)[0, ..., 0] for values in (low, high))
     assert bottom[-1].all()
     assert not bottom[:-1].any()
     assert top[0].all()
@@ -299,8 +303,8 @@ def test_series_and_vectors_become_lines(shape):
 
 def test_a_mosaic_has_its_pictures_in_place_and_clear_gaps():
     pictures = np.linspace(0, 1, 6)[:, None, None, None] * np.ones((6, 4, 5, 1))
-    found = tiles.mosaic(tiles.folded(pictures, 4), scale=3)
-    gap = tiles.gap(15)
+    found = image_grid.mosaic(image_grid.folded(pictures, 4), scale=3)
+    gap = image_grid.gap(15)
     assert found.shape == (2 * 12 + gap, 4 * 15 + 3 * gap, 4)
     assert found[0, 15 + gap, :3].tolist() == [51] * 3  # the second of six, 0.2 * 255
     assert found[12 + gap, 0, :3].tolist() == [204] * 3  # the fifth, at the start of row two
@@ -311,10 +315,10 @@ def test_a_mosaic_has_its_pictures_in_place_and_clear_gaps():
 @pytest.mark.parametrize("channels", [1, 3, 20])
 def test_filters_of_any_depth_are_rows_of_pictures(channels):
     kernel = np.random.default_rng(0).normal(size=(20, 3, 3, channels))
-    rows = plots_training.filter_rows(kernel, 18)
+    rows = training.filter_rows(kernel, 18)
     if channels == 20:  # one row per filter, one column per channel
-        assert len(rows) == plots_training.MAX_SLICES
-        assert {row.shape[0] for row in rows} == {plots_training.MAX_SLICES}
+        assert len(rows) == training.MAX_SLICES
+        assert {row.shape[0] for row in rows} == {training.MAX_SLICES}
     else:
         assert [len(row) for row in rows] == [8, 8, 2]
     assert min(row.min() for row in rows) >= 0
@@ -324,9 +328,7 @@ def test_filters_of_any_depth_are_rows_of_pictures(channels):
 def test_a_grid_with_words_is_a_picture(tmp_path):
     rows = [("first", np.zeros((3, 4, 4, 1))), ("second", np.ones((2, 4, 4, 3)))]
     for theme in ("light", "dark"):
-        plots_training.grid(
-            rows, tmp_path / f"{theme}.png", theme, "title", ["a", "b", "c"], "note"
-        )
+        training.grid(rows, tmp_path / f"{theme}.png", theme, "title", ["a", "b", "c"], "note")
     light, dark = (
         Image.open(tmp_path / f"{theme}.png").convert("L") for theme in ("light", "dark")
     )

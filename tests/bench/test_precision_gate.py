@@ -5,14 +5,17 @@ import io
 
 import pytest
 
-from bench import leaderboard, precision_gate, records, tables
+from bench.leaderboard import quality_gate
+from bench.leaderboard import rows as leaderboard_rows
+from bench.records import store
+from bench.report import tables
 
 
 def make_records(values, *, metric="mse", model="vae", precision="float32", **changes):
     """One record per value, over the seeds 0, 1, ..."""
     found = []
     for seed, value in enumerate(values):
-        record = dict.fromkeys(records.RECORD_FIELDS) | {
+        record = dict.fromkeys(store.RECORD_FIELDS) | {
             "schema_version": 1,
             "status": "ok",
             "kind": "model",
@@ -31,16 +34,16 @@ def make_records(values, *, metric="mse", model="vae", precision="float32", **ch
             f"test_{metric}": value,
             **changes,
         }
-        found.append(record | {"case_id": records.case_id(record)})
+        found.append(record | {"case_id": store.case_id(record)})
     return found
 
 
 def withheld(found, metric="mse"):
     """Returns the reasons by precision and compilation."""
-    rows = leaderboard.rows(found, metric)
+    rows = leaderboard_rows.rows(found, metric)
     return {
         (rows[index]["precision"], rows[index]["jit_compile"]): reason
-        for index, reason in precision_gate.withheld(rows).items()
+        for index, reason in quality_gate.withheld(rows).items()
     }
 
 
@@ -111,22 +114,22 @@ def test_a_perfect_reference():
 
 
 def test_training_from_a_pipeline_has_a_column_of_its_own():
-    assert "with data" not in tables.to_markdown(leaderboard.rows(FLOAT32))
+    assert "with data" not in tables.to_markdown(leaderboard_rows.rows(FLOAT32))
     found = make_records([0.01], end_to_end_images_per_second=543.0)
-    text = tables.to_markdown(leaderboard.rows(found))
+    text = tables.to_markdown(leaderboard_rows.rows(found))
     assert "| training with data images/s |" in text
     assert "543/s" in text
 
 
 def test_a_row_without_speed_has_nothing_to_withhold():
-    fields = dict.fromkeys(leaderboard.TIMINGS)
+    fields = dict.fromkeys(leaderboard_rows.TIMINGS)
     assert withheld([*FLOAT32, *make_records([1.0], precision="mixed_bfloat16", **fields)]) == {}
 
 
 def test_tables_do_not_show_it():
     speeds = {"latency_ms": 1.11, "end_to_end_images_per_second": 543.0}
     worse = make_records([0.0202, 0.0404], precision="mixed_bfloat16", **speeds)
-    rows = leaderboard.rows([*FLOAT32, *worse])
+    rows = leaderboard_rows.rows([*FLOAT32, *worse])
     text = tables.to_markdown(rows)
     assert "543" not in text
     assert "3.21" in text

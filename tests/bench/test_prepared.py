@@ -5,23 +5,25 @@ import dataclasses
 import numpy as np
 import pytest
 
-from bench import anomaly_data, cases, datasets, prepared, worker
-from bench.splits import PARTS
+from bench.data import anomaly, cache, catalog
+from bench.data.dataset import PARTS
+from bench.evaluation import job_runner
+from bench.runs import job
 
-PLAN = cases.Plan("digits")
+PLAN = job.Plan("digits")
 
 
 @pytest.fixture(scope="module")
 def digits():
-    return datasets.load("digits", noise="gaussian:0.1")
+    return catalog.load("digits", noise="gaussian:0.1")
 
 
 def case_of(dataset, plan=PLAN):
-    return cases.Case(plan, dataset.checksum, "model", "vae", "small", 0)
+    return job.Case(plan, dataset.checksum, "model", "vae", "small", 0)
 
 
 def test_what_is_taken_is_what_was_put(digits, tmp_path):
-    with prepared.kept(tmp_path) as store:
+    with cache.kept(tmp_path) as store:
         assert store.get(digits.checksum) is None
         store.put(digits)
         found = store.get(digits.checksum)
@@ -40,17 +42,17 @@ def test_what_is_taken_is_what_was_put(digits, tmp_path):
 
 def test_a_case_takes_what_the_run_keeps(digits, tmp_path, monkeypatch):
     case = case_of(digits, dataclasses.replace(PLAN, noise="gaussian:0.1"))
-    with prepared.kept(tmp_path) as store:
+    with cache.kept(tmp_path) as store:
         store.put(digits)
         with monkeypatch.context() as patch:
-            patch.setattr(datasets, "load", lambda *_, **__: pytest.fail("read again"))
-            assert worker.load(case, tmp_path).checksum == digits.checksum
-    assert worker.load(case, tmp_path).checksum == digits.checksum  # from its source
+            patch.setattr(catalog, "load", lambda *_, **__: pytest.fail("read again"))
+            assert job_runner.load(case, tmp_path).checksum == digits.checksum
+    assert job_runner.load(case, tmp_path).checksum == digits.checksum  # from its source
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK no zip", None])
 def test_a_damaged_file_is_passed_over(digits, tmp_path, damage):
-    with prepared.kept(tmp_path) as store:
+    with cache.kept(tmp_path) as store:
         store.put(digits)
         (path,) = store.folder.iterdir()
         if damage is None:  # a file of another data set
@@ -67,21 +69,21 @@ def test_a_full_disk_is_no_error(digits, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "savez", full)
-    with prepared.kept(tmp_path) as store:
+    with cache.kept(tmp_path) as store:
         store.put(digits)
         assert store.get(digits.checksum) is None
     assert not list(tmp_path.iterdir())
 
 
 def test_what_a_killed_run_left_is_cleared(digits, tmp_path):
-    prepared.kept(tmp_path).__enter__().put(digits)
+    cache.kept(tmp_path).__enter__().put(digits)
     assert list((tmp_path / ".data").iterdir())
-    with prepared.kept(tmp_path) as store:
+    with cache.kept(tmp_path) as store:
         assert store.get(digits.checksum) is None
 
 
 def test_data_with_facts_of_their_own_are_read_again(tmp_path):
-    found = anomaly_data.one_class(datasets.load("digits"), 3)
-    with prepared.kept(tmp_path) as store:
+    found = anomaly.one_class(catalog.load("digits"), 3)
+    with cache.kept(tmp_path) as store:
         store.put(found)
         assert store.get(found.checksum) is None

@@ -5,19 +5,14 @@ import types
 import numpy as np
 import pytest
 
-from bench import (
-    anomaly,
-    anomaly_data,
-    anomaly_scores,
-    baselines,
-    cases,
-    datasets,
-    plots,
-    quality,
-    records,
-    worker,
-)
-from bench.splits import Split
+from bench.data import anomaly as anomaly_data
+from bench.data import catalog
+from bench.data.dataset import Split
+from bench.evaluation import anomaly_scores, closed_forms, job_runner, quality
+from bench.metrics import anomaly
+from bench.records import store
+from bench.report.plots import style
+from bench.runs import job
 
 CASE = types.SimpleNamespace(id="case")
 
@@ -118,7 +113,7 @@ class TestFields:
 class TestFile:
     def test_normals_then_as_many_anomalies_of_all_kinds(self, measured, output):
         keys = ("inputs", "is_anomaly", "names", "masks", "score_maps", "scores", "labels")
-        found = plots.load_arrays(output, measured["anomaly_file"], keys)
+        found = style.load_arrays(output, measured["anomaly_file"], keys)
         num = quality.NUM_SHOWN
         assert found["is_anomaly"].tolist() == [0] * num + [1] * num
         assert found["names"].tolist() == ["intact"] * num + ["one", "two"] * (num // 2)
@@ -129,14 +124,14 @@ class TestFile:
         assert found["masks"][num:].any(axis=(1, 2)).all()
 
     def test_samples_are_the_same_images(self, measured, output):
-        samples = plots.load_samples(output, measured)
+        samples = style.load_samples(output, measured)
         assert samples["inputs"].shape == (2 * quality.NUM_SHOWN, 8, 8, 1)
         np.testing.assert_array_equal(samples["inputs"], samples["targets"])
 
 
 def test_without_masks_there_is_nothing_of_pixels(tmp_path):
-    dataset = anomaly_data.one_class(datasets.load("digits", limit=500), 3)
-    baseline = baselines.create("pca", 8)
+    dataset = anomaly_data.one_class(catalog.load("digits", limit=500), 3)
+    baseline = closed_forms.create("pca", 8)
     baseline.fit(dataset.train.images)
     scorer = anomaly_scores.BaselineScorer(baseline, dataset.train.images)
     found = quality.of_anomalies(CASE, dataset, scorer, tmp_path)
@@ -157,17 +152,17 @@ def test_scores_that_are_no_numbers_are_an_error(tmp_path):
 @pytest.mark.parametrize("name", ["upae", "pca_normalised"])
 def test_a_case_from_end_to_end(tmp_path, name):
     """Of the digits, 3 is normal: the record says what was found, of a model and of a baseline."""
-    dataset = datasets.load("digits", limit=300)
-    plan = cases.Plan("digits", limit=300, normal_class=3, epochs=1, batch_size=32)
+    dataset = catalog.load("digits", limit=300)
+    plan = job.Plan("digits", limit=300, normal_class=3, epochs=1, batch_size=32)
     is_model = name == "upae"
-    case = cases.Case(
+    case = job.Case(
         *(plan, dataset.checksum, "model" if is_model else "baseline", name),
         *("tiny" if is_model else None, 0),
         code_size=None if is_model else 4,
     )
     sent = []
     connection = types.SimpleNamespace(send=sent.append, close=lambda: None)
-    worker.run(case, tmp_path, "run", connection)
+    job_runner.run(case, tmp_path, "run", connection)
     kind, record = sent[-1]
     assert (kind, record["status"], record["error"]) == ("record", "ok", None)
     assert record["task"] == "anomaly"
@@ -182,6 +177,6 @@ def test_a_case_from_end_to_end(tmp_path, name):
     assert 0 <= record["test_auroc"] <= 1
     assert record["scores"][record["score_name"]]["auroc"] == record["test_auroc"]
     assert (tmp_path / record["anomaly_file"]).exists()
-    path = tmp_path / records.FILE_NAME
-    records.append(path, record)
-    assert records.read(path)[1] == []  # every field is of its kind
+    path = tmp_path / store.FILE_NAME
+    store.append(path, record)
+    assert store.read(path)[1] == []  # every field is of its kind

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import environment, records
 from bench.errors import BenchError
+from bench.records import environment, store
 
-ROOT = Path(records.__file__).parents[1]  # where a fresh process finds the package
+ROOT = Path(store.__file__).parents[2]  # where a fresh process finds the package
 
 
 def make_record(case_id="a" * 16, **changes):
@@ -25,23 +25,23 @@ def path(tmp_path):
 
 
 def test_a_record_comes_back_with_every_field_in_order(path):
-    records.append(path, make_record(seed=3, test_mse=0.5, extra="kept"))
-    (record,), warnings = records.read(path)
+    store.append(path, make_record(seed=3, test_mse=0.5, extra="kept"))
+    (record,), warnings = store.read(path)
     assert warnings == []
-    assert tuple(record) == (*records.RECORD_FIELDS, "extra")
+    assert tuple(record) == (*store.RECORD_FIELDS, "extra")
     assert (record["seed"], record["test_mse"], record["extra"]) == (3, 0.5, "kept")
-    assert record["schema_version"] == records.SCHEMA_VERSION
+    assert record["schema_version"] == store.SCHEMA_VERSION
     assert record["test_ssim"] is None
 
 
 def test_a_folder_stands_for_its_record_file(path):
-    records.append(path, make_record())
-    assert records.read(path.parent) == records.read(path)
+    store.append(path, make_record())
+    assert store.read(path.parent) == store.read(path)
 
 
 def test_numpy_becomes_plain_and_what_is_not_finite_becomes_null(path):
     history = {"loss": np.array([1.5, np.nan]), "val_loss": [np.float32(0.25), float("inf")]}
-    records.append(path, make_record(seed=np.int64(7), test_mse=np.nan, history=history))
+    store.append(path, make_record(seed=np.int64(7), test_mse=np.nan, history=history))
     line = json.loads(path.read_text())
     assert line["seed"] == 7
     assert line["test_mse"] is None
@@ -50,19 +50,19 @@ def test_numpy_becomes_plain_and_what_is_not_finite_becomes_null(path):
 
 def test_a_value_that_is_not_data_is_refused_and_nothing_is_written(path):
     with pytest.raises(TypeError, match="plain data"):
-        records.append(path, make_record(config={"layer": object()}))
+        store.append(path, make_record(config={"layer": object()}))
     assert not path.exists()
 
 
 def test_wherever_a_writer_is_killed_the_other_records_are_kept(path):
-    records.append(path, make_record("first"))
+    store.append(path, make_record("first"))
     whole = path.read_bytes()
-    records.append(path, make_record("killed"))
+    store.append(path, make_record("killed"))
     both = path.read_bytes()
     for length in range(len(whole), len(both), 37):
         path.write_bytes(both[:length])
-        records.append(path, make_record("after"))
-        found, warnings = records.read(path)
+        store.append(path, make_record("after"))
+        found, warnings = store.read(path)
         assert [record["case_id"] for record in found] == ["first", "after"]
         cut = length > len(whole)
         assert warnings == ["records.jsonl line 2: cut off or not JSON; left out."] * cut
@@ -80,11 +80,11 @@ def test_wherever_a_writer_is_killed_the_other_records_are_kept(path):
     ],
 )
 def test_a_bad_line_is_named_and_the_good_ones_are_kept(path, line, problem):
-    records.append(path, make_record("before"))
+    store.append(path, make_record("before"))
     with open(path, "ab") as file:
         file.write(line + b"\n")
-    records.append(path, make_record("after"))
-    found, warnings = records.read(path)
+    store.append(path, make_record("after"))
+    found, warnings = store.read(path)
     assert [record["case_id"] for record in found] == ["before", "after"]
     assert len(warnings) == 1
     assert warnings[0].startswith(f"records.jsonl line 2: {problem}")
@@ -94,31 +94,31 @@ def test_a_bad_line_is_named_and_the_good_ones_are_kept(path, line, problem):
     ("field", "value"), [("test_mse", "0.1"), ("seed", True), ("history", [1]), ("noisy", 1)]
 )
 def test_a_value_of_the_wrong_kind_is_unknown_and_named(path, field, value):
-    records.append(path, make_record(**{field: value}))
-    (record,), warnings = records.read(path)
+    store.append(path, make_record(**{field: value}))
+    (record,), warnings = store.read(path)
     assert record[field] is None
     assert warnings[0].startswith(f"records.jsonl line 1: {field} is not")
 
 
 def test_numbers_that_json_or_python_overstep_are_unknown(path):
-    records.append(path, make_record(test_mse=1.5, test_mae=2.5))
+    store.append(path, make_record(test_mse=1.5, test_mae=2.5))
     path.write_text(path.read_text().replace("1.5", "1e999").replace("2.5", "NaN"))
-    (record,), _ = records.read(path)
+    (record,), _ = store.read(path)
     assert record["test_mse"] is None
     assert record["test_mae"] is None
 
 
 def test_a_missing_file_names_the_command_that_makes_one(tmp_path):
     with pytest.raises(BenchError, match=r"python -m bench run --output .*nowhere"):
-        records.read(tmp_path / "nowhere" / "records.jsonl")
+        store.read(tmp_path / "nowhere" / "records.jsonl")
 
 
 def test_a_file_that_cannot_be_read_or_written_is_one_clear_line(tmp_path):
     (tmp_path / "records.jsonl").mkdir()
     with pytest.raises(BenchError, match="cannot read records"):
-        records.read(tmp_path)
+        store.read(tmp_path)
     with pytest.raises(BenchError, match="cannot write records"):
-        records.append(tmp_path / "records.jsonl", make_record())
+        store.append(tmp_path / "records.jsonl", make_record())
 
 
 @pytest.mark.parametrize(
@@ -128,15 +128,15 @@ def test_a_file_that_cannot_be_read_or_written_is_one_clear_line(tmp_path):
 def test_the_last_record_of_a_case_counts_but_no_failure_displaces_an_ok(statuses, kept):
     same = [make_record(status=status, run_id=str(k)) for k, status in enumerate(statuses)]
     other = make_record("b" * 16)
-    found = records.latest([same[0], other, same[1]])
+    found = store.latest([same[0], other, same[1]])
     assert found == [same[kept], other]
 
 
 def test_case_id_is_the_hash_of_canonical_json():
     expected = hashlib.sha256(b'{"a":[1,2],"b":{"c":null}}').hexdigest()[:16]
-    assert records.case_id({"b": {"c": np.nan}, "a": (np.int32(1), 2)}) == expected
-    assert records.case_id({"a": [1, 2], "b": {"c": None}}) == expected
-    assert records.case_id({"a": [2, 1], "b": {"c": None}}) != expected
+    assert store.case_id({"b": {"c": np.nan}, "a": (np.int32(1), 2)}) == expected
+    assert store.case_id({"a": [1, 2], "b": {"c": None}}) == expected
+    assert store.case_id({"a": [2, 1], "b": {"c": None}}) != expected
 
 
 def test_a_second_run_into_the_folder_is_refused_while_the_first_lasts(tmp_path):
@@ -149,18 +149,18 @@ def test_a_second_run_into_the_folder_is_refused_while_the_first_lasts(tmp_path)
     with subprocess.Popen(command, **pipes) as other:
         assert other.stdout.readline() == "held\n"
         message = rf"another run is writing to .* \(pid {other.pid}\)"
-        with pytest.raises(BenchError, match=message), records.folder_lock(tmp_path):
+        with pytest.raises(BenchError, match=message), store.folder_lock(tmp_path):
             pass
         other.kill()
         other.wait()
-    with records.folder_lock(tmp_path):
+    with store.folder_lock(tmp_path):
         assert (tmp_path / ".lock").read_text().strip() == str(os.getpid())
-    with records.folder_lock(tmp_path):
+    with store.folder_lock(tmp_path):
         pass
 
 
 def test_a_new_folder_is_made_and_left_empty(tmp_path):
-    records.check_writable(tmp_path / "new" / "run")
+    store.check_writable(tmp_path / "new" / "run")
     assert list((tmp_path / "new" / "run").iterdir()) == []
 
 
@@ -168,7 +168,7 @@ def test_a_file_in_the_place_of_the_folder_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     for place in (tmp_path / "file", tmp_path / "file" / "run"):
         with pytest.raises(BenchError, match=r"a file is in the place .* another --output"):
-            records.check_writable(place)
+            store.check_writable(place)
 
 
 def test_a_read_only_folder_is_found_before_the_work(tmp_path):
@@ -178,18 +178,18 @@ def test_a_read_only_folder_is_found_before_the_work(tmp_path):
     else:
         tmp_path.chmod(0o555)
     with pytest.raises(BenchError, match="cannot write to"):
-        records.check_writable(folder)
+        store.check_writable(folder)
 
 
 def test_a_whole_file_or_the_earlier_one(tmp_path, monkeypatch):
-    records.write_whole(tmp_path / "page", b"earlier")
+    store.write_whole(tmp_path / "page", b"earlier")
 
     def full_disk(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full_disk)
     with pytest.raises(BenchError, match="No space left on device"):
-        records.write_whole(tmp_path / "page", b"later")
+        store.write_whole(tmp_path / "page", b"later")
     assert [file.name for file in tmp_path.iterdir()] == ["page"]
     assert (tmp_path / "page").read_bytes() == b"earlier"
 
@@ -207,7 +207,7 @@ def test_environment_has_its_fields_and_says_none_where_it_does_not_know(monkeyp
 
 
 def test_importing_records_imports_neither_keras_nor_tensorflow():
-    script = "import sys, bench.records; print({'keras', 'tensorflow'} & set(sys.modules))"
+    script = "import sys, bench.records.store; print({'keras', 'tensorflow'} & set(sys.modules))"
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.strip() == "set()"

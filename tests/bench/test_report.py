@@ -14,10 +14,13 @@ import matplotlib
 import numpy as np
 import pytest
 
-from bench import leaderboard, records, report, report_text
 from bench.errors import BenchError
+from bench.leaderboard import rows as leaderboard_rows
+from bench.records import store
+from bench.report import text as report_text
+from bench.report import write
 
-ROOT = Path(report.__file__).parents[1]  # where a fresh process finds the package
+ROOT = Path(write.__file__).parents[2]  # where a fresh process finds the package
 MODELS = {  # name: (preset, parameters, mse, images per second)
     "autoencoder": ("small", 101_200, 0.0089, 210_000.0),
     "conv_autoencoder": ("small", 48_300, 0.0051, 61_000.0),
@@ -47,7 +50,7 @@ def make_record(model, seed=0, **changes):
     preset, parameters, mse, speed = MODELS.get(model, (None, None, 0.05, None))
     shift = 1 + 0.02 * (seed - 1)
     kind = "model" if model in MODELS else "baseline"
-    record = dict.fromkeys(records.RECORD_FIELDS) | ENVIRONMENT
+    record = dict.fromkeys(store.RECORD_FIELDS) | ENVIRONMENT
     record |= {
         "schema_version": 1,
         "run_id": "run",
@@ -104,7 +107,7 @@ def make_record(model, seed=0, **changes):
             "history": {"loss": loss, "val_loss": loss * 1.1},
         }
     record |= changes
-    record["case_id"] = records.case_id({"model": model, "seed": seed, "changes": changes})
+    record["case_id"] = store.case_id({"model": model, "seed": seed, "changes": changes})
     return record
 
 
@@ -139,7 +142,7 @@ def write_run(folder, models=tuple(MODELS), image_shape=(8, 8, 1)):
     failed |= {"status": "failed", "error": "ResourceExhausted: <no> memory & no | luck"}
     written.append(failed)
     for record in written:
-        records.append(folder / "records.jsonl", record)
+        store.append(folder / "records.jsonl", record)
     return written
 
 
@@ -179,7 +182,7 @@ def run(tmp_path_factory):
     write_run(folder)
     with open(folder / "records.jsonl", "ab") as file:
         file.write(b'{"schema_version": 1, "cas')
-    return folder, report.write(folder)
+    return folder, write.write(folder)
 
 
 @pytest.fixture(scope="module")
@@ -264,8 +267,8 @@ def test_each_model_has_a_card_and_the_failure_its_error(page):
 def test_text_from_a_record_is_never_markup(tmp_path):
     evil = make_record("vae", dataset="<b>d</b>", paper="javascript:alert(1)")
     evil |= {"model": '<script>alert("x")</script>', "cpu_model": "<img src=x>", "history": None}
-    records.append(tmp_path / "records.jsonl", evil)
-    report.write(tmp_path)
+    store.append(tmp_path / "records.jsonl", evil)
+    write.write(tmp_path)
     page = Page((tmp_path / "report.html").read_text())
     assert len(page.of("script")) == 1
     assert page.of("b") == []
@@ -289,7 +292,7 @@ def test_markdown_has_each_model_each_picture_and_each_warning(run):
 def test_csv_files_have_every_row(run):
     found = list(csv.DictReader(io.StringIO((run[0] / "records.csv").read_text())))
     assert len(found) == 3 * len(MODELS) + 3
-    assert set(records.RECORD_FIELDS) <= set(found[0])
+    assert set(store.RECORD_FIELDS) <= set(found[0])
     assert json.loads(found[0]["history"])["loss"][0] > 0
     assert found[-1]["error"] == "ResourceExhausted: <no> memory & no | luck"
     board = list(csv.DictReader(io.StringIO((run[0] / "leaderboard.csv").read_text())))
@@ -297,36 +300,36 @@ def test_csv_files_have_every_row(run):
 
 
 def test_the_same_records_give_the_same_report(tmp_path):
-    records.append(tmp_path / "records.jsonl", make_record("vae", history=None))
-    first = {path.name: path.read_bytes() for path in report.write(tmp_path)}
-    assert {path.name: path.read_bytes() for path in report.write(tmp_path)} == first
+    store.append(tmp_path / "records.jsonl", make_record("vae", history=None))
+    first = {path.name: path.read_bytes() for path in write.write(tmp_path)}
+    assert {path.name: path.read_bytes() for path in write.write(tmp_path)} == first
 
 
 def test_a_run_in_which_all_failed_still_has_a_report(tmp_path):
     failed = make_record("vae", test_mse=None, history=None, status="failed", error="no luck")
-    records.append(tmp_path / "records.jsonl", failed)
-    written = report.write(tmp_path)
+    store.append(tmp_path / "records.jsonl", failed)
+    written = write.write(tmp_path)
     assert not any(path.suffix == ".png" for path in written)
     page = Page((tmp_path / "report.html").read_text())
     assert "no luck" in page.texts
 
 
 def test_baselines_alone_still_have_a_report(tmp_path):
-    records.append(tmp_path / "records.jsonl", make_record("pca"))
-    assert "pca" in Page((report.write(tmp_path)[0]).read_text()).texts
+    store.append(tmp_path / "records.jsonl", make_record("pca"))
+    assert "pca" in Page((write.write(tmp_path)[0]).read_text()).texts
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b'{"cut', b"not json\n"])
 def test_no_readable_record_is_one_clear_error(tmp_path, content):
     (tmp_path / "records.jsonl").write_bytes(content)
     with pytest.raises(BenchError, match=r"no readable record .* python -m bench run --output"):
-        report.write(tmp_path)
+        write.write(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["records.jsonl"]
 
 
 def test_a_missing_folder_is_one_clear_error_and_is_not_made(tmp_path):
     with pytest.raises(BenchError, match="no records at"):
-        report.write(tmp_path / "nowhere")
+        write.write(tmp_path / "nowhere")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -347,8 +350,8 @@ def test_samples_that_cannot_be_used_are_named(tmp_path, damage):
     else:
         with open(file, "wb") as stream:
             np.save(stream, np.zeros(3))
-    records.append(tmp_path / "records.jsonl", record)
-    report.write(tmp_path)
+    store.append(tmp_path / "records.jsonl", record)
+    write.write(tmp_path)
     assert f"samples {record['samples_file']} are missing or damaged" in (
         tmp_path / "report.md"
     ).read_text().replace("\\", "")
@@ -357,14 +360,14 @@ def test_samples_that_cannot_be_used_are_named(tmp_path, damage):
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (8, 12, 3), (8, 8, 2), (30, 1), (30, 2)])
 def test_grey_colour_and_series_samples_are_drawn_with_their_noisy_inputs(tmp_path, shape):
-    from bench import plots
+    from bench.report.plots import style
 
     record = make_record("pca")
     write_samples(tmp_path, record, blobs(shape), blobs(shape))
     plain, noisy = io.BytesIO(), io.BytesIO()
-    assert plots.reconstruction_strip(tmp_path, [record], plain)
+    assert style.reconstruction_strip(tmp_path, [record], plain)
     write_samples(tmp_path, record, 1 - blobs(shape), blobs(shape))
-    assert plots.reconstruction_strip(tmp_path, [record], noisy)
+    assert style.reconstruction_strip(tmp_path, [record], noisy)
     heights = [int.from_bytes(file.getvalue()[20:24]) for file in (plain, noisy)]
     assert heights[1] == pytest.approx(heights[0] * 3 / 2, rel=0.02)  # a third line: the inputs
 
@@ -411,8 +414,8 @@ def test_the_command_has_sweeps_measures_and_normal_classes(tmp_path):
 
 def write_page(folder, *made):
     for record in made:
-        records.append(folder / "records.jsonl", record)
-    report.write(folder)
+        store.append(folder / "records.jsonl", record)
+    write.write(folder)
     return Page((folder / "report.html").read_text())
 
 
@@ -481,24 +484,24 @@ def test_ties_are_marked_and_busy_machines_are_flagged(tmp_path):
 
 
 def test_speeds_that_are_withheld_are_in_no_picture():
-    from bench import precision_gate, trade_off
+    from bench.leaderboard import pareto, quality_gate
 
     good = [make_record("vae", seed) for seed in range(3)]
     fast = {"precision": "mixed_bfloat16", "infer_images_per_second": 1e6, "test_mse": 0.03}
     poor = [make_record("vae", seed, **fast) for seed in range(3)]
-    rows = leaderboard.rows(good + poor)
-    assert len(precision_gate.withheld(rows)) == 1
-    (value,) = trade_off.values(rows, "infer_images_per_second").values()
+    rows = leaderboard_rows.rows(good + poor)
+    assert len(quality_gate.withheld(rows)) == 1
+    (value,) = pareto.values(rows, "infer_images_per_second").values()
     assert value < 1e6
-    assert len(trade_off.values(rows, "params_total")) == 2
+    assert len(pareto.values(rows, "params_total")) == 2
 
 
 def test_a_front_is_marked_among_models_alone():
-    from bench import trade_off
+    from bench.leaderboard import pareto
 
-    rows = leaderboard.rows([make_record(model) for model in (*MODELS, "pca")])
-    cost = next(cost for cost in trade_off.COSTS if cost.field == "params_total")
-    found = {point.row["model"]: point.on_front for point in trade_off.points(rows, cost)}
+    rows = leaderboard_rows.rows([make_record(model) for model in (*MODELS, "pca")])
+    cost = next(cost for cost in pareto.COSTS if cost.field == "params_total")
+    found = {point.row["model"]: point.on_front for point in pareto.points(rows, cost)}
     assert found == {  # the smallest has the lowest error, so that it alone is not beaten
         "autoencoder": False,
         "conv_autoencoder": True,
@@ -538,7 +541,7 @@ def test_anomalies_have_their_pictures(tmp_path):
 
 
 def test_the_front_is_what_no_other_beats():
-    from bench.trade_off import pareto_front
+    from bench.leaderboard.pareto import pareto_front
 
     points = [(1, 9.0), (2, 5.0), (3, 6.0), (4, 5.0), (5, 1.0)]
     assert pareto_front(points, True, True) == [(1, 9.0), (2, 5.0), (5, 1.0)]
@@ -547,18 +550,18 @@ def test_the_front_is_what_no_other_beats():
 
 
 def test_drawing_leaves_matplotlib_as_it_was(tmp_path):
-    from bench import plots_trade_off
+    from bench.report.plots import pareto as pareto_plots
 
     before = dict(matplotlib.rcParams)
-    rows = leaderboard.rows([make_record("vae")])
-    assert plots_trade_off.quality_against_speed(rows, tmp_path / "speed.png", "dark")
+    rows = leaderboard_rows.rows([make_record("vae")])
+    assert pareto_plots.quality_against_speed(rows, tmp_path / "speed.png", "dark")
     assert dict(matplotlib.rcParams) == before
 
 
 def test_reporting_imports_no_keras_and_no_pyplot():
-    script = "import sys, bench.report, bench.plots; print(*sys.modules)"
+    script = "import sys, bench.report.write, bench.report.plots.style; print(*sys.modules)"
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
     modules = set(done.stdout.split())
-    assert "bench.plots" in modules
+    assert "bench.report.plots.style" in modules
     assert not modules & {"keras", "tensorflow", "matplotlib.pyplot", "zoo"}

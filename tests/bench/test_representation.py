@@ -11,8 +11,10 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_limits
 
-from bench import datasets, records, representation
-from bench.splits import Dataset, Split
+from bench.data import catalog
+from bench.data.dataset import Dataset, Split
+from bench.metrics import representation
+from bench.records import store
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +25,7 @@ def one_thread():
 
 @pytest.fixture(scope="module")
 def digits_data():
-    return datasets.load("digits")
+    return catalog.load("digits")
 
 
 def pixels(split):
@@ -56,7 +58,7 @@ def test_pixels_of_digits_are_read_as_by_hand(digits_data):
     assert 0.05 < found["test_majority_accuracy"] < 0.15
     assert found["num_probe_train_images"] == len(train)
     assert found["num_probe_test_images"] == len(test)
-    assert set(found) <= set(records.RECORD_FIELDS)
+    assert set(found) <= set(store.RECORD_FIELDS)
 
 
 def test_intervals_are_wilsons(digits_data):

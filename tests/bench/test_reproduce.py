@@ -11,22 +11,17 @@ import numpy as np
 import pytest
 
 import zoo
-from bench import (
-    __main__,
-    datasets,
-    generated,
-    leaderboard,
-    page,
-    records,
-    reproduce,
-    reproduce_counts,
-    reproduce_data,
-    reproduce_entries,
-    reproduce_rules,
-    stats,
-)
+from bench import __main__
+from bench.commands import docs
+from bench.data import binarize, catalog
 from bench.errors import BenchError
-from bench.reproduce_rules import MISSING, NO, NOT_RUN, YES
+from bench.leaderboard import rows as leaderboard_rows
+from bench.records import store
+from bench.report import page
+from bench.reproduce import command, parameter_counts, verdicts
+from bench.reproduce import entries as published_entries
+from bench.reproduce.verdicts import MISSING, NO, NOT_RUN, YES
+from bench.stats import intervals
 
 ROOT = Path(__file__).parents[2]
 QUICK = ROOT / "bench/results/reproduce_quick.jsonl"
@@ -34,7 +29,7 @@ QUICK = ROOT / "bench/results/reproduce_quick.jsonl"
 
 @pytest.fixture(scope="module")
 def entries():
-    return reproduce_entries.read()
+    return published_entries.read()
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +87,7 @@ def test_every_entry_says_where_it_is_from_and_what_agrees(entries):
 
 def test_every_recipe_is_one_that_the_harness_takes(entries, tmp_path, monkeypatch):
     """Of names, presets, arguments, data sets, classes and fields of records."""
-    monkeypatch.setattr(reproduce_data, "write", lambda dataset, *_: dataset)
+    monkeypatch.setattr(binarize, "write", lambda dataset, *_: dataset)
     for entry in entries:
         if not entry.recipe:
             continue
@@ -102,9 +97,9 @@ def test_every_recipe_is_one_that_the_harness_takes(entries, tmp_path, monkeypat
         assert set(entry.recipe.get("arguments") or {}) <= set(allowed), entry.id
         if entry.is_count:
             continue
-        assert entry.data in datasets.names(), entry.id
-        assert entry.field.split(".")[0] in records.RECORD_FIELDS, entry.id
-        request = reproduce.to_request(entry, reproduce.Request(output=tmp_path))
+        assert entry.data in catalog.names(), entry.id
+        assert entry.field.split(".")[0] in store.RECORD_FIELDS, entry.id
+        request = command.to_request(entry, command.Request(output=tmp_path))
         request.check()
         assert request.models == (entry.model,)
         needs_likelihood = entry.field in ("test_elbo", "test_nll")
@@ -129,12 +124,12 @@ def test_quick_entries_need_only_what_debian_packages(entries):
     ],
 )
 def test_a_wrong_list_is_refused_in_one_line(tmp_path, old, new, message):
-    text = reproduce_entries.PATH.read_text()
+    text = published_entries.PATH.read_text()
     assert old in text
     path = tmp_path / "list.yaml"
     path.write_text(text.replace(old, new, 1))
     with pytest.raises(BenchError, match=message) as caught:
-        reproduce_entries.read(path)
+        published_entries.read(path)
     assert "\n" not in str(caught.value)
 
 
@@ -159,27 +154,27 @@ def test_agreement(by_id, published, tolerance, values, expected):
     entry = dataclasses.replace(
         by_id["fashion_mnist_dense"], published=published, tolerance=tolerance
     )
-    assert reproduce_rules.agrees(entry, stats.mean_interval(values)) is expected
+    assert verdicts.agrees(entry, intervals.mean_interval(values)) is expected
 
 
 def test_an_infinite_interval_agrees_with_nothing_by_itself(by_id):
     entry = dataclasses.replace(by_id["fashion_mnist_dense"], published=1.0, tolerance=0.1)
-    assert not reproduce_rules.agrees(entry, stats.Interval(2.0, -math.inf, math.inf, 3))
-    assert reproduce_rules.agrees(entry, stats.Interval(1.05, -math.inf, math.inf, 3))
+    assert not verdicts.agrees(entry, intervals.Interval(2.0, -math.inf, math.inf, 3))
+    assert verdicts.agrees(entry, intervals.Interval(1.05, -math.inf, math.inf, 3))
 
 
 def test_counts_are_those_of_the_zoo(entries):
-    found = reproduce_counts.of(entries)
+    found = parameter_counts.of(entries)
     assert len(found) >= 28
-    rows = reproduce_rules.of_all([e for e in entries if e.id in found], [], found)
+    rows = verdicts.of_all([e for e in entries if e.id in found], [], found)
     assert {row.agrees for row in rows} == {YES}
-    wrong = reproduce_rules.of_count(rows[0].entry, rows[0].entry.published + 1)
+    wrong = verdicts.of_count(rows[0].entry, rows[0].entry.published + 1)
     assert (wrong.agrees, wrong.difference) == (NO, 1)
 
 
 def test_an_entry_takes_the_records_of_its_recipe_alone(by_id):
-    found, _ = records.read(QUICK)
-    row = reproduce_rules.of_records(by_id["fashion_mnist_dense"], found)
+    found, _ = store.read(QUICK)
+    row = verdicts.of_records(by_id["fashion_mnist_dense"], found)
     errors = [r["test_mse"] for r in found if r["model"] == "autoencoder"]
     assert row.seeds == (0, 1, 2)
     assert row.ours.mean == pytest.approx(np.mean(errors))
@@ -187,27 +182,27 @@ def test_an_entry_takes_the_records_of_its_recipe_alone(by_id):
     assert row.half_width == pytest.approx(half, rel=1e-5)
     for changed in ("epochs", "batch_size", "learning_rate", "noise", "num_labels", "limit"):
         others = [record | {changed: 7} for record in found]
-        assert reproduce_rules.of_records(by_id["fashion_mnist_dense"], others).agrees == NOT_RUN
+        assert verdicts.of_records(by_id["fashion_mnist_dense"], others).agrees == NOT_RUN
     failed = [found[0] | {"status": "failed", "error": "no memory"}]
-    row = reproduce_rules.of_records(by_id["fashion_mnist_dense"], failed)
+    row = verdicts.of_records(by_id["fashion_mnist_dense"], failed)
     assert (row.agrees, row.note) == (NO, "failed: no memory")
 
 
 def test_a_number_within_a_field_can_be_turned_around(by_id):
     entry = by_id["ecg5000_recall"]
     record = {"thresholds": {"mean + 1 sigma": {"false_positive_rate": 0.0964}}}
-    assert reproduce_rules.value(entry, record) == pytest.approx(1 - 0.0964)
-    assert reproduce_rules.value(entry, {"thresholds": None}) is None
-    assert reproduce_rules.value(by_id["mnist_pytorch_vae"], {"test_elbo": -105.6}) == 105.6
+    assert verdicts.value(entry, record) == pytest.approx(1 - 0.0964)
+    assert verdicts.value(entry, {"thresholds": None}) is None
+    assert verdicts.value(by_id["mnist_pytorch_vae"], {"test_elbo": -105.6}) == 105.6
 
 
 # --- data ---------------------------------------------------------------------------------------
 
 
 def test_binary_images_are_drawn_as_asked_for(digits):
-    dataset = datasets.load("digits")
+    dataset = catalog.load("digits")
     prepare = {"binarise": "bernoulli", "draws": 40, "num_validation": 100, "seed": 7}
-    found = reproduce_data.binary(dataset, prepare)
+    found = binarize.binary(dataset, prepare)
     num = dataset.num_train + dataset.num_validation - 100
     assert found["x_train"].shape == (40 * num, 8, 8, 1)
     assert set(np.unique(found["x_train"])) == {0, 255}
@@ -217,12 +212,12 @@ def test_binary_images_are_drawn_as_asked_for(digits):
     assert np.abs(draws.mean(0) - grey).max() < 0.5
     assert np.abs(draws.mean((0, 1)) - grey.mean(0)).max() < 0.02
     assert (draws[0] != draws[1]).any()
-    again = reproduce_data.binary(dataset, prepare)
+    again = binarize.binary(dataset, prepare)
     assert all((found[name] == again[name]).all() for name in found)
-    half = reproduce_data.binary(dataset, {"binarise": "threshold", "num_validation": 100})
+    half = binarize.binary(dataset, {"binarise": "threshold", "num_validation": 100})
     assert (half["x_test"] == 255 * (dataset.test.images > 0.5)).all()
     with pytest.raises(BenchError, match="binarise must be one of"):
-        reproduce_data.binary(dataset, {"binarise": "dither", "num_validation": 100})
+        binarize.binary(dataset, {"binarise": "dither", "num_validation": 100})
 
 
 def test_missing_data_are_a_row_that_says_what_to_put_where(
@@ -231,10 +226,10 @@ def test_missing_data_are_a_row_that_says_what_to_put_where(
     (tmp_path / "empty").mkdir()
     monkeypatch.setenv("ZOO_DATA_DIR", str(tmp_path / "empty"))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "empty"))
-    if reproduce_data.is_local("ecg5000"):
+    if binarize.is_local("ecg5000"):
         pytest.skip("ECG5000 is installed on this machine")
-    request = reproduce.Request(only=("ecg5000_recall",), output=tmp_path / "out")
-    (row,) = reproduce.reproduce(request, quiet)
+    request = command.Request(only=("ecg5000_recall",), output=tmp_path / "out")
+    (row,) = command.reproduce(request, quiet)
     assert row.agrees == MISSING
     assert "ecg.csv" in row.note
     assert "into ecg5000/" in row.note
@@ -249,43 +244,43 @@ def test_missing_data_are_a_row_that_says_what_to_put_where(
 def test_a_run_compares_resumes_and_is_shown(on_digits, tmp_path, quiet):
     far = dataclasses.replace(on_digits, id="far", published=99.0, tolerance=0.1)
     chosen = [on_digits, far]  # of one recipe: it runs once
-    request = reproduce.Request(seeds=2, quick=True, output=tmp_path)
-    rows = reproduce.reproduce(request, quiet, chosen)
+    request = command.Request(seeds=2, quick=True, output=tmp_path)
+    rows = command.reproduce(request, quiet, chosen)
     assert [row.agrees for row in rows] == [YES, NO]
-    found, warnings = records.read(tmp_path)
+    found, warnings = store.read(tmp_path)
     assert not warnings
     own = [r for r in found if r["kind"] == "model"]
     assert [r["code_size"] for r in own] == [3, 3]
     assert rows[0].ours.mean == pytest.approx(np.mean([r["test_mse"] for r in own]))
     assert rows[0].seeds == rows[1].seeds == (0, 1)
-    assert len(leaderboard.rows(found)) >= 2  # records as of any run
+    assert len(leaderboard_rows.rows(found)) >= 2  # records as of any run
 
-    again = reproduce.reproduce(request, quiet, chosen)
-    assert len(records.read(tmp_path)[0]) == len(found)  # nothing ran twice
+    again = command.reproduce(request, quiet, chosen)
+    assert len(store.read(tmp_path)[0]) == len(found)  # nothing ran twice
     assert [row.ours for row in again] == [row.ours for row in rows]
 
     kept = json.loads((tmp_path / "reproduce.json").read_text())
     assert [row["agrees"] for row in kept["rows"]] == ["yes", "no"]
     assert kept["summary"].startswith("1 of 2 that ran agree")
-    html = page.html(tmp_path, found, leaderboard.rows(found), [], {}, {}, {})
+    html = page.html(tmp_path, found, leaderboard_rows.rows(found), [], {}, {}, {})
     assert "Published numbers" in html
     assert "1 of 2 that ran agree" in html
 
 
 def test_the_block_of_a_page_is_of_the_records(monkeypatch):
-    monkeypatch.setattr(reproduce_counts, "of", lambda entries: {})  # a test of their own has them
+    monkeypatch.setattr(parameter_counts, "of", lambda entries: {})  # a test of their own has them
     records_of = "bench/results/reproduce_quick.jsonl"
     block = f"a\n<!-- published: {records_of} -->\nold\n<!-- end of published -->\nb\n"
-    text = generated.fill(block, ROOT)
+    text = docs.fill(block, ROOT)
     assert text.startswith("a\n<!-- published")
     assert text.endswith("<!-- end of published -->\nb\n")
     assert "\nold\n" not in text
-    errors = [r["test_mse"] for r in records.read(QUICK)[0] if r["model"] == "autoencoder"]
+    errors = [r["test_mse"] for r in store.read(QUICK)[0] if r["model"] == "autoencoder"]
     (line,) = [line for line in text.splitlines() if line.startswith("| dense autoencoder")]
     assert f"{np.mean(errors):.5f} ± " in line
     assert line.endswith("| yes |")
-    assert generated.fill(text, ROOT) == text
-    brief = generated.fill(block.replace(".jsonl", ".jsonl brief"), ROOT)
+    assert docs.fill(text, ROOT) == text
+    brief = docs.fill(block.replace(".jsonl", ".jsonl brief"), ROOT)
     assert line in brief.splitlines()
     assert "<details>" in text
     assert "<details>" not in brief
@@ -300,7 +295,7 @@ def test_list_shows_every_entry(entries, capsys, monkeypatch):
 
 def test_exit_code_is_one_where_a_number_disagrees(by_id, tmp_path, monkeypatch, capsys):
     wrong = dataclasses.replace(by_id["count_tf_dense"], published=101_280)
-    monkeypatch.setattr(reproduce_entries, "read", lambda: [wrong])
+    monkeypatch.setattr(published_entries, "read", lambda: [wrong])
     assert __main__.main(["reproduce", "--output", str(tmp_path)]) == 1
     assert "0 of 1 that ran agree" in capsys.readouterr().out
 

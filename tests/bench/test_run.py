@@ -12,8 +12,9 @@ import pytest
 from rich.console import Console
 
 import zoo
-from bench import records, run
 from bench.errors import BenchError
+from bench.execution import session
+from bench.records import store
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,7 +35,7 @@ ALWAYS_KNOWN = (
 
 def tiny(output, **changes):
     settings = {"models": ("autoencoder:tiny",), "epochs": 1, "seeds": 2, "limit": 60}
-    return run.Request(**settings | changes, output=output)
+    return session.Request(**settings | changes, output=output)
 
 
 def quiet():
@@ -44,18 +45,18 @@ def quiet():
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     output = tmp_path_factory.mktemp("run")
-    outcome = run.run(tiny(output, noise="gaussian:0.2"), quiet())
+    outcome = session.run(tiny(output, noise="gaussian:0.2"), quiet())
     return output, outcome
 
 
 def lines_of(output):
-    return (output / records.FILE_NAME).read_bytes().splitlines(keepends=True)
+    return (output / store.FILE_NAME).read_bytes().splitlines(keepends=True)
 
 
 def test_each_case_gives_a_whole_record(finished):
     output, outcome = finished
     assert (outcome.num_run, outcome.num_kept, outcome.num_failed) == (5, 0, 0)
-    found, warnings = records.read(output)
+    found, warnings = store.read(output)
     assert not warnings
     models = [record for record in found if record["kind"] == "model"]
     assert [record["seed"] for record in models] == [0, 1]
@@ -77,7 +78,7 @@ def test_each_case_gives_a_whole_record(finished):
 def test_identity_has_the_error_of_the_noise(finished):
     """Noise of 0.2, clipped to [0, 1]: about half of it is lost on black and white pixels."""
     output, _ = finished
-    found, _ = records.read(output)
+    found, _ = store.read(output)
     identity = next(record for record in found if record["model"] == "identity")
     assert 0.015 < identity["test_mse"] < 0.04
 
@@ -85,7 +86,7 @@ def test_identity_has_the_error_of_the_noise(finished):
 def test_recorded_error_is_that_of_the_kept_images(finished):
     """The samples are the first 8 of 100: their error is near the mean, and they are in range."""
     output, _ = finished
-    found, _ = records.read(output)
+    found, _ = store.read(output)
     for record in found:
         with np.load(output / record["samples_file"]) as samples:
             error = np.mean((samples["targets"] - samples["reconstructions"]) ** 2)
@@ -96,7 +97,7 @@ def test_recorded_error_is_that_of_the_kept_images(finished):
 def test_a_finished_run_is_kept(finished):
     output, _ = finished
     before = lines_of(output)
-    outcome = run.run(tiny(output, noise="gaussian:0.2"), quiet())
+    outcome = session.run(tiny(output, noise="gaussian:0.2"), quiet())
     assert (outcome.num_run, outcome.num_kept) == (0, 5)
     assert lines_of(output) == before
 
@@ -104,8 +105,8 @@ def test_a_finished_run_is_kept(finished):
 def test_a_line_cut_off_runs_again_and_the_good_lines_stay(finished, tmp_path):
     output, _ = finished
     good = lines_of(output)
-    (tmp_path / records.FILE_NAME).write_bytes(b"".join(good[:-1]) + good[-1][:40])
-    outcome = run.run(tiny(tmp_path, noise="gaussian:0.2"), quiet())
+    (tmp_path / store.FILE_NAME).write_bytes(b"".join(good[:-1]) + good[-1][:40])
+    outcome = session.run(tiny(tmp_path, noise="gaussian:0.2"), quiet())
     assert (outcome.num_run, outcome.num_kept) == (1, 4)
     now = lines_of(tmp_path)
     assert now[:4] == good[:4]
@@ -120,7 +121,7 @@ def test_failures_are_rows(tmp_path):
     images = np.random.default_rng(0).random((80, 30, 30, 1), dtype="float32")
     np.savez(tmp_path / "odd.npz", images=images)
     request = tiny(tmp_path / "runs", dataset=str(tmp_path / "odd.npz"), limit=None, seeds=1)
-    outcome = run.run(request, quiet())
+    outcome = session.run(request, quiet())
     failed = [record for record in outcome.records if record["status"] == "failed"]
     assert [record["model"] for record in failed] == ["autoencoder"]
     assert "Pad to (32, 32, 1)" in failed[0]["error"]
@@ -128,7 +129,7 @@ def test_failures_are_rows(tmp_path):
     trace = tmp_path / "runs/traces" / f"{failed[0]['case_id']}.txt"
     assert "Traceback" in trace.read_text()
     late = dataclasses.replace(request, timeout_seconds=0.01)
-    outcome = run.run(late, quiet())
+    outcome = session.run(late, quiet())
     assert outcome.num_kept == 1  # the mean image; the failed case was tried again
     assert outcome.records[0]["error"].startswith("took over 0.01 seconds")
     assert outcome.records[0]["num_workers"] == 1
@@ -145,9 +146,9 @@ def test_errors_come_before_long_work(tmp_path):
         (tiny(tmp_path / "x", evaluate_every=1.5), "--evaluate-every must be at most .* epochs, 1"),
     ):
         with pytest.raises(BenchError, match=message):
-            run.run(request, quiet())
-    with records.folder_lock(tmp_path), pytest.raises(BenchError, match="another run is writing"):
-        run.run(tiny(tmp_path), quiet())
+            session.run(request, quiet())
+    with store.folder_lock(tmp_path), pytest.raises(BenchError, match="another run is writing"):
+        session.run(tiny(tmp_path), quiet())
 
 
 def bench(*arguments, cwd):

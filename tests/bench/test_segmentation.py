@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from bench import segmentation
 from bench.errors import BenchError
+from bench.metrics import segmentation
 
 RANDOM = np.random.default_rng(0)
 TARGET = (RANDOM.uniform(size=(6, 9, 7, 1)) < 0.4).astype("uint8")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench import datasets, segmentation_data, sources
+from bench.data import catalog, download, segmentation
 from bench.errors import BenchError
 
 # 12 x 20 pixels: 100 of pet, 100 of background, 40 of border.
@@ -25,7 +25,7 @@ def generator():
 @pytest.fixture
 def alone(monkeypatch, tmp_path):
     """A machine without any data set: only `tmp_path / "data"` is searched."""
-    monkeypatch.setattr(sources, "roots", lambda: [tmp_path / "data"])
+    monkeypatch.setattr(download, "roots", lambda: [tmp_path / "data"])
     return tmp_path / "data"
 
 
@@ -72,7 +72,7 @@ def numbers(split):
 @pytest.mark.parametrize("folder", ["oxford_pets", "oxford-iiit-pet", "."])
 def test_official_split_and_sizes(alone, folder):
     write_pets(alone / folder)
-    found = datasets.load("oxford_pets")
+    found = catalog.load("oxford_pets")
     assert found.task == "segmentation"
     assert found.image_shape == (128, 128, 3)
     assert (found.num_train, found.num_validation, found.num_test) == (36, 4, 20)
@@ -90,15 +90,15 @@ def test_official_split_and_sizes(alone, folder):
 def test_foreground_is_pet_and_border(alone):
     """140 of the 240 pixels; pet and background together, a known mistake, would be 200."""
     write_pets(alone / "oxford_pets")
-    masks = datasets.load("oxford_pets", resize=TRIMAP.shape).train.targets
+    masks = catalog.load("oxford_pets", resize=TRIMAP.shape).train.targets
     assert (masks.sum(axis=(1, 2, 3)) == 140).all()
     np.testing.assert_array_equal(masks[0, ..., 0] == 1, (TRIMAP == 1) | (TRIMAP == 3))
-    assert segmentation_data.binary_mask(np.array([1, 2, 3])).tolist() == [1, 0, 1]
+    assert segmentation.binary_mask(np.array([1, 2, 3])).tolist() == [1, 0, 1]
 
 
 def test_three_classes_are_the_trimap_less_one(alone):
     write_pets(alone / "oxford_pets")
-    found = datasets.load("oxford_pets_3", resize=TRIMAP.shape)
+    found = catalog.load("oxford_pets_3", resize=TRIMAP.shape)
     np.testing.assert_array_equal(found.test.targets[0, ..., 0] + 1, TRIMAP)
     assert np.bincount(found.test.targets[0].ravel()).tolist() == [100, 100, 40]
     assert found.mask_names == ("pet", "background", "border")
@@ -111,7 +111,7 @@ def test_masks_are_resized_by_nearest_and_images_by_averaging(alone):
     checks = (1 + np.indices((30, 40)).sum(axis=0) % 3).astype("uint8")
     save(alone / "oxford_pets/images/Abyssinian_100.jpg", stripes, quality=100)
     save(alone / "oxford_pets/annotations/trimaps/Abyssinian_100.png", checks)
-    found = datasets.load("oxford_pets_3", resize=(10, 10)).test
+    found = catalog.load("oxford_pets_3", resize=(10, 10)).test
     np.testing.assert_allclose(found.images[0, 2:-2, 2:-2], 0.5, atol=0.03)
     expected = Image.fromarray(checks).resize((10, 10), Image.Resampling.NEAREST)
     np.testing.assert_array_equal(found.targets[0, ..., 0] + 1, np.asarray(expected))
@@ -124,14 +124,14 @@ def test_photographs_that_are_not_rgb_are_converted(alone):
     save(folder / "images/Abyssinian_102.jpg", Image.fromarray(grey).convert("CMYK"))
     with (folder / "images/Abyssinian_104.jpg").open("wb") as file:  # as some of the official are
         Image.fromarray(grey).convert("P").save(file, format="GIF")
-    images = datasets.load("oxford_pets").test.images
+    images = catalog.load("oxford_pets").test.images
     for row in (0, 2, 4):
         np.testing.assert_allclose(images[row], 200 / 255, atol=0.02)
 
 
 def test_the_seed_draws_the_validation_split_only(alone):
     write_pets(alone / "oxford_pets")
-    first, again, second = (datasets.load("oxford_pets", seed=seed) for seed in (0, 0, 1))
+    first, again, second = (catalog.load("oxford_pets", seed=seed) for seed in (0, 0, 1))
     assert first.checksum == again.checksum != second.checksum
     assert numbers(first.validation) != numbers(second.validation)
     np.testing.assert_array_equal(first.test.images, second.test.images)
@@ -144,20 +144,20 @@ def test_other_values_in_a_trimap_are_refused_by_name(alone, value, received):
     wrong[0, 0] = value
     save(folder / "annotations/trimaps/Abyssinian_6.png", wrong)
     with pytest.raises(BenchError, match=rf"Abyssinian_6\.png: a trimap holds 1 .*{received}"):
-        datasets.load("oxford_pets")
+        catalog.load("oxford_pets")
 
 
 def test_missing_and_unfit_files_are_named(alone):
     folder = write_pets(alone / "oxford_pets")
     save(folder / "annotations/trimaps/Abyssinian_6.png", TRIMAP[:, :5])
     with pytest.raises(BenchError, match=r"Abyssinian_6\.png is 12x5 but its image .* is 12x20"):
-        datasets.load("oxford_pets")
+        catalog.load("oxford_pets")
     (folder / "annotations/trimaps/Abyssinian_6.png").unlink()
     with pytest.raises(BenchError, match=r"Abyssinian_6\.png: cannot be read"):
-        datasets.load("oxford_pets")
+        catalog.load("oxford_pets")
     (folder / "images/Abyssinian_6.jpg").write_bytes(b"no picture")
     with pytest.raises(BenchError, match=r"Abyssinian_6\.jpg: cannot be read as an image"):
-        datasets.load("oxford_pets")
+        catalog.load("oxford_pets")
 
 
 @pytest.mark.parametrize("line", ["Abyssinian_6", "Abyssinian_6 x 1 1", "Abyssinian_6 0 1 1"])
@@ -165,7 +165,7 @@ def test_a_wrong_list_is_named_with_its_line(alone, line):
     folder = write_pets(alone / "oxford_pets")
     (folder / "annotations/test.txt").write_text(f"# a comment\n\n{line}\n")
     with pytest.raises(BenchError, match=r"test\.txt, line 3: must be a name and the number"):
-        datasets.load("oxford_pets")
+        catalog.load("oxford_pets")
 
 
 def test_offline_says_which_file_goes_where(alone, monkeypatch):
@@ -176,7 +176,7 @@ def test_offline_says_which_file_goes_where(alone, monkeypatch):
 
     monkeypatch.setattr(keras.utils, "get_file", no_network)
     with pytest.raises(BenchError, match=r"images\.tar\.gz and annotations\.tar\.gz") as caught:
-        datasets.load("oxford_pets")
+        catalog.load("oxford_pets")
     assert "ZOO_DATA_DIR" in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -196,12 +196,12 @@ def test_download_is_verified_and_found(alone, monkeypatch):
         (alone / "whole" / stem).rename(target / stem)
 
     monkeypatch.setattr(keras.utils, "get_file", get_file)
-    assert datasets.load("oxford_pets").num_test == 4
+    assert catalog.load("oxford_pets").num_test == 4
     assert [name for name, *_ in calls] == ["images.tar.gz", "annotations.tar.gz"]
     for name, origin, options in calls:
         assert origin == f"https://www.robots.ox.ac.uk/~vgg/data/pets/data/{name}"
         assert len(options["file_hash"]) == 32
-    datasets.load("oxford_pets")
+    catalog.load("oxford_pets")
     assert len(calls) == 2
 
 
@@ -211,7 +211,7 @@ def test_download_is_verified_and_found(alone, monkeypatch):
 @pytest.mark.parametrize("high", [1, 255])
 def test_binary_masks(tmp_path, high):
     write_folder(tmp_path, masks=lambda index: high * (np.indices((8, 6))[0] <= index % 4))
-    found = datasets.load(tmp_path)
+    found = catalog.load(tmp_path)
     assert found.task == "segmentation"
     assert (found.num_train, found.num_validation, found.num_test) == (16, 2, 2)
     assert found.train.images.shape == found.train.targets.shape == (16, 8, 6, 1)
@@ -226,7 +226,7 @@ def test_image_and_mask_stay_together(tmp_path):
         save(tmp_path / f"images/{index}.png", np.full((8, 8), 2 * index, "uint8"))
         mask = np.arange(64).reshape(8, 8) < 2 * index
         save(tmp_path / f"masks/{index}.png", mask)
-    found = datasets.load(tmp_path, limit=10, seed=3)
+    found = catalog.load(tmp_path, limit=10, seed=3)
     assert found.num_train == 10
     for part in (found.train, found.validation, found.test):
         greys = np.rint(part.images[:, 0, 0, 0] * 255)
@@ -235,7 +235,7 @@ def test_image_and_mask_stay_together(tmp_path):
 
 def test_class_ids(tmp_path):
     write_folder(tmp_path, masks=lambda index: np.indices((8, 6))[0] % 4)
-    found = datasets.load(tmp_path)
+    found = catalog.load(tmp_path)
     assert found.num_mask_classes == 4
     assert found.mask_names == ("background", "class 1", "class 2", "class 3")
     np.testing.assert_array_equal(found.test.targets[0, :, 0, 0], [0, 1, 2, 3, 0, 1, 2, 3])
@@ -248,7 +248,7 @@ def test_palette_indices_are_classes(tmp_path):
         return mask
 
     write_folder(tmp_path, masks=coloured)
-    found = datasets.load(tmp_path)
+    found = catalog.load(tmp_path)
     assert found.num_mask_classes == 3
     np.testing.assert_array_equal(found.test.targets[0, :3, 0, 0], [0, 1, 2])
 
@@ -260,15 +260,15 @@ def test_a_palette_of_white_and_black_is_read_by_its_greys(tmp_path):
         return mask
 
     write_folder(tmp_path, masks=inverted)
-    found = datasets.load(tmp_path)
+    found = catalog.load(tmp_path)
     np.testing.assert_array_equal(found.test.targets[0, :4, 0, 0], [1, 1, 0, 0])
 
 
 def test_grey_gif_and_one_bit_masks(tmp_path):
     write_folder(tmp_path / "gif", suffix=".gif", masks=lambda i: np.indices((8, 6))[0] // 3)
-    assert datasets.load(tmp_path / "gif").num_mask_classes == 3
+    assert catalog.load(tmp_path / "gif").num_mask_classes == 3
     write_folder(tmp_path / "bit", masks=lambda index: np.indices((8, 6))[0] < 2)
-    assert datasets.load(tmp_path / "bit").test.targets.sum() == 2 * 12
+    assert catalog.load(tmp_path / "bit").test.targets.sum() == 2 * 12
 
 
 def test_resize_takes_both(tmp_path):
@@ -276,8 +276,8 @@ def test_resize_takes_both(tmp_path):
     save(tmp_path / "images/00.png", np.zeros((30, 20), "uint8"))
     save(tmp_path / "masks/00.png", np.repeat([0, 255], [10, 20])[:, None].repeat(20, 1))
     with pytest.raises(BenchError, match=r"must have one size.*--resize"):
-        datasets.load(tmp_path)
-    found = datasets.load(tmp_path, resize=(12, 10))
+        catalog.load(tmp_path)
+    found = catalog.load(tmp_path, resize=(12, 10))
     assert found.image_shape == (12, 10, 1)
     parts = (found.train, found.validation, found.test)
     assert sorted({int(m.sum()) for part in parts for m in part.targets}) == [60, 80]
@@ -286,7 +286,7 @@ def test_resize_takes_both(tmp_path):
 def test_split_folders(tmp_path):
     for name, num in (("train", 20), ("val", 4), ("test", 5)):
         write_folder(tmp_path / name, num)
-    found = datasets.load(tmp_path)
+    found = catalog.load(tmp_path)
     assert (found.num_train, found.num_validation, found.num_test) == (20, 4, 5)
     assert found.task == "segmentation"
 
@@ -294,7 +294,7 @@ def test_split_folders(tmp_path):
 def test_one_colour_image_makes_all_colour(tmp_path, generator):
     write_folder(tmp_path)
     save(tmp_path / "images/03.png", generator.integers(0, 256, (8, 6, 3), "uint8"))
-    found = datasets.load(tmp_path)
+    found = catalog.load(tmp_path)
     assert found.image_shape == (8, 6, 3)
     assert found.train.targets.shape[1:] == (8, 6, 1)
 
@@ -310,7 +310,7 @@ def test_nothing_on_disk_changes(tmp_path):
         }
 
     before = state()
-    datasets.load(tmp_path, resize=(4, 4))
+    catalog.load(tmp_path, resize=(4, 4))
     assert state() == before
 
 
@@ -345,7 +345,7 @@ def test_what_is_wrong_is_named_with_its_mend(tmp_path, damage, message):
     write_folder(tmp_path)
     damage(tmp_path)
     with pytest.raises(BenchError, match=message) as caught:
-        datasets.load(tmp_path)
+        catalog.load(tmp_path)
     assert "\n" not in str(caught.value)
 
 
@@ -357,14 +357,14 @@ def test_jpeg_masks_are_refused(tmp_path, generator):
         masks=lambda index: 255 * (generator.random((40, 40)) < 0.5),
     )
     with pytest.raises(BenchError, match="JPEG changes values: save masks as PNG"):
-        datasets.load(tmp_path)
+        catalog.load(tmp_path)
 
 
 @pytest.mark.parametrize("value", [0, 1, 255])
 def test_masks_of_one_value_are_refused(tmp_path, value):
     write_folder(tmp_path, masks=lambda index: np.full((8, 6), value, "uint8"))
     with pytest.raises(BenchError, match=rf"all masks hold the value {value} alone"):
-        datasets.load(tmp_path)
+        catalog.load(tmp_path)
 
 
 def test_empty_folder_of_masks(tmp_path):
@@ -372,12 +372,12 @@ def test_empty_folder_of_masks(tmp_path):
     for file in (tmp_path / "masks").iterdir():
         file.unlink()
     with pytest.raises(BenchError, match=r"masks: holds no images"):
-        datasets.load(tmp_path)
+        catalog.load(tmp_path)
 
 
 def test_noise_leaves_the_masks(tmp_path):
     write_folder(tmp_path)
-    clean, noisy = datasets.load(tmp_path), datasets.load(tmp_path, noise="gaussian:0.2")
+    clean, noisy = catalog.load(tmp_path), catalog.load(tmp_path, noise="gaussian:0.2")
     assert noisy.task == "segmentation"
     np.testing.assert_array_equal(noisy.train.targets, clean.train.targets)
     assert np.abs(noisy.train.images - clean.train.images).mean() > 0.05
@@ -387,7 +387,7 @@ def test_checksum_covers_masks_and_groups(tmp_path):
     import dataclasses
 
     write_folder(tmp_path)
-    found = datasets.load(tmp_path)
+    found = catalog.load(tmp_path)
     changed = found.train.targets.copy()
     changed[0, 0, 0, 0] ^= 1
     groups = np.zeros(found.num_train, "int64")

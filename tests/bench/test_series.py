@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from bench import datasets, series, sources
+from bench.data import catalog, download, time_series
 from bench.errors import BenchError
 
 
 @pytest.fixture
 def folder(monkeypatch, tmp_path):
     """The folder `ecg5000` of a machine without any other data."""
-    monkeypatch.setattr(sources, "roots", lambda: [tmp_path])
+    monkeypatch.setattr(download, "roots", lambda: [tmp_path])
     (tmp_path / "ecg5000").mkdir()
     return tmp_path / "ecg5000"
 
@@ -37,10 +37,10 @@ def write_tutorial(folder, num=50):
 def test_official_files(folder):
     train, test = beats(100), beats(60, 1)
     write_official(folder, train, test)
-    found = datasets.load("ecg5000")
+    found = catalog.load("ecg5000")
     assert found.image_shape == (140, 1)
     assert (found.num_train, found.num_validation, found.num_test) == (90, 10, 60)
-    assert found.class_names == series.OFFICIAL_CLASSES
+    assert found.class_names == time_series.OFFICIAL_CLASSES
     assert found.class_names[0] == "normal"
     np.testing.assert_array_equal(found.test.labels, np.arange(60) % 5)
     assert np.bincount(found.validation.labels).tolist() == [2] * 5
@@ -51,7 +51,7 @@ def test_range_is_that_of_train_and_the_rest_is_clipped(folder):
     train, test = beats(100), beats(60, 1)
     test[0, :2] = -50, 50
     write_official(folder, train, test)
-    found = datasets.load("ecg5000")
+    found = catalog.load("ecg5000")
     assert (found.train.images.min(), found.train.images.max()) == (0, 1)
     assert found.test.images[0, :2, 0].tolist() == [0, 1]
     # Undone by hand from two values of the test split that were not clipped.
@@ -70,7 +70,7 @@ def test_tutorial_file_has_the_split_of_the_tutorial(folder):
     from sklearn.model_selection import train_test_split
 
     values, labels = write_tutorial(folder)
-    found = datasets.load("ecg5000")
+    found = catalog.load("ecg5000")
     assert (found.num_train, found.num_validation, found.num_test) == (36, 4, 10)
     assert found.class_names == ("abnormal", "normal")
     _, test_values, _, test_labels = train_test_split(
@@ -85,21 +85,21 @@ def test_tutorial_file_has_the_split_of_the_tutorial(folder):
 def test_official_files_come_first(folder):
     write_tutorial(folder)
     write_official(folder, beats(100), beats(60))
-    assert len(datasets.load("ecg5000").class_names) == 5
+    assert len(catalog.load("ecg5000").class_names) == 5
 
 
 def test_seed_draws_the_validation_split(folder):
     write_official(folder, beats(100), beats(60, 1))
-    first, again, other = (datasets.load("ecg5000", seed=seed) for seed in (0, 0, 1))
+    first, again, other = (catalog.load("ecg5000", seed=seed) for seed in (0, 0, 1))
     assert first.checksum == again.checksum != other.checksum
 
 
 def test_without_files_the_error_names_them(folder):
     with pytest.raises(BenchError, match=r"ECG5000_TRAIN\.txt and ECG5000_TEST\.txt") as caught:
-        datasets.load("ecg5000")
+        catalog.load("ecg5000")
     for part in ("ecg.csv", "ecg5000/", "ZOO_DATA_DIR"):
         assert part in str(caught.value)
-    rows = {row["name"]: row for row in datasets.describe()}
+    rows = {row["name"]: row for row in catalog.describe()}
     assert not rows["ecg5000"]["is_local"]
 
 
@@ -107,7 +107,7 @@ def test_one_official_file_is_not_enough(folder):
     write_official(folder, beats(100), beats(60))
     (folder / "ECG5000_TEST.txt").unlink()
     with pytest.raises(BenchError, match="ecg5000 is not on this machine"):
-        datasets.load("ecg5000")
+        catalog.load("ecg5000")
 
 
 @pytest.mark.filterwarnings("ignore:loadtxt")
@@ -128,6 +128,6 @@ def test_damaged_files(folder, content, message):
     write_official(folder, beats(100), beats(60))
     (folder / "ECG5000_TRAIN.txt").write_text(content)
     with pytest.raises(BenchError, match=message) as caught:
-        datasets.load("ecg5000")
+        catalog.load("ecg5000")
     assert "ECG5000_TRAIN.txt" in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -8,9 +8,11 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from bench import flops, machine, records, roofline, speed, timing
-from bench.cases import Plan
-from bench.splits import Split
+from bench.data.dataset import Split
+from bench.profiling import macs as mac_counter
+from bench.profiling import peak_rate, roofline, throughput, timing
+from bench.records import store
+from bench.runs.job import Plan
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -23,10 +25,10 @@ def short():
         few["min_samples"] = min(30, settings.get("min_samples", 30))
         return real(step, **settings | few)
 
-    rate = machine.Rate(50.0, "float32", 256, False)
+    rate = peak_rate.Rate(50.0, "float32", 256, False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(timing, "measure", quick)
-        patch.setattr(machine, "matmul_rate", lambda dtype, folder=None: rate)
+        patch.setattr(peak_rate, "matmul_rate", lambda dtype, folder=None: rate)
         yield
 
 
@@ -47,7 +49,9 @@ def measured(dataset, name="autoencoder", settings=None, plan=None, **compiled):
     model = zoo.create(name, (8, 8, 1), preset="tiny", **given)
     model.compile(keras.optimizers.Adam(0.01), **compiled)
     before = [variable.numpy() for variable in model.variables]
-    found = speed.of_model(model, task, dataset, plan or Plan("digits", batch_size=32), settings)
+    found = throughput.of_model(
+        model, task, dataset, plan or Plan("digits", batch_size=32), settings
+    )
     for variable, value in zip(model.variables, before, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
     return model, found
@@ -56,13 +60,13 @@ def measured(dataset, name="autoencoder", settings=None, plan=None, **compiled):
 @pytest.fixture(scope="module")
 def of_autoencoder(dataset):
     """A model and its fields, with a sweep."""
-    settings = speed.Settings(infer_batch_size=16, batch_sizes=(8, 1, 8), sweep_training=True)
+    settings = throughput.Settings(infer_batch_size=16, batch_sizes=(8, 1, 8), sweep_training=True)
     return measured(dataset, settings=settings)
 
 
 def test_the_fields_of_a_record(of_autoencoder):
     model, found = of_autoencoder
-    assert set(found) <= set(records.RECORD_FIELDS)
+    assert set(found) <= set(store.RECORD_FIELDS)
     for name, images in (("train", 32), ("infer", 16)):
         seconds = found[f"{name}_call_ms"] / 1e3
         assert found[f"{name}_images_per_second"] == pytest.approx(images / seconds)
@@ -75,7 +79,7 @@ def test_the_fields_of_a_record(of_autoencoder):
     assert found["infer_batch_size"] == 16
     assert found["end_to_end_images_per_epoch"] % 32 == 0
     assert found["end_to_end_images_per_second"] > 0
-    macs = flops.count_macs(model)
+    macs = mac_counter.count_macs(model)
     assert found["train_mfu"] == pytest.approx(
         3 * 2 * macs.total * found["train_images_per_second"] / 50e9
     )
@@ -89,8 +93,8 @@ def test_the_fields_of_a_record(of_autoencoder):
 def test_records_keep_every_field(of_autoencoder, tmp_path):
     _, found = of_autoencoder
     case = {"case_id": "a", "status": "ok", "kind": "model", "model": "autoencoder"}
-    records.append(tmp_path / "records.jsonl", case | found)
-    (kept,), warnings = records.read(tmp_path)
+    store.append(tmp_path / "records.jsonl", case | found)
+    (kept,), warnings = store.read(tmp_path)
     assert warnings == []
     assert {name: kept[name] for name in found} == found
 
@@ -111,7 +115,7 @@ def test_a_size_that_fails_does_not_end_the_sweep():
             raise tf.errors.ResourceExhaustedError(None, None, "out of\nmemory")
         return timing.measure(lambda: None, images_per_call=batch_size, wait=lambda _: None)
 
-    found = speed.sweep(measure, (2, 4))
+    found = throughput.sweep(measure, (2, 4))
     assert found[0]["error"] is None
     assert found[1] == {
         "batch_size": 4,
@@ -137,8 +141,8 @@ def test_other_inputs_and_settings(dataset, name, compiled, augment):
 
 
 def test_few_images_and_uncounted_layers(dataset, monkeypatch):
-    count = flops.MacCount(10, 0, 0, 0, {}, ("Odd:a",))
-    monkeypatch.setattr(flops, "count_macs", lambda model: count)
+    count = mac_counter.MacCount(10, 0, 0, 0, {}, ("Odd:a",))
+    monkeypatch.setattr(mac_counter, "count_macs", lambda model: count)
     _, found = measured(dataset, plan=Plan("digits", batch_size=256))
     assert found["end_to_end_images_per_epoch"] == 256  # some of the 200 twice
     assert found["train_mfu"] is None
@@ -151,9 +155,9 @@ def test_few_images_and_uncounted_layers(dataset, monkeypatch):
 def test_the_pipeline_gives_each_image_once_in_a_new_order(augment):
     """Constant images: a flip does not change them."""
     images = np.arange(12, dtype="float32")[:, None, None, None] * np.ones((1, 2, 2, 1), "float32")
-    batches = speed.pipeline((images / 12, np.arange(12)), 4, None)
+    batches = throughput.pipeline((images / 12, np.arange(12)), 4, None)
     if augment:
-        batches = speed.pipeline((images / 12,), 4, augment)
+        batches = throughput.pipeline((images / 12,), 4, augment)
     orders = []
     for _ in range(2):
         values = [np.asarray(batch[0])[:, 0, 0, 0] for batch in batches]
@@ -165,5 +169,5 @@ def test_the_pipeline_gives_each_image_once_in_a_new_order(augment):
 
 def test_images_and_labels_stay_together():
     images = np.arange(12, dtype="float32")
-    for x, y in speed.pipeline((images, np.arange(12)), 4):
+    for x, y in throughput.pipeline((images, np.arange(12)), 4):
         np.testing.assert_array_equal(x, y)

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from bench import stats
-from bench.stats import Interval
+from bench.stats import intervals
+from bench.stats.intervals import Interval
 
 
 def test_mean_interval_is_students():
     values = [0.1, 0.4, 0.2, 0.9]
-    found = stats.mean_interval(values)
+    found = intervals.mean_interval(values)
     low, high = scipy_stats.t.interval(0.95, 3, loc=np.mean(values), scale=scipy_stats.sem(values))
     assert (found.mean, found.low, found.high) == pytest.approx((0.4, low, high))
     assert found.num == 4
@@ -18,28 +18,28 @@ def test_mean_interval_is_students():
 
 def test_confidence_widens_the_interval_and_must_be_a_fraction():
     low, high = scipy_stats.t.interval(0.8, 2, loc=2.0, scale=1 / np.sqrt(3))
-    found = stats.mean_interval([1.0, 2.0, 3.0], 0.8)
+    found = intervals.mean_interval([1.0, 2.0, 3.0], 0.8)
     assert (found.low, found.high) == pytest.approx((low, high))
-    for function in (stats.mean_interval, stats.median_interval):
+    for function in (intervals.mean_interval, intervals.median_interval):
         with pytest.raises(ValueError, match=r"confidence must be in \(0, 1\)"):
             function([1.0, 2.0, 3.0], 95)
     with pytest.raises(ValueError, match=r"confidence must be in \(0, 1\)"):
-        stats.bootstrap_interval([1.0, 2.0, 3.0], confidence=1.0)
+        intervals.bootstrap_interval([1.0, 2.0, 3.0], confidence=1.0)
 
 
 def test_one_value_has_no_interval():
-    assert stats.mean_interval([0.3]) == Interval(0.3, None, None, 1)
+    assert intervals.mean_interval([0.3]) == Interval(0.3, None, None, 1)
 
 
 @pytest.mark.parametrize("values", [[], [1.0, float("nan")], [[1.0]]])
 def test_values_must_be_finite_numbers(values):
     with pytest.raises(ValueError, match="list of finite numbers"):
-        stats.mean_interval(values)
+        intervals.mean_interval(values)
 
 
 def test_median_interval_of_thirty():
     """P(B(30, 1/2) <= 9) = 0.021 and P(B <= 10) = 0.049: the 10th and the 21st smallest."""
-    found = stats.median_interval(np.arange(30.0)[::-1])
+    found = intervals.median_interval(np.arange(30.0)[::-1])
     assert (found.median, found.low, found.high) == (14.5, 9.0, 20.0)
     assert found.exact_coverage
 
@@ -47,42 +47,42 @@ def test_median_interval_of_thirty():
 def test_median_interval_covers():
     generator = np.random.default_rng(0)
     samples = generator.exponential(size=(2_000, 31))
-    found = [stats.median_interval(sample) for sample in samples]
+    found = [intervals.median_interval(sample) for sample in samples]
     covered = np.mean([interval.low <= np.log(2) <= interval.high for interval in found])
     assert covered >= 0.94  # at least 95 %, less three standard errors of the simulation
 
 
 def test_too_small_a_sample_is_flagged():
-    found = stats.median_interval([3.0, 1.0, 2.0])
+    found = intervals.median_interval([3.0, 1.0, 2.0])
     assert (found.low, found.high, found.exact_coverage) == (1.0, 3.0, False)
 
 
 def test_six_samples_are_the_fewest_that_cover():
     """The range of n misses with probability 2 / 2^n: 0.0625 for 5, 0.03125 for 6."""
-    assert not stats.median_interval(np.arange(5.0)).exact_coverage
-    found = stats.median_interval(np.arange(6.0))
+    assert not intervals.median_interval(np.arange(5.0)).exact_coverage
+    found = intervals.median_interval(np.arange(6.0))
     assert (found.low, found.high, found.exact_coverage) == (0.0, 5.0, True)
 
 
 def test_bootstrap_repeats_with_its_seed_and_takes_any_statistic():
     values = np.random.default_rng(2).exponential(size=40)
-    first = stats.bootstrap_interval(values, np.median, num_resamples=200, seed=3)
-    assert first == stats.bootstrap_interval(values, np.median, num_resamples=200, seed=3)
-    assert first != stats.bootstrap_interval(values, np.median, num_resamples=200, seed=4)
+    first = intervals.bootstrap_interval(values, np.median, num_resamples=200, seed=3)
+    assert first == intervals.bootstrap_interval(values, np.median, num_resamples=200, seed=3)
+    assert first != intervals.bootstrap_interval(values, np.median, num_resamples=200, seed=4)
     assert first.mean == np.median(values)
     assert first.low <= first.mean <= first.high
 
 
 def test_bootstrap_needs_something_to_resample():
     with pytest.raises(ValueError, match="values must be at least two"):
-        stats.bootstrap_interval([1.0])
+        intervals.bootstrap_interval([1.0])
     with pytest.raises(ValueError, match="num_resamples at least one"):
-        stats.bootstrap_interval([1.0, 2.0], num_resamples=0)
+        intervals.bootstrap_interval([1.0, 2.0], num_resamples=0)
 
 
 def test_bootstrap_of_a_mean_is_near_students():
     values = np.random.default_rng(1).normal(size=200)
-    found, exact = stats.bootstrap_interval(values), stats.mean_interval(values)
+    found, exact = intervals.bootstrap_interval(values), intervals.mean_interval(values)
     assert found.low == pytest.approx(exact.low, abs=0.03)
     assert found.high == pytest.approx(exact.high, abs=0.03)
 
@@ -91,10 +91,10 @@ def test_percentiles_need_samples():
     """0.9^29 < 0.05 < 0.9^28: the largest of 29 samples is above p90 with 95 %."""
     for percentile in (90, 95, 99):
         fewest = int(np.ceil(np.log(0.05) / np.log(percentile / 100)))
-        assert stats.percentile_allowed(percentile, fewest)
-        assert not stats.percentile_allowed(percentile, fewest - 1)
+        assert intervals.percentile_allowed(percentile, fewest)
+        assert not intervals.percentile_allowed(percentile, fewest - 1)
     with pytest.raises(ValueError, match="percentile must be 90, 95 or 99"):
-        stats.percentile_allowed(50, 1_000)
+        intervals.percentile_allowed(50, 1_000)
 
 
 def interval(mean, half):
@@ -103,33 +103,33 @@ def interval(mean, half):
 
 def test_overlapping_rows_share_a_rank():
     table = [interval(5.0, 0.1), interval(1.0, 0.3), interval(1.5, 0.3), interval(3.0, 0.5)]
-    assert stats.shared_ranks(table) == [4, 1, 1, 3]
+    assert intervals.shared_ranks(table) == [4, 1, 1, 3]
 
 
 def test_a_rank_is_judged_against_its_leader_not_along_a_chain():
     chain = [interval(1.0, 0.3), interval(1.5, 0.3), interval(2.0, 0.3)]
-    assert stats.shared_ranks(chain) == [1, 1, 3]
+    assert intervals.shared_ranks(chain) == [1, 1, 3]
 
 
 def test_a_wide_row_behind_a_new_leader_shares_with_that_leader():
     table = [interval(1.0, 0.2), interval(2.0, 0.2), interval(2.5, 2.0), interval(9.0, 0.1)]
-    assert stats.shared_ranks(table) == [1, 2, 2, 4]
+    assert intervals.shared_ranks(table) == [1, 2, 2, 4]
 
 
 def test_a_row_without_interval_does_not_share_by_overlap():
     table = [interval(1.0, 0.5), Interval(1.1, None, None, 1), interval(1.2, 0.5)]
-    assert stats.shared_ranks(table) == [1, 2, 3]
+    assert intervals.shared_ranks(table) == [1, 2, 3]
 
 
 def test_direction():
     table = [interval(20.0, 0.1), interval(30.0, 0.1)]
-    assert stats.shared_ranks(table, lower_is_better=False) == [2, 1]
+    assert intervals.shared_ranks(table, lower_is_better=False) == [2, 1]
 
 
 def test_single_seeds_share_only_when_equal():
     table = [Interval(m, None, None, 1) for m in (1.0, 1.0, 1.001)]
-    assert stats.shared_ranks(table) == [1, 1, 3]
+    assert intervals.shared_ranks(table) == [1, 1, 3]
 
 
 def test_geometric_mean():
-    assert stats.geometric_mean([0.5, 8.0]) == pytest.approx(2.0)
+    assert intervals.geometric_mean([0.5, 8.0]) == pytest.approx(2.0)

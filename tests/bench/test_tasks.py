@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import zoo
-from bench import tasks
+from bench.data import tasks
+from bench.data.dataset import Dataset, Split
 from bench.errors import BenchError
-from bench.splits import Dataset, Split
 
 
 def dataset(task="reconstruction", num_classes=3, **fields):

@@ -8,9 +8,15 @@ import numpy as np
 import pytest
 
 import zoo
-from bench import leaderboard, quality_curve, records, run, tables, tasks, time_to_quality
-from bench.quality_curve import QualityCurve
-from bench.splits import Dataset, Split
+from bench.data import tasks
+from bench.data.dataset import Dataset, Split
+from bench.evaluation import quality_curve
+from bench.evaluation.quality_curve import QualityCurve
+from bench.execution import session
+from bench.leaderboard import rows as leaderboard_rows
+from bench.leaderboard import time_to_quality
+from bench.records import store
+from bench.report import tables
 
 BATCH_SIZE = 8
 
@@ -182,7 +188,7 @@ def test_a_seed_that_never_gets_there_counts_as_infinite(reached, median, text):
 
 def test_run_records_the_curve_and_another_target_needs_no_training(tmp_path, tiny_request, quiet):
     request = tiny_request(tmp_path, epochs=3, seeds=1, evaluate_every=1, target=1.0)
-    outcome = run.run(request, quiet)
+    outcome = session.run(request, quiet)
     model = outcome.records[0]
     assert [point["images"] for point in model["quality_curve"]] == [60, 120, 180]
     assert (model["quality_metric"], model["target"]) == ("mse", 1.0)
@@ -193,12 +199,12 @@ def test_run_records_the_curve_and_another_target_needs_no_training(tmp_path, ti
     assert baselines
     assert all(record["quality_curve"] is None for record in baselines)
 
-    harder = run.run(dataclasses.replace(request, target=1e-9), quiet)
+    harder = session.run(dataclasses.replace(request, target=1e-9), quiet)
     assert harder.num_run == 0
     assert harder.records[0]["images_to_target"] is None
     assert harder.records[0]["target"] == 1e-9
-    found, _ = records.read(tmp_path)
-    rows = leaderboard.rows(found)
+    found, _ = store.read(tmp_path)
+    rows = leaderboard_rows.rows(found)
     assert all(len(row.records) == 1 for row in rows)  # nothing is counted twice
     text = tables.to_markdown(rows)
     assert "never" in text
@@ -206,6 +212,6 @@ def test_run_records_the_curve_and_another_target_needs_no_training(tmp_path, ti
 
 
 def test_tables_without_a_target_have_no_such_column(tmp_path, tiny_request, quiet):
-    record = dict.fromkeys(records.RECORD_FIELDS) | {"status": "ok", "case_id": "a", "seed": 0}
+    record = dict.fromkeys(store.RECORD_FIELDS) | {"status": "ok", "case_id": "a", "seed": 0}
     record |= {"kind": "model", "model": "vae", "test_mse": 0.1, "dataset": "digits"}
-    assert "target" not in tables.to_markdown(leaderboard.rows([record]))
+    assert "target" not in tables.to_markdown(leaderboard_rows.rows([record]))

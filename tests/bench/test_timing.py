@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from bench import timing
-from bench.training_step import TrainingStep
+from bench.profiling import timing
+from bench.profiling.training_step import TrainingStep
 
 QUICK = {"min_samples": 30, "min_seconds": 0.0, "warmup_limit_seconds": 5.0}
 

@@ -4,17 +4,20 @@ import keras
 import numpy as np
 import pytest
 
-from bench import classifier, datasets, plots_wrong_labels, wrong_labels
+from bench.data import catalog
+from bench.evaluation import label_swap as label_swapping
+from bench.metrics import feature_classifier
+from bench.report.plots import label_swap
 
 
 @pytest.fixture(scope="module")
 def digits_data():
-    return datasets.load("digits")
+    return catalog.load("digits")
 
 
 @pytest.fixture(scope="module")
 def reader(digits_data, tmp_path_factory):
-    return classifier.of(digits_data, tmp_path_factory.mktemp("classifiers"))
+    return feature_classifier.of(digits_data, tmp_path_factory.mktemp("classifiers"))
 
 
 class Template:
@@ -37,7 +40,7 @@ class Template:
 
 def test_wrong_labels_are_wrong_and_all_occur():
     right = np.repeat(np.arange(5), 200)
-    given = wrong_labels.wrong(right, 5)
+    given = label_swapping.wrong(right, 5)
     assert (given != right).all()
     for label in range(5):
         counts = np.bincount(given[right == label], minlength=5)
@@ -54,18 +57,18 @@ def test_the_classifier_reads_real_images(reader, digits_data):
 
 def test_the_classifier_is_kept(reader, digits_data, tmp_path):
     keras.utils.set_random_seed(99)  # what ran before in the process does not matter
-    again = classifier.of(digits_data, tmp_path)
-    kept = classifier.of(digits_data, tmp_path)
+    again = feature_classifier.of(digits_data, tmp_path)
+    kept = feature_classifier.of(digits_data, tmp_path)
     assert kept.checksum == again.checksum == reader.checksum
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_model_that_obeys_flips_and_one_that_copies_does_not(reader, digits_data):
-    obeys = wrong_labels.measure(Template(digits_data, True), digits_data, reader)
+    obeys = label_swapping.measure(Template(digits_data, True), digits_data, reader)
     assert obeys["test_flip_rate"] > 0.9
     assert obeys["test_label_consistency"] > 0.9
     assert obeys["test_sample_consistency"] > 0.9
-    copies = wrong_labels.measure(Template(digits_data, False), digits_data, reader)
+    copies = label_swapping.measure(Template(digits_data, False), digits_data, reader)
     assert copies["test_flip_rate"] < 0.05
     assert copies["test_mse_wrong_label"] == 0
     assert copies["classifier_accuracy"] == reader.accuracy
@@ -73,14 +76,14 @@ def test_a_model_that_obeys_flips_and_one_that_copies_does_not(reader, digits_da
 
 
 def test_the_picture(reader, digits_data, tmp_path):
-    arrays = wrong_labels.shown(Template(digits_data, True), digits_data, reader)
+    arrays = label_swapping.shown(Template(digits_data, True), digits_data, reader)
     assert len(arrays["inputs"]) == 25
     (tmp_path / "swaps").mkdir()
     np.savez(tmp_path / "swaps" / "a.npz", **arrays)
     target = tmp_path / "picture.png"
     record = {"swaps_file": "swaps/a.npz"}
-    assert plots_wrong_labels.wrong_labels(tmp_path, [record], target)
+    assert label_swap.wrong_labels(tmp_path, [record], target)
     assert target.read_bytes().startswith(b"\x89PNG")
     for other in ({}, {"swaps_file": "swaps/none.npz"}, {"swaps_file": "../a.npz"}):
-        assert not plots_wrong_labels.wrong_labels(tmp_path, [other], tmp_path / "none.png")
+        assert not label_swap.wrong_labels(tmp_path, [other], tmp_path / "none.png")
     assert not (tmp_path / "none.png").exists()

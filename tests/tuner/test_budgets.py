@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from tiny_search import DENSE, quiet
 
 import zoo
-from bench import datasets
+from bench.data import catalog
 from bench.errors import BenchError
 from tuner import objectives, trials
 from tuner.request import Request, settle
@@ -126,14 +126,14 @@ def test_a_score_that_is_no_number_at_last_is_a_divergence(monkeypatch, tmp_path
 def upae():
     model = zoo.create("upae", image_shape=(8, 8, 1), preset="tiny")
     model.compile("adam")
-    model.fit(datasets.load("digits", limit=256).train.images, epochs=3, verbose=0)
+    model.fit(catalog.load("digits", limit=256).train.images, epochs=3, verbose=0)
     return model
 
 
 def test_auroc_is_that_of_the_labelled_validation_split(upae):
     found = settled("upae", settings={}, objective="auroc", normal_class=3, limit=None)
     data = found.plan.data.load()
-    whole = datasets.load("digits")
+    whole = catalog.load("digits")
     assert (whole.train.labels == 3).sum() == len(data.train)
     np.testing.assert_array_equal(data.validation.labels, whole.validation.labels != 3)
     np.testing.assert_array_equal(data.validation.images, whole.validation.images)
@@ -147,13 +147,13 @@ def test_auroc_is_that_of_the_labelled_validation_split(upae):
 def test_other_objectives_see_normal_images_alone():
     found = settled(objective="mse", normal_class="3", limit=None)
     data = found.plan.data.load()
-    whole = datasets.load("digits")
+    whole = catalog.load("digits")
     assert len(data.validation) == (whole.validation.labels == 3).sum()
     assert not data.validation.labels.any()
 
 
 def test_nll_is_that_of_the_predicted_gaussian(upae):
-    split = datasets.load("digits", limit=64).validation
+    split = catalog.load("digits", limit=64).validation
     mean = np.asarray(upae.predict(split.images, verbose=0), "float64")
     deviation = np.asarray(upae.predict_uncertainty(split.images), "float64")
     expected = [

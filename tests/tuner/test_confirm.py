@@ -11,8 +11,8 @@ from scipy import stats
 from tiny_search import DENSE, quiet
 
 import zoo
-from bench import records
 from bench.errors import BenchError
+from bench.records import store
 from tuner import __main__ as command_line
 from tuner import confirm
 from tuner.project import Project
@@ -52,14 +52,14 @@ def test_nothing_is_confirmed_before(tmp_path, project):
 
 def test_seeds_are_fresh_and_the_same_for_both(found, project):
     assert found.seeds == [1000, 1001, 1002]
-    every, _ = records.read(project.folder / confirm.FOLDER)
+    every, _ = store.read(project.folder / confirm.FOLDER)
     of_models = [record for record in every if record["kind"] == "model"]
     assert sorted(record["seed"] for record in of_models) == sorted(found.seeds * 2)
     assert not set(found.seeds) & set(project.best["seeds"])
 
 
 def test_values_are_those_of_the_test_split(found, project):
-    every, _ = records.read(project.folder / confirm.FOLDER)
+    every, _ = store.read(project.folder / confirm.FOLDER)
     of_models = [record for record in every if record["kind"] == "model"]
     by_code = {
         size: [r["test_psnr"] for r in of_models if r["code_size"] == size]
@@ -98,7 +98,7 @@ def test_a_gain_is_one_whose_interval_leaves_out_zero(winner, higher_is_better, 
 
 
 def test_a_second_call_runs_nothing(found, project):
-    path = project.folder / confirm.FOLDER / records.FILE_NAME
+    path = project.folder / confirm.FOLDER / store.FILE_NAME
     before = path.read_bytes()
     assert confirm.confirm(project, 3, quiet(width=300)) == found
     assert confirm.read(Project.open(project.folder)) == found
@@ -124,7 +124,7 @@ def test_the_command_is_what_was_run(found, project):
     assert float(given["--learning-rate"]) == training["learning_rate"]
     assert int(given["--batch-size"]) == training["batch_size"]
     assert int(given["--epochs"]) == 2
-    every, _ = records.read(project.folder / confirm.FOLDER)
+    every, _ = store.read(project.folder / confirm.FOLDER)
     size = project.best["arguments"]["latent_dim"]
     record = next(r for r in every if r["kind"] == "model" and r["code_size"] == size)
     assert f"latent_dim={size}" in given["--models"]

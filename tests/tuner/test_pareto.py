@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchError
-from bench.trade_off import not_dominated
+from bench.leaderboard.pareto import not_dominated
 from tuner import costs, pareto
 
 

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("keras_tuner")
 
-from bench import plots
+from bench.report.plots import style
 from tuner import importance, pictures, pictures_coordinates, pictures_front, spaces
 from tuner.parameters import Choice, Float, Int, When
 from tuner.project import Project
@@ -187,7 +187,7 @@ def test_trials_of_unknown_size_are_left_out(tmp_path):
 @pytest.fixture
 def figures(monkeypatch):
     """The figures that are drawn, kept open."""
-    original, kept = plots.picture, []
+    original, kept = style.picture, []
 
     @contextlib.contextmanager
     def keep(*args, **kwargs):
@@ -195,7 +195,7 @@ def figures(monkeypatch):
             yield figure, colours
             kept.append(figure)
 
-    monkeypatch.setattr(plots, "picture", keep)
+    monkeypatch.setattr(style, "picture", keep)
     return kept
 
 

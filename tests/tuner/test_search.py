@@ -17,8 +17,9 @@ pytest.importorskip("keras_tuner")
 from tiny_search import DENSE, quiet
 
 import zoo
-from bench import datasets, engines
+from bench.data import catalog
 from bench.errors import BenchError
+from bench.execution import local
 from tuner import __main__ as command_line
 from tuner import objectives, pictures, spaces, table, trials
 from tuner.confirm import bench_command
@@ -95,7 +96,7 @@ def test_the_exported_model_has_the_score(finished, tmp_path):
     path = tmp_path / "best.keras"
     assert command_line.main(["export", str(finished.project.folder), str(path)]) == 0
     model = zoo.load(path)
-    images = datasets.load("digits", limit=128).validation.images
+    images = catalog.load("digits", limit=128).validation.images
     error = np.mean((images - model.predict(images, verbose=0)) ** 2, axis=(1, 2, 3))
     expected = np.mean(-10 * np.log10(error))
     best = finished.best
@@ -151,7 +152,7 @@ def job(**changes):
 
 
 def test_a_trial_never_looks_at_the_test_split(tmp_path, monkeypatch):
-    dataset = datasets.load("digits", limit=128)
+    dataset = catalog.load("digits", limit=128)
     blind = dataclasses.replace(dataset, test=None)
     monkeypatch.setattr(trials, "_load", lambda data, output: blind)
     assert trials.run(job(), tmp_path)["status"] == "ok"
@@ -204,8 +205,8 @@ def test_outcomes_that_are_no_score(tmp_path):
 
 def in_processes(folder, jobs, **options):
     """Returns results by number, and what was told."""
-    context, told, found = engines.forkserver(trials.PRELOAD), [], {}
-    with contextlib.closing(engines.LocalEngine(context, folder, "", **options)) as engine:
+    context, told, found = local.forkserver(trials.PRELOAD), [], {}
+    with contextlib.closing(local.LocalEngine(context, folder, "", **options)) as engine:
         for each in jobs:
             engine.start(each)
             while engine.num_running:
@@ -380,7 +381,7 @@ def test_the_bayesian_search_does_better_than_chance(tmp_path, pretend):
 
 
 def test_an_elbo_compares_one_likelihood_only():
-    dataset = datasets.load("digits", limit=128)
+    dataset = catalog.load("digits", limit=128)
     objective = objectives.get("elbo", "vae", dataset)
     space, notes = prepare_space("vae", objective, dataset, {})
     assert space.parameters["likelihood"].default == "bernoulli"
@@ -402,7 +403,7 @@ def test_an_elbo_compares_one_likelihood_only():
 )
 def test_objectives_that_do_not_fit(name, model, message):
     with pytest.raises(BenchError, match=message):
-        objectives.get(name, model, datasets.load("digits", limit=128))
+        objectives.get(name, model, catalog.load("digits", limit=128))
 
 
 @pytest.mark.parametrize(

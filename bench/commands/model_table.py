@@ -1,0 +1,163 @@
+"""The table of the models and those of an experiment, in Markdown, from records."""
+
+from pathlib import Path
+from typing import Any
+
+from bench.errors import BenchError
+from bench.leaderboard import findings
+from bench.leaderboard import rows as leaderboard_rows
+from bench.records import store
+from bench.report import anomaly_tables, text
+
+# Metric, how it is called, its decimals: the first that a model's records have is its result.
+RESULTS = (
+    ("recall_lowest", "lowest group recall", 3),
+    ("iou_image", "IoU by image", 3),
+    ("mse", "MSE", 4),
+)
+FURTHER = (("accuracy", "accuracy", 3), ("flip_rate", "flip rate", 3))
+# Columns of a results table that are no quality: record field, heading.
+SIZES = {
+    "parameters": ("params_total", "parameters"),
+    "train_speed": ("train_images_per_second", "training images/s"),
+    "infer_speed": ("infer_images_per_second", "inference images/s"),
+}
+
+
+def markdown(found: list[dict[str, Any]], entries: list[Any]) -> str:
+    """Returns a table with a row per registered model, the baselines, and the commands.
+
+    Args:
+        found: Records; a model may have them on several data sets.
+        entries: `zoo.registry.entries.Entry` of each model.
+
+    Raises:
+        BenchError: if a model has no finished record.
+    """
+    found = [dict.fromkeys(store.RECORD_FIELDS) | record for record in found]
+    rows = [row for row in leaderboard_rows.rows(found) if not row.failed]
+    tables = list(dict.fromkeys(row.table for row in rows))
+    marks = {table: chr(ord("a") + number) for number, table in enumerate(tables)}
+    lines = [
+        "| model | what it does | paper | preset | parameters | measured on the test images "
+        "| training images/s | data |",
+        "| --- | --- | --- | --- | --: | --- | --: | --- |",
+    ]
+    for entry in entries:
+        own = [row for row in rows if row["kind"] == "model" and row["model"] == entry.name]
+        if not own:
+            raise BenchError(
+                f"no finished record of {entry.name!r}. "
+                f"Make one: python -m bench run --models {entry.name} --output RESULTS"
+            )
+        for row in own:
+            about = [f"`{entry.name}`", entry.summary.rstrip("."), f"[paper]({entry.paper})"]
+            given = (row["arguments"] or {}).items()
+            preset = " ".join([f"`{row['preset']}`", *(f"{name}={value}" for name, value in given)])
+            lines.append(_line([*about, preset, *_numbers(row), marks[row.table]]))
+    for row in rows:
+        if row["kind"] == "baseline":
+            name = f"{row['model']}-{row['code_size']}" if row["code_size"] else row["model"]
+            about = [name, "Baseline in closed form", "", ""]
+            lines.append(_line([*about, *_numbers(row), marks[row.table]]))
+    lines += ["", *_commands(found, marks)]
+    return "\n".join(lines)
+
+
+def results(found: list[dict[str, Any]], metrics: list[str], output: Path) -> str:
+    """Returns a table of all rows of a record file, and the command that made the records.
+
+    Args:
+        found: Records.
+        metrics: Keys of `leaderboard.METRICS` and of `SIZES`, a column each; `["by_class"]`: the
+            tables of anomalies by normal class and by score; `["diagnosis"]`: what was found
+            wrong with each training.
+        output: Folder that the command names.
+
+    Raises:
+        BenchError: for an unknown metric.
+    """
+    if metrics == ["by_class"]:
+        tables = [anomaly_tables.per_class(found), anomaly_tables.by_score(found)]
+        parts = [table.markdown for part in tables for table in part]
+        command = text.command(output, found)
+        return "\n\n".join([*parts, f"```bash\n{command}\n```\n"])
+    found = [dict.fromkeys(store.RECORD_FIELDS) | record for record in found]
+    rows = [row for row in leaderboard_rows.rows(found) if not row.failed]
+    if metrics == ["diagnosis"]:
+        command = text.command(output, found)
+        return f"{findings.markdown(rows)}\n\n```bash\n{command}\n```\n"
+    known = (*leaderboard_rows.METRICS, *SIZES)
+    unknown = [metric for metric in metrics if metric not in known]
+    if unknown:
+        raise BenchError(f"unknown metric {unknown[0]!r}. Metrics: {', '.join(known)}.")
+    titles = [
+        SIZES[metric][1] if metric in SIZES else leaderboard_rows.METRICS[metric]
+        for metric in metrics
+    ]
+    lines = [_line(["model", "seeds", *titles]), _line(["---", "--:", *["--:"] * len(metrics)])]
+    for row in rows:
+        values = [_cell(row, metric) for metric in metrics]
+        lines.append(_line([row.name, str(row.num_seeds), *values]))
+    return "\n".join([*lines, "", "```bash", text.command(output, found), "```", ""])
+
+
+def _cell(row: leaderboard_rows.Row, metric: str) -> str:
+    if metric in SIZES:
+        value = row.middle(SIZES[metric][0])
+        unsteady = row.unsteady and metric != "parameters"
+        return "" if value is None else f"{'~' * unsteady}{value:,.0f}"
+    if metric not in row.quality:
+        return ""
+    return with_half_width(row.quality[metric], ".4f" if metric == "mse" else ".3f")
+
+
+def _numbers(row: leaderboard_rows.Row) -> list[str]:
+    speed = next(
+        (r["train_images_per_second"] for r in row.records if r["train_images_per_second"]), None
+    )
+    shown = [result for result in RESULTS if result[0] in row.quality][:1]
+    shown += [result for result in FURTHER if result[0] in row.quality]
+    measured = [
+        f"{name} {with_half_width(row.quality[metric], f'.{decimals}f')}"
+        for metric, name, decimals in shown
+    ]
+    return [
+        f"{row['params_total']:,}",
+        ", ".join(measured),
+        "" if speed is None else f"{'~' * row.unsteady}{speed:,.0f}",
+    ]
+
+
+def with_half_width(interval, form: str) -> str:
+    """Writes a mean with half its interval, as in `0.012 ± 0.003`."""
+    half = leaderboard_rows.half_width(interval)
+    return format(interval.mean, form) + ("" if half is None else f" ± {half:{form}}")
+
+
+def _commands(found: list[dict[str, Any]], marks: dict[str, str]) -> list[str]:
+    """Returns a paragraph per data set: what it is, and the command that made its records."""
+    lines = []
+    for table, mark in marks.items():
+        own = [r for r in found if _table_of(r) == table and r["status"] == "ok"]
+        first = next(record for record in own if record["kind"] == "model")
+        shape = " x ".join(map(str, first["image_shape"]))
+        lines += [
+            f"Data {mark}: `{table}`, {first['num_test']:,} test images of {shape}; "
+            f"{first['epochs']} epochs of batch {first['batch_size']} on {first['num_train']:,} "
+            "training images for each model.",
+            "",
+            "```bash",
+            text.command(Path(f"runs/{table.split(',')[0]}"), own),
+            "```",
+            "",
+        ]
+    return lines[:-1]
+
+
+def _table_of(record: dict[str, Any]) -> str:
+    return ", ".join(part for part in (record["dataset"], record["noise"]) if part)
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"

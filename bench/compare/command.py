@@ -1,0 +1,211 @@
+"""`python -m bench compare A B`: the command, its table and its JSON file."""
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bench.compare import comparison
+from bench.compare.comparison import Outcome, Request, Row
+from bench.errors import BenchError
+from bench.stats import paired
+
+SCHEMA_VERSION = 1
+COARSE_THRESHOLD = 0.1
+_TITLES = {"train": "training step", "infer": "inference", "latency": "latency"}
+_COLOURS = {"faster": "green", "slower": "red", "failed": "red", "not compared": "yellow"}
+DESCRIPTION = """Compares the speed of B with that of A: two models, or two versions of the code.
+
+A and B are NAME[:PRESET[:ARGUMENT=VALUE,...]] with @SETTING behind it, or checkouts: git:REVISION
+or a folder. Settings: @jit, @no_jit, @float32, @mixed_bfloat16, @mixed_float16, and @steps=N for N
+training steps per call.
+The two run in turn, in processes that stay open. B counts as slower only when the 95 % interval
+of the ratio leaves out 1, the ratio is beyond what A differs from itself (at least 2 %), and both
+are found again in fresh processes. Quality is not compared.
+"""
+EXAMPLES = """examples:
+  python -m bench compare vae:small vae:small@jit            does XLA pay on this machine?
+  python -m bench compare vae vae@mixed_bfloat16 --what train --dataset fashion_mnist
+  python -m bench compare unet:small "unet:small:widths=(8,16)" --dataset composed_digits
+  python -m bench compare git:main .                         did my changes cost speed?
+  python -m bench compare git:v0.1.0 git:main --models vae "*unet*" --json speed.json
+  python -m bench compare ../other . --models vae --what latency
+
+exit code: 0 no regression, 1 B is slower than A or does not run, 2 wrong use
+"""
+
+
+def add_command(commands) -> None:
+    """Adds `compare` to the command line.
+
+    Args:
+        commands: What `argparse.ArgumentParser.add_subparsers` returns.
+    """
+    default = Request("", "")
+    parser = commands.add_parser(
+        "compare",
+        help="tell whether B is slower than A: two models, or two versions of the code",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(command=command)
+    parser.add_argument("a", metavar="A", help="model, git:REVISION or folder to compare with")
+    parser.add_argument("b", metavar="B", help="model, git:REVISION or folder in question")
+    parser.add_argument(
+        "--models", nargs="+", help="of two checkouts: wildcards (default: the core suite)"
+    )
+    parser.add_argument(
+        "--what", nargs="+", choices=comparison.WHATS, default=default.what, help="default: all"
+    )
+    parser.add_argument("--dataset", default=default.dataset, help="as in bench run")
+    parser.add_argument(
+        "--batch-size",
+        type=int,
+        help="of training and inference (default: 64 below 5,000 images, else 128)",
+    )
+    parser.add_argument(
+        "--pairs",
+        type=int,
+        default=default.pairs,
+        help=f"pairs of A and B, and as many of A and A, per round (default: {default.pairs})",
+    )
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=default.rounds,
+        help="how often a difference must be found, each time in fresh processes "
+        f"(default: {default.rounds})",
+    )
+    parser.add_argument(
+        "--window-seconds",
+        type=float,
+        default=default.window_seconds,
+        help=f"steps of one turn, in seconds (default: {default.window_seconds})",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was found")
+
+
+def command(options: argparse.Namespace) -> int:
+    """Compares, prints the table, and returns the exit code: 1 when B is slower, else 0."""
+    fields = comparison.Request.__dataclass_fields__
+    request = Request(**{name: getattr(options, name) for name in fields})
+    console = Console()
+    outcome = comparison.compare(request, console)
+    console.print(table(outcome))
+    for note in notes(outcome):
+        console.print(escape(note), highlight=False)
+    for row in outcome.regressions:
+        console.print(f"[red]regression:[/] {escape(sentence(row))}", highlight=False)
+    if options.json:
+        write_json(options.json, outcome)
+    return 1 if outcome.regressions else 0
+
+
+def table(outcome: Outcome) -> Table:
+    """Returns the table: a row for each model and kind of step."""
+    request = outcome.request
+    found = Table(title=f"A: {escape(request.a)}   B: {escape(request.b)}", title_justify="left")
+    several = len({row.name for row in outcome.rows}) > 1  # else the title says it
+    titles = ["what", "A ms", "B ms", "B / A \\[95 % interval]", "threshold", "verdict on B"]
+    for title in ["model", *titles] if several else titles:
+        is_number = title not in ("model", titles[0], titles[-1])
+        found.add_column(title, justify="right" if is_number else "left", no_wrap=is_number)
+    for row in outcome.rows:
+        colour = _COLOURS.get(row.verdict)
+        verdict = f"[{colour}]{row.verdict}[/]" if colour else row.verdict
+        name = [escape(row.name)] if several else []
+        found.add_row(*name, _TITLES[row.what], *_numbers(row), verdict)
+    return found
+
+
+def _numbers(row: Row) -> tuple[str, ...]:
+    difference = row.difference
+    if difference is None:
+        return ("",) * 4
+    mark = "" if row.stable else "~"
+    return (
+        f"{mark}{row.a_ms:.3g}",
+        f"{mark}{row.b_ms:.3g}",
+        f"{difference.ratio:.3f} [{difference.low:.3f}, {difference.high:.3f}]".replace("[", r"\["),
+        f"{difference.threshold:.1%}",
+    )
+
+
+def sentence(row: Row) -> str:
+    """Returns a row as a sentence."""
+    where = f"{row.name}, {_TITLES[row.what]}"
+    if row.error is not None:
+        side = "B" if row.verdict == "failed" else "A"
+        return f"{where}: {side} does not run: {row.error}"
+    difference = row.difference
+    return (
+        f"{where}: B takes {row.b_ms:.3g} ms, A {row.a_ms:.3g} ms: ratio {difference.ratio:.3f} "
+        f"[{difference.low:.3f}, {difference.high:.3f}], threshold {difference.threshold:.1%}: "
+        f"{row.verdict}"
+    )
+
+
+def notes(outcome: Outcome) -> Iterator[str]:
+    """Gives what has to be said beside the table."""
+    request, rows = outcome.request, outcome.rows
+    yield (
+        f"Medians of a step: {request.dataset}, batch {outcome.batch_size}; latency at batch 1. "
+        f"{request.pairs} pairs A B B A per round. Quality is not compared."
+    )
+    for row in {row.name: row for row in rows if row.params_a is not None}.values():
+        a, b = row.params_a, row.params_b
+        if a == b:
+            yield f"{row.name}: {a:,} parameters on both sides."
+        else:
+            yield f"{row.name}: parameters differ: A {a:,}, B {b:,} ({b / a - 1:+.1%})."
+    for row in rows:
+        found = [part.verdict for part in row.rounds]
+        if len(set(found)) > 1:
+            yield f"{row.name}, {_TITLES[row.what]}: the rounds disagree: {', '.join(found)}."
+        if row.verdict == "not compared":
+            yield sentence(row)
+        if row.difference and row.difference.threshold > COARSE_THRESHOLD:
+            yield (
+                f"{row.name}, {_TITLES[row.what]}: A differs from itself by up to "
+                f"{row.difference.threshold:.0%}; smaller differences cannot be seen on a machine "
+                "as busy as this."
+            )
+    if not all(row.stable for row in rows):
+        yield "~ The steps did not settle, or were traced again: take it as rough."
+
+
+def to_json(outcome: Outcome) -> dict[str, Any]:
+    """Returns all that was found as plain data, with every pair."""
+    request = dataclasses.asdict(outcome.request)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "time_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        **request,
+        "batch_size": outcome.batch_size,
+        "dataset_checksum": outcome.dataset_checksum,
+        "least_threshold": paired.LEAST_THRESHOLD,
+        "codes": outcome.codes,
+        "is_regression": bool(outcome.regressions),
+        "rows": [dataclasses.asdict(row) for row in outcome.rows],
+    }
+
+
+def write_json(path: Path, outcome: Outcome) -> None:
+    """Writes the JSON file.
+
+    Raises:
+        BenchError: if it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(to_json(outcome), indent=1) + "\n")
+    except OSError as error:
+        raise BenchError(f"cannot write {path}: {error.strerror}.") from error

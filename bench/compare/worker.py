@@ -1,0 +1,170 @@
+"""One side of a comparison: a process that holds a model and steps it when it is told to.
+
+The model comes from the side's own code, an earlier commit perhaps; what measures it is the code
+of this file, the same for both sides.
+"""
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.execution import side_process
+from bench.execution.side_process import SideProcess
+from bench.profiling import steps, timing
+from bench.records import environment
+
+LEARNING_RATE = 3e-3
+_FEWEST_CALLS = 3
+_MOST_CALLS = 1_000
+_WARM_UP_SAMPLES = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Side:
+    """What one side runs.
+
+    Attributes:
+        name: As it is shown.
+        code: Folder whose `zoo` is imported.
+        model, preset, arguments: As `zoo.create` takes them.
+        jit: What `compile` takes as `jit_compile`.
+        precision: Dtype policy of the model.
+        steps_per_execution: As `compile` takes it.
+    """
+
+    name: str
+    code: Path
+    model: str
+    preset: str
+    arguments: dict[str, Any]
+    jit: bool | str = "auto"
+    precision: str = "float32"
+    steps_per_execution: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """Real images, few of them: `x` and `y` as `fit` takes them, and inputs for inference."""
+
+    image_shape: tuple[int, ...]
+    x: Any
+    y: Any
+    inputs: Any
+    batch_size: int
+
+
+def serve(connection, side: Side, data: Data) -> None:
+    """Builds the model, then answers requests until the other end is closed.
+
+    Messages are `("ok", value)` or `("failed", text)`: the first tells the facts about the model,
+    the next answer `("prepare", what)` and `("window", num_calls)`.
+    """
+    holder = _Holder(side, data)
+    answers = {"build": holder.build, "prepare": holder.prepare, "window": holder.window}
+    side_process.serve(connection, answers, "build")
+
+
+class _Holder:
+    """The model, and the step that is being timed."""
+
+    def __init__(self, side: Side, data: Data):
+        self.side, self.data = side, data
+
+    def build(self) -> dict[str, Any]:
+        """Returns what is known of the model and of the software."""
+        zoo = import_zoo(self.side.code)
+        import keras
+
+        keras.utils.set_random_seed(0)
+        self.model = zoo.create(
+            self.side.model,
+            image_shape=self.data.image_shape,
+            preset=self.side.preset,
+            dtype=self.side.precision,
+            seed=0,
+            **self.side.arguments,
+        )
+        self.model.compile(
+            keras.optimizers.Adam(LEARNING_RATE),
+            jit_compile=self.side.jit,
+            steps_per_execution=self.side.steps_per_execution,
+        )
+        return {
+            "params_total": self.model.count_params(),
+            "jit_compile": bool(self.model.jit_compile),
+            "steps_per_execution": self.model.steps_per_execution,
+            "precision": self.model.dtype_policy.name,
+            "environment": environment.describe(),
+        }
+
+    def prepare(self, what: str) -> dict[str, Any]:
+        """Compiles a step and warms it up until it is steady."""
+        data = self.data
+        if what == "train":
+            step = steps.training(self.model, data.x, data.y, batch_size=data.batch_size)
+        else:
+            batch_size = data.batch_size if what == "infer" else 1
+            step = steps.inference(self.model, data.inputs, batch_size=batch_size)
+        self.step = step
+        found = self._measure(_WARM_UP_SAMPLES)
+        return {
+            "call_seconds": found.median_seconds,
+            "first_call_seconds": found.first_call_seconds,
+            "stable": found.stable,
+        }
+
+    def window(self, num_calls: int) -> tuple[float, int]:
+        """Returns the median seconds of a step in some calls, after one that warms up, and the
+        retraces."""
+        found = self._measure(num_calls, warmup_limit_seconds=0.0)
+        return found.median_seconds / self.step.steps_per_call, found.num_retraces
+
+    def _measure(self, num_calls: int, **settings) -> timing.Timing:
+        return timing.measure(
+            self.step.call,
+            images_per_call=self.step.images_per_call,
+            min_samples=num_calls,
+            min_seconds=0.0,
+            tracing_count=self.step.tracing_count,
+            **settings,
+        )
+
+
+def import_zoo(code: Path):
+    """Imports the `zoo` of a folder, while `bench` stays the one that is running.
+
+    Raises:
+        ImportError: if another one is imported already.
+    """
+    code = code.resolve()
+    if "zoo" not in sys.modules:
+        sys.path.insert(0, str(code))
+    import zoo
+
+    if Path(zoo.__file__).resolve().parents[1] != code:
+        raise ImportError(f"zoo was to be imported from {code}, but came from {zoo.__file__}")
+    return zoo
+
+
+def calls_per_window(call_seconds: float, window_seconds: float) -> int:
+    """Returns how many calls fill a window, at least 3 and at most 1,000."""
+    return int(np.clip(np.ceil(window_seconds / call_seconds), _FEWEST_CALLS, _MOST_CALLS))
+
+
+# --- the other end of the line -----------------------------------------------------------------
+
+
+class Worker(SideProcess):
+    """A process of a side, and the line to it."""
+
+    def __init__(self, context, letter: str, side: Side, data: Data):
+        super().__init__(context, letter, serve, side, data)
+        self.num_retraces = 0
+
+    def window(self, num_calls: int) -> float:
+        seconds, num_retraces = self.ask("window", num_calls)
+        self.num_retraces += num_retraces
+        return seconds

@@ -1,0 +1,158 @@
+"""Data of anomalies: one class of a data set against the rest, and real images with defects.
+
+Training and validation hold normals alone; the test split holds both, with label 1 for anomalies.
+
+The defects are drawn, on real images. A test image is either intact or damaged: no image is there
+twice. On the test split (seed 0), what the mean squared error of PCA with 32 components finds:
+
+                     AUROC    AUROC     AUPRO    best Dice   Dice of flagging
+                     images   pixels                         every pixel
+    digits           0.87     0.77      0.49     0.30        0.08
+    garments         0.76     0.82      0.60     0.28        0.05
+    faces            0.69     0.82      0.67     0.34        0.05
+    textures         0.60     0.68      0.41     0.26        0.05
+"""
+
+import dataclasses
+
+import numpy as np
+
+from bench.data import biased, composed, defects, standard
+from bench.data import dataset as datasets
+from bench.data.dataset import Dataset, Split
+from bench.metrics import anomaly
+
+NAMES = ("normal", "anomaly")
+INTACT = "intact"
+TEXTURE_SHAPE = (32, 32, 1)
+NUM_TEXTURES = {"train": 2_000, "validation": 250, "test": 500}
+
+
+@dataclasses.dataclass(frozen=True)
+class AnomalyDataset(Dataset):
+    """A data set whose task is to find anomalies.
+
+    Attributes:
+        normal_class_name: Name of the class that is normal, or None for data of defects.
+        group_names: Name of each of `test.groups`: the classes of the data, or the defects.
+    """
+
+    normal_class_name: str | None = None
+    group_names: tuple[str, ...] = ()
+
+
+def one_class(dataset: Dataset, normal_class: int | str) -> AnomalyDataset:
+    """Takes one class for normal: training and validation see nothing else, test sees all.
+
+    Args:
+        dataset: A data set whose splits have labels.
+        normal_class: A label, or its name in `dataset.class_names`.
+
+    Returns:
+        The data with label 1 for images of other classes, whose labels are the groups.
+
+    Raises:
+        BenchError: see `anomaly.one_class_splits`.
+    """
+    found = anomaly.one_class_splits(dataset, normal_class)
+    names = dataset.class_names or tuple(str(label) for label in range(dataset.num_classes))
+    if isinstance(normal_class, str):
+        label = names.index(normal_class)
+    else:
+        label = int(normal_class)
+    train, validation = (
+        Split(images, np.zeros(len(images), "int64")) for images in (found.train, found.validation)
+    )
+    test = Split(found.test, found.test_labels, None, dataset.test.labels)
+    return AnomalyDataset(
+        dataset.name,
+        "anomaly",
+        *(train, validation, test, NAMES),
+        dataset.source,
+        normal_class_name=names[label],
+        group_names=names,
+    )
+
+
+def defects_digits(seed: int) -> Dataset:
+    """Defects on handwritten digits, 8 x 8, with masks; half of the test images are damaged."""
+    return _with_defects("defects_digits", standard.digits(seed), seed)
+
+
+def defects_fashion_mnist(seed: int) -> Dataset:
+    """Defects on garments, 28 x 28, with masks; half of the test images are damaged."""
+    return _with_defects("defects_fashion_mnist", standard.fashion_mnist(seed), seed)
+
+
+def defects_faces(seed: int) -> Dataset:
+    """Defects on lfw_subset, 24 x 24, with masks; half of the test images are damaged."""
+    return _with_defects("defects_faces", biased.lfw_subset(seed), seed)
+
+
+def defects_textures(seed: int) -> Dataset:
+    """Defects on brick, grass and gravel, 2,750 of 32 x 32, with masks; needs no network."""
+    parts = []
+    for index, part in enumerate(datasets.PARTS):
+        generator = np.random.default_rng([seed, index])
+        photographs = _photographs(slice(*composed.COLUMNS[part]))
+        labels = np.arange(NUM_TEXTURES[part]) % len(photographs)
+        images = np.empty((len(labels), *TEXTURE_SHAPE), "float32")
+        for label, photograph in enumerate(photographs):
+            (rows,) = np.nonzero(labels == label)
+            images[rows, ..., 0] = _windows(photograph, len(rows), generator)
+        parts.append(Split(images, labels))
+    source = Dataset("", "reconstruction", *parts, composed.TEXTURES, "scikit-image")
+    return _with_defects("defects_textures", source, seed)
+
+
+def _photographs(columns: slice) -> list[np.ndarray]:
+    from skimage import data
+
+    return [datasets.unit_range(getattr(data, name)()[:, columns]) for name in composed.TEXTURES]
+
+
+def _windows(photograph: np.ndarray, num: int, generator) -> np.ndarray:
+    """Cuts windows out of a photograph, each at another place; they may overlap."""
+    every = np.lib.stride_tricks.sliding_window_view(photograph, TEXTURE_SHAPE[:2])
+    places = generator.choice(every.shape[0] * every.shape[1], num, replace=False)
+    return every[np.unravel_index(places, every.shape[:2])]
+
+
+def _with_defects(name: str, source: Dataset, seed: int) -> AnomalyDataset:
+    """Damages half of the test images, of each class its half."""
+    intact = source.test
+    order = datasets.class_balanced_order(intact.labels, len(intact), seed)
+    damaged_rows = np.sort(order[: len(order) // 2])  # a prefix holds the classes in their shares
+    images, masks, kinds = defects.defective(intact.images[damaged_rows], seed)
+    test_images = intact.images.copy()
+    test_images[damaged_rows] = images
+    labels = np.zeros(len(intact), "int64")
+    labels[damaged_rows] = 1
+    test_masks = np.zeros((*intact.images.shape[:-1], 1), "uint8")
+    test_masks[damaged_rows] = masks
+    group_names = (INTACT, *defects.KINDS)
+    groups = np.zeros(len(intact), "int64")
+    groups[damaged_rows] = [group_names.index(kind) for kind in kinds]
+    train, validation = (
+        Split(part.images, np.zeros(len(part), "int64"))
+        for part in (source.train, source.validation)
+    )
+    return AnomalyDataset(
+        name,
+        "anomaly",
+        *(train, validation, Split(test_images, labels, test_masks, groups)),
+        NAMES,
+        f"{source.source}, with drawn defects",
+        NAMES,
+        group_names=group_names,
+    )
+
+
+def describe(dataset: AnomalyDataset) -> dict[str, object]:
+    """Returns the fields of a record that say what is normal."""
+    if dataset.normal_class_name is None:
+        return {}
+    return {
+        "normal_class_name": dataset.normal_class_name,
+        "num_classes": len(dataset.group_names),
+    }

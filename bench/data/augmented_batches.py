@@ -1,0 +1,103 @@
+"""Batches for `fit` whose images are changed afresh in each epoch.
+
+Apart from `augmentation`, which the command line needs without Keras.
+"""
+
+import dataclasses
+import math
+
+import keras
+import numpy as np
+
+from bench.data.augmentation import Augmentation, augment
+from bench.errors import BenchError
+
+
+class AugmentedBatches(keras.utils.PyDataset):
+    """Gives shuffled batches of augmented images, with targets changed in the same way.
+
+    Order and changes depend on `seed`, on the epoch and on the place of the batch alone: the same
+    seed gives the same training, whatever the number of workers.
+
+    Args:
+        images: `(n, height, width, channels)`.
+        targets: Masks (whole numbers, nearest neighbour) or images (floats, linear) of the same
+            height and width; or None: batches hold images alone, as for a plain autoencoder.
+        labels: `(n,)`, or None. Without targets, they are what is predicted; a subclass that
+            needs another form overrides `batch`.
+        augmentation: What is changed; see `augmentation.parse`.
+        batch_size: Positive int. The last batch of an epoch may be shorter.
+        seed: Int.
+        shuffle: Whether each epoch has an order of its own.
+        **kwargs: `workers`, `use_multiprocessing` and `max_queue_size` of `keras.utils.PyDataset`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from bench import augmentation
+    >>> plan = augmentation.parse("flip,shift:0.1")
+    >>> images = np.zeros((10, 8, 8, 1), "float32")
+    >>> batches = AugmentedBatches(images, augmentation=plan, batch_size=4)
+    >>> len(batches), batches[2][0].shape
+    (3, (2, 8, 8, 1))
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        targets: np.ndarray | None = None,
+        labels: np.ndarray | None = None,
+        *,
+        augmentation: Augmentation,
+        batch_size: int,
+        seed: int = 0,
+        shuffle: bool = True,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if batch_size < 1:
+            raise BenchError(
+                "AugmentedBatches: batch_size must be at least 1. "
+                f"Received: batch_size={batch_size}. For example 32."
+            )
+        for name, values in (("targets", targets), ("labels", labels)):
+            if values is not None and len(values) != len(images):
+                raise BenchError(
+                    f"AugmentedBatches: {name} must have one row per image. "
+                    f"Received: {len(values)} for {len(images)} images. Take them from one split."
+                )
+        self.images, self.targets, self.labels = images, targets, labels
+        self.augmentation = augmentation
+        self.batch_size = batch_size
+        self.seed = seed
+        self.shuffle = shuffle
+        self.epoch = 0
+        self._has_begun = False
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.images) / self.batch_size)
+
+    def __getitem__(self, index: int):
+        rows = np.arange(len(self.images))
+        if self.shuffle:
+            rows = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.images))
+        rows = rows[index * self.batch_size : (index + 1) * self.batch_size]
+        arguments = dataclasses.asdict(self.augmentation)
+        arguments["seed"] = (self.seed, self.epoch, index)
+        labels = None if self.labels is None else self.labels[rows]
+        if self.targets is None:
+            return self.batch(augment(self.images[rows], **arguments), None, labels)
+        return self.batch(*augment(self.images[rows], self.targets[rows], **arguments), labels)
+
+    def batch(self, images, targets, labels) -> tuple:
+        """Returns what `fit` gets: `(images,)`, `(images, targets)` or `(images, labels)`."""
+        target = labels if targets is None else targets
+        return (images,) if target is None else (images, target)
+
+    def on_epoch_begin(self) -> None:
+        self._has_begun = True
+
+    def on_epoch_end(self) -> None:
+        # Keras also ends an epoch that never began, when `fit` looks at the first batches.
+        self.epoch += self._has_begun
+        self._has_begun = False

@@ -1,0 +1,88 @@
+"""A data set that a run has read, kept for its cases: each process would read all files anew."""
+
+import contextlib
+import dataclasses
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.data import catalog
+from bench.data.dataset import PARTS, Dataset, Split
+
+_FOLDER = ".data"
+_FIELDS = tuple(field.name for field in dataclasses.fields(Split))
+_FACTS = tuple(field.name for field in dataclasses.fields(Dataset) if field.name not in PARTS)
+
+
+@contextlib.contextmanager
+def kept(folder: Path) -> Iterator["Store"]:
+    """Gives a place for data sets in a run's folder, which is empty again at the end."""
+    store = Store(folder)
+    store.clear()  # what a run that was killed has left
+    try:
+        yield store
+    finally:
+        store.clear()
+
+
+class Store:
+    """Data sets by their checksums, as `.npz` files. What is lost is read from its source again.
+
+    Args:
+        folder: Of the run.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder / _FOLDER
+
+    def put(self, dataset: Dataset) -> None:
+        """Keeps a data set, where the disk has room for it; one with facts of its own is not."""
+        path = self._path(dataset.checksum)
+        if type(dataset) is not Dataset or path.exists():
+            return
+        arrays = {
+            f"{part}.{field}": values
+            for part in PARTS
+            for field in _FIELDS
+            if (values := getattr(getattr(dataset, part), field)) is not None
+        }
+        facts = {name: getattr(dataset, name) for name in _FACTS}
+        with contextlib.suppress(OSError):
+            self.folder.mkdir(exist_ok=True)
+            beside = path.with_suffix(".new")
+            with open(beside, "wb") as file:
+                np.savez(file, facts=np.array(json.dumps(facts)), **arrays)
+            beside.replace(path)
+
+    def get_or_load(self, checksum: str, name: str, **settings: Any) -> Dataset:
+        """Returns the data set of a checksum, or what `datasets.load` finds now."""
+        return self.get(checksum) or catalog.load(name, **settings)
+
+    def get(self, checksum: str) -> Dataset | None:
+        """Returns the data set of a checksum, or None where it is not here as it was."""
+        try:
+            with np.load(self._path(checksum), allow_pickle=False) as file:
+                facts = json.loads(str(file["facts"]))
+                arrays = {name: file[name] for name in file.files if name != "facts"}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None
+        splits = {
+            part: Split(**{field: arrays.get(f"{part}.{field}") for field in _FIELDS})
+            for part in PARTS
+        }
+        lists = {name: tuple(value) for name, value in facts.items() if isinstance(value, list)}
+        dataset = Dataset(**(facts | lists | splits))
+        return dataset if dataset.checksum == checksum else None
+
+    def clear(self) -> None:
+        with contextlib.suppress(OSError):
+            for path in self.folder.iterdir():
+                path.unlink()
+            self.folder.rmdir()
+
+    def _path(self, checksum: str) -> Path:
+        return self.folder / f"{checksum}.npz"

@@ -1,0 +1,231 @@
+"""Defects with known masks on real images, for pixel metrics without a download.
+
+The pictures are real, the defects are drawn: a number measured on them says how models compare,
+not how a model does on the defects of a factory. A defect lies on the object where the image has
+one, that is where it differs from the colour of its frame. A mask holds exactly the pixels that
+changed, each by at least `MIN_CHANGE` in one channel: where the drawing would change a pixel by
+less, the pixel is left as it was, so that no invisible change counts as missed.
+"""
+
+import numbers
+
+import numpy as np
+
+from bench.data import dataset
+from bench.errors import BenchError
+
+MIN_CHANGE = 0.05
+MIN_PIXELS = 3
+MIN_SIDE = 8  # of an image, in pixels
+MAX_TRIES = 50
+
+
+def scratch(images: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Draws a thin, bent line over each image: bright on dark, or dark on bright.
+
+    Args:
+        images: float `(n, height, width, channels)` in `[0, 1]`, of at least 8 x 8 pixels.
+        generator: Source of all choices.
+
+    Returns:
+        The damaged images, float32, and masks, uint8 `(n, height, width, 1)`, 1 where damaged.
+
+    Raises:
+        BenchError: for other images, or an image that cannot be damaged so; as in all defects.
+    """
+    return _each(images, generator, "scratch")
+
+
+def cut_paste(images: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Copies a rectangle of each image to another place of it; see `scratch`.
+
+    It covers 2 to 15 % of the image, its sides are up to 3.3 to 1.
+
+    Reference: Li et al., 2021. https://arxiv.org/abs/2104.04015
+    """
+    return _each(images, generator, "cut_paste")
+
+
+def noise_patch(
+    images: np.ndarray, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Replaces an ellipse of each image by uniform noise in `[0, 1]`; see `scratch`."""
+    return _each(images, generator, "noise_patch")
+
+
+def missing_part(
+    images: np.ndarray, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Replaces an ellipse of each image by the colour of its frame; see `scratch`."""
+    return _each(images, generator, "missing_part")
+
+
+def defective(images: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Damages every image in one way; each kind comes once in every four images.
+
+    An image that cannot be damaged by its kind, as an empty one by `missing_part`, gets the next
+    kind that works. What an image gets depends on `seed` and its row alone, not on those after.
+
+    Args:
+        images: See `scratch`.
+        seed: Int >= 0.
+
+    Returns:
+        The damaged images, their masks, and the name of each image's defect.
+    """
+    images = _checked(images)
+    if not isinstance(seed, numbers.Integral) or isinstance(seed, bool) or seed < 0:
+        raise BenchError(f"defective: seed must be an int >= 0. Received: seed={seed!r}.")
+    damaged, masks, kinds = images.copy(), _no_masks(images), []
+    for row, image in enumerate(images):
+        block, place = divmod(row, len(KINDS))
+        order = np.random.default_rng([seed, 0, block]).permutation(KINDS)
+        generator = np.random.default_rng([seed, 1, row])
+        for kind in np.roll(order, -place):
+            found = _damaged(image, generator, kind)
+            if found is not None:
+                damaged[row], masks[row, ..., 0] = found
+                kinds.append(str(kind))
+                break
+        else:
+            raise _undamaged("defective", row)
+    return damaged, masks, np.array(kinds)
+
+
+# --- one image: a damaged copy, which may equal it ----------------------------------------------
+
+
+def _scratch(image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    height, width = image.shape[:2]
+    side = min(height, width)
+    length = side * generator.uniform(0.4, 0.9)
+    middle = _place(image, generator)
+    angle = generator.uniform(0, np.pi)
+    along = np.array([np.sin(angle), np.cos(angle)])
+    across = np.array([along[1], -along[0]])
+    steps = np.linspace(-0.5, 0.5, 4 * side)[:, None]
+    bend = generator.uniform(-0.5, 0.5)
+    points = middle + length * (steps * along + bend * steps**2 * across)
+    thickness = int(generator.integers(1, 2 + side // 32))
+    offsets = np.stack(np.mgrid[:thickness, :thickness], axis=-1).reshape(-1, 1, 2)
+    pixels = (np.rint(points).astype(int) + offsets).reshape(-1, 2)
+    is_inside = ((pixels >= 0) & (pixels < (height, width))).all(axis=1)
+    rows, columns = np.unique(pixels[is_inside], axis=0).T
+    damaged = image.copy()
+    shade = generator.uniform(0, 0.2)
+    damaged[rows, columns] = 1 - shade if image[rows, columns].mean() < 0.5 else shade
+    return damaged
+
+
+def _cut_paste(image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    extents = np.array(image.shape[:2])
+    area = extents.prod() * generator.uniform(0.02, 0.15)
+    ratio = np.exp(generator.uniform(-1, 1) * np.log(3.3))
+    sides = np.sqrt([area * ratio, area / ratio])
+    sides = np.clip(np.rint(sides).astype(int), 2, extents - 1)
+    start = generator.integers(extents - sides + 1)
+    end = np.clip(_place(image, generator) - sides // 2, 0, extents - sides)
+    cut, paste = (
+        tuple(slice(first, first + side) for first, side in zip(corner, sides, strict=True))
+        for corner in (start, end)
+    )
+    damaged = image.copy()
+    damaged[paste] = image[cut]
+    return damaged
+
+
+def _noise_patch(image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    is_inside = _ellipse(image, generator)
+    noise = generator.random(image.shape, dtype="float32")
+    return np.where(is_inside[..., None], noise, image)
+
+
+def _missing_part(image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    is_inside = _ellipse(image, generator)
+    return np.where(is_inside[..., None], _frame_colour(image), image)
+
+
+_DAMAGES = {
+    "scratch": _scratch,
+    "cut_paste": _cut_paste,
+    "noise_patch": _noise_patch,
+    "missing_part": _missing_part,
+}
+KINDS = tuple(_DAMAGES)
+
+
+# --- shared -------------------------------------------------------------------------------------
+
+
+def _each(images: np.ndarray, generator: np.random.Generator, kind: str):
+    images = _checked(images)
+    if not isinstance(generator, np.random.Generator):
+        raise BenchError(
+            f"{kind}: generator must be a numpy.random.Generator. "
+            f"Received: generator={generator!r}. Give numpy.random.default_rng(seed)."
+        )
+    damaged, masks = images.copy(), _no_masks(images)
+    for row, image in enumerate(images):
+        found = _damaged(image, generator, kind)
+        if found is None:
+            raise _undamaged(kind, row)
+        damaged[row], masks[row, ..., 0] = found
+    return damaged, masks
+
+
+def _damaged(image: np.ndarray, generator: np.random.Generator, kind: str):
+    """Returns the damaged image and its mask, or None where nothing would be seen of it."""
+    for _ in range(MAX_TRIES):
+        drawn = _DAMAGES[kind](image, generator)
+        is_changed = (np.abs(drawn - image) >= MIN_CHANGE).any(axis=-1)
+        if is_changed.sum() >= MIN_PIXELS:
+            return np.where(is_changed[..., None], drawn, image), is_changed
+    return None
+
+
+def _ellipse(image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Returns `(height, width)`, true inside a random ellipse, which lies on the object."""
+    height, width = image.shape[:2]
+    angle = generator.uniform(0, np.pi)
+    radii = min(height, width) * generator.uniform(0.08, 0.25, size=2)
+    row, column = _place(image, generator)
+    y, x = np.mgrid[:height, :width]
+    along = (y - row) * np.sin(angle) + (x - column) * np.cos(angle)
+    across = (y - row) * np.cos(angle) - (x - column) * np.sin(angle)
+    return (along / radii[0]) ** 2 + (across / radii[1]) ** 2 <= 1
+
+
+def _place(image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Returns row and column of a random pixel of the object, or of any where there is none."""
+    is_object = (np.abs(image - _frame_colour(image)) >= MIN_CHANGE).any(axis=-1)
+    pixels = np.argwhere(is_object if is_object.any() else np.ones_like(is_object))
+    return pixels[generator.integers(len(pixels))]
+
+
+def _frame_colour(image: np.ndarray) -> np.ndarray:
+    """Returns the median, of each channel, of the outermost pixels."""
+    frame = np.concatenate([image[0], image[-1], image[1:-1, 0], image[1:-1, -1]])
+    return np.median(frame, axis=0).astype(image.dtype)
+
+
+def _no_masks(images: np.ndarray) -> np.ndarray:
+    return np.zeros((*images.shape[:-1], 1), "uint8")
+
+
+def _undamaged(owner: str, row: int) -> BenchError:
+    return BenchError(
+        f"{owner}: image {row} must have something to damage. Received: at most "
+        f"{MIN_PIXELS - 1} pixels that would change by {MIN_CHANGE:g} in {MAX_TRIES} tries. "
+        "Leave it out, or take defective, which tries other kinds."
+    )
+
+
+def _checked(images: np.ndarray) -> np.ndarray:
+    images = np.asarray(images)
+    if images.ndim != 4 or min(images.shape[1:3]) < MIN_SIDE or images.dtype.kind != "f":
+        raise BenchError(
+            "defects: images must be floats of shape (n, height, width, channels), at least "
+            f"{MIN_SIDE} x {MIN_SIDE} pixels. Received: shape {images.shape} of {images.dtype}."
+        )
+    dataset.check_pixels("defects", images)
+    return images.astype("float32")

@@ -1,0 +1,177 @@
+"""The training of a case: `fit` on the same budget for each model, and what watches it."""
+
+import dataclasses
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+
+import zoo
+from bench.data import augmentation, tasks
+from bench.data.augmented_batches import AugmentedBatches
+from bench.evaluation import diagnostics, quality, snapshots
+from bench.evaluation.quality_curve import QualityCurve
+from bench.introspection import summary
+from bench.profiling import memory
+from bench.runs.job import Case
+
+
+class DivergenceError(FloatingPointError):
+    """The loss became NaN or infinite.
+
+    Attributes:
+        fields: What was found until then, for the record.
+    """
+
+    fields: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A model that a case has trained.
+
+    Attributes:
+        model: The model.
+        fields: What the training adds to the record.
+        keeper: Holds the frames of the animation; None where none was asked for.
+    """
+
+    model: keras.Model
+    fields: dict[str, Any]
+    keeper: snapshots.FrameKeeper | None
+
+    def pictures(self, case: Case, dataset, output: Path) -> dict[str, str]:
+        """Writes the files of the pictures of this training, and returns their names."""
+        if self.keeper is None:
+            return {}
+        return snapshots.of_training(case, self.model, dataset, self.keeper, output)
+
+
+class _Reporter(keras.callbacks.Callback):
+    """Sends the progress of each epoch and notes when the first step was done.
+
+    It comes after what diagnoses an epoch that it may stop at, and before what draws.
+    """
+
+    looks_at_batches = False  # the end of the first call is all that it wants
+
+    def __init__(self, connection):
+        super().__init__()
+        self.connection = connection
+        self.first_step_seconds = None
+        self.started = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.started is None:
+            self.started = time.perf_counter()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.first_step_seconds is None:
+            self.first_step_seconds = time.perf_counter() - self.started
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.connection.send(("epoch", epoch + 1, {k: float(v) for k, v in logs.items()}))
+        if not math.isfinite(logs["loss"]):
+            raise DivergenceError(f"the loss became {logs['loss']} in epoch {epoch + 1}")
+
+
+def train(case: Case, dataset, connection) -> Trained:
+    """Builds the model of a case and trains it.
+
+    The first seed of a model also keeps what the animation of its training needs.
+
+    Raises:
+        DivergenceError: if the loss becomes NaN or infinite.
+    """
+    plan, task = case.plan, zoo.get(case.model).model_class.task
+    connection.send(("stage", "building"))
+    keras.utils.set_random_seed(case.seed)
+    started = time.perf_counter()
+    model = _build(case, dataset, task)
+    build_seconds = time.perf_counter() - started
+
+    connection.send(("stage", "training"))
+    check = diagnostics.callback(
+        task,
+        dataset,
+        batch_size=plan.batch_size,
+        num_labels=plan.num_labels,
+        seed=case.seed,
+    )
+    looks = QualityCurve(task, dataset, plan.evaluate_every, plan.batch_size)
+    keeper = snapshots.frame_keeper(task, dataset) if case.seed == 0 else None
+    reporter = _Reporter(connection)
+    started = time.perf_counter()
+    try:
+        with memory.PeakMemory() as peak:
+            history = model.fit(
+                *_training_data(case, dataset, task),
+                epochs=plan.epochs,
+                validation_data=tasks.pairs(task, dataset.validation),
+                validation_batch_size=max(plan.batch_size, quality.TEST_BATCH_SIZE),
+                callbacks=[check, reporter, looks, *([] if keeper is None else [keeper])],
+                verbose=0,
+                **({} if plan.augment else {"batch_size": plan.batch_size}),
+            )
+    except DivergenceError as error:
+        error.fields = {"health": diagnostics.of_training(check)}
+        raise
+    train_seconds = time.perf_counter() - started
+    watching_seconds = looks.paused_seconds + check.seconds + (keeper.seconds if keeper else 0)
+    curves = {name: [float(f"{v:.6g}") for v in values] for name, values in history.history.items()}
+    fields = {
+        "samples_seen": plan.epochs * dataset.num_train,
+        "jit_compile": bool(model.jit_compile),
+        "steps_per_execution": model.steps_per_execution,
+        "build_seconds": build_seconds,
+        "first_step_seconds": reporter.first_step_seconds,
+        "train_seconds": train_seconds - watching_seconds,
+        "peak_memory_mib": peak.mib,
+        "peak_rss_mib": peak.rss_mib,
+        "memory_method": peak.method,
+        "train_loss": curves["loss"][-1],
+        "val_loss": curves["val_loss"][-1],
+        "history": curves,
+        "health": diagnostics.of_training(check),
+        "structure": summary.structure(model),
+        "loss_terms": summary.loss_terms(model),
+        "optimizer_settings": summary.optimizer_settings(model),
+        **looks.record(),
+    }
+    return Trained(model, fields, keeper)
+
+
+def _build(case: Case, dataset, task: str) -> keras.Model:
+    plan = case.plan
+    model = zoo.create(
+        case.model,
+        image_shape=dataset.image_shape,
+        preset=case.preset,
+        dtype=plan.precision,
+        seed=case.seed,
+        **(tasks.arguments(task, dataset) | dict(case.arguments)),
+    )
+    model.compile(
+        keras.optimizers.Adam(plan.learning_rate),
+        jit_compile=plan.jit_compile,
+        steps_per_execution=plan.steps_per_execution,
+    )
+    return model
+
+
+def _training_data(case: Case, dataset, task: str) -> tuple:
+    """Returns the arguments of `fit`: arrays, or batches that are augmented afresh."""
+    plan = case.plan
+    found = tasks.pairs(task, dataset.train, plan.num_labels, case.seed)
+    if plan.augment is None:
+        return found
+    return (
+        AugmentedBatches(
+            *found,
+            augmentation=augmentation.parse(plan.augment),
+            batch_size=plan.batch_size,
+            seed=case.seed,
+        ),
+    )

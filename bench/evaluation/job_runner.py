@@ -1,0 +1,173 @@
+"""Runs one case in a process of its own and gives its record.
+
+The process is forked from a server that has imported everything, so that a case starts at once
+and still shares no state with the others.
+"""
+
+import contextlib
+import logging
+import traceback
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import zoo
+from bench.data import anomaly, cache
+from bench.evaluation import anomaly_scores, closed_forms, fit, quality
+from bench.metrics import feature_classifier, generative, representation, segmentation
+from bench.profiling import macs as mac_counter
+from bench.profiling import memory, roofline, throughput
+from bench.records import environment
+from bench.runs.job import Case, Known
+
+
+def send_catalogue(connection) -> None:
+    """Sends what is known of each model: the parent need not import the zoo itself."""
+    connection.send(catalogue())
+    connection.close()
+
+
+def catalogue() -> dict[str, Known]:
+    """Returns what is known of each registered model."""
+    found = {}
+    for name in zoo.names():
+        entry = zoo.get(name)
+        arguments = set(entry.model_class.argument_names()) - {"image_shape", "seed"}
+        presets, task = tuple(entry.presets), entry.model_class.task
+        found[name] = Known(presets, tuple(sorted(arguments)), task)
+    return found
+
+
+def run(case: Case, output: Path, run_id: str, connection) -> None:
+    """Runs a case and sends messages: `("stage", text)`, `("epoch", n, logs)`, `("record", dict)`.
+
+    A failure is a record too, with the error's last line.
+    """
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # warns of each new shape of a batch
+    record = case.start_record(run_id)
+    try:
+        baseline_mib = memory.resident_mib()
+        record |= environment.describe()
+        connection.send(("stage", "loading"))
+        dataset = load(case, output)
+        record |= describe(dataset)
+        measure = run_model if case.kind == "model" else run_baseline
+        record |= measure(case, dataset, output, connection)
+        if record.get("peak_rss_mib") is not None:
+            record["peak_rss_mib"] -= baseline_mib
+        record["status"] = "ok"
+    except BrokenPipeError:  # the parent is gone, and with it who would keep a record
+        return
+    except Exception as error:  # a failed case is a row, whatever went wrong
+        record |= getattr(error, "fields", {})
+        record["error"] = one_line(error)
+        with contextlib.suppress(BrokenPipeError):
+            connection.send(("trace", traceback.format_exc()))
+    with contextlib.suppress(BrokenPipeError):
+        connection.send(("record", record))
+    connection.close()
+
+
+def one_line(error: BaseException) -> str:
+    """Returns an exception as one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:500]
+
+
+def load(case: Case, output: Path):
+    """Takes the data of a case as the run keeps them, or loads them: those that it began with."""
+    plan = case.plan
+    settings = {"limit": plan.limit, "noise": plan.noise, "resize": plan.resize}
+    store = cache.Store(output)
+    dataset = store.get_or_load(case.dataset_checksum, plan.dataset, **settings)
+    if dataset.checksum != case.dataset_checksum:
+        raise ValueError(f"the data of {plan.dataset!r} changed while the run was going on")
+    if plan.normal_class is not None:
+        dataset = anomaly.one_class(dataset, plan.normal_class)
+    return dataset
+
+
+def describe(dataset) -> dict[str, Any]:
+    found = {
+        "dataset": dataset.name,
+        "task": dataset.task,
+        "image_shape": list(dataset.image_shape),
+        "num_train": dataset.num_train,
+        "num_validation": dataset.num_validation,
+        "num_test": dataset.num_test,
+    }
+    return found | (anomaly.describe(dataset) if dataset.task == "anomaly" else {})
+
+
+def run_baseline(case: Case, dataset, output: Path, connection) -> dict[str, Any]:
+    """Fits a closed-form baseline on the training split and measures it."""
+    connection.send(("stage", "fitting"))
+    if case.model in segmentation.BASELINES:
+        baseline = segmentation.BASELINES[case.model]()
+        baseline.fit(quality.as_masks(dataset.train.targets, dataset.num_mask_classes))
+        found = quality.of_masks(case, dataset, lambda split: baseline.predict(len(split)), output)
+    else:
+        baseline = closed_forms.create(case.model, case.code_size)
+        baseline.fit(dataset.train.images, dataset.train.targets)
+        connection.send(("stage", "testing"))
+        if dataset.task == "anomaly":
+            scorer = anomaly_scores.BaselineScorer(baseline, dataset.train.images)
+            found = quality.of_anomalies(case, dataset, scorer, output)
+        else:
+            found = quality.of_images(
+                case, dataset, lambda split: baseline.reconstruct(split.images), output
+            )
+    return {
+        **found,
+        "params_total": baseline.num_parameters,
+        "forward_macs": baseline.forward_macs,
+    }
+
+
+def run_model(case: Case, dataset, output: Path, connection) -> dict[str, Any]:
+    """Trains a model, measures its quality on the test split, then its cost."""
+    trained = fit.train(case, dataset, connection)
+    model = trained.model
+    connection.send(("stage", "testing"))
+    found = trained.fields | quality.of_model(case, model, dataset, output)
+    found |= measure_more(case, model, dataset, output)
+    macs = mac_counter.count_macs(model)
+    found |= {
+        "config": plain_config(model),
+        "code_size": int(np.prod(model.code_shape)) if hasattr(model, "code_shape") else None,
+        "paper": zoo.get(case.model).paper,
+        "params_total": num_values(model.weights),
+        "params_trainable": num_values(model.trainable_weights),
+        **roofline.cost_fields(model, macs),
+    }
+    if case.timing:
+        connection.send(("stage", "timing"))
+        settings = throughput.Settings(folder=output, batch_sizes=case.sweep_batch_sizes)
+        found |= throughput.of_model(model, model.task, dataset, case.plan, settings, macs=macs)
+    connection.send(("stage", "drawing"))
+    return found | trained.pictures(case, dataset, output)
+
+
+def measure_more(case: Case, model, dataset, output: Path) -> dict[str, Any]:
+    """Measures what `--measure` asks for, where it means something for these data."""
+    found: dict[str, Any] = {}
+    if dataset.task in ("segmentation", "anomaly"):
+        return found
+    if "generative" in case.plan.measures:
+        has_reader = generative.needs_reader(model, dataset)
+        reader = feature_classifier.of(dataset, output / "classifiers") if has_reader else None
+        found |= generative.summary(model, dataset, reader, case.seed)
+    if "representation" in case.plan.measures:
+        found |= representation.summary(model, dataset, case.seed)
+    return found
+
+
+def plain_config(model) -> dict[str, Any]:
+    """Returns the constructor's arguments, less what is not the model's own."""
+    config = model.get_config()
+    return {key: config[key] for key in model.argument_names() if key != "image_shape"}
+
+
+def num_values(weights) -> int:
+    return sum(int(np.prod(weight.shape)) for weight in weights)

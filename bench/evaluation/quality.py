@@ -1,0 +1,234 @@
+"""Measures on the test split what a model is for, and keeps the first images for pictures."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.data import tasks
+from bench.evaluation import anomaly_scores, closed_forms, label_swap
+from bench.metrics import anomaly, feature_classifier, reconstruction, segmentation
+from bench.runs.job import Case
+
+NUM_SAMPLES = 8
+NUM_SHOWN = 6  # normals, and as many anomalies, in the pictures of anomalies
+TEST_BATCH_SIZE = 256
+# Rules for a threshold, from the scores of held-out normals alone; the first is the record's.
+THRESHOLDS: dict[str, dict[str, float]] = {
+    "0.95 quantile": {"quantile": 0.95},
+    "mean + 1 sigma": {"num_sigmas": 1.0},
+    "mean + 2 sigma": {"num_sigmas": 2.0},
+}
+PIXEL_QUANTILE = 0.99  # of the pixels of held-out normals: 1 on the pictures' common scale
+
+
+def of_model(case: Case, model, dataset, output: Path) -> dict[str, Any]:
+    """Measures what the model is for, on the test split."""
+    task = model.task
+    if dataset.task == "anomaly":
+        scorer = anomaly_scores.ModelScorer(model, dataset.train.images)
+        held_out = scorer.own(dataset.validation.images)
+        found = of_anomalies(case, dataset, scorer, output, held_out)
+        model.set_threshold(held_out, **next(iter(THRESHOLDS.values())))
+        return found
+
+    def predict(split):
+        return model.predict(tasks.inputs(task, split), batch_size=TEST_BATCH_SIZE, verbose=0)
+
+    if task == "segmentation":
+        return of_masks(case, dataset, predict, output)
+    found = of_images(case, dataset, predict, output)
+    if hasattr(model, "classify") and dataset.num_classes:
+        found |= tasks.classification(model, dataset.test)
+    if task == "conditional":
+        reader = feature_classifier.of(dataset, output / "classifiers")
+        found |= label_swap.measure(model, dataset, reader)
+        shown = label_swap.shown(model, dataset, reader)
+        found["swaps_file"] = keep_arrays(case, output, "swaps", shown)
+    return found
+
+
+def of_images(case: Case, dataset, reconstruct, output: Path) -> dict[str, Any]:
+    """Measures reconstruction on the test split and keeps the first images for pictures.
+
+    Args:
+        reconstruct: Function from a split to its reconstructions.
+    """
+    test = dataset.test
+    reconstructions = _finite(reconstruct(test))
+    summary = reconstruction.reconstruction_summary(test.target, reconstructions)
+    first = slice(NUM_SAMPLES)
+    samples = {
+        "inputs": test.images[first],
+        "targets": test.target[first],
+        "reconstructions": np.clip(reconstructions[first], 0, 1),
+    }
+    return {f"test_{name}": value for name, value in summary.items()} | {
+        "samples_file": keep_arrays(case, output, "samples", samples)
+    }
+
+
+def of_masks(case: Case, dataset, predict, output: Path) -> dict[str, Any]:
+    """Measures masks on the test split, and keeps the first images with their masks tinted.
+
+    Args:
+        predict: Function from a split to the probabilities of its masks.
+    """
+    test, first = dataset.test, slice(NUM_SAMPLES)
+    probabilities = _finite(predict(test))
+    tints = {"inputs": np.zeros(test.images.shape[:-1])}
+    tints["targets"] = tasks.foreground(test.targets)
+    tints["reconstructions"] = tasks.foreground(segmentation.hard_masks(probabilities))
+    samples = {name: tasks.overlay(test.images[first], tint[first]) for name, tint in tints.items()}
+    return segmentation.summary(test.targets, probabilities) | {
+        "samples_file": keep_arrays(case, output, "samples", samples)
+    }
+
+
+def of_anomalies(
+    case: Case,
+    dataset,
+    scorer: anomaly_scores.Scorer,
+    output: Path,
+    held_out: np.ndarray | None = None,
+) -> dict[str, Any]:
+    """Measures how well anomalies are found, and keeps what the pictures of it need.
+
+    Images are judged by every score that there is, and by the default one in full; pixels by the
+    default one, where masks are known. Thresholds come from the validation split, which holds
+    normals alone. Reconstruction is measured on the normal test images.
+
+    Args:
+        held_out: Scores of the validation images, where they are known already.
+
+    Returns:
+        The fields of `anomaly.summary` and `anomaly.pixel_summary`; `scores`, name to `auroc` and
+        `average_precision`; `score_name`, the default; `threshold`, `threshold_rule`,
+        `test_false_positive_rate` and `test_true_positive_rate` at it; `thresholds`, the same by
+        other rules; `test_auroc_by_group`, of each kind of anomaly against all normals.
+    """
+    test = dataset.test
+    labels = test.labels
+    scores = scorer.scores(test.images)
+    own = _finite(scores[scorer.default])
+    held_out = _finite(scorer.own(dataset.validation.images) if held_out is None else held_out)
+    normal = test.take(np.flatnonzero(labels == 0))
+    summary = reconstruction.reconstruction_summary(
+        normal.images, _finite(scorer.reconstruct(normal.images))
+    )
+    found: dict[str, Any] = {f"test_{name}": value for name, value in summary.items()}
+    found |= anomaly.summary(labels, own)
+    found["scores"] = {
+        name: {
+            "auroc": anomaly.auroc(labels, values),
+            "average_precision": anomaly.average_precision(labels, values),
+        }
+        for name, values in scores.items()
+    }
+    found["score_name"] = scorer.default
+    found |= _at_thresholds(labels, own, held_out)
+    found["test_auroc_by_group"] = {
+        dataset.group_names[group]: anomaly.auroc(labels[rows], own[rows])
+        for group in np.unique(test.groups[labels == 1])
+        for rows in [(labels == 0) | (test.groups == group)]
+    }
+    if test.targets is not None:
+        found |= anomaly.pixel_summary(test.targets, scorer.score_map(test.images))
+    shown = shown_anomalies(dataset, scorer, own, held_out)
+    samples = {key: shown[key] for key in ("inputs", "reconstructions")}
+    samples["targets"] = samples["inputs"]
+    found["samples_file"] = keep_arrays(case, output, "samples", samples)
+    found["anomaly_file"] = keep_arrays(
+        case, output, "anomalies", shown | {"threshold": np.array(found["threshold"])}
+    )
+    return found
+
+
+def _at_thresholds(labels: np.ndarray, scores: np.ndarray, held_out: np.ndarray) -> dict[str, Any]:
+    """Returns the thresholds of held-out normals, and what they find in the test split."""
+    found = {}
+    for rule, arguments in THRESHOLDS.items():
+        threshold = anomaly.threshold(held_out, **arguments)
+        is_found = scores > threshold
+        found[rule] = {
+            "threshold": threshold,
+            "false_positive_rate": float(is_found[labels == 0].mean()),
+            "true_positive_rate": float(is_found[labels == 1].mean()),
+        }
+    rule, first = next(iter(found.items()))
+    return {
+        "threshold": first["threshold"],
+        "threshold_rule": f"{rule} of {len(held_out)} held-out normal scores",
+        "test_false_positive_rate": first["false_positive_rate"],
+        "test_true_positive_rate": first["true_positive_rate"],
+        "thresholds": found,
+    }
+
+
+def shown_anomalies(
+    dataset, scorer: anomaly_scores.Scorer, own: np.ndarray, held_out: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Returns the arrays of the pictures: the first normals and the first anomalies of each kind.
+
+    Returns:
+        `inputs`, `reconstructions`, `squared_errors`, `score_maps`, where there are any
+        `uncertainties` and `masks`, and `names` of the images shown, whose `is_anomaly` is 1 for
+        anomalies; `pixel_limit`: the 0.99 quantile of the score of a pixel on held-out normals;
+        `labels`, `scores`: of all test images; `held_out`: scores of the validation images.
+    """
+    test = dataset.test
+    rows = _shown_rows(test.labels, test.groups)
+    images = test.images[rows]
+    reconstructions = scorer.reconstruct(images)
+    few = dataset.validation.images[:TEST_BATCH_SIZE]
+    found = {
+        "inputs": images,
+        "reconstructions": np.clip(reconstructions, 0, 1),
+        "squared_errors": closed_forms.over_channels((images - reconstructions) ** 2),
+        "score_maps": scorer.score_map(images).astype("float32"),
+        "is_anomaly": test.labels[rows].astype("uint8"),
+        "names": np.array([dataset.group_names[group] for group in test.groups[rows]]),
+        "pixel_limit": np.quantile(scorer.score_map(few), PIXEL_QUANTILE).astype("float32"),
+        "labels": test.labels.astype("uint8"),
+        "scores": own.astype("float32"),
+        "held_out": held_out.astype("float32"),
+    }
+    if (uncertainty := scorer.uncertainty(images)) is not None:
+        found["uncertainties"] = closed_forms.over_channels(uncertainty)
+    if test.targets is not None:
+        found["masks"] = test.targets[rows][..., 0]
+    return found
+
+
+def _shown_rows(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Returns the first normals, and as many anomalies: the first of each group in turn."""
+    turn = np.zeros(len(labels), int)  # the k-th row of each group has turn k
+    for group in np.unique(groups):
+        turn[groups == group] = np.arange((groups == group).sum())
+    normals, anomalies = (np.flatnonzero(labels == label) for label in (0, 1))
+    anomalies = anomalies[np.lexsort((groups[anomalies], turn[anomalies]))]
+    return np.concatenate([normals[:NUM_SHOWN], anomalies[:NUM_SHOWN]])
+
+
+def _finite(values) -> np.ndarray:
+    values = np.asarray(values)
+    values = values if values.dtype == "float64" else values.astype("float32")
+    if not np.isfinite(values).all():
+        raise FloatingPointError("the predictions hold NaN or infinity; the training diverged")
+    return values
+
+
+def keep_arrays(case: Case, output: Path, folder: str, arrays: dict[str, np.ndarray]) -> str:
+    """Writes the arrays as a whole, and returns the file's name in the output folder."""
+    name = Path(folder) / f"{case.id}.npz"
+    (output / folder).mkdir(exist_ok=True)
+    temporary = output / f".{case.id}.{os.getpid()}.npz"
+    np.savez_compressed(temporary, **arrays)
+    os.replace(temporary, output / name)
+    return str(name)
+
+
+def as_masks(targets: np.ndarray, num_classes: int) -> np.ndarray:
+    """Returns masks of 0 and 1, one channel for two classes, else one per class."""
+    return targets if num_classes <= 2 else segmentation.one_hot(targets[..., 0], num_classes)

@@ -1,0 +1,240 @@
+"""Runs what is asked for, one process for each case, and keeps every result as it comes."""
+
+import contextlib
+import dataclasses
+import secrets
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from bench.data import cache, catalog, tasks
+from bench.errors import BenchError
+from bench.execution import local
+from bench.execution.runner import Runner
+from bench.records import store as record_store
+from bench.runs import job
+from bench.runs.experiment import Experiment
+from bench.runs.job import Plan
+from bench.runs.request import Request as Request
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a run did.
+
+    Attributes:
+        output: Folder of the records.
+        num_run: Cases that ran now; `num_kept` were finished before.
+        records: Records of the cases asked for, the latest of each.
+    """
+
+    output: Path
+    num_run: int
+    num_kept: int
+    num_failed: int
+    records: list[dict[str, Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Work:
+    """A request with all that was open in it settled."""
+
+    request: Request
+    plans: list[Plan]
+    models: list[job.Choice]
+    checksum: str
+    task: str
+    headline: str
+
+    def model_cases(self) -> list[job.Case]:
+        request = self.request
+        return job.model_cases(
+            self.plans,
+            self.checksum,
+            self.models,
+            request.seed_list,
+            request.timing_rounds,
+            request.sweep_batch_sizes,
+        )
+
+
+def run(request: Request, console: Console | None = None) -> Outcome:
+    """Runs what is asked for, skipping the cases that are finished in the output folder.
+
+    Records are appended to `<output>/records.jsonl` as the cases end. After an interruption the
+    same call goes on where it stopped.
+
+    Raises:
+        BenchError: for wrong arguments, missing data or a folder that cannot be written: all
+            before the first training.
+        KeyboardInterrupt: on Ctrl-C, after the running case has been ended.
+    """
+    return _run([request], request.folder, console or Console())
+
+
+def run_experiment(experiment: Experiment, console: Console | None = None) -> Outcome:
+    """Runs all requests of an experiment file into one folder, one after the other.
+
+    The file is copied to `<output>/experiments/`, and each record of a case that runs names it.
+
+    Raises:
+        BenchError: as `run` does, with file and line where the file is wrong.
+        KeyboardInterrupt: on Ctrl-C, after the running case has been ended.
+    """
+    console = console or Console()
+    return _run(list(experiment.requests), experiment.output, console, experiment)
+
+
+def _run(
+    requests: list[Request], output: Path, console: Console, experiment: Experiment | None = None
+) -> Outcome:
+    for request in requests:
+        request.check()
+    how = requests[0]  # where cases run is the same for all requests
+    record_store.check_writable(output)
+    with record_store.folder_lock(output), contextlib.ExitStack() as stack:
+        run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        context = local.forkserver()
+        engine = stack.enter_context(contextlib.closing(_engine(how, context, output, run_id)))
+        store = stack.enter_context(cache.kept(output))
+        with console.status("loading data and models"):
+            receive_catalogue = _start_sending_catalogue(context)
+            work = _settle_all(requests, store, receive_catalogue)
+        stamp = {}
+        if experiment is not None:
+            stamp = {"experiment": experiment.name, "experiment_sha256": experiment.sha256}
+            experiment.copy_to(output)
+        console.print(_where(output, experiment, engine.note))
+        runner = Runner(engine, output, console, fresh=how.fresh, stamp=stamp)
+        wanted = []
+        for part in work:
+            console.print(part.headline)
+            wanted += _run_part(runner, part)
+    found = runner.found(wanted)
+    num_failed = sum(record["status"] != "ok" for record in found)
+    return Outcome(output, runner.num_run, runner.num_kept, num_failed, found)
+
+
+def _run_part(runner: Runner, part: _Work) -> list[job.Case]:
+    """Runs the models, then the baselines, whose size follows from the models."""
+    wanted = part.model_cases()
+    runner.run_all(wanted, part.request.target)
+    code_sizes = {record["code_size"] for record in runner.found(wanted)} - {None}
+    baselines = job.baseline_cases(part.plans, part.checksum, sorted(code_sizes), part.task)
+    runner.run_all(baselines)
+    return [*wanted, *baselines]
+
+
+def _engine(request: Request, context, output: Path, run_id: str):
+    """Returns what cases run on."""
+    options = {"num_workers": request.workers, "timeout_seconds": request.timeout_seconds}
+    if request.engine == "ray":
+        from bench.execution import ray_engine
+
+        return ray_engine.RayEngine(output, run_id, address=request.ray_address, **options)
+    return local.LocalEngine(context, output, run_id, **options)
+
+
+def _settle_all(requests: list[Request], store: cache.Store, receive_catalogue) -> list[_Work]:
+    """Loads each data set once, and keeps it for the cases in a file, not in memory."""
+    loaded: dict[tuple, Any] = {}
+    keys = [(r.dataset, r.limit, r.noise, r.resize) for r in requests]
+    for request, key in zip(requests, keys, strict=True):
+        if key not in loaded:
+            with request.placed("dataset"):
+                loaded[key] = catalog.load(
+                    request.dataset, limit=request.limit, noise=request.noise, resize=request.resize
+                )
+            store.put(loaded[key])
+    catalogue = receive_catalogue()
+    return [_settle(r, loaded[key], catalogue) for r, key in zip(requests, keys, strict=True)]
+
+
+def _settle(request: Request, dataset, catalogue: dict[str, job.Known]) -> _Work:
+    plans = request.make_plans(dataset)
+    models = _choose(request, dataset, catalogue)
+    headline = _headline(request, plans, dataset, len(models))
+    return _Work(request, plans, models, dataset.checksum, dataset.task, headline)
+
+
+def _where(output: Path, experiment: Experiment | None, note: str) -> str:
+    name = "" if experiment is None else f"experiment [bold]{escape(experiment.name)}[/], "
+    note = f"\n[yellow]{escape(note)}[/]" if note else ""
+    return f"{name}records in {escape(str(output))}{note}"
+
+
+def _headline(request: Request, plans: list[Plan], dataset, num_models: int) -> str:
+    shape = " x ".join(str(size) for size in dataset.image_shape)
+    noise = f", noise {request.noise}" if request.noise else ""
+    settings = f" x {len(plans)} settings" if len(plans) > 1 else ""
+    budgets = {f"{plan.epochs} epochs of batch {plan.batch_size}": None for plan in plans}
+    num_seeds = len(request.seed_list)
+    return (
+        f"[bold]{escape(dataset.name)}[/]: {dataset.num_train:,} training, "
+        f"{dataset.num_validation:,} validation, {dataset.num_test:,} test images of "
+        f"{shape}{noise}\n{num_models} model{'s' * (num_models > 1)} x {num_seeds} "
+        f"seed{'s' * (num_seeds > 1)}{settings}, each {' or '.join(budgets)}"
+    )
+
+
+# --- models ---------------------------------------------------------------------------------
+
+
+def _send_catalogue(connection) -> None:
+    local.leave_interrupts_to_the_parent()
+    from bench.evaluation import job_runner
+
+    job_runner.send_catalogue(connection)
+
+
+def _start_sending_catalogue(context) -> Callable[[], dict[str, job.Known]]:
+    """Lets a process list the models while this one loads the data; returns how to wait for it."""
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_send_catalogue, args=(sender,), daemon=True)
+
+    def start() -> None:
+        process.start()
+        sender.close()
+
+    starting = threading.Thread(target=start)  # it waits until all is imported
+    starting.start()
+
+    def receive() -> dict[str, job.Known]:
+        starting.join()
+        try:
+            return receiver.recv()
+        except EOFError as error:
+            raise BenchError(
+                "the models cannot be imported. Try: python -c 'import zoo' to see why."
+            ) from error
+        finally:
+            process.join()
+
+    return receive
+
+
+def _choose(request: Request, dataset, catalogue: dict[str, job.Known]) -> list[job.Choice]:
+    """Returns the models that are asked for and fit the data."""
+    suite = request.suite or tasks.SUITE_OF.get(dataset.task, "core")
+    for model in request.models or ():
+        with request.placed(model):  # each has a line of its own in an experiment file
+            job.select([model], suite, request.preset, catalogue)
+    misfits = {
+        name: tasks.misfit(
+            known.task, dataset, request.augment is not None, request.normal_classes is not None
+        )
+        for name, known in catalogue.items()
+    }
+    with request.placed("models"):
+        return job.select(
+            None if request.models is None else list(request.models),
+            suite,
+            request.preset,
+            catalogue,
+            {name: reason for name, reason in misfits.items() if reason is not None},
+        )

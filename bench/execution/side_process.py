@@ -1,0 +1,83 @@
+"""A side of a comparison in a process of its own, and both ends of the line to it.
+
+A request is a tuple of a name and arguments; its answer is `("ok", value)` or `("failed", text)`.
+"""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from bench.execution import local
+
+_END_SECONDS = 1.0
+
+
+class SideError(Exception):
+    """A side cannot go on; its arguments are the side's name and the reason."""
+
+
+def serve(connection, answers: dict[str, Callable], first: str) -> None:
+    """Answers requests until the other end is closed.
+
+    Args:
+        answers: What is called, by the name of the request.
+        first: The request that is answered before any has come.
+    """
+    local.leave_interrupts_to_the_parent()
+    request: tuple = (first,)
+    try:
+        while True:
+            try:
+                connection.send(("ok", answers[request[0]](*request[1:])))
+            except (BrokenPipeError, ConnectionResetError):
+                return
+            except Exception as error:  # the parent shows it in the row
+                text = " ".join(str(error).split())
+                connection.send(("failed", f"{type(error).__name__}: {text}"[:500]))
+            request = connection.recv()
+    except (EOFError, OSError):  # the parent is done, or gone
+        return
+
+
+class SideProcess:
+    """The parent's end.
+
+    Args:
+        context: Of `multiprocessing`.
+        name: Of the side, for errors.
+        target: What the process runs; it gets its end of the line, and `arguments`.
+    """
+
+    def __init__(self, context, name: str, target: Callable, *arguments):
+        self.name = name
+        self.connection, other = context.Pipe()
+        self.process = context.Process(target=target, args=(other, *arguments), daemon=True)
+        self.process.start()
+        other.close()
+
+    def answer(self) -> Any:
+        """Returns the next answer.
+
+        Raises:
+            SideError: if the side failed, or its process ended.
+        """
+        try:
+            status, value = self.connection.recv()
+        except (EOFError, OSError):
+            self.process.join()
+            status, value = "failed", f"the process ended with {self.process.exitcode}"
+        if status != "ok":
+            raise SideError(self.name, value)
+        return value
+
+    def ask(self, *request) -> Any:
+        with contextlib.suppress(OSError):  # it ended; `answer` says so
+            self.connection.send(request)
+        return self.answer()
+
+    def close(self) -> None:
+        self.connection.close()
+        self.process.join(_END_SECONDS)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()

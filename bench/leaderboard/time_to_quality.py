@@ -1,0 +1,101 @@
+"""How much training a model needs to reach a given quality: images and seconds until a target.
+
+The curve comes from `bench.evaluation.quality_curve`, which measures; this module reads records.
+"""
+
+import dataclasses
+import math
+import statistics
+from typing import Any
+
+# Metric of the curve, and whether less of it is better.
+LOWER_IS_BETTER = {"mse": True, "iou_image": False}
+NAMES = {"mse": "MSE", "iou_image": "IoU by image"}
+FIELDS = ("images_to_target", "seconds_to_target")
+
+
+def reached(record: dict[str, Any], target: float | None) -> dict[str, Any]:
+    """Finds the first look at which a curve has reached the target.
+
+    Args:
+        record: With `quality_metric` and `quality_curve`, a list of dicts of `images`, `seconds`
+            and `value`.
+        target: Value of the metric, or None.
+
+    Returns:
+        `target`, `images_to_target` and `seconds_to_target`, the last two None where no look
+        reached it. Empty without a target or a curve.
+    """
+    curve = record.get("quality_curve")
+    if target is None or not curve:
+        return {}
+    is_lower_better = LOWER_IS_BETTER[record["quality_metric"]]
+    found = dict.fromkeys(FIELDS)
+    for point in curve:
+        value = point["value"]
+        if value is None or not math.isfinite(value):
+            continue
+        if value <= target if is_lower_better else value >= target:
+            found = {"images_to_target": point["images"], "seconds_to_target": point["seconds"]}
+            break
+    return {"target": float(target), **found}
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """The time to a target over the seeds of a model.
+
+    Attributes:
+        median: Over the seeds, a seed that never got there counted as infinite; infinite where
+            the middle one never did.
+        num_reached: Seeds that got there, of `num`.
+    """
+
+    median: float
+    num_reached: int
+    num: int
+
+
+def summary(records: list[dict[str, Any]], field: str) -> Summary | None:
+    """Summarises `images_to_target` or `seconds_to_target` over seeds.
+
+    Returns:
+        None where no record has a target.
+    """
+    asked = [record for record in records if record.get("target") is not None]
+    if not asked:
+        return None
+    values = [math.inf if record[field] is None else record[field] for record in asked]
+    return Summary(statistics.median(values), sum(map(math.isfinite, values)), len(values))
+
+
+def text(found: Summary | None, number) -> str:
+    """Returns a cell of a table: `12.3 k`, `12.3 k (2 of 3)`, `never`, or `-` for no target.
+
+    Args:
+        number: Function that writes a number.
+    """
+    if found is None:
+        return "-"
+    middle = number(found.median) if math.isfinite(found.median) else "never"
+    some = 0 < found.num_reached < found.num
+    return f"{middle} ({found.num_reached} of {found.num})" if some else middle
+
+
+def note(records: list[dict[str, Any]]) -> str | None:
+    """Returns the sentence that the columns need, None where no record has a target."""
+    asked = [record for record in records if record.get("target") is not None]
+    if not asked:
+        return None
+    targets = {
+        f"{NAMES[record['quality_metric']]} of "
+        f"{'at most' if LOWER_IS_BETTER[record['quality_metric']] else 'at least'} "
+        f"{record['target']:g}": None
+        for record in asked
+    }
+    schedules = {f"{record['evaluate_every']:g}": None for record in asked}
+    return (
+        f"Time to target: until a validation {' or '.join(targets)}, looked at every "
+        f"{' or '.join(schedules)} epochs; the median over the seeds, a seed that never got there "
+        "counted as infinite. Seconds are those of training, compilation in them, validation not."
+    )

@@ -1,0 +1,314 @@
+"""Quality of models that draw images: likelihood, use of the code, and drawn samples.
+
+Likelihoods are those of the model itself and compare only with others of the same likelihood
+function; samples are compared with real images in the features of a classifier that the harness
+trains, whatever the model.
+"""
+
+import dataclasses
+import inspect
+import math
+from typing import Any
+
+import numpy as np
+
+from bench.data import tasks
+from bench.data.dataset import Dataset, Split, class_balanced_order
+from bench.metrics import reconstruction
+from bench.metrics.feature_classifier import Classifier
+
+NUM_LIKELIHOOD_IMAGES = 1_000
+NUM_SAMPLE_IMAGES = 1_000
+ELBO_SAMPLES = 8
+IMPORTANCE_SAMPLES = (1, 8, 64)
+ACTIVE_VARIANCE = 0.01
+NEAREST = 5
+_BATCH_SIZE = 256
+
+
+def summary(
+    model, dataset: Dataset, reader: Classifier | None = None, seed: int = 0
+) -> dict[str, Any]:
+    """Measures what a trained model knows of the distribution of images.
+
+    The images are the clean ones of the test split, the same for each model and seed; for a model
+    of the positive class alone (`debiasing`), those of that class.
+
+    Args:
+        model: Trained. What it has no method for is left out: `elbo` and `log_likelihood`,
+            `encode_distribution`, `sample`.
+        reader: Classifier of this data set, for the features; None where `needs_reader` is False.
+        seed: Of the samples.
+
+    Returns:
+        Fields of a record, `{}` for a model that neither draws images nor has a likelihood: those
+        of `likelihood`, `code_use` and `sample_quality`.
+    """
+    found = {}
+    if has_posterior(model):
+        found |= likelihood(model, dataset) | code_use(model, dataset)
+    if hasattr(model, "sample"):
+        found |= sample_quality(model, dataset, reader, seed)
+    return found
+
+
+def needs_reader(model, dataset: Dataset) -> bool:
+    """Tells whether `summary` can use a classifier: the model draws images of labelled data."""
+    return hasattr(model, "sample") and dataset.num_classes >= 2
+
+
+def has_posterior(model) -> bool:
+    """Tells whether the model has a density `q(z | x)`, and with it a bound on the likelihood."""
+    return hasattr(model, "encode_distribution") and getattr(model, "stochastic_encoder", True)
+
+
+# --- likelihood ---------------------------------------------------------------------------------
+
+
+def likelihood(model, dataset: Dataset) -> dict[str, Any]:
+    """Measures the likelihood of at most 1,000 test images, in nats per image.
+
+    A model that has to try each class itself gets as many fewer images, but at least 100.
+
+        test_nll = -log (1 / S) sum_s p(x | z_s) p(z_s) / q(z_s | x),  z_s ~ q(z | x)
+        test_bits_per_dimension = test_nll / (numbers of an image * log 2)
+
+    The noise is the same for each model and call, and the first samples of a larger `S` are those
+    of a smaller one.
+
+    Returns:
+        `test_elbo`: with `beta = 1`, from 8 samples of the code. `test_nll` and
+        `test_bits_per_dimension`: importance-weighted, with the most samples;
+        `test_nll_by_samples`: the same by `S`, which falls to the true value as `S` grows.
+        `test_likelihood_intervals`: `[low, high]` of `elbo` and `nll` over images.
+        `test_likelihood`: the function of pixels that all of these belong to. Numbers of two such
+        functions must not be compared: `"gaussian"` and `"laplace"` are densities of pixels in
+        `[0, 1]` (bits may be negative), and `"bernoulli"` of grey pixels is a cross-entropy, not a
+        normalised density. `num_likelihood_images`.
+
+    Reference: Burda et al., 2016, Eq. 8. https://arxiv.org/abs/1509.00519
+    """
+    inputs, num = _inputs(model, dataset)
+    size = {"batch_size": _batch_size(num)}
+    elbo = _finite("ELBO", model.elbo(inputs, num_samples=ELBO_SAMPLES, **size))
+    nll = {
+        n: -_finite("likelihood", model.log_likelihood(inputs, num_samples=n, **size))
+        for n in IMPORTANCE_SAMPLES
+    }
+    best = nll[IMPORTANCE_SAMPLES[-1]]
+    return {
+        "test_likelihood": model.likelihood,
+        "test_elbo": float(elbo.mean()),
+        "test_nll": float(best.mean()),
+        "test_bits_per_dimension": float(best.mean())
+        / (math.prod(model.image_shape) * math.log(2)),
+        "test_nll_by_samples": {str(n): float(values.mean()) for n, values in nll.items()},
+        "test_likelihood_intervals": reconstruction.intervals({"elbo": elbo, "nll": best}),
+        "num_likelihood_images": num,
+    }
+
+
+def code_use(model, dataset: Dataset) -> dict[str, Any]:
+    """Measures how much of its code a model uses, on the images of `likelihood`.
+
+    Returns:
+        `test_kl_per_latent`: `KL(q(z_i | x) || N(0, 1))` of each unit, mean over images, in nats.
+        `test_active_units`: units whose posterior mean varies over images by more than 0.01
+        (its variance); the others hold next to nothing of the image.
+
+    Reference: Burda et al., 2016, section 4.2 (active units). https://arxiv.org/abs/1509.00519
+    """
+    inputs, num = _inputs(model, dataset)
+    parts = []
+    for start in range(0, num, size := _batch_size(num)):
+        rows = slice(start, start + size)
+        if isinstance(inputs, dict):
+            batch = {key: values[rows] for key, values in inputs.items()}
+        else:
+            batch = inputs[rows]
+        parts.append([np.asarray(values, "float64") for values in model.encode_distribution(batch)])
+    mean, log_var = (np.concatenate(values) for values in zip(*parts, strict=True))
+    kl = 0.5 * (mean**2 + np.exp(log_var) - 1 - log_var)
+    return {
+        "test_kl_per_latent": [float(value) for value in _finite("KL", kl.mean(axis=0))],
+        "test_active_units": int((mean.var(axis=0) > ACTIVE_VARIANCE).sum()),
+    }
+
+
+# --- samples ------------------------------------------------------------------------------------
+
+
+def sample_quality(
+    model, dataset: Dataset, reader: Classifier | None, seed: int = 0
+) -> dict[str, Any]:
+    """Compares new samples with as many test images, at most 1,000, in a classifier's features.
+
+    A model that takes a class is asked for the classes of the test images.
+
+    Returns:
+        `test_sample_precision`, `test_sample_recall`, `test_sample_density`,
+        `test_sample_coverage`: see `neighbour_scores`. `test_frechet_distance`: see
+        `frechet_distance`. The Frechet distance is biased upwards for few images, so beside it
+        stands `test_sample_reference`: all five for real images that are neither of the test
+        split nor drawn by a model (of the validation split, then of the training split), which
+        is what perfect samples would get. `num_sample_images`, `sample_neighbours`,
+        `classifier_accuracy`, `classifier_checksum`; `sample_quality_reason`, a sentence, where
+        the numbers are missing.
+    """
+    if reader is None:
+        why = "no labels" if dataset.num_classes < 2 else "no classifier was given"
+        return {"sample_quality_reason": f"samples were not judged: {why}"}
+    test = _modelled(model, dataset.test, NUM_SAMPLE_IMAGES)
+    if len(test) <= NEAREST:
+        why = f"{len(test)} test images, and more than {NEAREST} are needed"
+        return {"sample_quality_reason": f"samples were not judged: {why}"}
+    drawn = _finite("samples", _drawn(model, test, seed))
+    others = [_modelled(model, split, len(test)) for split in (dataset.validation, dataset.train)]
+    others = np.concatenate([split.images for split in others])[: len(test)]
+    real = reader.features(test.images)
+    found = _compared(real, reader.features(np.clip(drawn, 0, 1)))
+    return {
+        **{f"test_{name}": value for name, value in found.items()},
+        "test_sample_reference": (
+            _compared(real, reader.features(others)) if len(others) == len(test) else None
+        ),
+        "num_sample_images": len(test),
+        "sample_neighbours": NEAREST,
+        "classifier_accuracy": reader.accuracy,
+        "classifier_checksum": reader.checksum,
+    }
+
+
+def _compared(real: np.ndarray, generated: np.ndarray) -> dict[str, float]:
+    scores = neighbour_scores(real, generated)
+    return {f"sample_{name}": value for name, value in scores.items()} | {
+        "frechet_distance": frechet_distance(real, generated)
+    }
+
+
+def neighbour_scores(
+    real: np.ndarray, generated: np.ndarray, num_neighbours: int = NEAREST
+) -> dict[str, float]:
+    """Computes precision, recall, density and coverage of generated points.
+
+        precision = share of generated points in a ball of a real one
+        recall = share of real points in a ball of a generated one
+        density = balls of real points that a generated point lies in, on average, / k
+        coverage = share of real points whose ball holds a generated one
+
+    The ball of a point reaches, inclusive, to its `k`-th nearest neighbour in its own set. All in
+    `[0, 1]` but the density, which exceeds 1 where samples crowd the modes; equal distributions
+    have density 1. Higher is better.
+
+    Args:
+        real: Features `(images, features)`.
+        generated: The same, of any number of images.
+        num_neighbours: `k`, less than the points of either set.
+
+    Raises:
+        ValueError: for shapes that do not fit, or too few points.
+
+    Reference: Kynkaanniemi et al., 2019, Eq. 1 and 2 (precision, recall).
+    https://arxiv.org/abs/1904.06991
+    Naeem et al., 2020, Eq. 3 and 4 (density, coverage). https://arxiv.org/abs/2002.09797
+    """
+    from scipy.spatial.distance import cdist
+
+    real, generated = _point_sets("neighbour_scores", real, generated)
+    fewest = min(len(real), len(generated))
+    if not 1 <= num_neighbours < fewest:
+        raise ValueError(
+            "neighbour_scores: num_neighbours must be at least 1 and less than the points of "
+            f"either set. Received: num_neighbours={num_neighbours} for {fewest} points."
+        )
+
+    def radii(points):  # a point is its own nearest neighbour, at index 0
+        return np.partition(cdist(points, points), num_neighbours, axis=1)[:, num_neighbours]
+
+    distances = cdist(real, generated)
+    in_real_ball = distances <= radii(real)[:, None]
+    in_generated_ball = distances <= radii(generated)[None, :]
+    return {
+        "precision": float(in_real_ball.any(axis=0).mean()),
+        "recall": float(in_generated_ball.any(axis=1).mean()),
+        "density": float(in_real_ball.sum(axis=0).mean() / num_neighbours),
+        "coverage": float(in_real_ball.any(axis=1).mean()),
+    }
+
+
+def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
+    """Computes the squared Frechet distance of the Gaussians that fit two sets of points.
+
+        ||m_1 - m_2||^2 + tr(C_1 + C_2 - 2 (C_1 C_2)^(1/2))
+
+    with sample covariances. In units of the features, squared: it compares only with distances in
+    the features of the same classifier, and from the same number of points.
+
+    Args:
+        first: `(points, features)`, two points at least.
+        second: The same.
+
+    Reference: Heusel et al., 2017, Eq. 6. https://arxiv.org/abs/1706.08500
+    """
+    first, second = _point_sets("frechet_distance", first, second)
+    means = first.mean(axis=0), second.mean(axis=0)
+    covariances = [np.atleast_2d(np.cov(points, rowvar=False)) for points in (first, second)]
+    values, vectors = np.linalg.eigh(covariances[0])
+    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+    # The eigenvalues of C_1 C_2 are those of the symmetric C_1^(1/2) C_2 C_1^(1/2).
+    shared = np.linalg.eigvalsh(root @ covariances[1] @ root)
+    traces = sum(np.trace(covariance) for covariance in covariances)
+    distance = ((means[0] - means[1]) ** 2).sum() + traces
+    return max(float(distance - 2 * np.sqrt(np.maximum(shared, 0)).sum()), 0.0)
+
+
+def _point_sets(owner: str, first, second) -> list[np.ndarray]:
+    points = [np.asarray(values, dtype="float64") for values in (first, second)]
+    shapes = [values.shape for values in points]
+    good = all(values.ndim == 2 and len(values) >= 2 for values in points)
+    if not good or shapes[0][1] != shapes[1][1]:
+        raise ValueError(
+            f"{owner}: both sets must have the shape (points, features), at least two points and "
+            f"the same features. Received: {shapes[0]} and {shapes[1]}."
+        )
+    return points
+
+
+# --- what is measured ---------------------------------------------------------------------------
+
+
+def _modelled(model, split: Split, limit: int) -> Split:
+    """At most `limit` clean images of what the model learns, the classes in their shares."""
+    clean = dataclasses.replace(split, images=split.target, targets=None)
+    if model.task == "debiasing":
+        clean = clean.take(np.flatnonzero(split.labels == 1))
+    return clean.take(np.sort(class_balanced_order(clean.labels, len(clean), 0)[:limit]))
+
+
+def _inputs(model, dataset: Dataset) -> tuple[Any, int]:
+    limit = NUM_LIKELIHOOD_IMAGES
+    if _takes_label(model) and model.task != "conditional":  # then it tries each class
+        limit = max(limit // model.num_classes, min(limit, 100))
+    test = _modelled(model, dataset.test, limit)
+    return tasks.inputs(model.task, test), len(test)
+
+
+def _batch_size(num: int) -> int:
+    """At most 256, and alike but for the last batch: each new size is traced anew."""
+    return math.ceil(num / math.ceil(num / _BATCH_SIZE))
+
+
+def _drawn(model, split: Split, seed: int) -> np.ndarray:
+    label = {"label": split.labels} if _takes_label(model) else {}
+    return model.sample(len(split), seed=seed, **label)
+
+
+def _takes_label(model) -> bool:
+    return hasattr(model, "sample") and "label" in inspect.signature(model.sample).parameters
+
+
+def _finite(name: str, values) -> np.ndarray:
+    values = np.asarray(values, dtype="float64")
+    if not np.isfinite(values).all():
+        raise FloatingPointError(f"the {name} holds NaN or infinity; the training diverged")
+    return values

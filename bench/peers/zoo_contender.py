@@ -1,0 +1,61 @@
+"""This package: `fit` and `predict` as a user calls them."""
+
+import keras
+
+import zoo
+from bench.peers.fit_contender import FitSide
+from bench.peers.workloads import Data, Workload
+from bench.profiling import macs as mac_counter
+from bench.profiling import peak_rate
+
+# Registry name, preset and further arguments of each network; every side draws its weights alike.
+MODELS = {
+    "dense": ("autoencoder", "tf_tutorial_dense", {}),
+    "vae": ("vae", "keras_io", {}),
+    "upae": ("upae", "upae_paper", {"kernel_initializer": "glorot_uniform"}),
+    "unet": ("unet", "maxpool_transpose_bce", {"widths": (16, 32, 64, 128, 256)}),
+}
+
+
+class ZooSide(FitSide):
+    """A model of the zoo.
+
+    Args:
+        autotune: Whether settings are measured first.
+    """
+
+    def __init__(self, workload: Workload, data: Data, seed: int, autotune: bool = False):
+        def make():
+            name, preset, arguments = MODELS[workload.network]
+            return zoo.create(
+                name, image_shape=data.train.shape[1:], preset=preset, seed=seed, **arguments
+            )
+
+        super().__init__(workload, data, seed, make, data.train_masks)
+        self.is_to_be_tuned = autotune
+
+    def facts(self) -> dict:
+        """Returns what the floor follows from: products per image, and the machine's rate."""
+        macs = mac_counter.count_macs(self.model).total
+        return {"forward_macs": macs, "machine_gflops": peak_rate.matmul_rate().gflops}
+
+    def train(self) -> None:
+        self._tune()
+        super().train()
+
+    def infer(self) -> None:
+        self._tune()
+        super().infer()
+
+    def _tune(self) -> None:
+        if self.is_to_be_tuned:  # in the warm-up, when no other side is starting
+            self.is_to_be_tuned = False
+            tuned = zoo.autotune(
+                self.model, self.data.train, self.targets, batch_size=self.batch_size
+            )
+            self.note = tuned.summary
+
+    def outputs(self) -> dict:
+        found = self.model.forward(keras.ops.convert_to_tensor(self.data.test), training=False)
+        names = {"z_mean": "mean", "z_log_var": "log_variance"}
+        return {names.get(name, name): keras.ops.convert_to_numpy(v) for name, v in found.items()}

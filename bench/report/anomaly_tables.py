@@ -1,0 +1,174 @@
+"""Tables of anomalies: AUROC by normal class beside published ones, by score, by kind of anomaly.
+
+Read from records alone; the leaderboard has the mean over classes.
+"""
+
+import dataclasses
+import statistics
+from typing import Any
+
+from bench.leaderboard import one_class
+from bench.leaderboard import rows as leaderboard_rows
+from bench.leaderboard.rows import Row
+from bench.report import published_auroc
+
+UNKNOWN = "-"
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table as text cells.
+
+    Attributes:
+        title: What it shows.
+        head: One cell per column, the first that of the names.
+        lines: Lists of as many cells; the first is the name.
+        notes: Sentences that belong below.
+    """
+
+    title: str
+    head: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def markdown(self) -> str:
+        """The table as GitHub Markdown, its title above it in bold, its notes as a list."""
+        from bench.report.tables import plain_markdown
+
+        rule = ["---", *["--:"] * (len(self.head) - 1)]
+        cells = [[plain_markdown(cell) for cell in line] for line in (self.head, *self.lines)]
+        lines = [f"| {' | '.join(line)} |" for line in (cells[0], rule, *cells[1:])]
+        notes = [f"- {plain_markdown(note)}" for note in self.notes]
+        return "\n".join([f"**{self.title}**", "", *lines, *([""] if notes else []), *notes])
+
+
+def all_of(records: list[dict[str, Any]]) -> list[Table]:
+    """Returns every table that the records have something for; `[]` without anomalies."""
+    return [*per_class(records), *by_score(records), *by_group(records)]
+
+
+def markdown(records: list[dict[str, Any]]) -> str:
+    """Returns every table as Markdown, empty without anomalies."""
+    return "\n\n".join(table.markdown for table in all_of(records))
+
+
+def per_class(records: list[dict[str, Any]]) -> list[Table]:
+    """Returns, for each data set whose classes are normal in turn, AUROC by normal class.
+
+    A cell is the mean over seeds; below 0.5 it is shown as it is. Published rows follow.
+    """
+    found = []
+    for dataset, rows in _tables(records, is_one_class=True).items():
+        names: dict[int, str] = {}
+        for row in rows:
+            names |= row.normal_classes
+        labels = sorted(names)
+        lines = []
+        for row in rows:
+            by_label = _by_class(row)
+            values = [by_label.get(label) for label in labels]
+            lines.append(_line(row.name, [*values, row.quality["auroc"].mean]))
+        notes = [
+            "AUROC of the model's own score, mean over seeds. Normal is one class, all others "
+            "of the test split are anomalies."
+        ]
+        sources: dict[str, list[str]] = {}
+        for published in published_auroc.of(dataset):
+            values = [published.auroc.get(label) for label in labels]
+            if any(value is not None for value in values):
+                mean = published.mean if len(labels) == len(published.auroc) else None
+                lines.append(_line(f"{published.method}, published", [*values, mean]))
+                differs = f" ({published.differs})" if published.differs else ""
+                sources.setdefault(published.source + differs, []).append(published.method)
+        notes += [f"Published: {', '.join(rows)}: {source}." for source, rows in sources.items()]
+        head = ("normal class", *(names[label] for label in labels), "mean")
+        found.append(Table(f"AUROC by normal class, {dataset}", head, tuple(lines), tuple(notes)))
+    return found
+
+
+def by_score(records: list[dict[str, Any]]) -> list[Table]:
+    """Returns, for each data set, the AUROC of each model by each score that it has."""
+    found = []
+    for is_one_class in (True, False):
+        for dataset, rows in _tables(records, is_one_class).items():
+            kept = [row for row in rows if all(record["scores"] for record in row.records)]
+            names = list(dict.fromkeys(n for row in kept for n in row.records[0]["scores"]))
+            lines = []
+            for row in kept:
+                values = [_mean_of_score(row, name) for name in names]
+                own = row["score_name"]
+                cells = [
+                    f"{_number(value)}{' *' if name == own else ''}"
+                    for name, value in zip(names, values, strict=True)
+                ]
+                lines.append((row.name, *cells))
+            if lines:
+                head = ("score", *(name.replace("_", " ") for name in names))
+                title = f"AUROC by score, {dataset}"
+                notes = ("* The model's own score, by which it is ranked.",)
+                found.append(Table(title, head, tuple(lines), notes))
+    return found
+
+
+def by_group(records: list[dict[str, Any]]) -> list[Table]:
+    """Returns, for each data set of defects, the AUROC of each kind against intact images."""
+    found = []
+    for dataset, rows in _tables(records, is_one_class=False).items():
+        kept = [row for row in rows if all(r["test_auroc_by_group"] for r in row.records)]
+        names = list(dict.fromkeys(n for row in kept for n in row["test_auroc_by_group"]))
+        lines = tuple(
+            _line(
+                row.name,
+                [
+                    _mean([record["test_auroc_by_group"].get(name) for record in row.records])
+                    for name in names
+                ],
+            )
+            for row in kept
+        )
+        if lines:
+            head = ("anomaly", *(name.replace("_", " ") for name in names))
+            found.append(Table(f"AUROC by kind of anomaly, {dataset}", head, lines))
+    return found
+
+
+# --- shared -------------------------------------------------------------------------------------
+
+
+def _tables(records: list[dict[str, Any]], is_one_class: bool) -> dict[str, list[Row]]:
+    """Returns the rows with an AUROC by data set, best first."""
+    found: dict[str, list[Row]] = {}
+    for row in leaderboard_rows.rows(records):
+        has_classes = bool(row.normal_classes)
+        if not row.failed and "auroc" in row.quality and has_classes == is_one_class:
+            found.setdefault(row["dataset"], []).append(row)
+    return found
+
+
+def _by_class(row: Row) -> dict[int, float | None]:
+    values: dict[int, list[float]] = {}
+    for record in row.records:
+        values.setdefault(record["normal_class"], []).append(record["test_auroc"])
+    return {label: _mean(found) for label, found in values.items()}
+
+
+def _mean_of_score(row: Row, name: str) -> float | None:
+    """Returns the mean over seeds, and of a seed over its classes."""
+    flat = [
+        {**record, "auroc_of_score": (record["scores"].get(name) or {}).get("auroc")}
+        for record in row.records
+    ]
+    return _mean(one_class.values_by_seed(flat, "auroc_of_score"))
+
+
+def _mean(values: list[float | None]) -> float | None:
+    return None if not values or None in values else statistics.fmean(values)
+
+
+def _line(name: str, values: list[float | None]) -> tuple[str, ...]:
+    return (name, *map(_number, values))
+
+
+def _number(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:.4f}"

@@ -1,0 +1,327 @@
+"""Pictures of anomalies: where they are seen, how scores spread, and what each threshold finds."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullLocator
+
+from bench.leaderboard import rows as leaderboard_rows
+from bench.leaderboard.rows import Row
+from bench.metrics import anomaly
+from bench.report.plots import style as plot_style
+
+MAX_MODELS = 7  # lines in a plot of curves, panels of histograms
+_SCORE_LIMIT = 3.0  # top of the common scale; 1 is what 1 % of normal pixels exceed
+_SHOWN = ("inputs", "reconstructions", "squared_errors", "score_maps", "is_anomaly", "names")
+_SCORED = ("labels", "scores", "held_out", "threshold")
+_LINES = ("-", "--", "-.", ":")
+_RATES = np.linspace(0, 1, 201)
+
+
+def score_maps(
+    output_folder: str | Path,
+    records: list[dict[str, Any]],
+    target: plot_style.Target,
+    theme: str = "light",
+) -> bool:
+    """Draws normal images beside anomalies, and below each what the model makes of it.
+
+    From above: the input, with the true mask in orange where it is known and a line around what
+    the model finds strange; the reconstruction; the squared error; the predicted uncertainty where
+    there is one; the score of each pixel. The last is divided by what 1 % of the pixels of
+    held-out normals exceed, so that its scale, from 0 to 3, is the same for all models. Of series
+    the values are drawn as lines.
+
+    Args:
+        records: Those of one row; the first that has a file is drawn.
+
+    Returns:
+        True if there was something to draw; otherwise nothing is written.
+    """
+    found = next(filter(None, (_load_maps(output_folder, record) for record in records)), None)
+    if found is None:
+        return False
+    if found["inputs"].ndim == 4:
+        _draw_maps(found, target, theme)
+    else:
+        _draw_series(found, target, theme)
+    return True
+
+
+def score_histograms(
+    output_folder: str | Path,
+    records: list[dict[str, Any]],
+    target: plot_style.Target,
+    theme: str = "light",
+) -> bool:
+    """Draws how the scores of normal test images and of anomalies spread, and the threshold.
+
+    Where classes are normal in turn, a panel for each class, of the best model; else a panel for
+    each model, best first. Of several seeds the first one is drawn.
+    """
+    title, panels = _panels(output_folder, records)
+    if not panels:
+        return False
+    num_columns = min(len(panels), 5 if len(panels) > 4 else 2)
+    num_rows = -(-len(panels) // num_columns)
+    size = (3.1 * num_columns + 0.4, 2.5 * num_rows + 1.3)
+    with plot_style.picture(target, theme, *size) as (figure, colours):
+        every = figure.subplots(num_rows, num_columns, squeeze=False).ravel()
+        for axes in every[len(panels) :]:
+            axes.set_axis_off()
+        for axes, (name, found, auroc) in zip(every, panels, strict=False):
+            _draw_histogram(axes, found, colours)
+            axes.set_title(f"{name}\nAUROC {auroc:.3f}", fontsize=11)
+        if title:
+            figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
+        handles, labels = every[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    return True
+
+
+def curves(
+    output_folder: str | Path,
+    records: list[dict[str, Any]],
+    target: plot_style.Target,
+    theme: str = "light",
+) -> bool:
+    """Draws the ROC and the precision-recall curve of each model, seven at most, best first.
+
+    Several classes and seeds of a model are averaged: the rate of anomalies found at each rate of
+    false alarms, and the precision at each recall. The dotted lines are those of chance.
+    """
+    shown = []
+    for row in _rows(records)[:MAX_MODELS]:
+        found = [_load_scores(output_folder, record) for record in row.records]
+        if found and all(each is not None for each in found):
+            shown.append((row, found))
+    if not shown:
+        return False
+    with plot_style.picture(target, theme, 10, 5.4) as (figure, colours):
+        left, right = figure.subplots(1, 2)
+        palette = [colours[key] for key in ("first", "second", "muted", "ink")]
+        for number, (row, found) in enumerate(shown):
+            style = {
+                "color": palette[number % len(palette)],
+                "linestyle": _LINES[(number // len(palette)) % len(_LINES)],
+                "linewidth": 1.8,
+            }
+            counted = [anomaly.curve(each["labels"], each["scores"]) for each in found]
+            left.plot(_RATES, np.mean([_roc(c) for c in counted], axis=0), **style)
+            name = f"{row.name}  {row.quality['auroc'].mean:.3f}"
+            precision = np.mean([_precision(c) for c in counted], axis=0)
+            right.plot(_RATES[1:], precision[1:], **style, label=name)
+        share = np.mean([each["labels"].mean() for _, found in shown for each in found])
+        for axes, x, y in ((left, (0, 1), (0, 1)), (right, (0, 1), (share, share))):
+            axes.plot(x, y, color=colours["soft"], linestyle=":", linewidth=1.2)
+            axes.set_xlim(0, 1)
+            axes.set_ylim(0, 1.01)
+        left.set_title("ROC")
+        left.set_xlabel("normals flagged")
+        left.set_ylabel("anomalies flagged")
+        right.set_title("Precision and recall")
+        right.set_xlabel("anomalies flagged (recall)")
+        right.set_ylabel("precision")
+        figure.legend(loc="outside lower center", ncols=2, title="model, AUROC", fontsize=10.5)
+    return True
+
+
+# --- what the files hold ------------------------------------------------------------------------
+
+
+def _load_maps(output_folder: str | Path, record: dict[str, Any]) -> dict[str, Any] | None:
+    name = record.get("anomaly_file")
+    found = plot_style.load_arrays(output_folder, name, (*_SHOWN, "pixel_limit"))
+    if found is None or found["score_maps"].ndim < 2 or found["inputs"].ndim not in (3, 4):
+        return None
+    for key in ("uncertainties", "masks"):
+        found |= plot_style.load_arrays(output_folder, name, (key,)) or {}
+    limit = float(found.pop("pixel_limit"))
+    found["score_maps"] = found["score_maps"] / max(limit, np.finfo("float32").tiny)
+    return found
+
+
+def _load_scores(output_folder: str | Path, record: dict[str, Any]) -> dict[str, Any] | None:
+    found = plot_style.load_arrays(output_folder, record.get("anomaly_file"), _SCORED)
+    if found is None or len(set(found["labels"].tolist())) != 2:
+        return None
+    return found
+
+
+def _rows(records: list[dict[str, Any]]) -> list[Row]:
+    found = leaderboard_rows.rows(records)
+    return [row for row in found if not row.failed and "auroc" in row.quality]
+
+
+def _panels(output_folder, records) -> tuple[str, list[tuple[str, dict[str, Any], float]]]:
+    """Returns the title of the histograms, and of each its title, arrays and AUROC."""
+    rows = _rows(records)
+    models = [row for row in rows if not row.baseline] or rows
+    in_turn = next((row for row in models if row.normal_classes), None)
+    if in_turn is not None:
+        by_class = {r["normal_class"]: r for r in reversed(in_turn.records)}
+        named = [
+            (f"normal: {in_turn.normal_classes.get(label, label)}", by_class[label])
+            for label in sorted(by_class)
+        ]
+    else:
+        named = [(row.name, row.records[0]) for row in models[:MAX_MODELS]]
+    loaded = [(name, _load_scores(output_folder, r), r["test_auroc"]) for name, r in named]
+    title = "" if in_turn is None else in_turn.name
+    return title, [(name, found, auroc) for name, found, auroc in loaded if found is not None]
+
+
+def _roc(counts) -> np.ndarray:
+    """Returns the rate of anomalies found at each rate of false alarms, by straight lines."""
+    hits, alarms = (np.append(0, each) / each[-1] for each in counts[1:])
+    # Of the points with one rate of false alarms, a line goes up: its upper end counts.
+    return np.array([np.interp(rate, alarms, hits) for rate in _RATES])
+
+
+def _precision(counts) -> np.ndarray:
+    """Returns the precision of the first threshold that finds at least each share."""
+    precision = counts.true_positives / (counts.true_positives + counts.false_positives)
+    recall = counts.true_positives / counts.true_positives[-1]
+    return precision[np.searchsorted(recall, _RATES * (1 - 1e-12))]
+
+
+# --- drawing ------------------------------------------------------------------------------------
+
+
+def _draw_maps(found: dict[str, Any], target: plot_style.Target, theme: str) -> None:
+    images = found["inputs"]
+    normals = np.flatnonzero(found["is_anomaly"] == 0)
+    columns = [*normals, *np.flatnonzero(found["is_anomaly"] == 1)]
+    lines = ["inputs", "reconstructions", "squared_errors", "uncertainties", "score_maps"]
+    lines = [key for key in lines if key in found]
+    height, width = images.shape[1:3]
+    tile = 0.78
+    size = (1.3 + tile * len(columns) + 0.9, tile * height / width * len(lines) + 0.75)
+    tops = {key: float(found[key].max()) or 1.0 for key in lines}
+    tops |= {"inputs": 1.0, "reconstructions": 1.0, "score_maps": _SCORE_LIMIT}
+    titles = {
+        "inputs": "input",
+        "reconstructions": "reconstruction",
+        "squared_errors": "squared error",
+        "uncertainties": "predicted\nuncertainty",
+        "score_maps": "score, 1 =\nrare in normals",
+    }
+    with plot_style.picture(target, theme, *size) as (figure, colours):
+        grid = figure.subplots(len(lines), len(columns), squeeze=False)
+        for axes in grid.ravel():
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.grid(visible=False)
+            axes.spines[:].set_visible(False)
+        for line, key in enumerate(lines):
+            for place, column in enumerate(columns):
+                picture = _as_picture(found[key][column])
+                colour_map = "gray" if key in ("inputs", "reconstructions") else "inferno"
+                drawn = grid[line, place].imshow(
+                    picture, cmap=colour_map, vmin=0, vmax=tops[key], interpolation="nearest"
+                )
+            grid[line, 0].set_ylabel(
+                titles[key], rotation=0, ha="right", va="center", fontsize=10.5, labelpad=6
+            )
+            if key not in ("inputs", "reconstructions"):
+                bar = figure.colorbar(drawn, ax=grid[line, :].tolist(), shrink=0.85, pad=0.01)
+                bar.ax.tick_params(labelsize=8)
+                bar.outline.set_visible(False)
+        for place, column in enumerate(columns):
+            axes = grid[0, place]
+            _outline(axes, found["score_maps"][column], 1.0, colours["first"])
+            if "masks" in found:
+                _outline(axes, found["masks"][column].astype(float), 0.5, colours["second"])
+            is_anomaly = bool(found["is_anomaly"][column])
+            axes.set_title(
+                str(found["names"][column]).replace("_", "\n").replace("/", "/\n"),
+                fontsize=9,
+                loc="center",
+                fontweight="bold" if is_anomaly else "normal",
+                color=colours["second" if is_anomaly else "soft"],
+            )
+
+
+def _outline(axes: Axes, values: np.ndarray, level: float, colour: str) -> None:
+    if values.min() < level < values.max():
+        axes.contour(values, levels=[level], colors=[colour], linewidths=1.0)
+
+
+def _as_picture(values: np.ndarray) -> np.ndarray:
+    if values.ndim == 3 and values.shape[-1] != 3:
+        return values.mean(axis=-1)
+    return values
+
+
+def _draw_series(found: dict[str, Any], target: plot_style.Target, theme: str) -> None:
+    """Input and reconstruction as lines, with the score of each point as a filled curve below."""
+    columns = range(len(found["inputs"]))
+    num_columns = 4
+    num_rows = -(-len(columns) // num_columns)
+    with plot_style.picture(target, theme, 10, 2.1 * num_rows + 0.6) as (figure, colours):
+        every = figure.subplots(num_rows, num_columns, squeeze=False).ravel()
+        for axes in every[len(columns) :]:
+            axes.set_axis_off()
+        for axes, column in zip(every, columns, strict=False):
+            is_anomaly = bool(found["is_anomaly"][column])
+            time = np.arange(found["inputs"].shape[1])
+            axes.plot(time, found["inputs"][column].mean(axis=-1), color=colours["ink"], lw=1.2)
+            rebuilt = found["reconstructions"][column].mean(axis=-1)
+            axes.plot(time, rebuilt, color=colours["first"], lw=1.2)
+            score = np.minimum(found["score_maps"][column], _SCORE_LIMIT) / _SCORE_LIMIT
+            axes.fill_between(
+                time, -0.5, 0.4 * score - 0.5, color=colours["second"], alpha=0.8, lw=0
+            )
+            if "uncertainties" in found:
+                deviation = found["uncertainties"][column]
+                axes.fill_between(
+                    time,
+                    rebuilt - deviation,
+                    rebuilt + deviation,
+                    color=colours["first"],
+                    alpha=0.2,
+                )
+            if "masks" in found:
+                axes.fill_between(
+                    time,
+                    -0.5,
+                    1,
+                    where=found["masks"][column] > 0,
+                    color=colours["muted"],
+                    alpha=0.3,
+                )
+            axes.set_ylim(-0.55, 1.05)
+            axes.set_yticks([])
+            axes.set_xticks([])
+            colour = colours["second" if is_anomaly else "soft"]
+            axes.set_title(str(found["names"][column]), fontsize=10.5, color=colour)
+
+
+def _draw_histogram(axes: Axes, found: dict[str, Any], colours: dict[str, str]) -> None:
+    scores, labels = found["scores"].astype("float64"), found["labels"]
+    threshold = float(found["threshold"])
+    is_log = scores.min() > 0
+    if is_log:
+        edges = np.geomspace(scores.min(), scores.max() * (1 + 1e-9), 41)
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=_ticks(edges[-1] / edges[0]), numticks=6))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter("{x:g}")
+    else:
+        low, high = np.quantile(scores, [0, 0.995])
+        edges = np.linspace(low, max(high, low + 1e-9), 41)
+    for label, name, colour in ((0, "normal", "first"), (1, "anomaly", "second")):
+        chosen = np.clip(scores[labels == label], edges[0], edges[-1])
+        share = np.full(len(chosen), 1 / len(chosen))
+        axes.hist(chosen, edges, weights=share, color=colours[colour], alpha=0.65, label=name)
+    axes.axvline(threshold, color=colours["ink"], linewidth=1.4, label="threshold")
+    axes.set_yticks([])
+    axes.set_xlabel("score", fontsize=10)
+    axes.tick_params(labelsize=8)
+
+
+def _ticks(ratio: float) -> tuple[int, ...]:
+    """Returns what is marked in each power of ten of an axis that spans a ratio."""
+    return (1,) if ratio > 1000 else (1, 3) if ratio > 30 else (1, 2, 5)

@@ -1,0 +1,395 @@
+"""The leaderboard as a table: in the terminal, in Markdown and as CSV."""
+
+import csv
+import dataclasses
+import io
+import json
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from bench.leaderboard import quality_gate, time_to_quality
+from bench.leaderboard import rows as leaderboard_rows
+from bench.leaderboard.rows import METRICS, TIMINGS, Row, half_width
+
+_UNKNOWN = "-"
+_NAME_WIDTH = 28  # characters that the names of rows have at least, where the terminal is narrow
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """One column: its cell as text for people and as a value for sorting and CSV."""
+
+    key: str
+    title: str  # broken into lines, for narrow tables
+    text: Callable[[Row], str]
+    value: Callable[[Row], Any]
+    numeric: bool = True
+
+
+def columns(rows: list[Row]) -> list[Column]:
+    """Returns the columns of the table that suit the rows.
+
+    A dataset column appears for several datasets, an MAE column when it decides the rank.
+    """
+    found = [
+        Column("rank", "#", lambda row: _text(row.rank), lambda row: row.rank),
+        Column("model", "model", _model_text, lambda row: row["model"], numeric=False),
+        Column("preset", "preset", lambda row: _text(row["preset"]), _field("preset"), False),
+    ]
+    if len({row.table for row in rows}) > 1:
+        found.append(Column("dataset", "dataset", lambda r: r.table, lambda r: r.table, False))
+    found += [
+        Column("params_total", "parameters", _counted("params_total"), _field("params_total")),
+        Column("forward_macs", "forward\nMACs", _macs_text, _field("forward_macs")),
+        _timing(rows, "train_images_per_second", "training\nimages/s", "/s"),
+        *_end_to_end(rows),
+        _timing(rows, "infer_images_per_second", "inference\nimages/s", "/s"),
+        _timing(rows, "latency_ms", "latency\nms at\nbatch 1"),
+        Column("peak_memory_mib", "peak\nmemory\nMiB", _counted("peak_memory_mib"), _peak_memory),
+    ]
+    shown = {name for row in rows for name in row.quality}
+    if any(row["task"] != "segmentation" for row in rows):
+        shown |= {"mse", "psnr", "ssim"}
+    if all(row["task"] == "anomaly" for row in rows):
+        shown -= {"psnr", "ssim"}
+    shown -= set(leaderboard_rows.DETAILS) - {row.ranked_by for row in rows}
+    found += [_quality(metric, rows) for metric in METRICS if metric in shown]
+    found += _time_to_target(rows)
+    seeds = Column("seeds", "seeds", lambda row: str(row.num_seeds), lambda r: r.num_seeds)
+    return [*found, seeds]
+
+
+def footnotes(rows: list[Row]) -> list[str]:
+    """Returns the sentences that the marks and numbers of these rows need."""
+    ok = [row for row in rows if not row.failed]
+    if not ok:
+        return []
+    ranked_by = ", ".join(dict.fromkeys(METRICS[row.ranked_by] for row in ok))
+    notes = [
+        f"{_quality_note(ok)} Ranked by {ranked_by}; rows whose 95 % interval "
+        "overlaps that of the first of them share a rank.",
+        "± is half the 95 % confidence interval of the mean over seeds.",
+        "Speeds and latency are medians; MACs are multiply-adds of one forward pass of one image.",
+    ]
+    if any(row.middle("end_to_end_images_per_second") is not None for row in ok):
+        notes.append("Training with data reads, shuffles and batches the images by tf.data.")
+    if any(row.num_seeds == 1 and not row.baseline for row in ok):
+        notes.append("† One seed only: no interval, so a small difference may be chance.")
+    if any(row.unsteady for row in ok):
+        notes.append("~ The machine was busy or the timing did not settle: take it as rough.")
+    for index, reason in quality_gate.withheld(rows).items():
+        notes.append(f"‡ Speed of {rows[index].name} {reason}.")
+    if sentence := time_to_quality.note([record for row in ok for record in row.records]):
+        notes.append(sentence)
+    if any(row["uncounted_layers"] for row in ok):
+        notes.append("≥ Some layers could not be counted, so there are more MACs than this.")
+    if any(row.baseline for row in ok):
+        notes.append("* Baseline: a closed form, without seeds, that a model has to beat.")
+    return notes
+
+
+def _quality_note(ok: list[Row]) -> str:
+    if any("auroc" in row.quality for row in ok):
+        return (
+            "AUROC, of the model's own score, is the chance that an anomaly scores above a normal "
+            "image; below 0.5, anomalies look more normal. Flagged is what scores above the 0.95 "
+            "quantile of held-out normals. A floor is what flagging everything gets. MSE is that "
+            "of normal images."
+        )
+    if any("iou_image" in row.quality for row in ok):
+        return (
+            "IoU by image is computed on each test image and averaged, and is 1 where mask and "
+            "prediction are both empty; that of all pixels counts the test set as one image."
+        )
+    return (
+        "Quality is computed on each test image and then averaged, each image with equal weight "
+        "(PSNR in dB for a peak of 1)."
+    )
+
+
+def failures(rows: list[Row]) -> list[tuple[str, str, str]]:
+    """Returns (model, seeds, error) of every failed row."""
+    return [
+        (row.name, ", ".join(map(str, row.seeds)) or _UNKNOWN, row["error"] or "no error given")
+        for row in rows
+        if row.failed
+    ]
+
+
+def _both_names(column: Column) -> Column:
+    """The model column with the preset in it; any other column as it is."""
+    if column.key != "model":
+        return column
+
+    def text(row: Row) -> str:
+        return f"{row.name} *" if row.baseline else row.name
+
+    return dataclasses.replace(column, text=text)
+
+
+def _fitting(
+    shown: list[Column], max_width: int, width_of: Callable[[list[Column]], int]
+) -> Iterator[list[Column]]:
+    """Deals columns out to as many tables as it takes, each with the names of the rows."""
+    names = [column for column in shown if not column.numeric]
+    rest = [column for column in shown if column.numeric]
+    room = max_width - min(_NAME_WIDTH, width_of(names))
+    found: list[Column] = []
+    for column in rest:
+        if found and width_of([*found, column]) > room:
+            yield [column for column in shown if column in found or column in names]
+            found = []
+        found.append(column)
+    yield [column for column in shown if column in found or column in names]
+
+
+class _Terminal:
+    """A table that rich sets on one line per row, or as two tables where the terminal is narrow."""
+
+    def __init__(self, rows: list[Row]) -> None:
+        self.rows = rows
+
+    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+        from rich.measure import Measurement
+        from rich.padding import Padding
+        from rich.table import Table
+        from rich.text import Text
+
+        every = columns(self.rows)
+        whole = self._table(every)
+        unbounded = options.update(max_width=1000)
+
+        def width_of(shown: list[Column]) -> int:
+            return Measurement.get(console, unbounded, self._table(shown, 0)).maximum
+
+        if Measurement.get(console, unbounded, whole).maximum <= options.max_width:
+            yield whole
+        else:
+            quality = {*METRICS, "rank", "dataset", "seeds"}
+            named = [_both_names(column) for column in every if column.key != "preset"]
+            of_quality = [c for c in named if c.key == "model" or c.key in quality]
+            for shown in _fitting(of_quality, options.max_width, width_of):
+                yield self._table(shown, 0)
+            yield self._table([c for c in named if c.key not in quality], 0)
+        failed = failures(self.rows)
+        if failed:
+            table = Table(title="Failed", title_justify="left", box=None, padding=(0, 1))
+            for header in ("model", "seeds", "error"):
+                table.add_column(header, overflow="fold")
+            for cells in failed:
+                table.add_row(*(Text(cell, style="red") for cell in cells))
+            yield table
+        for note in footnotes(self.rows):
+            yield Padding(Text(note, style="dim"), (0, 1))
+
+    def _table(self, shown: list[Column], padding: int = 1) -> Any:
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, padding), pad_edge=False)
+        for column in shown:
+            table.add_column(
+                Text(column.title),
+                justify="right" if column.numeric else "left",
+                overflow="fold",
+                no_wrap=column.numeric or None,
+            )
+        for row in self.rows:
+            if not row.failed:
+                style = "italic cyan" if row.baseline else "bold green" if row.rank == 1 else ""
+                table.add_row(*(Text(column.text(row)) for column in shown), style=style)
+        return table
+
+
+def to_rich_table(rows: list[Row]) -> Any:
+    """Returns what `rich.print` shows as the leaderboard, its failures and its footnotes.
+
+    Where the terminal is too narrow for all columns, quality and cost become tables of their
+    own.
+    """
+    return _Terminal(rows)
+
+
+def to_markdown(rows: list[Row]) -> str:
+    """Returns the leaderboard, its failures and its footnotes as GitHub Markdown."""
+    shown = columns(rows)
+    lines = _markdown_table(
+        [column.title for column in shown],
+        [[column.text(row) for column in shown] for row in rows if not row.failed],
+        [column.numeric for column in shown],
+    )
+    failed = failures(rows)
+    if failed:
+        lines += ["", "**Failed**", ""]
+        lines += _markdown_table(["model", "seeds", "error"], failed, [False] * 3)
+    lines += [""] + [f"- {plain_markdown(note)}" for note in footnotes(rows)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def to_csv(rows: list[Row]) -> str:
+    """Returns every row, failures too, as CSV with plain numbers and intervals in columns."""
+    lines = []
+    withheld = quality_gate.withheld(rows)
+    for index, row in enumerate(rows):
+        line = {"rank": row.rank, "ranked_by": row.ranked_by, "detail": row.detail}
+        line |= {
+            field: row[field]
+            for field in ("kind", "model", "preset", *leaderboard_rows.TABLE_FIELDS)
+        }
+        line |= {field: row[field] for field in ("epochs", "batch_size", "precision")}
+        line |= {field: row[field] for field in ("params_total", "forward_macs", "code_size")}
+        is_shown = index not in withheld
+        line |= {field: row.middle(field) if is_shown else None for field in TIMINGS}
+        line["speed_withheld"] = withheld.get(index)
+        line["peak_memory_mib"] = _peak_memory(row)
+        for field in time_to_quality.FIELDS:
+            reached = time_to_quality.summary(row.records, field)
+            line[field] = None if reached is None else reached.median
+        for metric in METRICS:
+            interval = row.quality.get(metric)
+            line[f"test_{metric}"] = interval.mean if interval else None
+            known = interval is not None and half_width(interval) is not None
+            line[f"test_{metric}_low"] = interval.low if known else None
+            line[f"test_{metric}_high"] = interval.high if known else None
+        line |= {"num_seeds": row.num_seeds, "seeds": " ".join(map(str, row.seeds))}
+        line |= {"unsteady_timing": row.unsteady, "status": row["status"], "error": row["error"]}
+        lines.append(line | {"config": json.dumps(row["config"])})
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(lines[0]) if lines else ["rank"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue()
+
+
+def plain_markdown(text: str) -> str:
+    """Returns a text in one line that is not read as Markdown or HTML."""
+    for mark in "\\`*|[]<>":
+        text = text.replace(mark, f"\\{mark}")
+    return " ".join(text.split())
+
+
+def short_number(value: float | None) -> str:
+    """Writes a number with three digits and a letter for thousands: `12.3 k`, `4.56 M`."""
+    if value is None:
+        return _UNKNOWN
+    for factor, letter in ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k"), (1, "")):
+        if abs(value) >= factor * 0.9995 or factor == 1:
+            scaled = value / factor
+            whole = len(str(int(abs(scaled) + 0.0005)))
+            decimals = max(0, 3 - whole) if letter or scaled != int(scaled) else 0
+            return f"{scaled:.{decimals}f}{letter}"
+    return _UNKNOWN
+
+
+def _text(value: Any) -> str:
+    return _UNKNOWN if value is None else str(value)
+
+
+def _field(field: str) -> Callable[[Row], Any]:
+    return lambda row: row[field]
+
+
+def _counted(field: str) -> Callable[[Row], str]:
+    def text(row: Row) -> str:
+        value = _peak_memory(row) if field == "peak_memory_mib" else row[field]
+        return _UNKNOWN if value is None else f"{value:,.0f}"
+
+    return text
+
+
+def _peak_memory(row: Row) -> float | None:
+    values = [r["peak_memory_mib"] for r in row.records if r["peak_memory_mib"] is not None]
+    return max(values, default=None)
+
+
+def _model_text(row: Row) -> str:
+    name = f"{row['model']} ({row.detail})" if row.detail else row["model"]
+    return f"{name} *" if row.baseline else name
+
+
+def _macs_text(row: Row) -> str:
+    text = short_number(row["forward_macs"])
+    return f"≥ {text}" if row["uncounted_layers"] and row["forward_macs"] is not None else text
+
+
+def _timing(rows: list[Row], field: str, title: str, unit: str = "") -> Column:
+    withheld = {id(rows[index]) for index in quality_gate.withheld(rows)}
+
+    def value(row: Row) -> float | None:
+        return None if id(row) in withheld else row.middle(field)
+
+    def text(row: Row) -> str:
+        if id(row) in withheld:
+            return "‡"
+        if value(row) is None:
+            return _UNKNOWN
+        return f"{'~' if row.unsteady else ''}{short_number(value(row))}{unit}"
+
+    return Column(field, title, text, value)
+
+
+def _end_to_end(rows: list[Row]) -> list[Column]:
+    """Returns the column of training from a data pipeline, where it was measured."""
+    field = "end_to_end_images_per_second"
+    if all(row.middle(field) is None for row in rows):
+        return []
+    return [_timing(rows, field, "training\nwith data\nimages/s", "/s")]
+
+
+def _time_to_target(rows: list[Row]) -> list[Column]:
+    """Returns the columns of images and seconds until a target, where there was one."""
+    found = {
+        field: {id(row): time_to_quality.summary(row.records, field) for row in rows}
+        for field in time_to_quality.FIELDS
+    }
+    if not any(found["images_to_target"].values()):
+        return []
+
+    def column(field: str) -> Column:
+        def value(row: Row) -> float | None:
+            reached = found[field][id(row)]
+            is_known = reached is not None and math.isfinite(reached.median)
+            return reached.median if is_known else None
+
+        def text(row: Row) -> str:
+            return time_to_quality.text(found[field][id(row)], short_number)
+
+        return Column(field, field.replace("_", "\n"), text, value)
+
+    return [column(field) for field in time_to_quality.FIELDS]
+
+
+def _quality(metric: str, rows: list[Row]) -> Column:
+    """A column of means, all with the decimals that its smallest mean and interval call for."""
+    known = [row.quality[metric] for row in rows if metric in row.quality]
+    smallest = min((abs(i.mean) for i in known if i.mean), default=1.0)
+    halves = [half for half in map(half_width, known) if half]
+    leading = -math.floor(math.log10(smallest))
+    wanted = -math.floor(math.log10(min(halves))) if halves else leading + 2
+    decimals = max(0, min(max(wanted, leading + 1), leading + 3, 12))
+
+    def text(row: Row) -> str:
+        interval = row.quality.get(metric)
+        if interval is None:
+            return _UNKNOWN
+        half, mean = half_width(interval), f"{interval.mean:.{decimals}f}"
+        if half is None:
+            return mean if row.baseline else f"{mean} †"
+        if 0 < half < 0.5 * 10**-decimals:
+            return f"{mean} ± <{10**-decimals:.{decimals}f}"
+        return f"{mean} ± {half:.{decimals}f}"
+
+    def value(row: Row) -> float | None:
+        return row.quality[metric].mean if metric in row.quality else None
+
+    return Column(metric, METRICS[metric].replace(" ", "\n"), text, value)
+
+
+def _markdown_table(
+    titles: list[str], cells: list[list[str]] | list[tuple[str, ...]], right: list[bool]
+) -> list[str]:
+    rule = ["---:" if numeric else "---" for numeric in right]
+    lines = [[*map(plain_markdown, line)] for line in (titles, *cells)]
+    return [f"| {' | '.join(line)} |" for line in (lines[0], rule, *lines[1:])]

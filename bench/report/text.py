@@ -1,0 +1,189 @@
+"""What a report says in any of its formats: titles, settings, how it was measured, the command."""
+
+import json
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from bench.leaderboard.rows import Row
+from bench.records import environment
+
+PICTURES = {
+    "quality_against_parameters": (
+        "Quality against size",
+        "Along the blue line no smaller model is better. Bars: 95 % interval over "
+        "seeds. Orange: baselines.",
+    ),
+    "quality_against_speed": (
+        "Quality against speed",
+        "Along the blue line no faster model is better. Bars: 95 % interval over "
+        "seeds. Orange: baselines.",
+    ),
+    "reconstructions": (
+        "Reconstructions",
+        "The first test images, and what each model makes of them, best first.",
+    ),
+    "wrong_labels": (
+        "Wrong labels",
+        "25 test images, and what a conditional model makes of them when it is told another class. "
+        "Orange: a classifier that has never seen a generated image does not read that class.",
+    ),
+    "anomaly_scores": (
+        "Anomaly scores",
+        "How the scores of normal test images and of anomalies spread. The line is the threshold "
+        "from held-out normals.",
+    ),
+    "anomaly_curves": (
+        "Finding anomalies",
+        "What each threshold finds: the rate of anomalies against that of false alarms, and "
+        "precision against recall.",
+    ),
+    "codes": (
+        "Codes",
+        "Codes of test images on their two main axes, one point per image.",
+    ),
+    "loss_curves": (
+        "Learning",
+        "Loss by epoch. Thin lines are seeds, thick ones their mean. The losses of two models "
+        "are often two quantities: compare their shapes, not their heights.",
+    ),
+}
+
+# Record fields, by what they tell of.
+DATA = (
+    *("dataset", "task", "noise", "image_shape", "num_train", "num_validation", "num_test"),
+    "dataset_checksum",
+)
+TRAINING = (
+    *("optimizer", "learning_rate", "epochs", "batch_size", "samples_seen", "augment"),
+    *("num_labels", "precision", "jit_compile", "steps_per_execution", "params_trainable"),
+    *("train_loss", "val_loss", "build_seconds", "first_step_seconds", "train_seconds"),
+)
+SPEED = (
+    *("train_call_ms", "train_call_ms_iqr", "train_call_ms_p90", "train_call_ms_p95"),
+    *("train_num_samples", "train_first_call_seconds", "infer_batch_size", "infer_call_ms"),
+    *("infer_call_ms_iqr", "infer_call_ms_p90", "infer_call_ms_p95", "infer_num_samples"),
+    *("infer_first_call_seconds", "latency_ms", "latency_ms_p90", "latency_ms_p95"),
+    *("arithmetic_intensity", "machine_gflops", "train_mfu", "infer_mfu", "mfu_unknown_reason"),
+    *("peak_memory_mib", "peak_rss_mib"),
+)
+# Heading to the record fields below it.
+FACTS = {
+    "Settings": (
+        *(*DATA, "seed", "epochs", "batch_size", "optimizer", "learning_rate"),
+        *("precision", "jit_compile", "steps_per_execution", "infer_batch_size"),
+    ),
+    "Environment": environment.FIELDS,
+}
+
+METHOD = (
+    "Every case ran in a process of its own. The test images were used once, after training.",
+    "Quality is computed on each test image and averaged with equal weight: MSE and MAE on values "
+    "in [0, 1], PSNR in dB for a peak of 1, SSIM where the data are images; IoU of masks by image "
+    "(1 where mask and prediction are both empty), and of all pixels of the test set together.",
+    "Speeds are medians after warming up; training speed is that of whole training steps, "
+    "inference speed that of one forward pass at the stated batch size, and latency is one image. "
+    "They are measured with the first seed only, unless --timing-rounds asked for more.",
+    "Memory is the peak of training above what was in use before it: on a GPU what TensorFlow "
+    "allocated there, else the resident memory of the process.",
+    "MACs are multiply-adds of one forward pass of one image.",
+)
+
+AGAIN = (
+    "With another output folder, else the finished cases are kept. The checksum tells whether the "
+    "data are the same."
+)
+
+
+def command(output: Path, records: list[dict[str, Any]]) -> str:
+    """Returns the command lines that make these records again, one for each dataset and budget."""
+    fields = ("dataset_argument", "noise", "limit", "resize", "epochs", "batch_size")
+    fields += ("learning_rate", "precision", "jit", "steps_per_execution", "augment")
+    fields += ("num_labels", "measures", "evaluate_every", "target")
+    models = [record for record in records if record["kind"] == "model"]
+    runs: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for record in [r for r in models if r["status"] == "ok"] or models:
+        runs.setdefault(tuple(_text(field, record[field]) for field in fields), []).append(record)
+    lines = []
+    for budget, members in runs.items():
+        names = sorted({_name(record) for record in members})
+        settings = {name: [value] for name, value in zip(fields, budget, strict=True)}
+        argument = settings.pop("dataset_argument")[0] or members[0]["dataset"]
+        settings = {"dataset": [argument], **settings}
+        settings["measure"] = list(settings.pop("measures")[0] or [None])
+        options: dict[str, list[Any]] = {"models": names, **settings}
+        options["normal_classes"] = _normal_classes(members)
+        options["seeds"] = [1 + max((record["seed"] or 0) for record in members)]
+        options["output"] = [output]
+        parts = ["python -m bench run"]
+        for name, values in options.items():
+            if values[0] is not None:
+                shown = " ".join(shlex.quote(str(value)) for value in values)
+                parts.append(f"--{name.replace('_', '-')} {shown}")
+        if all(record["infer_images_per_second"] is None for record in members):
+            parts.append("--timing-rounds 0")
+        lines.append(" ".join(parts))
+    return "\n".join(lines)
+
+
+def _normal_classes(members: list[dict[str, Any]]) -> list[Any]:
+    """The classes that were normal in turn, as the command line takes them."""
+    found = sorted({r["normal_class"] for r in members if r["normal_class"] is not None})
+    whole = {record["num_classes"] for record in members} == {len(found)}
+    return (["all"] if whole else found) if found else [None]
+
+
+def _name(record: dict[str, Any]) -> str:
+    """A model as the command line writes it: `vae:small:beta=4`."""
+    given = (record["arguments"] or {}).items()
+    arguments = ",".join(f"{name}={value}" for name, value in given)
+    return ":".join(filter(None, (record["model"], record["preset"], arguments)))
+
+
+def _text(field: str, value: Any) -> Any:
+    """A value as the command line writes it, None where it is the default."""
+    if (field, value) in (("jit", "auto"), ("steps_per_execution", 1), ("measures", [])):
+        return None
+    if field == "resize" and value is not None:
+        return "x".join(map(str, value))  # [height, width]
+    return tuple(value) if isinstance(value, list) else value
+
+
+def title_of(rows: list[Row]) -> str:
+    return f"Leaderboard: {'; '.join(dict.fromkeys(row.table for row in rows))}"
+
+
+def summary(records: list[dict[str, Any]], rows: list[Row]) -> str:
+    models = len({row["model"] for row in rows if not row.baseline})
+    failed = sum(record["status"] != "ok" for record in records)
+    days = sorted({(record["time_utc"] or "")[:10] for record in records} - {""})
+    parts = [_plural(models, "model"), _plural(len(records), "run"), f"{failed} failed"]
+    when = f" Measured {' to '.join(dict.fromkeys((days[0], days[-1])))}." if days else ""
+    return f"{', '.join(parts)}.{when}"
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def facts_of(records: Iterable[dict[str, Any]], fields: Iterable[str]) -> list[tuple[str, str]]:
+    """Each field with the values that occur, fields unknown to all records left out."""
+    found = []
+    for field in fields:
+        values = [record[field] for record in records if record[field] is not None]
+        if values:
+            texts = dict.fromkeys(value_text(value) for value in values)
+            shown = ", ".join(list(texts)[:8]) + (", …" if len(texts) > 8 else "")
+            found.append((field, shown))
+    return found
+
+
+def value_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, int):
+        return f"{value:,}" if abs(value) >= 10_000 else str(value)
+    return value if isinstance(value, str) else json.dumps(value)

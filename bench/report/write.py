@@ -1,0 +1,174 @@
+"""The report of a run: Markdown, CSV, pictures and one page of HTML, from the records alone.
+
+Nothing is measured here. The page holds its pictures, style and script, so that it can be mailed
+and read anywhere, without a network.
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench.errors import BenchError
+from bench.leaderboard import rows as leaderboard_rows
+from bench.leaderboard.rows import Row
+from bench.records import store as record_store
+from bench.report import anomaly_tables, page, tables
+from bench.report import text as report_text
+
+
+def write(output_folder: str | Path, *, codes: str = "pca", perplexity: float = 30.0) -> list[Path]:
+    """Writes the report of a run into its folder.
+
+    Files are replaced as a whole, so that a report is never half-written.
+
+    Args:
+        output_folder: The `--output` of a run, with `records.jsonl`.
+        codes: How the codes of images are put on a plane, `"pca"` or `"t_sne"`.
+        perplexity: Of t-SNE; see `plots_codes.codes`.
+
+    Returns:
+        The files written: `report.html`, `report.md`, `leaderboard.csv`, `records.csv` and the
+        pictures under `plots/` for which the records and their files hold something to draw.
+
+    Raises:
+        BenchError: if there is no readable record, or the folder cannot be written.
+    """
+    output = Path(output_folder)
+    records, warnings = record_store.read(output / record_store.FILE_NAME)
+    if not records:
+        raise BenchError(
+            f"no readable record in {output / record_store.FILE_NAME}. "
+            f"Make some: python -m bench run --output {output}"
+        )
+    record_store.check_writable(output / "plots")
+    kept = record_store.latest(records)
+    rows = leaderboard_rows.rows(kept)
+    plane = {"method": codes, "perplexity": perplexity}
+    pictures, strips = _pictures(output, kept, rows, warnings, plane)
+    gifs, card_pictures = _of_cards(output, rows, plane)
+    texts = {
+        "report.html": page.html(output, kept, rows, warnings, pictures, strips, card_pictures),
+        "report.md": _markdown(output, kept, rows, warnings, list(pictures), list(gifs)),
+        "leaderboard.csv": tables.to_csv(rows),
+        "records.csv": _records_csv(records),
+    }
+    contents = {name: text.encode() for name, text in texts.items()}
+    contents |= {f"plots/{name}.png": light for name, (light, _) in pictures.items()}
+    contents |= {f"plots/{name}.gif": gif for name, gif in gifs.items()}
+    for name, content in contents.items():
+        record_store.write_whole(output / name, content)
+    return [output / name for name in contents]
+
+
+def _pictures(
+    output: Path,
+    records: list[dict[str, Any]],
+    rows: list[Row],
+    warnings: list[str],
+    plane: dict[str, Any],
+) -> tuple[dict[str, tuple[bytes, bytes]], dict[int, bytes]]:
+    """Draws the pictures of the whole run, light and dark, and the strip of each row."""
+    from bench.report.plots import anomaly, label_swap, latents, pareto, style, training
+
+    for record in records:
+        if record["samples_file"] and style.load_samples(output, record) is None:
+            warnings.append(f"samples {record['samples_file']} are missing or damaged; left out.")
+    draw: dict[str, Callable[[io.BytesIO, str], bool]] = {
+        "reconstructions": lambda f, theme: style.reconstruction_strip(output, records, f, theme),
+        "quality_against_parameters": lambda f, t: pareto.quality_against_parameters(rows, f, t),
+        "quality_against_speed": lambda f, theme: pareto.quality_against_speed(rows, f, theme),
+        "wrong_labels": lambda f, t: label_swap.wrong_labels(output, records, f, t),
+        "anomaly_scores": lambda f, t: anomaly.score_histograms(output, records, f, t),
+        "anomaly_curves": lambda f, t: anomaly.curves(output, records, f, t),
+        "codes": lambda f, theme: latents.codes(output, records, f, theme, **plane),
+        "loss_curves": lambda f, theme: training.loss_curves(records, f, theme),
+    }
+    pictures = {}
+    for name in report_text.PICTURES:
+        light, dark = io.BytesIO(), io.BytesIO()
+        themes = ((light, "light"), (dark, "dark"))
+        if name in page.DRAWN_HERE:
+            themes = themes[:1]  # for Markdown alone
+        if all(draw[name](file, theme) for file, theme in themes):
+            pictures[name] = (light.getvalue(), dark.getvalue())
+    strips = {}
+    for number, row in enumerate(rows):
+        strip = io.BytesIO()
+        if style.reconstruction_strip(output, list(row.records), strip, labels=False):
+            strips[number] = strip.getvalue()
+    return pictures, strips
+
+
+def _of_cards(
+    output: Path, rows: list[Row], plane: dict[str, Any]
+) -> tuple[dict[str, bytes], dict[int, dict[str, str]]]:
+    """Returns the animations by name, and the sections of each row's card that are pictures."""
+    from bench.report import page_pictures
+    from bench.report.plots import training
+
+    gifs: dict[str, bytes] = {}
+    sections = {}
+    with_swaps = sum(any(record["swaps_file"] for record in row.records) for row in rows) > 1
+    for number, row in enumerate(rows):
+        if row.failed:
+            continue
+        found = (training.learning_gif(output, record) for record in row.records)
+        gif = next((each for each in found if each is not None), None)
+        if gif is not None:
+            words = re.findall(r"[a-z0-9]+", row.name.lower())
+            name = "_".join(["learning", *words])
+            gifs[name if name not in gifs else f"{name}_{number}"] = gif
+        sections[number] = page_pictures.of_row(output, row, gif, with_swaps, plane)
+    return gifs, sections
+
+
+def _records_csv(records: list[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    names = list(dict.fromkeys(name for record in records for name in record))
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    for record in records:
+        writer.writerow(
+            {
+                name: json.dumps(value) if isinstance(value, dict | list) else value
+                for name, value in record.items()
+            }
+        )
+    return text.getvalue()
+
+
+def _markdown(
+    output: Path,
+    records: list[dict[str, Any]],
+    rows: list[Row],
+    warnings: list[str],
+    pictures: list[str],
+    gifs: list[str],
+) -> str:
+    plain = tables.plain_markdown
+    parts = [f"# {plain(report_text.title_of(rows))}", report_text.summary(records, rows)]
+    parts += [f"> **Warning:** {plain(warning)}" for warning in warnings]
+    parts.append(tables.to_markdown(rows).rstrip())
+    anomalies = anomaly_tables.markdown(records)
+    if anomalies:
+        parts.append(f"## Anomalies\n\n{anomalies}")
+    for name in pictures:
+        title, caption = report_text.PICTURES[name]
+        parts.append(f"## {title}\n\n![{title}](plots/{name}.png)\n\n{caption}")
+    if gifs:
+        names = {name: name.removeprefix("learning_").replace("_", " ") for name in gifs}
+        links = "\n".join(f"- [{shown}](plots/{name}.gif)" for name, shown in names.items())
+        parts.append(f"## Reconstructions by epoch\n\n{links}")
+    method = "\n".join(f"- {line}" for line in report_text.METHOD)
+    parts.append(f"## How it was measured\n\n{method}")
+    for title, fields in report_text.FACTS.items():
+        found = report_text.facts_of(records, fields)
+        facts = [f"| {name} | {plain(value)} |" for name, value in found]
+        parts.append(f"### {title}\n\n| | |\n| --- | --- |\n" + "\n".join(facts))
+    again = report_text.command(output, records)
+    parts.append(f"## Run it again\n\n{report_text.AGAIN}\n\n```\n{again}\n```")
+    return "\n\n".join(parts) + "\n"

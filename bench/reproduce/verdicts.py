@@ -1,0 +1,150 @@
+"""Whether a measured number agrees with a published one: read from records and counts alone."""
+
+import dataclasses
+import math
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from bench.data import binarize
+from bench.leaderboard import one_class, rows
+from bench.reproduce.entries import Entry
+from bench.stats import intervals
+
+YES, NO, NOT_RUN, MISSING = "yes", "no", "not run", "data missing"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A published number beside ours.
+
+    Attributes:
+        agrees: `"yes"`, `"no"`, `"not run"` or `"data missing"`.
+        ours: Mean over seeds with its interval, or a count; None where nothing ran.
+        note: Why it did not run or failed, or which file to put where; else empty.
+    """
+
+    entry: Entry
+    agrees: str
+    ours: intervals.Interval | None = None
+    seeds: tuple[int, ...] = ()
+    note: str = ""
+
+    @property
+    def half_width(self) -> float | None:
+        """Half the 95 % interval; None for counts and a single seed."""
+        return None if self.ours is None else rows.half_width(self.ours)
+
+    @property
+    def difference(self) -> float | None:
+        """Ours less the published value."""
+        return None if self.ours is None else self.ours.mean - self.entry.published
+
+
+def agrees(entry: Entry, ours: intervals.Interval) -> bool:
+    """Tells whether a mean over seeds agrees with a published value.
+
+        |mean - published| <= tolerance + min(half interval, tolerance)
+
+    The 95 % interval of ours meets the published value and its tolerance. An interval that is
+    wider than the tolerance, as of few seeds, counts as no wider: being uncertain must not make
+    numbers agree. A single seed has no interval, and a count is equal or not.
+    """
+    half = rows.half_width(ours) or 0.0
+    reach = entry.tolerance + min(half, entry.tolerance)
+    return abs(ours.mean - entry.published) <= reach * (1 + 1e-9)
+
+
+def of_count(entry: Entry, number: int) -> Row:
+    """Returns the row of a number of parameters."""
+    ours = intervals.Interval(number, None, None, 1)
+    return Row(entry, YES if agrees(entry, ours) else NO, ours)
+
+
+def of_records(entry: Entry, records: Collection[dict[str, Any]]) -> Row:
+    """Returns the row of an entry from those of the records that its recipe made."""
+    if entry.why_not:
+        return Row(entry, NOT_RUN, note=entry.why_not)
+    own = [record for record in records if is_of(entry, record)]
+    done = [record for record in own if record["status"] == "ok"]
+    failed = [record for record in own if record["status"] != "ok"]
+    flat = [record | {"_value": value(entry, record)} for record in done]
+    flat = [record for record in flat if record["_value"] is not None]
+    if failed:
+        return Row(entry, NO, note=f"failed: {failed[0]['error'] or 'no error given'}")
+    if not flat:
+        note = f"needs {entry.data}: {entry.needed}" if entry.needed else ""
+        return Row(entry, NOT_RUN, note=note)
+    ours = intervals.mean_interval(one_class.values_by_seed(flat, "_value"))
+    seeds = tuple(sorted({record["seed"] for record in flat}))
+    return Row(entry, YES if agrees(entry, ours) else NO, ours, seeds)
+
+
+def value(entry: Entry, record: dict[str, Any]) -> float | None:
+    """Returns the number that an entry is about, None where the record lacks it."""
+    found: Any = record
+    for key in entry.field.split("."):
+        found = found.get(key) if isinstance(found, dict) else None
+    if not isinstance(found, int | float) or not math.isfinite(found):
+        return None
+    return entry.offset + entry.factor * found
+
+
+def is_of(entry: Entry, record: dict[str, Any]) -> bool:
+    """Tells whether a record comes from the recipe of an entry, whatever its seed."""
+    recipe = entry.recipe
+    if record["kind"] != "model" or not recipe or entry.is_count:
+        return False
+    model, preset = recipe["model"].split(":")
+    arguments = recipe.get("arguments") or {}
+    wanted = {
+        "model": model,
+        "preset": preset,
+        "dataset": binarize.name_of(recipe["dataset"], recipe.get("prepare")),
+        "noise": recipe.get("noise"),
+        "resize": recipe.get("resize"),
+        "limit": recipe.get("limit"),
+        "epochs": recipe["epochs"],
+        "batch_size": recipe["batch_size"],
+        "learning_rate": recipe["learning_rate"],
+        "num_labels": recipe.get("num_labels"),
+        "normal_class_name": recipe.get("normal_class"),
+        "precision": "float32",
+        "augment": None,
+    }
+    has = {field: _plain(record[field]) for field in wanted}
+    given = _plain(record["arguments"] or {})
+    return has == {k: _plain(v) for k, v in wanted.items()} and given == _plain(arguments)
+
+
+def of_all(
+    entries: Sequence[Entry],
+    records: Collection[dict[str, Any]],
+    counts: dict[str, int] | None = None,
+    missing: Collection[str] = (),
+) -> list[Row]:
+    """Returns a row for each entry.
+
+    Args:
+        records: Of any runs; each entry takes those of its recipe.
+        counts: Parameters by id of the entry.
+        missing: Names of data sets that are not on this machine.
+    """
+    found = []
+    for entry in entries:
+        if entry.is_count:
+            number = (counts or {}).get(entry.id)
+            row = Row(entry, NOT_RUN, note=entry.why_not)
+            found.append(row if number is None else of_count(entry, number))
+            continue
+        row = of_records(entry, records)
+        if row.agrees == NOT_RUN and not entry.why_not and entry.data in missing:
+            row = Row(entry, MISSING, note=entry.needed)
+        found.append(row)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """Lists for tuples, so that what came from JSON and what did not can be compared."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

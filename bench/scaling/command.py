@@ -1,0 +1,326 @@
+"""`python -m bench scale`: cost against batch, image, width and data size; memory over epochs."""
+
+import argparse
+import contextlib
+import dataclasses
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bench.errors import BenchError
+from bench.records import store
+from bench.scaling import memory as memory_scaling
+from bench.scaling import points as scaling_points
+from bench.scaling import power_law
+from bench.scaling.memory import Flatness
+from bench.scaling.power_law import Line
+
+FILE_NAME, PICTURE_NAME = "scale.jsonl", "scale.png"
+_PLAIN = {"box": SIMPLE_HEAD, "padding": (0, 1, 0, 0), "pad_edge": False, "show_edge": False}
+_TITLES = {
+    "train": "training",
+    "infer": "inference",
+    "fit": "epoch by fit",
+    "predict": "predict",
+}
+_VERDICTS = {True: "yes", False: "[red]no[/]", None: "[yellow]unclear[/]"}
+DESCRIPTION = """Measures how cost grows: of a training step and of inference against batch size,
+image size and width, and of an epoch by fit and of predict against the number of images. One
+setting changes at a time; the base is 32 images of 32 x 32 x 1 at the preset's width. All points
+are timed in one process, in rounds, each in random order. A slope is the exponent of a power law
+with its 95 % interval: 1 is proportional, 2 quadratic; below that, overhead is paid.
+
+Every measurement is kept at once: the same command goes on where it was stopped.
+"""
+EXAMPLES = """examples:
+  python -m bench scale --quick                               three models, all axes, some minutes
+  python -m bench scale --models vae:small --axes batch width
+  python -m bench scale --models "autoencoder:dense:hidden_units=[512,256]" --axes image
+  python -m bench scale --memory --axes                       memory alone, in processes of its own
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What is to be measured.
+
+    Attributes:
+        models: `NAME[:PRESET[:ARGUMENT=VALUE,...]]`.
+        axes: Of `scale_points.AXES`; none: memory alone.
+        quick: Fewer and smaller points, and shorter.
+        memory: Whether memory over epochs is measured too.
+        rounds: How often each point is timed; None: 2 with `quick`, else 3.
+        fresh: Whether what is measured already is measured again.
+    """
+
+    models: tuple[str, ...] = scaling_points.MODELS
+    axes: tuple[str, ...] = tuple(scaling_points.AXES)
+    quick: bool = False
+    memory: bool = False
+    rounds: int | None = None
+    output: Path | None = None
+    fresh: bool = False
+
+    @property
+    def folder(self) -> Path:
+        return self.output or Path("runs") / ("scale-quick" if self.quick else "scale")
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What was found, and where it is."""
+
+    folder: Path
+    lines: list[Line]
+    flatness: list[Flatness]
+
+
+def add_command(commands) -> None:
+    """Adds `scale` to the command line.
+
+    Args:
+        commands: What `argparse.ArgumentParser.add_subparsers` returns.
+    """
+    parser = commands.add_parser(
+        "scale",
+        help="tell how cost grows with batch, image, width and data size; and memory over epochs",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(command=command)
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        default=scaling_points.MODELS,
+        metavar="NAME[:PRESET[:ARGUMENT=VALUE,...]]",
+        help=f"default: {' '.join(scaling_points.MODELS)}",
+    )
+    parser.add_argument(
+        "--axes",
+        nargs="*",
+        choices=tuple(scaling_points.AXES),
+        default=tuple(scaling_points.AXES),
+        help="default: all; none after it: memory alone",
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer and smaller points, shorter")
+    parser.add_argument(
+        "--memory",
+        action="store_true",
+        help=f"measure memory over epochs too, with arrays and with a file of "
+        f"{memory_scaling.FILE_MIB} MiB ({memory_scaling.QUICK_FILE_MIB} with --quick)",
+    )
+    parser.add_argument(
+        "--rounds", type=int, help="times that each point is measured (default: 3; quick: 2)"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="FOLDER", help="of records and picture (default: runs/...)"
+    )
+    parser.add_argument("--fresh", action="store_true", help="measure again what is there already")
+
+
+def command(options: argparse.Namespace) -> int:
+    """Measures, prints the tables, and returns the exit code: 1 where a point failed, else 0."""
+    import os
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    given = {field.name: getattr(options, field.name) for field in dataclasses.fields(Request)}
+    request = Request(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
+    console = Console()
+    outcome = run(request, console)
+    if outcome.lines:
+        console.print(table(outcome.lines))
+    for line in outcome.lines:
+        for value, error in line.failed:
+            console.print(
+                f"[red]failed:[/] {escape(line.model)}, {_TITLES[line.what]}, {line.axis} "
+                f"{value:g}: {escape(error)}",
+                highlight=False,
+            )
+    if not all(line.stable for line in outcome.lines):
+        console.print("~ Some steps did not settle: take them as rough.", highlight=False)
+    if outcome.flatness:
+        console.print(memory_table(outcome.flatness))
+    for name in (FILE_NAME, PICTURE_NAME) if outcome.lines else (FILE_NAME,):
+        console.print(str(outcome.folder / name), highlight=False)
+    return 1 if any(line.failed for line in outcome.lines) else 0
+
+
+def run(request: Request, console: Console) -> Outcome:
+    """Measures what is missing, and draws the picture.
+
+    Raises:
+        BenchError: for a wrong request, or a folder that cannot be written.
+    """
+    rounds = request.rounds or (2 if request.quick else 3)
+    if rounds < 1 or (request.rounds is not None and request.rounds < 1):
+        raise BenchError(f"--rounds must be at least 1. Received: {request.rounds}. For example 2.")
+    if not request.axes and not request.memory:
+        raise BenchError("nothing to measure: name --axes, or give --memory.")
+    points = scaling_points.chosen(request.models, request.axes, request.quick)
+    if points:
+        _check_models(request.models)
+    path = request.folder / FILE_NAME
+    with store.folder_lock(request.folder):
+        if request.fresh:
+            path.unlink(missing_ok=True)
+        lines = _times(request, points, rounds, path, console) if points else []
+        flatness = _memory(request, path, console) if request.memory else []
+    if lines:
+        from bench.scaling import plots
+
+        plots.costs(lines, request.folder / PICTURE_NAME)
+    return Outcome(request.folder, lines, flatness)
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Reads the good lines of a record file; a line that was cut off is passed over."""
+    found = []
+    with contextlib.suppress(FileNotFoundError):
+        for line in path.read_bytes().split(b"\n"):
+            with contextlib.suppress(ValueError):
+                record = json.loads(line)
+                if isinstance(record, dict) and "status" in record:
+                    found.append(record)
+    return found
+
+
+def _check_models(models: tuple[str, ...]) -> None:
+    from bench.evaluation import job_runner
+    from bench.runs import job
+
+    catalogue = job_runner.catalogue()
+    for model in models:
+        found = job.select([model], "core", "small", catalogue)
+        if len(found) != 1:
+            names = ", ".join(f"{choice.model}:{choice.preset}" for choice in found)
+            raise BenchError(f"--models: {model!r} must be one model. It matches {names}.")
+
+
+def _times(request: Request, points, rounds: int, path: Path, console: Console) -> list[Line]:
+    from bench.scaling import timing
+
+    machine = timing.machine()
+    ids = {point.id(machine) for point in points}
+
+    def of_points():
+        return [
+            record
+            for record in read(path)
+            if record.get("point_id") in ids and record["quick"] == request.quick
+        ]
+
+    known = {(record["point_id"], record["round"]) for record in of_points()}
+    with _progress(console, "points", rounds * len(points), len(known)) as advance:
+        measured = timing.measure(points, rounds=rounds, quick=request.quick, known=known)
+        for point, record in measured:
+            store.append_line(path, record)
+            advance(f"{point.model} {point.what}")
+    return power_law.lines(of_points(), request.models, request.axes, request.quick, machine)
+
+
+def _memory(request: Request, path: Path, console: Console) -> list[Flatness]:
+    found = []
+    with _progress(console, "memory", len(memory_scaling.SOURCES), 0) as advance:
+        for source in memory_scaling.SOURCES:
+            each = memory_scaling.measure(source, request.folder, quick=request.quick)
+            found.append(each)
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            extra = {"status": "ok", "kind": "memory", "time_utc": now, "is_flat": each.is_flat}
+            store.append_line(path, dataclasses.asdict(each) | extra)
+            advance(source)
+    return found
+
+
+@contextlib.contextmanager
+def _progress(console: Console, title: str, total: int, done: int) -> Iterator:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    columns = (TextColumn("{task.description}"), BarColumn(24), MofNCompleteColumn(), Remaining())
+    with Progress(*columns, console=console, transient=True, refresh_per_second=4) as progress:
+        bar = progress.add_task(title, total=total, completed=done)
+        yield lambda text: progress.update(bar, advance=1, description=text)
+
+
+def table(lines: list[Line]) -> Table:
+    """Returns the table of slopes: a row for each model, axis and kind of work."""
+    found = Table(title="cost = constant * setting ^ slope", title_justify="left", **_PLAIN)
+    for title in ("model", "work", "against"):
+        found.add_column(title, overflow="fold")
+    for title in ("range", "ms", "slope \\[95 % interval]"):
+        found.add_column(title, justify="right", no_wrap=True)
+    for line in lines:
+        if line.values:
+            found.add_row(*map(escape, _cells(line)))
+    return found
+
+
+def _cells(line: Line) -> list[str]:
+    mark = "" if line.stable else "~"
+    return [
+        *(line.model, _TITLES[line.what], line.axis),
+        " to ".join(f"{line.values[end]:g}" for end in (0, -1)),
+        mark + " to ".join(_milliseconds(line.seconds[end]) for end in (0, -1)),
+        power_law.text(line.slope),
+    ]
+
+
+def _milliseconds(seconds: float) -> str:
+    value = 1e3 * seconds
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def memory_table(flatness: list[Flatness]) -> Table:
+    """Returns the table of memory over epochs."""
+    found = Table(title="memory over epochs", title_justify="left", **_PLAIN)
+    found.add_column("data")
+    for title in ("MiB", "taken", "MiB per epoch", "95 % interval", "epochs", "flat?"):
+        found.add_column(title, justify="right", no_wrap=True)
+    for each in flatness:
+        found.add_row(*_memory_cells(each), _VERDICTS[each.is_flat])
+    return found
+
+
+def _memory_cells(each: Flatness) -> list[str]:
+    return [
+        *(each.source, f"{each.data_mib:g}", f"{each.peak_mib:.0f}", f"{each.slope:.2f}"),
+        *(f"{each.low:.2f} to {each.high:.2f}", str(len(each.mib))),
+    ]
+
+
+def markdown(found: list[dict[str, Any]]) -> str:
+    """Returns what a record file says as two Markdown tables, of slopes and of memory."""
+    points = [record for record in found if "point_id" in record]
+    models = tuple(dict.fromkeys(record["model"] for record in points))
+    tables = []
+    for machine, quick in dict.fromkeys(
+        (tuple(record[name] for name in scaling_points.MACHINE), record["quick"])
+        for record in points
+    ):
+        where = dict(zip(scaling_points.MACHINE, machine, strict=True))
+        lines = power_law.lines(points, models, tuple(scaling_points.AXES), quick, where)
+        titles = ("model", "work", "against", "range", "ms", "slope [95 % interval]")
+        tables.append(_markdown(titles, 3, [_cells(line) for line in lines if line.slope]))
+    names = [field.name for field in dataclasses.fields(Flatness)]
+    flatness = [
+        Flatness(**{name: record[name] for name in names})
+        for record in found
+        if record.get("kind") == "memory"
+    ]
+    if flatness:
+        titles = ("data", "MiB", "taken, MiB", "MiB per epoch", "95 % interval", "epochs")
+        tables.append(_markdown(titles, 1, [_memory_cells(each) for each in flatness]))
+    return "\n".join(tables)
+
+
+def _markdown(titles: Sequence[str], num_left: int, rows: list[list[str]]) -> str:
+    marks = ["---"] * num_left + ["--:"] * (len(titles) - num_left)
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (titles, marks, *rows))
