@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _search(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from tuner import search
+    from tuner.search import search
 
     console = Console()
     return _end(search.search(_request(options), console).project, options, console)
@@ -50,7 +50,7 @@ def _search(options: argparse.Namespace) -> int:
 def _chief(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from tuner import chief
+    from tuner.search import chief
 
     console = Console()
     address = chief.Address(options.host, options.port, options.allow_network)
@@ -60,7 +60,7 @@ def _chief(options: argparse.Namespace) -> int:
 def _worker(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from tuner import worker
+    from tuner.search import worker
 
     num = worker.work(
         options.chief,
@@ -76,8 +76,8 @@ def _worker(options: argparse.Namespace) -> int:
 def _request(options: argparse.Namespace):
     import logging
 
-    from tuner import space
-    from tuner.request import Request
+    from tuner.search.request import Request
+    from tuner.space import space
 
     logging.getLogger("tensorflow").setLevel("ERROR")  # not a word on each model's tracing
     settings = space.read_settings(options.space) if options.space else {}
@@ -89,7 +89,8 @@ def _request(options: argparse.Namespace):
 
 def _end(project, options: argparse.Namespace, console) -> int:
     """Shows what a search found, and measures its winner beside the defaults."""
-    from tuner import confirm, report, table
+    from tuner.report import write
+    from tuner.search import confirm, table
 
     if not console.is_terminal:
         console.print(table.rich_table(project))
@@ -103,7 +104,7 @@ def _end(project, options: argparse.Namespace, console) -> int:
     if options.confirm:
         confirmed = confirm.confirm(project, options.confirm, console)
         _print_plain(console, confirmed.sentence)
-    _print_plain(console, f"a report:            {report.write(project, confirmed)}")
+    _print_plain(console, f"a report:            {write.write(project, confirmed)}")
     _print_plain(console, f"its model:           python -m tuner export {folder} model.keras")
     _print_plain(console, f"on the test split:   {confirm.bench_command(project)}")
     return 0
@@ -112,8 +113,11 @@ def _end(project, options: argparse.Namespace, console) -> int:
 def _show(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from tuner import confirm, pictures, report, spaces, table
-    from tuner.project import Project
+    from tuner.report import write
+    from tuner.report.plots import basic
+    from tuner.search import confirm, table
+    from tuner.space import ready
+    from tuner.trials.store import Project
 
     console = Console()
     project = Project.open(options.folder)
@@ -128,30 +132,31 @@ def _show(options: argparse.Namespace) -> int:
     confirmed = confirm.read(project)
     if confirmed is not None:
         _print_plain(console, confirmed.sentence)
-    path = pictures.write(project, spaces.get(project.identity["model"]).parameters)
+    path = basic.write(project, ready.get(project.identity["model"]).parameters)
     if path is not None:
         _print_plain(console, str(path))
-    _print_plain(console, str(report.write(project, confirmed)))
+    _print_plain(console, str(write.write(project, confirmed)))
     return 0
 
 
 def _confirm(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from tuner import confirm, report
-    from tuner.project import Project
+    from tuner.report import write
+    from tuner.search import confirm
+    from tuner.trials.store import Project
 
     console, project = Console(), Project.open(options.folder)
     found = confirm.confirm(project, options.seeds, console, options.trial)
     _print_plain(console, found.sentence)
-    _print_plain(console, str(report.write(project, found)))
+    _print_plain(console, str(write.write(project, found)))
     return 0
 
 
 def _export(options: argparse.Namespace) -> int:
     from bench.records.store import write_whole
-    from tuner.confirm import bench_command
-    from tuner.project import Project
+    from tuner.search.confirm import bench_command
+    from tuner.trials.store import Project
 
     if options.path.suffix != ".keras":
         raise BenchError(f"the model's file must end in .keras. Received: {options.path}.")
@@ -166,9 +171,10 @@ def _space(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from tuner import spaces, table
+    from tuner.search import table
+    from tuner.space import ready
 
-    found = spaces.get(options.model)
+    found = ready.get(options.model)
     shown = Table("parameter", "values", "default", "only with", title=f"space of {found.model}")
     for name, parameter in found.parameters.items():
         when = parameter.when

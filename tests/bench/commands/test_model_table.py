@@ -1,0 +1,75 @@
+"""The tables of models and of experiments are what the committed records say."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import zoo
+from bench.commands import model_table
+from bench.errors import BenchError
+from bench.leaderboard import rows
+from bench.records import store
+from bench.runs import job
+
+ROOT = Path(__file__).parents[3]
+SOURCE = ROOT / "bench/results/fashion_mnist_models.jsonl"
+
+
+def test_numbers_are_means_of_the_records():
+    found = [json.loads(line) for line in SOURCE.read_text().splitlines()]
+    errors = [r["test_mse"] for r in found if r["model"] == "vae" and r["status"] == "ok"]
+    assert len(errors) == 3
+    lines = model_table.markdown(found, [zoo.get("vae")]).splitlines()
+    (row,) = [line for line in lines if line.startswith("| `vae`")]
+    assert f"MSE {sum(errors) / 3:.4f} ±" in row
+    (command,) = [line for line in lines if line.startswith("python -m bench run")]
+    assert "vae:small" in command
+    assert "--epochs 5" in command
+
+
+def test_results_are_means_of_the_records():
+    found, _ = store.read(SOURCE)
+    errors = [r["test_mse"] for r in found if r["model"] == "vae"]
+    lines = model_table.results(found, ["mse"], Path("runs/x")).splitlines()
+    (row,) = [line for line in lines if line.startswith("| vae small")]
+    assert f"| 3 | {sum(errors) / 3:.4f} ±" in row
+    assert any(line.endswith("--output runs/x") for line in lines)
+    with pytest.raises(BenchError, match="unknown metric 'ms'"):
+        model_table.results(found, ["ms"], Path("runs/x"))
+
+
+def test_a_model_without_a_record_is_refused():
+    found, _ = store.read(SOURCE)
+    others = [record for record in found if record["model"] != "vae"]
+    with pytest.raises(BenchError, match="no finished record of 'vae'"):
+        model_table.markdown(others, [zoo.get("vae")])
+
+
+@pytest.mark.parametrize(
+    ("preset", "published", "tolerance"),
+    [("tf_tutorial_dense", 0.0089, 0.0002), ("tf_tutorial_denoiser", 0.0073, 0.0003)],
+)
+def test_published_numbers_are_reached_and_the_readme_shows_ours(preset, published, tolerance):
+    found, _ = store.read(ROOT / "bench/results/reproduce_quick.jsonl")
+    row = next(row for row in rows.rows(found) if row["preset"] == preset)
+    quality = row.quality["mse"]
+    assert len(row.records) == 3
+    assert round(quality.mean, 4) == pytest.approx(published, abs=tolerance + 1e-9)
+    half = rows.half_width(quality)
+    assert f"{quality.mean:.5f} ± {half:.5f}" in (ROOT / "README.md").read_text()
+
+
+def test_committed_records_show_what_they_must():
+    """The core suite beats the mean image, and the autoencoder PCA of its size."""
+    found, warnings = store.read(SOURCE)
+    assert not warnings
+    error = {}
+    for record in found:
+        assert record["status"] == "ok"
+        error.setdefault((record["model"], record["preset"]), []).append(record["test_mse"])
+    mean = {key: sum(values) / len(values) for key, values in error.items()}
+    for member in job.SUITES["core"]:
+        assert mean[tuple(member.split(":"))] < mean["mean_image", None], member
+    (of_its_size,) = (r["test_mse"] for r in found if (r["model"], r["code_size"]) == ("pca", 16))
+    assert mean["autoencoder", "small"] < of_its_size

@@ -1,0 +1,158 @@
+"""What a run consists of."""
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import zoo
+from bench.errors import BenchError
+from bench.evaluation import job_runner
+from bench.runs import job
+from bench.runs.job import Choice
+
+ROOT = Path(__file__).parents[3]
+PLAN = job.Plan("digits")
+CATALOGUE = job_runner.catalogue()
+
+
+def case(**changes):
+    return dataclasses.replace(job.Case(PLAN, "ab" * 32, "model", "vae", "small", 0), **changes)
+
+
+def test_an_id_names_all_that_changes_the_result():
+    ids = {
+        case().id,
+        case(seed=1).id,
+        case(model="autoencoder").id,
+        case(preset="tiny").id,
+        case(dataset_checksum="cd" * 32).id,
+        case(plan=dataclasses.replace(PLAN, epochs=11)).id,
+        case(plan=dataclasses.replace(PLAN, noise="gaussian:0.1")).id,
+    }
+    assert len(ids) == 7
+    assert case().id == case(timing=True).id  # measured beside the result
+
+
+def test_a_baseline_does_not_depend_on_the_budget():
+    short, long = (
+        case(kind="baseline", model="pca", code_size=4, plan=dataclasses.replace(PLAN, epochs=e))
+        for e in (1, 100)
+    )
+    assert short.id == long.id != dataclasses.replace(short, code_size=5).id
+
+
+def test_core_suite_is_short_and_exists():
+    for suite in job.SUITES:
+        chosen = job.select(None, suite, "small", CATALOGUE)
+        assert 1 <= len(chosen) <= 10
+        for choice in chosen:
+            zoo.create(choice.model, (16, 16, 1), preset=choice.preset)
+
+
+def test_wildcards_and_presets():
+    found = job.select(["*vae*", "autoencoder:dense", "vae"], "core", "tiny", CATALOGUE)
+    vaes = [Choice(name, "tiny") for name in zoo.names("*vae*")]
+    assert found == [*vaes, Choice("autoencoder", "dense")]
+    everything = job.select(["*"], "core", "small", CATALOGUE)
+    assert [choice.model for choice in everything] == zoo.names()
+
+
+def test_arguments_after_the_preset():
+    models = ["vae:small:beta=4,widths=(8, 16),likelihood=gaussian", "vae", "vae:small:beta=4"]
+    first, plain, second = job.select(models, "core", "small", CATALOGUE)
+    expected = (("beta", 4), ("likelihood", "gaussian"), ("widths", (8, 16)))
+    assert (first.arguments, plain.arguments) == (expected, ())
+    ids = {
+        case(arguments=choice.arguments, preset=choice.preset).id
+        for choice in (first, plain, second)
+    }
+    assert len(ids) == 3
+    assert case(arguments=second.arguments).title == "vae:small:beta=4"
+
+
+def test_models_that_do_not_fit_the_data():
+    misfits = {"unet": "needs masks", "vae": "needs masks"}
+    found = job.select(["*unet", "autoencoder"], "core", "tiny", CATALOGUE, misfits)
+    assert "unet" not in [choice.model for choice in found]
+    with pytest.raises(BenchError, match="'unet' does not fit these data: it needs masks"):
+        job.select(["unet"], "core", "tiny", CATALOGUE, misfits)
+    with pytest.raises(BenchError, match=r"none of the models fits these data: va\*"):
+        job.select(["va*"], "core", "tiny", CATALOGUE, misfits)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((["beta-vae"], "core", "small"), r"no model matches 'beta-vae'. Did you mean 'beta_vae'"),
+        ((["vae:smal"], "core", "small"), r"unknown preset 'smal' of 'vae'. Did you mean 'small'"),
+        ((["vae:tiny:bet=4"], "core", "small"), r"unknown argument 'bet=4' of 'vae'.*'beta'"),
+        ((["vae:tiny:beta"], "core", "small"), r"Write vae:PRESET:argument=value"),
+        ((None, "cor", "small"), r"unknown suite 'cor'. Did you mean 'core'"),
+    ],
+)
+def test_unknown_names(arguments, message):
+    with pytest.raises(BenchError, match=message):
+        job.select(*arguments, CATALOGUE)
+
+
+def test_rounds_hold_each_model_once_and_time_the_first():
+    models = [Choice(name, "x") for name in "abc"]
+    ordered = job.model_cases([PLAN], "ab", models, [0, 1, 2], timing_rounds=1)
+    for seed in range(3):
+        around = ordered[3 * seed : 3 * seed + 3]
+        assert {c.seed for c in around} == {seed}
+        assert sorted(c.model for c in around) == ["a", "b", "c"]
+        assert all(c.timing == (seed == 0) for c in around)
+    assert job.model_cases([PLAN], "ab", models, [0, 1, 2], 1) == ordered
+
+
+def test_the_default_budget_follows_the_size():
+    assert (job.default_batch_size(1_297), job.default_batch_size(55_000)) == (64, 128)
+    assert job.default_epochs(1_297, 64) == 13  # 273 updates / 21 a pass
+    assert job.default_epochs(55_000, 128) == 10  # never fewer
+    assert job.default_epochs(20, 64) == 200  # never more
+
+
+def test_identity_is_a_baseline_for_noisy_inputs_only():
+    clean = [c.title for c in job.baseline_cases([PLAN], "ab", [4, 16])]
+    assert clean == ["mean_image", "pca-4", "pca-16"]
+    noisy = dataclasses.replace(PLAN, noise="gaussian:0.2")
+    assert [c.model for c in job.baseline_cases([noisy], "ab", [4])][-1] == "identity"
+
+
+def test_a_list_among_the_arguments_makes_a_case_like_any_other():
+    (choice,) = job.select(["unet:small:widths=[8, [16]]"], "core", "small", CATALOGUE)
+    assert choice.arguments == (("widths", (8, (16,))),)
+    assert len({case(arguments=choice.arguments), case()}) == 2
+    # The name stays that of records from before, when it was a list.
+    assert case(arguments=choice.arguments).id == case(arguments=(("widths", [8, [16]]),)).id
+
+
+def test_speed_is_measured_in_the_first_rounds_whatever_the_seeds():
+    found = job.model_cases([PLAN], "ab" * 32, [Choice("vae", "small")], [5, 3, 9], 2)
+    assert [(case.seed, case.timing) for case in found] == [(5, True), (3, True), (9, False)]
+
+
+def test_looks_at_the_validation_split_do_not_rename_cases_without_them():
+    watched = dataclasses.replace(PLAN, evaluate_every=2.0)
+    assert "evaluate_every" not in case().identity["plan"]
+    assert case(plan=watched).id != case().id
+    baseline = {"kind": "baseline", "model": "pca"}
+    assert case(plan=watched, **baseline).id == case(**baseline).id
+
+
+def test_choosing_models_does_without_keras():
+    """Importing it takes seconds, in which the first case could train."""
+    script = """
+import sys
+from bench import cases
+known = cases.Known(("small",), ("beta",), "reconstruction")
+found = cases.select(["v*:small:beta=4"], "core", "small", {"vae": known})
+print(*found, "keras" in sys.modules)
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.split()[-1] == "False"

@@ -1,0 +1,73 @@
+"""How likely settings keep within the limits of a search, learnt from the sizes seen so far.
+
+Most settings of a wide space can be over a tight limit. They are refused before training, but each
+costs the start of a process; so a search learns from the refused ones where not to look.
+
+    p(fits) = prod_i Phi((log limit_i - mean_i) / deviation_i)
+
+where mean and deviation are those of a Gaussian process fitted to the logarithms of the sizes.
+
+Reference: Gardner et al., Bayesian Optimization with Inequality Constraints, 2014, Eq. 5.
+https://proceedings.mlr.press/v32/gardner14.html
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from tuner.algorithms.gaussian_process import Process
+
+FEWEST = 5  # sizes that a process is fitted to
+
+
+class Limits:
+    """Limits and the sizes of settings that were tried.
+
+    Args:
+        limits: Largest value of each size, by the field of a trial's record; None: no limit.
+    """
+
+    def __init__(self, limits: Mapping[str, float | None]):
+        self.limits = {name: limit for name, limit in limits.items() if limit is not None}
+        self.sizes: dict[int, Mapping[str, float]] = {}
+
+    def note(self, number: int, record: Mapping) -> None:
+        """Notes the sizes of a trial, whether it was refused or not."""
+        self.sizes[number] = {
+            name: record[name] for name in self.limits if record.get(name) is not None
+        }
+
+    def probability(self, points: Mapping[int, np.ndarray], candidates: np.ndarray) -> np.ndarray:
+        """Returns how likely candidates keep within all limits, `(len(candidates),)`.
+
+        Args:
+            points: Of each trial, by number.
+            candidates: Points, `(num, dimensions)`.
+        """
+        return self.fitted(points)(candidates)
+
+    def fitted(self, points: Mapping[int, np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+        """Returns `probability` of these trials, as a function of candidates; fits once."""
+        processes = []
+        for name, limit in self.limits.items():
+            numbers = [number for number in self.sizes if name in self.sizes[number]]
+            if len(numbers) < FEWEST:
+                continue
+            known = np.array([points[number] for number in numbers])
+            sizes = np.log([self.sizes[number][name] for number in numbers])
+            processes.append((Process(known, sizes), np.log(limit)))
+
+        def probability(candidates: np.ndarray) -> np.ndarray:
+            found = np.ones(len(candidates))
+            for process, limit in processes:
+                found *= _below(process, limit, candidates)
+            return found
+
+        return probability
+
+
+def _below(process: Process, limit: float, candidates: np.ndarray) -> np.ndarray:
+    from scipy.stats import norm
+
+    mean, deviation = process.predict(candidates)
+    return norm.cdf((limit - mean) / np.maximum(deviation, 1e-9))

@@ -1,0 +1,197 @@
+"""What the report of a search says: its headline, captions, settings and commands."""
+
+import shlex
+from typing import Any
+
+from tuner.report import importance
+from tuner.report.importance import Importance
+from tuner.search import table
+from tuner.trials.store import Project
+
+PICTURES = {
+    "front": (
+        "Quality against cost",
+        "Each point is a trial. Along the line no cheaper trial is better; of several costs, a "
+        "trial on the front of all of them may lie off the line. Numbers are trials.",
+    ),
+    "coordinates": (
+        "Settings of the trials",
+        "One line per trial, through its settings to its size and score: the most important "
+        "parameters first. Orange: the best trial. Where a parameter is not active, the line "
+        "passes below. Trials with equal values are spread a little, the better ones above.",
+    ),
+    "importance": (
+        "What matters",
+        "How much of what a random forest explains of the scores is lost when the values of one "
+        "parameter are shuffled among the trials. Lines: standard deviation over shuffles; other "
+        "trials would give other shares. What goes with the score need not cause it.",
+    ),
+    "progress": (
+        "Progress",
+        "The score of each trial and the best so far; below, the scores over the parameters, "
+        "the most important first. Orange: the best trial.",
+    ),
+}
+AGAIN = (
+    "The first command goes on with the search where it stopped; in another folder it starts over. "
+    "The checksum tells whether the data are the same."
+)
+# Settings of a search that its command line takes, by their name there.
+_OPTIONS = (
+    *("dataset", "objective", "costs", "tuner", "max_trials", "epochs", "patience", "executions"),
+    *("seed", "precision", "noise", "resize", "limit", "num_labels", "normal_class"),
+    *("max_parameters", "max_macs", "max_trial_seconds"),
+)
+_COMMAND_DEFAULTS = {"executions": 1, "seed": 0, "precision": "float32"}
+
+
+def title_of(project: Project) -> str:
+    identity = project.identity
+    return f"Search: {identity['model']} on {identity['dataset']}"
+
+
+def headline(project: Project) -> str:
+    """Returns what was found, in one sentence, and what to think of it in another."""
+    record, best, default = project.winner, project.best, table.default_trial(project)
+    if record is None:
+        return f"No trial of {len(project.trials)} has a score yet."
+    count = len(project.ranked)
+    scored = f"{count} trial{'s' * (count != 1)} with a score"
+    name = project.identity["objective"]
+    caution = (
+        f"Scores are {name} on the validation split; that of the best of many is flattered by the "
+        "choice."
+    )
+    if default is None:
+        size = _parameters(record)
+        found = f"the best of {scored} is trial {record['number']}: {amount(project, record)}{size}"
+    elif record["number"] == default["number"]:
+        found = f"no setting of {scored} beats the defaults, {amount(project, default)}"
+    else:
+        gain = abs(record["score"] - default["score"])
+        way = "lower" if record["score"] < default["score"] else "higher"
+        than = (
+            f"{with_unit(project, gain, 3)} {way} than the defaults" if gain else "as the defaults"
+        )
+        found = (
+            f"trial {record['number']} has {amount(project, record)}, {than}"
+            f"{_ratio(record, default)}"
+        )
+    if record["number"] != best["number"]:
+        found += f"; the best score, {amount(project, best)}, is of trial {best['number']}"
+    return f"{found[0].upper()}{found[1:]}. {caution}"
+
+
+def tiles(project: Project) -> list[tuple[str, int, str, str]]:
+    """Returns label, trial, what is said of it and its size, for what most readers look for."""
+    winner, best, default = project.winner, project.best, table.default_trial(project)
+    if best is None:
+        return []
+    label = "Lowest" if project.identity["direction"] == "min" else "Highest"
+    found = [(f"{label} {project.identity['objective']}", best)]
+    if winner["number"] != best["number"]:
+        found.insert(0, ("Cheapest that the defaults do not beat", winner))
+    if default is not None and default["number"] != best["number"]:
+        found.append(("The defaults", default))
+    sized = [record for record in project.ranked if record.get("num_parameters")]
+    if sized and len(found) < 4:
+        found.append(("Smallest", min(sized, key=lambda record: record["num_parameters"])))
+    return [
+        (
+            text,
+            record["number"],
+            f"trial {record['number']}: {amount(project, record)}",
+            _parameters(record).removeprefix(" with "),
+        )
+        for text, record in found
+    ]
+
+
+def amount(project: Project, record: dict[str, Any]) -> str:
+    """Returns the score of a trial with its unit."""
+    return with_unit(project, record["score"], 4)
+
+
+def with_unit(project: Project, value: float, digits: int) -> str:
+    unit = project.identity.get("unit")
+    return f"{value:.{digits}g}" + (f" {unit}" if unit else "")
+
+
+def no_importance(found: Importance | None) -> str:
+    """Returns why there is no picture of it."""
+    if found is None:
+        return (
+            f"Importance needs {importance.FEWEST_TRIALS} trials with different scores and "
+            "settings."
+        )
+    return (
+        f"A random forest cannot tell the scores of these {found.num_trials} trials from their "
+        f"settings (out-of-bag R² = {found.explained:.2f}, at most 1), so it cannot tell which "
+        "parameter matters, either."
+    )
+
+
+def settings_of(project: Project) -> list[tuple[str, Any]]:
+    """Returns name and value of what the search was asked for."""
+    names = ("model", *_OPTIONS, "dataset_checksum", "space_checksum")
+    known = [(name, project.identity.get(name)) for name in names]
+    return [(name, value) for name, value in known if value is not None]
+
+
+# --- commands -----------------------------------------------------------------------------------
+
+
+def commands(project: Project) -> list[str]:
+    """Returns the commands that go on with the search, and that use what it found."""
+    folder = shlex.quote(str(project.folder))
+    found = [search_command(project)]
+    if project.best is not None:
+        from tuner.search.confirm import bench_command
+
+        found.append(f"python -m tuner confirm {folder}")
+        found.append(f"python -m tuner export {folder} model.keras")
+        found.append(bench_command(project))
+    return found
+
+
+def search_command(project: Project) -> str:
+    """Returns the command of the search; in its folder it goes on."""
+    identity = project.identity
+    parts = ["python -m tuner search", shlex.quote(identity["model"])]
+    for name in _OPTIONS:
+        value = identity.get(name)
+        if value is None or _COMMAND_DEFAULTS.get(name) == value:
+            continue
+        if name == "resize":
+            value = "x".join(map(str, value))
+        values = value if isinstance(value, list) else [value]
+        parts += [f"--{name.replace('_', '-')}", *(shlex.quote(str(each)) for each in values)]
+    for text in _narrowed(project):
+        parts += ["--set", shlex.quote(text)]
+    return " ".join([*parts, "--output", shlex.quote(str(project.folder))])
+
+
+def _narrowed(project: Project) -> list[str]:
+    """Returns what makes the whole space of the model that of the search, as `--set` takes it."""
+    from tuner.space import ready
+
+    whole = ready.get(project.identity["model"]).parameters
+    found = []
+    for name, values in project.identity["space"].items():
+        low, dots, high = values.partition("..")
+        is_of_data = bool(dots) and low == high  # a range of one value is the data's doing
+        if not is_of_data and (name not in whole or str(whole[name]) != values):
+            found.append(f"{name}={values.replace(', ', ',')}")
+    return found
+
+
+def _ratio(record: dict[str, Any], default: dict[str, Any]) -> str:
+    size, whole = record.get("num_parameters"), default.get("num_parameters")
+    if not size or not whole:
+        return ""
+    return f", with {size / whole:.2g} times their parameters ({size:,} of {whole:,})"
+
+
+def _parameters(record: dict[str, Any]) -> str:
+    size = record.get("num_parameters")
+    return f" with {size:,} parameters" if size else ""

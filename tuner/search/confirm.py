@@ -1,0 +1,223 @@
+"""Measures the winner of a search on fresh seeds beside the defaults, on the test split.
+
+The score by which a winner was chosen flatters it: it is the best of many, on one seed. Only here
+is the test split read, by the harness itself, for the winner and the defaults with the same seeds;
+its records are in the folder `confirm` of the search.
+"""
+
+import dataclasses
+import json
+import math
+import shlex
+import statistics
+from typing import Any
+
+from rich.console import Console
+
+from bench.errors import BenchError
+from bench.execution import session
+from bench.records import store
+from bench.stats import intervals
+from tuner.trials import objectives
+from tuner.trials.store import Project
+
+FOLDER, _FILE = "confirm", "confirmation.json"
+# Far from the seeds of any search.
+FIRST_SEED = 1_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Confirmation:
+    """The winner of a search beside the defaults of its model.
+
+    Attributes:
+        metric: Name of the objective.
+        winner, default: Its value on the test split, one for each seed.
+        difference: Mean of winner - default over the seeds.
+        interval: The 95 % interval of that mean, by Student's t over the pairs.
+        number: Trial of the winner.
+    """
+
+    metric: str
+    unit: str
+    higher_is_better: bool
+    seeds: list[int]
+    winner: list[float]
+    default: list[float]
+    winner_parameters: int
+    default_parameters: int
+    number: int
+
+    @property
+    def _paired(self) -> intervals.Interval:
+        return intervals.mean_interval(
+            [w - d for w, d in zip(self.winner, self.default, strict=True)]
+        )
+
+    @property
+    def difference(self) -> float:
+        return self._paired.mean
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        found = self._paired
+        if found.low is None:
+            return (-math.inf, math.inf)
+        return (found.low, found.high)
+
+    @property
+    def verdict(self) -> str:
+        """`"better"`, `"worse"`, or `"no difference shown"` where the interval holds 0."""
+        low, high = self.interval
+        if low <= 0 <= high:
+            return "no difference shown"
+        return "better" if (low > 0) == self.higher_is_better else "worse"
+
+    @property
+    def sentence(self) -> str:
+        """What was found, in one line."""
+        low, high = self.interval
+        unit = f" {self.unit}" if self.unit else ""
+        means = (sum(values) / len(values) for values in (self.winner, self.default))
+        of_winner, of_default = (f"{mean:.4g}" for mean in means)
+        return (
+            f"on {len(self.seeds)} fresh seeds, test {self.metric}: trial {self.number} "
+            f"{of_winner}{unit} with {self.winner_parameters:,} parameters, the defaults "
+            f"{of_default}{unit} with {self.default_parameters:,}: {self.verdict} "
+            f"({self.difference:+.3g}, 95 % interval {low:+.3g} to {high:+.3g})"
+        )
+
+
+def confirm(
+    project: Project,
+    num_seeds: int = 3,
+    console: Console | None = None,
+    number: int | None = None,
+) -> Confirmation:
+    """Runs the winner and the defaults on fresh seeds; what is finished is kept.
+
+    Args:
+        number: A trial to take for the winner; None: the project's.
+
+    Raises:
+        BenchError: if the trial has no score, a case fails, or the harness does not measure the
+            objective on the test split.
+    """
+    console = console or Console()
+    record = project.winner if number is None else project.trials.get(number)
+    if record is None or record["status"] != "ok":
+        raise BenchError(f"{project.folder} has no trial with a score to confirm.")
+    identity = project.identity
+    if objectives.OBJECTIVES[identity["objective"]].test_field is None:
+        raise BenchError(
+            f"the harness has no test value of {identity['objective']} to confirm a winner by. "
+            "Leave it out: --confirm 0."
+        )
+    if num_seeds < 2:
+        raise BenchError(
+            f"--confirm must be at least 2 seeds, or 0 for none. Received: {num_seeds}."
+        )
+    settings = {"winner": record, "default": identity["reference"]}
+    found: dict[str, Any] = {"number": record["number"]}
+    for role, setting in settings.items():
+        outcome = session.run(_request(project, setting, num_seeds), console)
+        of_model = [each for each in outcome.records if each["kind"] == "model"]
+        failed = [each for each in of_model if each["status"] != "ok"]
+        if failed:
+            raise BenchError(f"{failed[0]['model']} failed on fresh seeds: {failed[0]['error']}")
+        found[role] = [each["case_id"] for each in of_model]
+    store.write_whole(project.folder / FOLDER / _FILE, json.dumps(found).encode())
+    confirmation = read(project)
+    if confirmation is None:
+        raise BenchError(f"{project.folder / FOLDER} lacks records that were just written.")
+    return confirmation
+
+
+def read(project: Project) -> Confirmation | None:
+    """Returns what was confirmed last, or None."""
+    folder = project.folder / FOLDER
+    try:
+        roles = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    every, _ = store.read(folder)
+    by_id = {record["case_id"]: record for record in store.latest(every)}
+    if not all(case_id in by_id for role in ("winner", "default") for case_id in roles[role]):
+        return None
+    winner, default = (
+        [by_id[case_id] for case_id in roles[role]] for role in ("winner", "default")
+    )
+    objective = objectives.OBJECTIVES[project.identity["objective"]]
+    field = objective.test_field or f"test_{objective.name}"
+    return Confirmation(
+        metric=objective.name,
+        unit=objective.unit,
+        higher_is_better=objective.direction == "max",
+        seeds=[record["seed"] for record in winner],
+        winner=[record[field] for record in winner],
+        default=[record[field] for record in default],
+        winner_parameters=winner[0]["params_total"],
+        default_parameters=default[0]["params_total"],
+        number=roles["number"],
+    )
+
+
+def _request(project: Project, setting: dict[str, Any], num_seeds: int) -> session.Request:
+    """Returns the run of a setting: a trial's record, or the reference of the search."""
+    identity, training = project.identity, setting["training"]
+    epochs = setting.get("num_epochs") or [setting.get("epochs") or identity["epochs"]]
+    normal = identity.get("normal_class")
+    return session.Request(
+        dataset=identity["dataset"],
+        models=(f"{identity['model']}:small:{arguments_text(setting['arguments'])}",),
+        seeds=tuple(range(FIRST_SEED, FIRST_SEED + num_seeds)),
+        epochs=round(statistics.median(epochs)),
+        batch_size=(training["batch_size"],),
+        learning_rate=training["learning_rate"],
+        precision=(identity["precision"],),
+        num_labels=identity["num_labels"],
+        normal_classes=None if normal is None else (str(normal),),
+        measure=("generative",) if identity["objective"] == "elbo" else (),
+        noise=identity["noise"],
+        resize=None if identity["resize"] is None else tuple(identity["resize"]),
+        limit=identity["limit"],
+        output=project.folder / FOLDER,
+    )
+
+
+def bench_command(project: Project, number: int | None = None) -> str:
+    """Returns the command that measures a setting on the test split, three seeds.
+
+    Args:
+        number: Of a trial; None: the winner.
+    """
+    record = project.winner if number is None else project.trials[number]
+    request = _request(project, record, 3)
+    parts = ["python -m bench run", "--dataset", shlex.quote(request.dataset)]
+    parts += ["--models", shlex.quote(request.models[0])]
+    parts += ["--epochs", str(request.epochs), "--batch-size", str(request.batch_size[0])]
+    parts += ["--learning-rate", repr(request.learning_rate)]
+    for name in ("noise", "limit", "num_labels"):
+        if getattr(request, name) is not None:
+            parts += [f"--{name.replace('_', '-')}", str(getattr(request, name))]
+    if request.normal_classes is not None:
+        parts += ["--normal-classes", *request.normal_classes]
+    if request.measure:
+        parts += ["--measure", *request.measure]
+    if request.resize is not None:
+        parts += ["--resize", "x".join(map(str, request.resize))]
+    if request.precision != ("float32",):
+        parts += ["--precision", *request.precision]
+    return " ".join(parts)
+
+
+def arguments_text(arguments: dict[str, Any]) -> str:
+    """Returns constructor arguments as `bench run --models` takes them."""
+    return ",".join(f"{name}={_literal(value)}" for name, value in arguments.items())
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        inner = ",".join(map(_literal, value))
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    return repr(value) if isinstance(value, float) else str(value)

@@ -1,0 +1,248 @@
+"""Asks the search algorithm for trials, and keeps each start and each end in the project.
+
+One director serves them all: the trials of this process, of several processes, of a Ray cluster,
+and of workers on other machines. A search that goes on repeats the starts and the ends from the
+project's lines, in their order, so that the algorithm comes to the state it had; trials that had
+started and not ended run again first.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import sys
+import time
+from typing import Any
+
+import keras_tuner
+
+from bench.errors import BenchError
+from tuner.space.hypermodel import declare
+from tuner.space.space import Space
+from tuner.trials.store import RUNNING, STATE, Project
+from tuner.trials.trial import Data, Job
+
+_FAILURES_IN_A_ROW = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What all trials of a search share, beside the identity of its project.
+
+    Attributes:
+        image_shape: Of the data.
+        arguments: Constructor arguments that follow from the data.
+    """
+
+    space: Space
+    data: Data
+    image_shape: tuple[int, ...]
+    arguments: dict[str, Any]
+
+
+class Director:
+    """Gives out trials and takes their results; not for several threads at once.
+
+    Args:
+        oracle: A new one.
+        max_total_seconds: No trial starts later than that; None: no limit.
+
+    Attributes:
+        running: Trials that were given out, by number.
+        num_run: Trials that ended now; the others were finished before.
+
+    Raises:
+        BenchError: if the project's trials are of another search.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        project: Project,
+        oracle: keras_tuner.Oracle,
+        max_total_seconds: float | None = None,
+    ):
+        self.plan, self.project, self.oracle = plan, project, oracle
+        self.running: dict[int, Job] = {}
+        self.num_run = self.num_refused = self.num_failures_in_a_row = 0
+        self.started = time.monotonic()
+        self.max_total_seconds = max_total_seconds
+        self._to_run_again: collections.deque[int] = collections.deque()
+        self._trials: dict[int, Any] = {}  # of keras_tuner, those without an end
+        # Later trials of Hyperband go on from the models of earlier ones.
+        self._needs_models = project.identity["tuner"] == "hyperband"
+        oracle._set_project_dir(str(project.folder), STATE)
+        oracle.verbose = 0
+        self._repeat(list(project.events))
+
+    # --- giving out -----------------------------------------------------------------------------
+
+    def next(self) -> Job | None:
+        """Returns a trial to run, or None if there is none now: `is_over` tells whether ever."""
+        if self._is_late():
+            return None
+        if self._to_run_again:
+            number = self._to_run_again.popleft()
+        else:
+            trial = self._create()
+            if trial is None:
+                return None
+            number = int(trial.trial_id)
+            self.project.start_trial(number, dict(trial.hyperparameters.values))
+        self.running[number] = self._job(number)
+        return self.running[number]
+
+    def give_back(self, number: int) -> None:
+        """Lets a trial whose worker was lost run again, before others."""
+        del self.running[number]
+        self._to_run_again.append(number)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing runs and nothing is left to run. Ask after `next` gave None."""
+        return not self.running and (not self._to_run_again or self._is_late())
+
+    def _is_late(self) -> bool:
+        limit = self.max_total_seconds
+        return limit is not None and time.monotonic() - self.started > limit
+
+    def _create(self):
+        """Returns the oracle's next trial; None if it has none or waits for running ones."""
+        trial = self.oracle.create_trial(f"trial {len(self.oracle.trials)}")
+        if trial.status != "RUNNING":
+            return None
+        self._trials[int(trial.trial_id)] = trial
+        return trial
+
+    def _job(self, number: int) -> Job:
+        project, identity = self.project, self.project.identity
+        values = dict(self._trials[number].hyperparameters.values)
+        start = values.get("tuner/trial_id")
+        return Job(
+            number=number,
+            space=self.plan.space,
+            values=values,
+            data=self.plan.data,
+            image_shape=self.plan.image_shape,
+            arguments=self.plan.arguments,
+            objective=identity["objective"],
+            costs=tuple(identity.get("costs") or ()),
+            epochs=values.get("tuner/epochs", identity["epochs"]),
+            patience=identity.get("patience"),
+            precision=identity["precision"],
+            seeds=tuple(range(identity["seed"], identity["seed"] + identity["executions"])),
+            models=project.model_names(number),
+            initial_epoch=values.get("tuner/initial_epoch", 0),
+            start_from=() if start is None else project.model_names(int(start)),
+            max_parameters=identity["max_parameters"],
+            max_macs=identity["max_macs"],
+            max_seconds=identity.get("max_trial_seconds"),
+        )
+
+    # --- taking back ----------------------------------------------------------------------------
+
+    def finish(self, number: int, result: dict[str, Any]) -> dict[str, Any]:
+        """Keeps the result of a trial and returns its record.
+
+        Raises:
+            BenchError: after three failures in a row, or where hardly any setting fits the budget.
+        """
+        job = self.running.pop(number)
+        result = dict(result)
+        self._keep_trace(number, result.pop("trace", None))
+        record = self._describe(job) | result
+        if result["status"] == "ok":
+            record["score"] = sum(result["scores"]) / len(result["scores"])
+        self.num_run += 1
+        self.project.append(record)
+        self._end(record)
+        if not self._needs_models:
+            self.project.drop_models([*self.running, *self._to_run_again])
+        self._count_failures(record)
+        return record
+
+    def _describe(self, job: Job) -> dict[str, Any]:
+        """Returns what is known of a trial before it runs."""
+        space = self.plan.space
+        values = declare(space, job.hyperparameters)
+        return {
+            "number": job.number,
+            "hyperparameters": job.values,
+            "values": values,
+            "arguments": space.arguments(values),
+            "training": space.training(values),
+            "epochs": job.epochs,
+            "seeds": list(job.seeds),
+            "score": None,
+        }
+
+    def _end(self, record: dict[str, Any]) -> None:
+        """Tells the oracle how a trial ended."""
+        trial = self._trials.pop(record["number"])
+        if hasattr(self.oracle, "limits"):
+            self.oracle.limits.note(record["number"], record)
+        if record["status"] == "ok":
+            found = {self.oracle.objective.name: record["score"], **(record.get("costs") or {})}
+            self.oracle.update_trial(trial.trial_id, found)
+            trial.status = "COMPLETED"
+        else:
+            trial.status, trial.message = "FAILED", record["error"]
+        self.oracle.end_trial(trial)
+        if record["status"] in ("over_budget", "refused"):
+            self._make_up_for_refused(record)
+
+    def _make_up_for_refused(self, record: dict[str, Any]) -> None:
+        """Lets another trial take the place of one that was never trained."""
+        self.num_refused += 1
+        wanted = self.project.identity["max_trials"]
+        if self.num_refused > 5 * (wanted or 100) + 20:
+            raise BenchError(
+                f"{self.num_refused} settings were refused, the last: {record['error']} "
+                "Narrow the space with --set, or raise the limit."
+            )
+        if self.oracle.max_trials is not None:
+            self.oracle.max_trials += 1
+
+    def _count_failures(self, record: dict[str, Any]) -> None:
+        self.num_failures_in_a_row += 1
+        if record["status"] != "failed":
+            self.num_failures_in_a_row = 0
+        elif self.num_failures_in_a_row == _FAILURES_IN_A_ROW:
+            raise BenchError(
+                f"{_FAILURES_IN_A_ROW} trials in a row failed, the last: {record['error']} "
+                f"See {self.project.folder / 'traces'}."
+            )
+
+    def _keep_trace(self, number: int, trace: str | None) -> None:
+        if trace is not None:
+            with contextlib.suppress(OSError):
+                (self.project.folder / "traces").mkdir(exist_ok=True)
+                (self.project.folder / "traces" / f"trial_{number:04d}.txt").write_text(trace)
+
+    def close(self) -> None:
+        """Deletes the models that nothing needs any longer."""
+        self.project.drop_models([*self.running, *self._to_run_again])
+
+    # --- going on -------------------------------------------------------------------------------
+
+    def _repeat(self, events: list[dict[str, Any]]) -> None:
+        for event in events:
+            number = event["number"]
+            if number not in self._trials and not self._start_again(event):
+                return
+            if event["status"] != RUNNING:
+                self._end(event)
+        self._to_run_again.extend(sorted(self._trials))
+
+    def _start_again(self, event: dict[str, Any]) -> bool:
+        """Repeats a start; False if fewer trials are asked for than there are."""
+        if len(self.oracle.trials) >= (self.oracle.max_trials or sys.maxsize):
+            return False
+        trial = self._create()
+        found = None if trial is None else dict(trial.hyperparameters.values)
+        same_number = trial is not None and int(trial.trial_id) == event["number"]
+        if not same_number or found != event["hyperparameters"]:
+            raise BenchError(
+                f"trial {event['number']} in {self.project.folder} is of another search: "
+                f"{event['hyperparameters']}, not {found}. Choose another --output, or --fresh."
+            )
+        return True

@@ -1,0 +1,90 @@
+"""Searches the settings of a model on this machine or on a Ray cluster, resumable."""
+
+import contextlib
+import dataclasses
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from bench.data import cache
+from bench.execution import local
+from bench.records.store import check_writable, folder_lock
+from tuner.search import runner
+from tuner.search.request import Request as Request
+from tuner.search.request import Settled, settle
+from tuner.search.scheduler import Director
+from tuner.space.space import Space
+from tuner.trials import trial
+from tuner.trials.store import Project
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a search found.
+
+    Attributes:
+        project: Its folder and all its trials.
+        num_run: Trials that ran now; the others were finished before.
+        space: What was searched.
+    """
+
+    project: Project
+    num_run: int
+    space: Space
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        return self.project.best
+
+
+def search(request: Request, console: Console | None = None) -> Outcome:
+    """Searches, and keeps every finished trial as it comes.
+
+    After an interruption the same call goes on where it stopped; with more `max_trials` it goes
+    on beyond its end. Scores are of the validation split; the test split is left for
+    `tuner.search.confirm`, which measures the winner beside the defaults.
+
+    Raises:
+        BenchError: for wrong arguments, missing data, or a folder that holds another search: all
+            before the first training; and after three failures in a row.
+        KeyboardInterrupt: on Ctrl-C, after the running trials have been ended.
+    """
+    console = console or Console()
+    request.check()
+    check_writable(request.folder)
+    with folder_lock(request.folder), cache.kept(request.folder) as store:
+        settled = settle(request, store)
+        director = start(settled, console)
+        with contextlib.closing(_engine(request, director.project)) as engine:
+            if engine.note:
+                console.print(f"[yellow]note:[/] {escape(engine.note)}")
+            num_run = runner.run(director, engine, console)
+        director.close()
+    return Outcome(director.project, num_run, settled.plan.space)
+
+
+def start(settled: Settled, console: Console) -> Director:
+    """Opens the folder of a search and brings its algorithm to where it was.
+
+    Raises:
+        BenchError: if the folder holds another search.
+    """
+    request = settled.request
+    project = Project.start(request.folder, settled.identity, request.fresh)
+    for text in (*settled.notes, *project.warnings):
+        console.print(f"[yellow]note:[/] {escape(text)}")
+    recorded = {event["number"]: event for event in project.events}
+    oracle = settled.oracle(recorded)
+    return Director(settled.plan, project, oracle, request.max_total_seconds)
+
+
+def _engine(request: Request, project: Project):
+    if not request.isolated:
+        return trial.InProcessEngine(project.folder)
+    options = {"num_workers": request.workers, "timeout_seconds": request.timeout_seconds}
+    if request.engine == "ray":
+        from bench.execution import ray_engine
+
+        return ray_engine.RayEngine(project.folder, "", address=request.ray_address, **options)
+    return local.LocalEngine(local.forkserver(trial.PRELOAD), project.folder, "", **options)

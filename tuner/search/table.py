@@ -1,0 +1,141 @@
+"""The trials of a search as a table on the screen."""
+
+from typing import Any
+
+import numpy as np
+from rich.markup import escape
+from rich.table import Table
+
+from tuner.trials.store import Project
+
+_STATUS = {
+    "ok": "",
+    "over_budget": "over budget",
+    "refused": "refused",
+    "diverged": "diverged",
+    "failed": "[red]failed[/]",
+}
+
+
+def rich_table(project: Project, running: str | None = None, limit: int | None = None) -> Table:
+    """Returns the trials as a table, the best one marked.
+
+    Args:
+        running: What goes on now, for the caption.
+        limit: Number of rows; the best are shown then, best first, else all in their order.
+    """
+    identity, best = project.identity, project.best
+    unit = f" ({identity['unit']})" if identity.get("unit") else ""
+    table = Table(title_justify="left", caption_justify="left", caption=_caption(project, running))
+    table.title = (
+        f"{identity['model']} on {identity['dataset']}: {identity['objective']}{unit}, "
+        f"{'lower' if identity['direction'] == 'min' else 'higher'} is better"
+    )
+    table.add_column("trial", justify="right")
+    table.add_column(identity["objective"], justify="right")
+    table.add_column("parameters", justify="right")
+    table.add_column("seconds", justify="right")
+    table.add_column("what differs from the defaults", overflow="fold")
+    rows = list(project.trials.values()) if limit is None else project.ranked[:limit]
+    for record in rows:
+        is_best = best is not None and record["number"] == best["number"]
+        count, seconds = record.get("num_parameters"), sum(record.get("train_seconds") or [])
+        table.add_row(
+            str(record["number"]),
+            score_text(record) if record["status"] == "ok" else _STATUS[record["status"]],
+            "" if count is None else f"{count:,}",
+            f"{seconds:.1f}" if seconds else "",
+            escape(_differences(project, record)),
+            style="bold green" if is_best else "",
+        )
+    return table
+
+
+def front_table(project: Project) -> Table:
+    """Returns the trials that no other beats in score and costs at once, the cheapest first."""
+    from tuner.trials import costs
+
+    identity, wanted = project.identity, costs.get(project.identity.get("costs") or ("parameters",))
+    table = Table(title_justify="left", caption_justify="left")
+    aims = ", ".join([identity["objective"], *(cost.name for cost in wanted)])
+    table.title = f"what no other trial beats in all of {aims}"
+    table.add_column("trial", justify="right")
+    for cost in wanted:
+        table.add_column(cost.name + (f" ({cost.unit})" if cost.unit else ""), justify="right")
+    table.add_column(identity["objective"], justify="right")
+    table.add_column("what differs from the defaults", overflow="fold")
+    winner = project.winner
+    for record in project.front:
+        known = record.get("costs") or costs.of(record, [cost.name for cost in wanted])
+        table.add_row(
+            str(record["number"]),
+            *(cost_text(known[cost.name], cost.unit) for cost in wanted),
+            score_text(record),
+            escape(_differences(project, record)),
+            style="bold green" if record["number"] == winner["number"] else "",
+        )
+    return table
+
+
+def cost_text(value: float, unit: str) -> str:
+    """Returns a cost in digits: counts whole, measured ones in four."""
+    return f"{value:.4g}" if unit else f"{value:,.0f}"
+
+
+def default_trial(project: Project) -> dict[str, Any] | None:
+    """Returns the first trial where it has a score and the defaults of the space, else None."""
+    first = project.trials.get(0)
+    if first is None or first["status"] != "ok" or _differences(project, first) != _DEFAULTS:
+        return None
+    return first
+
+
+def score_text(record: dict[str, Any]) -> str:
+    """Returns the score, of several executions with their standard deviation."""
+    text = f"{record['score']:.5g}"
+    if len(record["scores"]) > 1:
+        text += f" ± {np.std(record['scores'], ddof=1):.2g}"
+    return text
+
+
+def _caption(project: Project, running: str | None) -> str:
+    best, lines = project.best, []
+    if best is not None:
+        default = default_trial(project)
+        lines.append(f"best so far: trial {best['number']}, {score_text(best)}")
+        if best["number"] != 0 and default is not None:
+            lines[0] += f"; the defaults have {score_text(default)}"
+    for status in ("over_budget", "refused", "diverged", "failed"):
+        of_status = [each for each in project.trials.values() if each["status"] == status]
+        if of_status:
+            error = of_status[-1]["error"] or ""
+            lines.append(f"{len(of_status)} {status.replace('_', ' ')}, the last: {error}")
+    if running:
+        lines.append(running)
+    return escape("\n".join(lines))
+
+
+_DEFAULTS = "the defaults"
+
+
+def _differences(project: Project, record: dict[str, Any]) -> str:
+    defaults = project.identity["defaults"]
+    values = record["values"]
+    changed = [
+        f"{name}={short_text(value)}"
+        for name, value in values.items()
+        if name not in defaults or defaults[name] != value
+    ]
+    epochs = record["epochs"]
+    if epochs != project.identity["epochs"]:
+        changed.append(f"({epochs} epochs)")
+    return " ".join(changed) or _DEFAULTS
+
+
+def short_text(value: Any) -> str:
+    """Returns a value in few letters."""
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    if isinstance(value, list):
+        return f"({','.join(map(str, value))})"
+    return "none" if value is None else str(value).replace(" ", "")

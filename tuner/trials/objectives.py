@@ -1,0 +1,201 @@
+"""What a search looks for: measures that mean the same at every setting, on validation data.
+
+A model's own loss is none of them: its weights and its likelihood are among what the search varies.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import zoo
+from bench.data import tasks
+from bench.data.dataset import Dataset, Split
+from bench.errors import BenchError
+from bench.evaluation import quality
+from bench.metrics import reconstruction, segmentation
+from tuner.space.parameters import Fixed
+from tuner.space.space import Space
+from zoo import checks
+
+_ELBO_SAMPLES = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """A measure of a trained model.
+
+    Attributes:
+        direction: `"min"` or `"max"`.
+        measure: Takes the model and the validation split.
+        fixed: Parameters that change what is measured, and so may not vary.
+        kind: `"images"`, `"masks"` or `"labels"`: what is measured.
+        unit: For titles.
+        test_field: Field of the harness's records with the same measure of the test split; empty:
+            `"test_"` and the name. None: the harness has none.
+    """
+
+    name: str
+    direction: str
+    measure: Callable[[Any, Split], float]
+    kind: str = "images"
+    fixed: tuple[str, ...] = ()
+    unit: str = ""
+    test_field: str | None = ""
+
+    def is_better(self, score: float, than: float) -> bool:
+        return score < than if self.direction == "min" else score > than
+
+
+def _predicted(model, split: Split) -> np.ndarray:
+    found = model.predict(
+        tasks.inputs(model.task, split), batch_size=quality.TEST_BATCH_SIZE, verbose=0
+    )
+    found = np.asarray(found, dtype="float32")
+    if not np.isfinite(found).all():
+        raise FloatingPointError("the predictions hold NaN or infinity")
+    return found
+
+
+def _image_measure(function) -> Callable[[Any, Split], float]:
+    return lambda model, split: float(function(split.target, _predicted(model, split)).mean())
+
+
+def _mask_measure(name: str) -> Callable[[Any, Split], float]:
+    def measure(model, split: Split) -> float:
+        return segmentation.summary(split.targets, _predicted(model, split))[name]
+
+    return measure
+
+
+def _elbo(model, split: Split) -> float:
+    x = tasks.inputs(model.task, split)
+    return float(np.mean(model.elbo(x, num_samples=_ELBO_SAMPLES)))
+
+
+def _auroc(model, split: Split) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    scores = np.asarray(model.anomaly_score(split.images), dtype="float64")
+    if not np.isfinite(scores).all():
+        raise FloatingPointError("the anomaly scores hold NaN or infinity")
+    return float(roc_auc_score(split.labels, scores))
+
+
+def _nll(model, split: Split) -> float:
+    """The Gaussian negative log-likelihood of each image under mean and deviation predicted."""
+    from scipy.stats import norm
+
+    mean = _predicted(model, split).astype("float64")
+    deviation = np.asarray(model.predict_uncertainty(split.images), dtype="float64")
+    pixels = norm.logpdf(split.target, mean, deviation)
+    return float(-pixels.reshape(len(pixels), -1).sum(axis=1).mean())
+
+
+def _accuracy(model, split: Split) -> float:
+    return tasks.classification(model, split)["test_accuracy"]
+
+
+# How much of the image a masked autoencoder sees is part of its task, not of its quality.
+_OF_IMAGES = {"fixed": ("mask_ratio",)}
+_OBJECTIVES = (
+    Objective("mse", "min", _image_measure(reconstruction.mse), **_OF_IMAGES),
+    Objective("psnr", "max", _image_measure(reconstruction.psnr), **_OF_IMAGES, unit="dB"),
+    Objective("ssim", "max", _image_measure(reconstruction.ssim), **_OF_IMAGES),
+    Objective(
+        *("elbo", "max", _elbo),
+        fixed=("likelihood", "stochastic_encoder"),
+        unit="nats per image",
+    ),
+    Objective("nll", "min", _nll, unit="nats per image", test_field=None),
+    Objective("auroc", "max", _auroc),
+    Objective(
+        "dice", "max", _mask_measure("test_dice_image"), kind="masks", test_field="test_dice_image"
+    ),
+    Objective(
+        "iou", "max", _mask_measure("test_iou_image"), kind="masks", test_field="test_iou_image"
+    ),
+    Objective("accuracy", "max", _accuracy, kind="labels"),
+)
+OBJECTIVES = {objective.name: objective for objective in _OBJECTIVES}
+
+
+def default_name(model: str) -> str:
+    """Returns the objective of a search that names none."""
+    return "iou" if zoo.get(model).model_class.task == "segmentation" else "psnr"
+
+
+def get(name: str, model: str, dataset: Dataset) -> Objective:
+    """Returns an objective that the model and the data can be measured by.
+
+    Raises:
+        BenchError: for an unknown name, or one that does not fit.
+    """
+    if name not in OBJECTIVES:
+        raise BenchError(
+            f"unknown objective {name!r}.{checks.suggestion(name, OBJECTIVES)} "
+            f"Objectives: {', '.join(OBJECTIVES)}."
+        )
+    objective, model_class = OBJECTIVES[name], zoo.get(model).model_class
+    of_masks = model_class.task == "segmentation"
+    if (objective.kind == "masks") != of_masks:
+        fitting = [each.name for each in _OBJECTIVES if (each.kind == "masks") == of_masks]
+        raise BenchError(
+            f"--objective {name} is for {objective.kind}, and {model!r} gives "
+            f"{'masks' if of_masks else 'images'}. Use one of {', '.join(fitting)}."
+        )
+    methods = {"elbo": "elbo", "accuracy": "classify", "nll": "predict_uncertainty"}
+    method = (methods | {"auroc": "anomaly_score"}).get(name)
+    if method is not None and not hasattr(model_class, method):
+        raise BenchError(f"--objective {name} needs a model with {method}(), unlike {model!r}.")
+    if name == "accuracy" and not dataset.num_classes:
+        raise BenchError("--objective accuracy needs labels, and the data have none.")
+    if name == "auroc" and len(np.unique(_labels(dataset.validation))) != 2:
+        raise BenchError(
+            "--objective auroc needs a validation split with anomalies. Take one class of labelled "
+            "data as normal: --normal-class. Without anomalies use nll, elbo or mse."
+        )
+    if name == "ssim":
+        first = dataset.validation.target[:1]
+        if reconstruction.ssim(first, first) is None:
+            raise BenchError(
+                "--objective ssim needs images of at least 7 x 7 pixels. "
+                f"Received: {dataset.image_shape}. Use psnr."
+            )
+    return objective
+
+
+def _labels(split: Split) -> np.ndarray:
+    return np.zeros(1) if split.labels is None else split.labels
+
+
+def hold_fixed(
+    space: Space, objective: Objective, settings: dict[str, Any]
+) -> tuple[Space, list[str]]:
+    """Fixes what changes the meaning of an objective.
+
+    Args:
+        settings: What the space was narrowed by.
+
+    Returns:
+        The space, and a note on each parameter that was free.
+
+    Raises:
+        BenchError: if a parameter was narrowed to several values that cannot be compared.
+    """
+    found, notes = dict(space.parameters), []
+    for name in objective.fixed:
+        parameter = found.get(name)
+        if parameter is None or isinstance(parameter, Fixed):
+            continue
+        if name in settings:
+            raise BenchError(
+                f"--set {name} must be one value with --objective {objective.name}, which means "
+                f"another thing for each. Received: {parameter}."
+            )
+        # Without a stochastic encoder there is no bound.
+        value = True if name == "stochastic_encoder" else parameter.default
+        found[name] = Fixed(value, parameter.when)
+        notes.append(f"{name} stays {value}: {objective.name} means another thing for each value")
+    return dataclasses.replace(space, parameters=found), notes

@@ -1,0 +1,232 @@
+"""The folder of a search: what it searches, what became of each trial, and the best models.
+
+`search.json` says what the search is. `trials.jsonl` has a line for each start of a trial, with
+status `"running"`, and one for each end, in the order in which they came: with several trials at a
+time a search algorithm can be brought back to where it was by that order alone. All else is
+derived. A folder goes on with its own search only: same data, same space, same budget.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from bench.errors import BenchError
+from bench.records.store import write_whole
+
+SEARCH_FILE, TRIALS_FILE = "search.json", "trials.jsonl"
+MODELS, STATE = "models", "keras_tuner"
+RUNNING = "running"
+SCHEMA_VERSION = 1
+# What a continued search may change.
+_MAY_DIFFER = ("max_trials",)
+
+
+class Project:
+    """A folder and its trials.
+
+    Attributes:
+        identity: What the search is: everything that can change its result.
+        events: Starts and ends of trials in their order, as records.
+        trials: Records of finished trials, by number.
+        warnings: One for each line that could not be read.
+    """
+
+    def __init__(self, folder: str | Path, identity: dict[str, Any]):
+        self.folder = Path(folder)
+        self.identity = identity
+        self.events, self.warnings = _read_events(self.folder / TRIALS_FILE)
+        self.trials = {
+            event["number"]: event for event in self.events if event["status"] != RUNNING
+        }
+
+    @classmethod
+    def start(cls, folder: str | Path, identity: dict[str, Any], fresh: bool = False) -> "Project":
+        """Opens the folder of a search, which may have begun before.
+
+        Args:
+            fresh: Whether the trials found there are deleted first.
+
+        Raises:
+            BenchError: if the folder holds another search.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        identity = json.loads(json.dumps({"schema_version": SCHEMA_VERSION, **identity}))
+        if fresh:
+            for name in (SEARCH_FILE, TRIALS_FILE):
+                (folder / name).unlink(missing_ok=True)
+            for name in (MODELS, STATE):
+                shutil.rmtree(folder / name, ignore_errors=True)
+        if (folder / SEARCH_FILE).exists():
+            _check_same(folder, _read_identity(folder), identity)
+        elif (folder / TRIALS_FILE).exists():
+            raise BenchError(
+                f"{folder} holds trials but no {SEARCH_FILE}. Choose another --output, or --fresh."
+            )
+        write_whole(folder / SEARCH_FILE, json.dumps(identity, indent=1).encode() + b"\n")
+        return cls(folder, identity)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "Project":
+        """Opens a folder to read it.
+
+        Raises:
+            BenchError: if it holds no search.
+        """
+        return cls(folder, _read_identity(Path(folder)))
+
+    def start_trial(self, number: int, hyperparameters: dict[str, Any]) -> None:
+        """Notes that a trial starts."""
+        self.append({"number": number, "status": RUNNING, "hyperparameters": hyperparameters})
+
+    def append(self, record: dict[str, Any]) -> None:
+        """Keeps the start or the end of a trial, and returns once it is on the disk."""
+        line = json.dumps(record, allow_nan=False).encode() + b"\n"
+        record = json.loads(line)  # as it will be read
+        try:
+            with open(self.folder / TRIALS_FILE, "ab+") as file:
+                if file.seek(0, os.SEEK_END) > 0:
+                    file.seek(-1, os.SEEK_END)
+                    if file.read(1) != b"\n":  # a line that a killed search left half
+                        line = b"\n" + line
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise BenchError(f"cannot write trials to {self.folder}: {error.strerror}.") from error
+        self.events.append(record)
+        if record["status"] != RUNNING:
+            self.trials[record["number"]] = record
+
+    # --- results --------------------------------------------------------------------------------
+
+    @property
+    def ranked(self) -> list[dict[str, Any]]:
+        """Trials with a score, best first; of equals the earlier one."""
+        found = [record for record in self.trials.values() if record["status"] == "ok"]
+        sign = 1 if self.identity["direction"] == "min" else -1
+        return sorted(found, key=lambda record: (sign * record["score"], record["number"]))
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        return next(iter(self.ranked), None)
+
+    @property
+    def front(self) -> list[dict[str, Any]]:
+        """Trials that no other beats in all aims; of a single aim the best one."""
+        if self.best is None:
+            return []
+        if not self.identity.get("costs"):
+            return [self.best]
+        from tuner.trials import pareto
+
+        return pareto.front(self.ranked, self.identity)
+
+    @property
+    def winner(self) -> dict[str, Any] | None:
+        """The trial to take: the best, or of several aims the cheapest that the defaults do not
+        beat."""
+        best, first = self.best, self.trials.get(0)
+        if not self.identity.get("costs") or first is None or first["status"] != "ok":
+            return best
+        sign = 1 if self.identity["direction"] == "min" else -1
+        good = [r for r in self.front if sign * r["score"] <= sign * first["score"]]
+        return next(iter(good), best)
+
+    def model_names(self, number: int) -> tuple[str, ...]:
+        """Where the trained models of a trial are in the folder, one for each execution."""
+        executions = range(self.identity["executions"])
+        return tuple(f"{MODELS}/trial_{number:04d}_{execution}.keras" for execution in executions)
+
+    def model_paths(self, number: int) -> tuple[Path, ...]:
+        return tuple(self.folder / name for name in self.model_names(number))
+
+    def best_model(self, number: int | None = None) -> Path:
+        """Returns the file of a trial's best execution; of the best trial without a number.
+
+        Raises:
+            BenchError: if there is no such trial, or its model was not kept.
+        """
+        record = self.best if number is None else self.trials.get(number)
+        if record is None or record["status"] != "ok":
+            raise BenchError(f"{self.folder} has no trial with a score to export.")
+        pick = min if self.identity["direction"] == "min" else max
+        execution = record["scores"].index(pick(record["scores"]))
+        path = self.model_paths(record["number"])[execution]
+        if not path.exists():
+            raise BenchError(
+                f"the model of trial {record['number']} was not kept, only that of the best trial "
+                f"{self.best['number']}. Leave --trial out."
+            )
+        return path
+
+    def drop_models(self, others: Iterable[int] = ()) -> None:
+        """Deletes the models of all trials but the best and, of several aims, those of the front.
+
+        Args:
+            others: Numbers of trials whose models stay, too.
+        """
+        numbers = {record["number"] for record in self.front} | set(others)
+        kept = {path for number in numbers for path in self.model_paths(number)}
+        for path in (self.folder / MODELS).glob("trial_*.keras"):
+            if path not in kept:
+                path.unlink(missing_ok=True)
+
+
+def _read_identity(folder: Path) -> dict[str, Any]:
+    path = folder / SEARCH_FILE
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(found, dict) or found.get("schema_version") != SCHEMA_VERSION:
+            raise ValueError("not of this version")
+    except FileNotFoundError as error:
+        raise BenchError(
+            f"no search in {folder}. Start one: python -m tuner search vae --output {folder}"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise BenchError(f"cannot read {path}: {error}.") from error
+    return found
+
+
+def _check_same(folder: Path, there: dict[str, Any], here: dict[str, Any]) -> None:
+    keys = [key for key in {**there, **here} if key not in _MAY_DIFFER]
+    differing = [key for key in keys if there.get(key) != here.get(key)]
+    if not differing:
+        return
+    # The space's checksum says that it differs, its parameters where.
+    parts = []
+    for key in differing:
+        then, now = there.get(key), here.get(key)
+        if isinstance(then, dict) and isinstance(now, dict):
+            parts += [
+                f"{name} was {then.get(name, 'not there')}, now {now.get(name, 'not there')}"
+                for name in {**then, **now}
+                if then.get(name) != now.get(name)
+            ]
+        else:
+            parts.append(f"{key} was {then}, now {now}")
+    raise BenchError(
+        f"{folder} holds another search: {'; '.join(parts)}. Choose another --output, or --fresh."
+    )
+
+
+def _read_events(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return [], []
+    except OSError as error:
+        raise BenchError(f"cannot read {path}: {error.strerror}.") from error
+    events, warnings = [], []
+    for place, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+            events.append(record | {"number": int(record["number"]), "status": record["status"]})
+        except (ValueError, TypeError, KeyError):
+            warnings.append(f"{path.name} line {place}: cut off or not a trial; left out")
+    return events, warnings

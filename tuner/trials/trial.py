@@ -1,0 +1,395 @@
+"""One trial: its model is trained on the training split and measured on the validation split.
+
+A trial runs in a process of its own, forked from one that has imported everything; it then shares
+no memory, no seed and no dtype policy with the others, and one that is killed is one row.
+"""
+
+import dataclasses
+import functools
+import logging
+import math
+import os
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import keras_tuner
+
+import zoo
+from bench.data import anomaly, cache, catalog, tasks
+from tuner.space.hypermodel import (
+    OverBudgetError,
+    RefusedError,
+    ZooHyperModel,
+    forward_macs,
+    num_parameters,
+)
+from tuner.space.space import Space
+from tuner.trials import objectives
+from zoo.persistence.saving import save
+
+PRELOAD = ("zoo", "tuner.trials.trial")
+_PROBE_STEPS = 8
+Report = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """What to load; see `bench.data.catalog.load`.
+
+    Attributes:
+        num_labels: Rows that keep their label in semi-supervised models; None: all.
+        normal_class: Label of the only class to train on, or None.
+        with_anomalies: Whether the validation split keeps the other classes, with label 1.
+        checksum: What the search began with.
+    """
+
+    dataset: str
+    noise: str | None = None
+    resize: tuple[int, int] | None = None
+    limit: int | None = None
+    num_labels: int | None = None
+    normal_class: int | None = None
+    with_anomalies: bool = False
+    checksum: str | None = None
+
+    def load(self, store: cache.Store | None = None) -> catalog.Dataset:
+        """Takes the data as a search keeps them, or loads them.
+
+        Args:
+            store: Where they may be.
+
+        Raises:
+            BenchError: see `bench.data.catalog.load`.
+            ValueError: if they are not what the search began with.
+        """
+        settings = {"limit": self.limit, "noise": self.noise, "resize": self.resize}
+        if store is None or self.checksum is None:
+            found = catalog.load(self.dataset, **settings)
+        else:
+            found = store.get_or_load(self.checksum, self.dataset, **settings)
+        if self.checksum is not None and found.checksum != self.checksum:
+            raise ValueError(f"the data of {self.dataset!r} changed while the search was going on")
+        return self.prepared(found)
+
+    def prepared(self, found: catalog.Dataset) -> catalog.Dataset:
+        """Returns what is trained on of the data as they were read: all, or the normal class."""
+        if self.normal_class is None:
+            return found
+        one_class = anomaly.one_class(found, self.normal_class)
+        if not self.with_anomalies:
+            return one_class
+        everything = dataclasses.replace(found, test=found.validation)
+        labelled = anomaly.one_class(everything, self.normal_class).test
+        return dataclasses.replace(one_class, validation=labelled)
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """All that a trial needs, as plain data; see `bench.execution.local.Job`.
+
+    Attributes:
+        values: By parameter, as `keras_tuner` has them.
+        image_shape: Of the data.
+        arguments: Constructor arguments that follow from the data.
+        initial_epoch: Epochs that `start_from` has behind it.
+        seeds: One for each execution.
+        models: Where the trained model of each execution goes, in the output folder.
+        start_from: Models of an earlier trial that go on training; empty: from the start.
+        costs: Names of `tuner.trials.costs` that are measured beside the objective.
+        patience: Epochs without a better objective after which training ends; None: never.
+        max_seconds: Limit of the time that all executions of the training would take.
+    """
+
+    number: int
+    space: Space
+    values: dict[str, Any]
+    data: Data
+    image_shape: tuple[int, ...]
+    arguments: dict[str, Any]
+    objective: str
+    epochs: int
+    precision: str
+    seeds: tuple[int, ...]
+    models: tuple[str, ...]
+    costs: tuple[str, ...] = ()
+    initial_epoch: int = 0
+    start_from: tuple[str, ...] = ()
+    patience: int | None = None
+    max_parameters: int | None = None
+    max_macs: int | None = None
+    max_seconds: float | None = None
+
+    @property
+    def id(self) -> str:
+        return f"trial {self.number}"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return self.start_from
+
+    @property
+    def hyperparameters(self) -> keras_tuner.HyperParameters:
+        """The values as `keras_tuner` takes them, anew each time."""
+        found = keras_tuner.HyperParameters()
+        found.values = dict(self.values)
+        return found
+
+    def run(self, output: Path, run_id: str, connection) -> None:
+        """Runs the trial in this process and sends what there is to tell, the record last."""
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # not a word on each tracing
+        connection.send(
+            ("record", run(self, output, lambda text: connection.send(("stage", text))))
+        )
+        connection.close()
+
+    def failure(self, run_id: str, error: str) -> dict[str, Any]:
+        """Returns the result of a trial whose process could not send its own."""
+        return {"status": "failed", "error": error, "scores": []}
+
+
+class DivergedError(FloatingPointError):
+    """A loss or predictions that are not finite."""
+
+
+def run(job: Job, output: Path, report: Report = lambda text: None) -> dict[str, Any]:
+    """Trains and measures; whatever happens, there is a result.
+
+    Returns:
+        `status`: `"ok"`, `"over_budget"`, `"refused"` (the model does not take these values
+        together), `"diverged"` or `"failed"`, with `error`; `scores`, one for each execution;
+        `num_parameters`, `forward_macs`, `process`; `train_seconds`, `train_loss` and
+        `num_epochs` (of the weights that are kept) of each execution; `costs` by name, if the job
+        names any.
+    """
+    found: dict[str, Any] = {
+        "status": "failed",
+        "error": None,
+        "scores": [],
+        "process": os.getpid(),
+    }
+    try:
+        _run(job, output, report, found)
+        found["status"] = "ok"
+    except OverBudgetError as error:
+        found |= {"status": "over_budget", "error": str(error), **error.sizes}
+    except RefusedError as error:
+        found |= {"status": "refused", "error": str(error)}
+    except FloatingPointError as error:
+        found |= {"status": "diverged", "error": str(error)}
+    except Exception as error:  # a failed trial is a row, whatever went wrong
+        text = " ".join(str(error).split())
+        found |= {"error": f"{type(error).__name__}: {text}"[:500], "trace": traceback.format_exc()}
+    return found
+
+
+def _run(job: Job, output: Path, report: Report, found: dict[str, Any]) -> None:
+    if job.max_parameters is not None or job.max_macs is not None:
+        report("building")
+        _hypermodel(job, job.seeds[0]).build(job.hyperparameters)  # refused before data are read
+    report("loading")
+    dataset = _load(job.data, output)
+    found |= {"train_seconds": [], "train_loss": [], "num_epochs": []}
+    for execution, seed in enumerate(job.seeds):
+        hypermodel = _hypermodel(job, seed)
+        training = _Training(job, hypermodel, dataset, report)
+        report("building")
+        if execution == 0 and job.max_seconds is not None:
+            found["expected_seconds"] = training.expected_seconds()
+        model = training.model(output / job.start_from[execution] if job.start_from else None)
+        if execution == 0:
+            found["num_parameters"] = num_parameters(model)
+            found["forward_macs"] = forward_macs(model)
+        for name, value in training.run(model).items():
+            found[name].append(value)
+        if execution == 0 and job.costs:
+            found["costs"] = _costs(job, found, model, dataset)
+        trained_on = f"{job.data.dataset}, {dataset.num_train} images"
+        model.card = dataclasses.replace(
+            model.card, trained_on=trained_on, class_names=dataset.class_names
+        )
+        path = output / job.models[execution]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save(model, path)
+
+
+def _hypermodel(job: Job, seed: int) -> ZooHyperModel:
+    return ZooHyperModel(
+        job.space,
+        job.image_shape,
+        arguments=job.arguments,
+        precision=job.precision,
+        seed=seed,
+        max_parameters=job.max_parameters,
+        max_macs=job.max_macs,
+    )
+
+
+class _Training:
+    """One execution of a trial."""
+
+    def __init__(self, job: Job, hypermodel: ZooHyperModel, dataset, report: Report):
+        self.job, self.hypermodel, self.dataset, self.report = job, hypermodel, dataset, report
+        self.hp = job.hyperparameters
+        self.task = zoo.get(job.space.model).model_class.task
+        self.pairs = tasks.pairs(self.task, dataset.train, job.data.num_labels)
+
+    def model(self, start_from: Path | None = None):
+        """Returns the model before its training."""
+        keras.backend.clear_session()
+        if start_from is None:
+            return self.hypermodel.build(self.hp)
+        keras.utils.set_random_seed(self.hypermodel.seed + self.job.initial_epoch)
+        return zoo.load(start_from)
+
+    def run(self, model) -> dict[str, Any]:
+        """Trains and measures; returns score, seconds, loss and number of epochs."""
+        job, validation = self.job, self.dataset.validation
+        objective = objectives.OBJECTIVES[job.objective]
+        seed = self.hypermodel.seed
+        watch = _Watch(self.report, f"seed {seed}, " if len(job.seeds) > 1 else "")
+        stop = None
+        if job.patience is not None:
+            stop = _Stop(objective, validation, job.patience)
+        started = time.perf_counter()
+        history = self.hypermodel.fit(
+            self.hp,
+            model,
+            *self.pairs,
+            epochs=job.epochs,
+            initial_epoch=job.initial_epoch,
+            callbacks=[watch, *([] if stop is None else [stop])],
+            verbose=0,
+        )
+        seconds = time.perf_counter() - started
+        self.report("measuring")
+        score = objective.measure(model, validation) if stop is None else stop.best
+        if not math.isfinite(score):
+            raise DivergedError(f"{objective.name} is {score}")
+        losses = history.history["loss"]
+        return {
+            "scores": score,
+            "train_seconds": seconds,
+            "train_loss": float(losses[-1]),
+            "num_epochs": job.initial_epoch + len(losses) if stop is None else stop.best_epoch + 1,
+        }
+
+    def expected_seconds(self) -> float:
+        """Returns how long all executions would take, by a few steps of a model of its own.
+
+        Raises:
+            OverBudgetError: if that is over the limit, with both.
+        """
+        job = self.job
+        batch_size = job.space.training(job.values)["batch_size"]
+        steps = math.ceil(self.dataset.num_train / batch_size)
+        num_steps = min(_PROBE_STEPS, steps)
+        some = [
+            keras.tree.map_structure(lambda values: values[: num_steps * batch_size], part)
+            for part in self.pairs
+        ]
+        model, seconds = self.model(), []
+        for _ in range(2):  # the first with tracing
+            started = time.perf_counter()
+            self.hypermodel.fit(self.hp, model, *some, epochs=1, verbose=0)
+            seconds.append(time.perf_counter() - started)
+        epochs = (job.epochs - job.initial_epoch) * len(job.seeds)
+        expected = seconds[0] + seconds[1] * steps / num_steps * epochs
+        if expected > job.max_seconds:
+            raise OverBudgetError(
+                f"Case over budget: about {expected:.0f} seconds > limit {job.max_seconds:g}.",
+                {"expected_seconds": expected},
+            )
+        return expected
+
+
+class _Watch(keras.callbacks.Callback):
+    """Reports each epoch, and ends a training whose loss is no number."""
+
+    def __init__(self, report: Report, title: str):
+        super().__init__()
+        self.report, self.title = report, title
+
+    def on_epoch_end(self, epoch, logs=None):
+        epochs, loss = self.params["epochs"], logs["loss"]
+        self.report(f"{self.title}epoch {epoch + 1}/{epochs}, loss {loss:.4g}")
+        if not math.isfinite(logs["loss"]):
+            raise DivergedError(f"the loss became {logs['loss']} in epoch {epoch + 1}")
+
+
+class _Stop(keras.callbacks.Callback):
+    """Ends a training once the objective gets no better, and takes the best weights back.
+
+    `EarlyStopping` of Keras looks at the loss, whose meaning differs from trial to trial.
+    """
+
+    def __init__(self, objective: objectives.Objective, validation, patience: int):
+        super().__init__()
+        self.objective, self.validation, self.patience = objective, validation, patience
+        self.best, self.best_epoch, self.weights = math.nan, 0, None
+
+    def on_epoch_end(self, epoch, logs=None):
+        score = self.objective.measure(self.model, self.validation)
+        if not math.isfinite(self.best) or self.objective.is_better(score, self.best):
+            self.best, self.best_epoch = score, epoch
+            self.weights = self.model.get_weights()
+        elif epoch - self.best_epoch >= self.patience:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None):
+        self.model.set_weights(self.weights)
+
+
+def _costs(job: Job, found: dict[str, Any], model, dataset) -> dict[str, float]:
+    from bench.profiling import timing
+    from tuner.trials import costs
+
+    if "latency" in job.costs:
+        inputs = tasks.inputs(model.task, dataset.validation)
+        found["latency_ms"] = 1e3 * timing.time_latency(model, inputs).median_seconds
+    return costs.of(found, job.costs)
+
+
+@functools.lru_cache(maxsize=1)
+def _load(data: Data, output: Path) -> catalog.Dataset:
+    return data.load(cache.Store(output))
+
+
+# --- without processes --------------------------------------------------------------------------
+
+
+class InProcessEngine:
+    """Runs each trial in this process: starts at once, but shares memory between trials.
+
+    Takes the place of `bench.execution.local.LocalEngine`.
+    """
+
+    has_room = True
+    note = ""
+
+    def __init__(self, output: Path):
+        self.output = output
+        self.waiting: list[Job] = []
+
+    @property
+    def num_running(self) -> int:
+        return len(self.waiting)
+
+    def start(self, job: Job) -> None:
+        self.waiting.append(job)
+        self.has_room = False
+
+    def messages(self) -> Iterator[tuple[Job, str, tuple[Any, ...]]]:
+        told: list[str] = []
+        job = self.waiting[0]
+        result = run(job, self.output, told.append)
+        self.waiting.clear()
+        self.has_room = True
+        yield from ((job, "stage", (text,)) for text in told)
+        yield job, "record", (result,)
+
+    def close(self) -> None:
+        self.waiting.clear()
