@@ -18,10 +18,10 @@ import numpy as np
 
 from bench.compare import contenders
 from bench.compare import worker as compare_worker
-from bench.compare.worker import Data, Side, Worker
+from bench.compare.worker import Contender, Data, Worker
 from bench.errors import BenchError
 from bench.execution import local
-from bench.execution.side_process import SideError
+from bench.execution.contender_process import ContenderError
 from bench.runs import job
 from bench.stats import paired
 
@@ -218,7 +218,9 @@ def _progress(console):
 class _Comparison:
     """Compares two sides in all that is asked for."""
 
-    def __init__(self, request: Request, context, side_a: Side, side_b: Side, data: Data, progress):
+    def __init__(
+        self, request: Request, context, side_a: Contender, side_b: Contender, data: Data, progress
+    ):
         self.request, self.context, self.data, self.progress = request, context, data, progress
         self.side_a, self.side_b = side_a, side_b
         same = side_a.name == side_b.name
@@ -256,7 +258,7 @@ class _Comparison:
                 stack.callback(workers[-1].close)
             try:
                 facts = [worker.answer() for worker in workers]
-            except SideError as failure:
+            except ContenderError as failure:
                 for what in whats:
                     self._fail(self.found[what], failure)
                 return
@@ -266,11 +268,11 @@ class _Comparison:
                 row.params_a, row.params_b = (part["params_total"] for part in facts[:2])
                 try:
                     self._measure(row, *workers, task)
-                except SideError as failure:
+                except ContenderError as failure:
                     self._fail(row, failure)
 
     @staticmethod
-    def _fail(row: Row, failure: SideError) -> None:
+    def _fail(row: Row, failure: ContenderError) -> None:
         letter, row.error = failure.args
         row.verdict = "failed" if letter == "B" else "not compared"
 

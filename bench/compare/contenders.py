@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.compare.worker import Data, Side
+from bench.compare.worker import Contender, Data
 from bench.errors import BenchError
 from bench.runs.job import PRECISIONS
 
@@ -138,7 +138,7 @@ def choose(
     models: Sequence[str] | None,
     dataset,
     known: dict[str, Any],
-) -> list[tuple[Side, Side]]:
+) -> list[tuple[Contender, Contender]]:
     """Returns what is to be compared: the two models, or each model of the two checkouts.
 
     Args:
@@ -152,17 +152,17 @@ def choose(
     from bench.data import tasks
     from bench.runs import job
 
-    reasons = {name: tasks.misfit(part.task, dataset) for name, part in known.items()}
-    misfits = {name: reason for name, reason in reasons.items() if reason is not None}
+    reasons = {name: tasks.incompatibility(part.task, dataset) for name, part in known.items()}
+    incompatibilities = {name: reason for name, reason in reasons.items() if reason is not None}
     suite = tasks.SUITE_OF.get(dataset.task, "core")
 
     def select(patterns):
-        return job.select(patterns, suite, "small", known, misfits)
+        return job.select(patterns, suite, "small", known, incompatibilities)
 
     def side(specification, code, choice):
         name = " ".join((choice.model, choice.preset, *(f"{k}={v}" for k, v in choice.arguments)))
         arguments = tasks.arguments(known[choice.model].task, dataset) | dict(choice.arguments)
-        return Side(
+        return Contender(
             *(name, code, choice.model, choice.preset, arguments),
             jit=specification.jit,
             precision=specification.precision,

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.execution import side_process
-from bench.execution.side_process import SideProcess
+from bench.execution import contender_process
+from bench.execution.contender_process import ContenderProcess
 from bench.profiling import steps, timing
 from bench.records import environment
 
@@ -23,7 +23,7 @@ _WARM_UP_SAMPLES = 10
 
 
 @dataclasses.dataclass(frozen=True)
-class Side:
+class Contender:
     """What one side runs.
 
     Attributes:
@@ -56,7 +56,7 @@ class Data:
     batch_size: int
 
 
-def serve(connection, side: Side, data: Data) -> None:
+def serve(connection, side: Contender, data: Data) -> None:
     """Builds the model, then answers requests until the other end is closed.
 
     Messages are `("ok", value)` or `("failed", text)`: the first tells the facts about the model,
@@ -64,13 +64,13 @@ def serve(connection, side: Side, data: Data) -> None:
     """
     holder = _Holder(side, data)
     answers = {"build": holder.build, "prepare": holder.prepare, "window": holder.window}
-    side_process.serve(connection, answers, "build")
+    contender_process.serve(connection, answers, "build")
 
 
 class _Holder:
     """The model, and the step that is being timed."""
 
-    def __init__(self, side: Side, data: Data):
+    def __init__(self, side: Contender, data: Data):
         self.side, self.data = side, data
 
     def build(self) -> dict[str, Any]:
@@ -157,10 +157,10 @@ def calls_per_window(call_seconds: float, window_seconds: float) -> int:
 # --- the other end of the line -----------------------------------------------------------------
 
 
-class Worker(SideProcess):
+class Worker(ContenderProcess):
     """A process of a side, and the line to it."""
 
-    def __init__(self, context, letter: str, side: Side, data: Data):
+    def __init__(self, context, letter: str, side: Contender, data: Data):
         super().__init__(context, letter, serve, side, data)
         self.num_retraces = 0
 

@@ -21,7 +21,7 @@ _FIT = {
 }
 
 
-def misfit(
+def incompatibility(
     task: str, dataset: Dataset, is_augmented: bool = False, is_one_class: bool = False
 ) -> str | None:
     """Returns what a model of this task lacks in a data set, or None where it fits.

@@ -15,7 +15,7 @@ from bench.evaluation import diagnostics, quality, snapshots
 from bench.evaluation.quality_curve import QualityCurve
 from bench.introspection import summary
 from bench.profiling import memory
-from bench.runs.job import Case
+from bench.runs.job import Job
 
 
 class DivergenceError(FloatingPointError):
@@ -42,7 +42,7 @@ class Trained:
     fields: dict[str, Any]
     keeper: snapshots.FrameKeeper | None
 
-    def pictures(self, case: Case, dataset, output: Path) -> dict[str, str]:
+    def pictures(self, case: Job, dataset, output: Path) -> dict[str, str]:
         """Writes the files of the pictures of this training, and returns their names."""
         if self.keeper is None:
             return {}
@@ -77,7 +77,7 @@ class _Reporter(keras.callbacks.Callback):
             raise DivergenceError(f"the loss became {logs['loss']} in epoch {epoch + 1}")
 
 
-def train(case: Case, dataset, connection) -> Trained:
+def train(case: Job, dataset, connection) -> Trained:
     """Builds the model of a case and trains it.
 
     The first seed of a model also keeps what the animation of its training needs.
@@ -143,7 +143,7 @@ def train(case: Case, dataset, connection) -> Trained:
     return Trained(model, fields, keeper)
 
 
-def _build(case: Case, dataset, task: str) -> keras.Model:
+def _build(case: Job, dataset, task: str) -> keras.Model:
     plan = case.plan
     model = zoo.create(
         case.model,
@@ -161,7 +161,7 @@ def _build(case: Case, dataset, task: str) -> keras.Model:
     return model
 
 
-def _training_data(case: Case, dataset, task: str) -> tuple:
+def _training_data(case: Job, dataset, task: str) -> tuple:
     """Returns the arguments of `fit`: arrays, or batches that are augmented afresh."""
     plan = case.plan
     found = tasks.pairs(task, dataset.train, plan.num_labels, case.seed)

@@ -19,7 +19,7 @@ from bench.metrics import feature_classifier, generative, representation, segmen
 from bench.profiling import macs as mac_counter
 from bench.profiling import memory, roofline, throughput
 from bench.records import environment
-from bench.runs.job import Case, Known
+from bench.runs.job import Job, ModelInfo
 
 
 def send_catalogue(connection) -> None:
@@ -28,18 +28,18 @@ def send_catalogue(connection) -> None:
     connection.close()
 
 
-def catalogue() -> dict[str, Known]:
+def catalogue() -> dict[str, ModelInfo]:
     """Returns what is known of each registered model."""
     found = {}
     for name in zoo.names():
         entry = zoo.get(name)
         arguments = set(entry.model_class.argument_names()) - {"image_shape", "seed"}
         presets, task = tuple(entry.presets), entry.model_class.task
-        found[name] = Known(presets, tuple(sorted(arguments)), task)
+        found[name] = ModelInfo(presets, tuple(sorted(arguments)), task)
     return found
 
 
-def run(case: Case, output: Path, run_id: str, connection) -> None:
+def run(case: Job, output: Path, run_id: str, connection) -> None:
     """Runs a case and sends messages: `("stage", text)`, `("epoch", n, logs)`, `("record", dict)`.
 
     A failure is a record too, with the error's last line.
@@ -75,7 +75,7 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}"[:500]
 
 
-def load(case: Case, output: Path):
+def load(case: Job, output: Path):
     """Takes the data of a case as the run keeps them, or loads them: those that it began with."""
     plan = case.plan
     settings = {"limit": plan.limit, "noise": plan.noise, "resize": plan.resize}
@@ -100,7 +100,7 @@ def describe(dataset) -> dict[str, Any]:
     return found | (anomaly.describe(dataset) if dataset.task == "anomaly" else {})
 
 
-def run_baseline(case: Case, dataset, output: Path, connection) -> dict[str, Any]:
+def run_baseline(case: Job, dataset, output: Path, connection) -> dict[str, Any]:
     """Fits a closed-form baseline on the training split and measures it."""
     connection.send(("stage", "fitting"))
     if case.model in segmentation.BASELINES:
@@ -125,7 +125,7 @@ def run_baseline(case: Case, dataset, output: Path, connection) -> dict[str, Any
     }
 
 
-def run_model(case: Case, dataset, output: Path, connection) -> dict[str, Any]:
+def run_model(case: Job, dataset, output: Path, connection) -> dict[str, Any]:
     """Trains a model, measures its quality on the test split, then its cost."""
     trained = fit.train(case, dataset, connection)
     model = trained.model
@@ -149,7 +149,7 @@ def run_model(case: Case, dataset, output: Path, connection) -> dict[str, Any]:
     return found | trained.pictures(case, dataset, output)
 
 
-def measure_more(case: Case, model, dataset, output: Path) -> dict[str, Any]:
+def measure_more(case: Job, model, dataset, output: Path) -> dict[str, Any]:
     """Measures what `--measure` asks for, where it means something for these data."""
     found: dict[str, Any] = {}
     if dataset.task in ("segmentation", "anomaly"):

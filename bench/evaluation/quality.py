@@ -9,7 +9,7 @@ import numpy as np
 from bench.data import tasks
 from bench.evaluation import anomaly_scores, closed_forms, label_swap
 from bench.metrics import anomaly, feature_classifier, reconstruction, segmentation
-from bench.runs.job import Case
+from bench.runs.job import Job
 
 NUM_SAMPLES = 8
 NUM_SHOWN = 6  # normals, and as many anomalies, in the pictures of anomalies
@@ -23,7 +23,7 @@ THRESHOLDS: dict[str, dict[str, float]] = {
 PIXEL_QUANTILE = 0.99  # of the pixels of held-out normals: 1 on the pictures' common scale
 
 
-def of_model(case: Case, model, dataset, output: Path) -> dict[str, Any]:
+def of_model(case: Job, model, dataset, output: Path) -> dict[str, Any]:
     """Measures what the model is for, on the test split."""
     task = model.task
     if dataset.task == "anomaly":
@@ -49,7 +49,7 @@ def of_model(case: Case, model, dataset, output: Path) -> dict[str, Any]:
     return found
 
 
-def of_images(case: Case, dataset, reconstruct, output: Path) -> dict[str, Any]:
+def of_images(case: Job, dataset, reconstruct, output: Path) -> dict[str, Any]:
     """Measures reconstruction on the test split and keeps the first images for pictures.
 
     Args:
@@ -69,7 +69,7 @@ def of_images(case: Case, dataset, reconstruct, output: Path) -> dict[str, Any]:
     }
 
 
-def of_masks(case: Case, dataset, predict, output: Path) -> dict[str, Any]:
+def of_masks(case: Job, dataset, predict, output: Path) -> dict[str, Any]:
     """Measures masks on the test split, and keeps the first images with their masks tinted.
 
     Args:
@@ -87,7 +87,7 @@ def of_masks(case: Case, dataset, predict, output: Path) -> dict[str, Any]:
 
 
 def of_anomalies(
-    case: Case,
+    case: Job,
     dataset,
     scorer: anomaly_scores.Scorer,
     output: Path,
@@ -219,7 +219,7 @@ def _finite(values) -> np.ndarray:
     return values
 
 
-def keep_arrays(case: Case, output: Path, folder: str, arrays: dict[str, np.ndarray]) -> str:
+def keep_arrays(case: Job, output: Path, folder: str, arrays: dict[str, np.ndarray]) -> str:
     """Writes the arrays as a whole, and returns the file's name in the output folder."""
     name = Path(folder) / f"{case.id}.npz"
     (output / folder).mkdir(exist_ok=True)

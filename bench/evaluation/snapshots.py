@@ -17,7 +17,7 @@ from bench.errors import BenchError
 from bench.evaluation.quality import keep_arrays
 from bench.introspection import activations
 from bench.metrics import representation
-from bench.runs.job import Case
+from bench.runs.job import Job
 from zoo import inspection
 from zoo.data import images
 
@@ -102,7 +102,7 @@ def frame_keeper(task: str, dataset) -> FrameKeeper:
     return FrameKeeper(tasks.inputs(task, dataset.test.take(_shown(dataset))))
 
 
-def of_training(case: Case, model, dataset, keeper: FrameKeeper, output: Path) -> dict[str, str]:
+def of_training(case: Job, model, dataset, keeper: FrameKeeper, output: Path) -> dict[str, str]:
     """Writes the files that the pictures of a training are drawn from.
 
     Args:

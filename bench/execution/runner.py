@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bench.leaderboard import time_to_quality
 from bench.records import store
-from bench.runs.job import Case
+from bench.runs.job import Job
 
 
 class Runner:
@@ -52,12 +52,12 @@ class Runner:
             self.console.print(f"[yellow]warning:[/] {escape(warning)}")
         return {record["case_id"]: record for record in store.latest(found)}
 
-    def found(self, wanted: list[Case]) -> list[dict[str, Any]]:
+    def found(self, wanted: list[Job]) -> list[dict[str, Any]]:
         """Returns the records of cases that have one, each once."""
         by_id = {case.id: None for case in wanted if case.id in self.latest}
         return [self.latest[case_id] for case_id in by_id]
 
-    def run_all(self, wanted: list[Case], target: float | None = None) -> None:
+    def run_all(self, wanted: list[Job], target: float | None = None) -> None:
         """Runs the cases that are not finished; a failed one is tried again.
 
         Args:
@@ -79,7 +79,7 @@ class Runner:
             return
         with self._progress() as progress:
             total = progress.add_task("all cases", total=len(wanted), completed=len(done), info="")
-            bars: dict[Case, Any] = {}
+            bars: dict[Job, Any] = {}
             while waiting or self.engine.num_running:
                 while waiting and self.engine.has_room:
                     case = waiting.popleft()
@@ -94,7 +94,7 @@ class Runner:
                         progress.advance(total)
 
     def _take(
-        self, case: Case, kind: str, content: tuple, progress: Progress, bar, target: float | None
+        self, case: Job, kind: str, content: tuple, progress: Progress, bar, target: float | None
     ) -> None:
         if kind == "stage":
             progress.update(bar, info=content[0])
@@ -110,11 +110,11 @@ class Runner:
             self.num_run += 1
             progress.console.print(result_line(case, record))
 
-    def _append(self, case: Case, record: dict[str, Any]) -> None:
+    def _append(self, case: Job, record: dict[str, Any]) -> None:
         store.append(self.output / store.FILE_NAME, record)
         self.latest[case.id] = dict.fromkeys(store.RECORD_FIELDS) | record
 
-    def _ask_for(self, target: float | None, case: Case) -> None:
+    def _ask_for(self, target: float | None, case: Job) -> None:
         """Writes a kept record again where another target is asked for than it tells of."""
         record = self.latest[case.id]
         if target is not None and record["quality_curve"] and record["target"] != target:
@@ -132,14 +132,14 @@ class Runner:
             refresh_per_second=4,
         )
 
-    def _keep_trace(self, case: Case, trace: str) -> None:
+    def _keep_trace(self, case: Job, trace: str) -> None:
         """Keeps the stack trace of a failed case in a file, for who wants to look."""
         with contextlib.suppress(OSError):
             (self.output / "traces").mkdir(exist_ok=True)
             (self.output / "traces" / f"{case.id}.txt").write_text(trace)
 
 
-def result_line(case: Case, record: dict[str, Any]) -> str:
+def result_line(case: Job, record: dict[str, Any]) -> str:
     """Returns what is said of a case at its end, in the markup of rich."""
     title = f"{escape(case.title)} seed {case.seed}"
     if record["status"] != "ok":

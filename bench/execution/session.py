@@ -19,7 +19,7 @@ from bench.execution.runner import Runner
 from bench.records import store as record_store
 from bench.runs import job
 from bench.runs.experiment import Experiment
-from bench.runs.job import Plan
+from bench.runs.job import RunConfig
 from bench.runs.request import Request as Request
 
 
@@ -45,15 +45,15 @@ class _Work:
     """A request with all that was open in it settled."""
 
     request: Request
-    plans: list[Plan]
-    models: list[job.Choice]
+    plans: list[RunConfig]
+    models: list[job.ModelSpec]
     checksum: str
     task: str
     headline: str
 
-    def model_cases(self) -> list[job.Case]:
+    def model_jobs(self) -> list[job.Job]:
         request = self.request
-        return job.model_cases(
+        return job.model_jobs(
             self.plans,
             self.checksum,
             self.models,
@@ -104,7 +104,7 @@ def _run(
         store = stack.enter_context(cache.kept(output))
         with console.status("loading data and models"):
             receive_catalogue = _start_sending_catalogue(context)
-            work = _settle_all(requests, store, receive_catalogue)
+            work = _resolve_all(requests, store, receive_catalogue)
         stamp = {}
         if experiment is not None:
             stamp = {"experiment": experiment.name, "experiment_sha256": experiment.sha256}
@@ -120,12 +120,12 @@ def _run(
     return Outcome(output, runner.num_run, runner.num_kept, num_failed, found)
 
 
-def _run_part(runner: Runner, part: _Work) -> list[job.Case]:
+def _run_part(runner: Runner, part: _Work) -> list[job.Job]:
     """Runs the models, then the baselines, whose size follows from the models."""
-    wanted = part.model_cases()
+    wanted = part.model_jobs()
     runner.run_all(wanted, part.request.target)
     code_sizes = {record["code_size"] for record in runner.found(wanted)} - {None}
-    baselines = job.baseline_cases(part.plans, part.checksum, sorted(code_sizes), part.task)
+    baselines = job.baseline_jobs(part.plans, part.checksum, sorted(code_sizes), part.task)
     runner.run_all(baselines)
     return [*wanted, *baselines]
 
@@ -140,7 +140,7 @@ def _engine(request: Request, context, output: Path, run_id: str):
     return local.LocalEngine(context, output, run_id, **options)
 
 
-def _settle_all(requests: list[Request], store: cache.Store, receive_catalogue) -> list[_Work]:
+def _resolve_all(requests: list[Request], store: cache.Store, receive_catalogue) -> list[_Work]:
     """Loads each data set once, and keeps it for the cases in a file, not in memory."""
     loaded: dict[tuple, Any] = {}
     keys = [(r.dataset, r.limit, r.noise, r.resize) for r in requests]
@@ -152,10 +152,10 @@ def _settle_all(requests: list[Request], store: cache.Store, receive_catalogue) 
                 )
             store.put(loaded[key])
     catalogue = receive_catalogue()
-    return [_settle(r, loaded[key], catalogue) for r, key in zip(requests, keys, strict=True)]
+    return [_resolve(r, loaded[key], catalogue) for r, key in zip(requests, keys, strict=True)]
 
 
-def _settle(request: Request, dataset, catalogue: dict[str, job.Known]) -> _Work:
+def _resolve(request: Request, dataset, catalogue: dict[str, job.ModelInfo]) -> _Work:
     plans = request.make_plans(dataset)
     models = _choose(request, dataset, catalogue)
     headline = _headline(request, plans, dataset, len(models))
@@ -168,7 +168,7 @@ def _where(output: Path, experiment: Experiment | None, note: str) -> str:
     return f"{name}records in {escape(str(output))}{note}"
 
 
-def _headline(request: Request, plans: list[Plan], dataset, num_models: int) -> str:
+def _headline(request: Request, plans: list[RunConfig], dataset, num_models: int) -> str:
     shape = " x ".join(str(size) for size in dataset.image_shape)
     noise = f", noise {request.noise}" if request.noise else ""
     settings = f" x {len(plans)} settings" if len(plans) > 1 else ""
@@ -192,7 +192,7 @@ def _send_catalogue(connection) -> None:
     job_runner.send_catalogue(connection)
 
 
-def _start_sending_catalogue(context) -> Callable[[], dict[str, job.Known]]:
+def _start_sending_catalogue(context) -> Callable[[], dict[str, job.ModelInfo]]:
     """Lets a process list the models while this one loads the data; returns how to wait for it."""
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_send_catalogue, args=(sender,), daemon=True)
@@ -204,7 +204,7 @@ def _start_sending_catalogue(context) -> Callable[[], dict[str, job.Known]]:
     starting = threading.Thread(target=start)  # it waits until all is imported
     starting.start()
 
-    def receive() -> dict[str, job.Known]:
+    def receive() -> dict[str, job.ModelInfo]:
         starting.join()
         try:
             return receiver.recv()
@@ -218,14 +218,14 @@ def _start_sending_catalogue(context) -> Callable[[], dict[str, job.Known]]:
     return receive
 
 
-def _choose(request: Request, dataset, catalogue: dict[str, job.Known]) -> list[job.Choice]:
+def _choose(request: Request, dataset, catalogue: dict[str, job.ModelInfo]) -> list[job.ModelSpec]:
     """Returns the models that are asked for and fit the data."""
     suite = request.suite or tasks.SUITE_OF.get(dataset.task, "core")
     for model in request.models or ():
         with request.placed(model):  # each has a line of its own in an experiment file
             job.select([model], suite, request.preset, catalogue)
-    misfits = {
-        name: tasks.misfit(
+    incompatibilities = {
+        name: tasks.incompatibility(
             known.task, dataset, request.augment is not None, request.normal_classes is not None
         )
         for name, known in catalogue.items()
@@ -236,5 +236,5 @@ def _choose(request: Request, dataset, catalogue: dict[str, job.Known]) -> list[
             suite,
             request.preset,
             catalogue,
-            {name: reason for name, reason in misfits.items() if reason is not None},
+            {name: reason for name, reason in incompatibilities.items() if reason is not None},
         )

@@ -5,7 +5,7 @@ import keras
 from bench.peers.workloads import ADAM_EPSILON, LEARNING_RATE, Data, Workload
 
 
-class FitSide:
+class FitContender:
     """A Keras model.
 
     Args:

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from bench.peers.fit_contender import FitSide
+from bench.peers.fit_contender import FitContender
 from bench.peers.workloads import Data, Workload
 
 UNET_WIDTHS = (16, 32, 64, 128, 256)
@@ -127,7 +127,7 @@ def unet() -> keras.Model:
     return keras.Model(image, layers.Conv2D(1, 1, activation="sigmoid")(x))
 
 
-class KerasSide(FitSide):
+class KerasContender(FitContender):
     """A plain Keras model."""
 
     def __init__(self, workload: Workload, data: Data, seed: int):

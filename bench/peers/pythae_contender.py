@@ -51,7 +51,7 @@ class Decoder(BaseDecoder):
         return ModelOutput(reconstruction=self.body(z))
 
 
-class PythaeSide:
+class PythaeContender:
     """A model of Pythae; it has the dense autoencoder and the VAE."""
 
     note = ""

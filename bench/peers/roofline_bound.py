@@ -190,7 +190,7 @@ def measure(workload: Workload, rates: Machine) -> dict[str, Any]:
     model = worker.make("zoo", workload, data, seed=0).model
     num_rows = len(data.train) // workload.batch_size * workload.batch_size
     parts = [part[:num_rows] for part in (data.train, data.train_masks) if part is not None]
-    updates = device_data.Updates(model, tuple(parts), workload.batch_size)
+    updates = device_data.TrainingSteps(model, tuple(parts), workload.batch_size)
     updates(2)
     started = time.perf_counter()
     updates(2)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from bench.errors import BenchError
-from bench.execution.side_process import SideError, SideProcess
+from bench.execution.contender_process import ContenderError, ContenderProcess
 from bench.peers import worker, workloads
 from bench.peers.table import KEYS, OURS
 from bench.peers.workloads import WORKLOADS, Workload
@@ -99,7 +99,7 @@ def _round(request, workload: Workload, data, seed: int, sides, found: _Found, t
         tell(f"{workload.name}, round {seed + 1}: start", seed / request.rounds)
         for side in [side for side in sides if side not in found.errors]:
             arguments = (side, workload, data, seed)
-            made[side] = SideProcess(context, side, worker.serve, *arguments)
+            made[side] = ContenderProcess(context, side, worker.serve, *arguments)
             stack.callback(made[side].close)
         for side, process in made.items():
             with _failing(found, side):
@@ -132,14 +132,16 @@ def _round(request, workload: Workload, data, seed: int, sides, found: _Found, t
 
 def _check_size(side: str, num_parameters: int, workload: Workload) -> None:
     if num_parameters != workload.num_parameters:
-        raise SideError(side, f"has {num_parameters:,} parameters, not {workload.num_parameters:,}")
+        raise ContenderError(
+            side, f"has {num_parameters:,} parameters, not {workload.num_parameters:,}"
+        )
 
 
 @contextlib.contextmanager
 def _failing(found: _Found, side: str):
     try:
         yield
-    except SideError as error:
+    except ContenderError as error:
         found.errors.setdefault(side, error.args[1])
 
 

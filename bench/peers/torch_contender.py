@@ -152,7 +152,7 @@ def initialise(module: nn.Module, network: str) -> None:
                 nn.init.zeros_(part.bias)
 
 
-class TorchSide:
+class TorchContender:
     """A PyTorch module.
 
     Args:

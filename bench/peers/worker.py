@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any
 
-from bench.execution import side_process
+from bench.execution import contender_process
 from bench.peers.table import OURS
 from bench.peers.workloads import Data, Workload
 
@@ -27,20 +27,20 @@ def make(name: str, workload: Workload, data: Data, seed: int):
     """Imports a framework and returns its side."""
     if name in OURS:
         importlib.import_module("zoo")  # before Keras, for its faster kernels
-        from bench.peers.zoo_contender import ZooSide
+        from bench.peers.zoo_contender import ZooContender
 
-        return ZooSide(workload, data, seed, autotune=name == "zoo autotuned")
+        return ZooContender(workload, data, seed, autotune=name == "zoo autotuned")
     if name == "keras":
-        from bench.peers.keras_contender import KerasSide
+        from bench.peers.keras_contender import KerasContender
 
-        return KerasSide(workload, data, seed)
+        return KerasContender(workload, data, seed)
     if name == "pythae":
-        from bench.peers.pythae_contender import PythaeSide
+        from bench.peers.pythae_contender import PythaeContender
 
-        return PythaeSide(workload, data, seed)
-    from bench.peers.torch_contender import TorchSide
+        return PythaeContender(workload, data, seed)
+    from bench.peers.torch_contender import TorchContender
 
-    return TorchSide(workload, data, seed, compiled=name == "torch.compile")
+    return TorchContender(workload, data, seed, compiled=name == "torch.compile")
 
 
 def serve(connection, name: str, workload: Workload, data: Data, seed: int) -> None:
@@ -67,7 +67,7 @@ def serve(connection, name: str, workload: Workload, data: Data, seed: int) -> N
         "train": lambda: _seconds(made[0].train),
         "infer": lambda: _seconds(made[0].infer),
     }
-    side_process.serve(connection, answers, "build")
+    contender_process.serve(connection, answers, "build")
 
 
 def _seconds(work) -> float:

@@ -3,7 +3,7 @@
 import keras
 
 import zoo
-from bench.peers.fit_contender import FitSide
+from bench.peers.fit_contender import FitContender
 from bench.peers.workloads import Data, Workload
 from bench.profiling import macs as mac_counter
 from bench.profiling import peak_rate
@@ -17,7 +17,7 @@ MODELS = {
 }
 
 
-class ZooSide(FitSide):
+class ZooContender(FitContender):
     """A model of the zoo.
 
     Args:

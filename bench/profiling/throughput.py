@@ -15,7 +15,7 @@ from bench.profiling import peak_rate, roofline, timing
 from bench.profiling.macs import MacCount
 from bench.profiling.timing import Timing
 from bench.profiling.training_step import TrainingStep
-from bench.runs.job import Plan
+from bench.runs.job import RunConfig
 
 _EPOCH_SECONDS = 0.2  # of training from a pipeline; several are timed
 
@@ -41,7 +41,7 @@ def of_model(
     model,
     task: str,
     dataset,
-    plan: Plan,
+    plan: RunConfig,
     settings: Settings | None = None,
     *,
     macs: MacCount | None = None,
@@ -139,7 +139,7 @@ def sweep(measure, batch_sizes: tuple[int, ...]) -> list[dict[str, Any]]:
     return found
 
 
-def _time_pipeline(step: TrainingStep, x, y, plan: Plan, step_seconds: float) -> Timing:
+def _time_pipeline(step: TrainingStep, x, y, plan: RunConfig, step_seconds: float) -> Timing:
     """Times epochs of as many images as take about 0.2 seconds, all images where they are few."""
     import tensorflow as tf
 
@@ -163,7 +163,7 @@ def pipeline(pair: tuple, batch_size: int, augment: str | None = None):
     Args:
         pair: `(x,)` or `(x, y)` of numpy arrays, or of dicts of them.
         batch_size: Images per batch.
-        augment: As in `Plan`.
+        augment: As in `RunConfig`.
     """
     import tensorflow as tf
 

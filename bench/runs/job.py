@@ -46,7 +46,7 @@ EPOCH_RANGE = (10, 200)
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class RunConfig:
     """What `bench run` was asked for: the same for all its cases.
 
     Attributes:
@@ -109,10 +109,10 @@ _OF_TRAINING = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Case:
+class Job:
     """One training (or one fit of a baseline), given to a process of its own."""
 
-    plan: Plan
+    plan: RunConfig
     dataset_checksum: str
     kind: str
     model: str
@@ -206,7 +206,7 @@ class Case:
 
 
 @dataclasses.dataclass(frozen=True)
-class Known:
+class ModelInfo:
     """What the choice of models needs to know of each."""
 
     presets: tuple[str, ...]
@@ -215,7 +215,7 @@ class Known:
 
 
 @dataclasses.dataclass(frozen=True)
-class Choice:
+class ModelSpec:
     """A model of a run: name, preset, and constructor arguments that differ from the preset's."""
 
     model: str
@@ -238,9 +238,9 @@ def select(
     models: list[str] | None,
     suite: str,
     preset: str,
-    catalogue: dict[str, Known],
-    misfits: dict[str, str] | None = None,
-) -> list[Choice]:
+    catalogue: dict[str, ModelInfo],
+    incompatibilities: dict[str, str] | None = None,
+) -> list[ModelSpec]:
     """Chooses the models of a run.
 
     Args:
@@ -264,7 +264,7 @@ def select(
                 f"unknown suite {suite!r}.{_suggestion(suite, SUITES)} Suites: {', '.join(SUITES)}."
             )
         models = list(SUITES[suite])
-    chosen: dict[Choice, None] = {}
+    chosen: dict[ModelSpec, None] = {}
     for pattern in models:
         wildcard, _, rest = pattern.partition(":")
         named, _, given = rest.partition(":")
@@ -274,10 +274,12 @@ def select(
                 f"no model matches {wildcard!r}.{_suggestion(wildcard, catalogue)} "
                 "See: python -m bench list"
             )
-        if wildcard in (misfits or {}):
-            raise BenchError(f"{wildcard!r} does not fit these data: it {misfits[wildcard]}.")
+        if wildcard in (incompatibilities or {}):
+            raise BenchError(
+                f"{wildcard!r} does not fit these data: it {incompatibilities[wildcard]}."
+            )
         for name in found:
-            if name in (misfits or {}):
+            if name in (incompatibilities or {}):
                 continue
             wanted = named or preset
             known = catalogue[name]
@@ -287,7 +289,7 @@ def select(
                     f"{_suggestion(wanted, known.presets)} "
                     f"Its presets: {', '.join(known.presets)}."
                 )
-            chosen[Choice(name, wanted, _arguments(name, given, known.arguments))] = None
+            chosen[ModelSpec(name, wanted, _arguments(name, given, known.arguments))] = None
     if not chosen:
         raise BenchError(f"none of the models fits these data: {', '.join(models)}.")
     return list(chosen)
@@ -324,14 +326,14 @@ def _hashable(value: Any) -> Any:
     return tuple(_hashable(item) for item in value) if isinstance(value, list | tuple) else value
 
 
-def model_cases(
-    plans: list[Plan],
+def model_jobs(
+    plans: list[RunConfig],
     checksum: str,
-    models: list[Choice],
+    models: list[ModelSpec],
     seeds: list[int],
     timing_rounds: int,
     sweep_batch_sizes: tuple[int, ...] = (),
-) -> list[Case]:
+) -> list[Job]:
     """Returns the cases in the order of running: a round per seed, shuffled within.
 
     A slow spell of the machine then falls on all models alike, not on the last ones. Speed does
@@ -341,7 +343,7 @@ def model_cases(
     ordered = []
     for number, seed in enumerate(seeds):
         around = [
-            Case(
+            Job(
                 *(plan, checksum, "model", choice.model, choice.preset, seed),
                 timing=number < timing_rounds and plan.normal_class == plans[0].normal_class,
                 arguments=choice.arguments,
@@ -355,24 +357,24 @@ def model_cases(
     return ordered
 
 
-def baseline_cases(
-    plans: list[Plan], checksum: str, code_sizes: list[int], task: str = "reconstruction"
-) -> list[Case]:
+def baseline_jobs(
+    plans: list[RunConfig], checksum: str, code_sizes: list[int], task: str = "reconstruction"
+) -> list[Job]:
     """Returns the baselines of the task, each once though the plans differ in how they train.
 
     Masks: everywhere, nowhere, the mean mask. Images: the mean image, PCA at each code size, and
     the identity where the input is noisy. Anomalies: the mean image, PCA at each code size and at
     32, the published floor, with and without the variance of each pixel.
     """
-    found: dict[str, Case] = {}
+    found: dict[str, Job] = {}
     for plan in plans:
         for name, size in _baselines(plan, code_sizes, task):
-            case = Case(plan, checksum, "baseline", name, None, 0, size)
+            case = Job(plan, checksum, "baseline", name, None, 0, size)
             found.setdefault(case.id, case)
     return list(found.values())
 
 
-def _baselines(plan: Plan, code_sizes: list[int], task: str) -> list[tuple[str, int | None]]:
+def _baselines(plan: RunConfig, code_sizes: list[int], task: str) -> list[tuple[str, int | None]]:
     if task == "segmentation":
         return [("all_foreground", None), ("all_background", None), ("mean_mask", None)]
     if task == "anomaly" or plan.normal_class is not None:

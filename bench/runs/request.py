@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.data import augmentation, tasks
 from bench.errors import BenchError
 from bench.runs import job
-from bench.runs.job import Plan
+from bench.runs.job import RunConfig
 
 ENGINES = ("local", "ray")
 
@@ -37,7 +37,7 @@ class Request:
         engine: `"local"` or `"ray"`.
         ray_address: Of the cluster; None: one on this machine, for this run.
         places: File and line of a setting, or of the text of a model; for errors.
-        Others: see `bench.runs.job.Plan`.
+        Others: see `bench.runs.job.RunConfig`.
     """
 
     dataset: str = "digits"
@@ -127,7 +127,7 @@ class Request:
         if self.ray_address is not None and self.engine != "ray":
             raise BenchError("--ray-address is for --engine ray. Give that too.")
 
-    def make_plans(self, dataset) -> list[Plan]:
+    def make_plans(self, dataset) -> list[RunConfig]:
         """Returns a plan for each combination, with what was left open chosen by the data.
 
         Raises:
@@ -153,10 +153,10 @@ class Request:
                 )
         return plans
 
-    def _make_plan(self, dataset, normal_class, batch_size, precision, jit, steps) -> Plan:
+    def _make_plan(self, dataset, normal_class, batch_size, precision, jit, steps) -> RunConfig:
         num_train = dataset.num_train // (1 if normal_class is None else dataset.num_classes)
         batch_size = batch_size or job.default_batch_size(num_train)
-        return Plan(
+        return RunConfig(
             dataset=self.dataset,
             noise=self.noise,
             resize=self.resize,

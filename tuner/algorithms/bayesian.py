@@ -8,9 +8,9 @@ import numpy as np
 import threadpoolctl
 
 from bench.leaderboard.pareto import not_dominated
-from tuner.algorithms.constraints import Limits
-from tuner.algorithms.encoding import Cube
-from tuner.algorithms.gaussian_process import Process
+from tuner.algorithms.constraints import Constraints
+from tuner.algorithms.encoding import UnitCube
+from tuner.algorithms.gaussian_process import GaussianProcess
 from tuner.algorithms.random_and_grid import RandomOracle
 from tuner.trials import pareto
 
@@ -48,13 +48,13 @@ class BayesianOracle(RandomOracle):
         *args,
         recorded: dict[int, dict[str, Any]],
         num_initial_points: int,
-        limits: Limits | None = None,
+        limits: Constraints | None = None,
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
         self.recorded = recorded
         self.num_initial_points = num_initial_points
-        self.limits = limits or Limits({})
+        self.limits = limits or Constraints({})
 
     def propose(self, number, known):
         record = self.recorded.get(number)
@@ -101,7 +101,7 @@ class BayesianOracle(RandomOracle):
 
     def _promising(self, generator: np.random.Generator) -> Iterator[dict[str, Any]]:
         """Gives candidates, those first from which most is expected."""
-        cube = Cube(self.hyperparameters.space)
+        cube = UnitCube(self.hyperparameters.space)
         measured = [trial for trial in self.trials.values() if self.is_measured(trial)]
         if len(measured) < self.num_initial_points:
             candidates = cube.draw(generator, _NUM_INITIAL)
@@ -112,16 +112,16 @@ class BayesianOracle(RandomOracle):
         for place in np.argsort(-promised, kind="stable"):
             yield cube.values(candidates[place])
 
-    def _searched(self, cube: Cube, measured: list, generator) -> tuple[np.ndarray, np.ndarray]:
+    def _searched(self, cube: UnitCube, measured: list, generator) -> tuple[np.ndarray, np.ndarray]:
         """Returns candidates as rows of the cube, and what each promises."""
         rows, objectives = _rows(cube, measured), self.objectives(measured)
         aim = self.aim(objectives, generator)
-        processes = [Process(cube.points(rows), column) for column in objectives.T]
+        processes = [GaussianProcess(cube.points(rows), column) for column in objectives.T]
         running = [trial for trial in self.trials.values() if trial.status == _RUNNING]
         if running:
             believed = _rows(cube, running)
             for process in processes:
-                process.believe(cube.points(believed))
+                process.fantasise(cube.points(believed))
             rows = np.concatenate([rows, believed])
             objectives = np.column_stack([process.observed for process in processes])
         totals, fits = aim(objectives), self._fits(cube)
@@ -146,7 +146,7 @@ class BayesianOracle(RandomOracle):
         second = np.concatenate(around(first[np.argsort(-promised)[:_NUM_BEST]]))
         return np.concatenate([first, second]), np.append(promised, promise(second))
 
-    def _fits(self, cube: Cube) -> Aim:
+    def _fits(self, cube: UnitCube) -> Aim:
         """Returns how likely points keep within the limits, as a function of them."""
         if not self.limits.limits:
             return lambda points: np.ones(len(points))
@@ -205,5 +205,5 @@ def _threads() -> threadpoolctl.ThreadpoolController:
     return threadpoolctl.ThreadpoolController()
 
 
-def _rows(cube: Cube, trials: list) -> np.ndarray:
+def _rows(cube: UnitCube, trials: list) -> np.ndarray:
     return cube.rows([trial.hyperparameters.values for trial in trials])

@@ -15,12 +15,12 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from tuner.algorithms.gaussian_process import Process
+from tuner.algorithms.gaussian_process import GaussianProcess
 
 FEWEST = 5  # sizes that a process is fitted to
 
 
-class Limits:
+class Constraints:
     """Limits and the sizes of settings that were tried.
 
     Args:
@@ -55,7 +55,7 @@ class Limits:
                 continue
             known = np.array([points[number] for number in numbers])
             sizes = np.log([self.sizes[number][name] for number in numbers])
-            processes.append((Process(known, sizes), np.log(limit)))
+            processes.append((GaussianProcess(known, sizes), np.log(limit)))
 
         def probability(candidates: np.ndarray) -> np.ndarray:
             found = np.ones(len(candidates))
@@ -66,7 +66,7 @@ class Limits:
         return probability
 
 
-def _below(process: Process, limit: float, candidates: np.ndarray) -> np.ndarray:
+def _below(process: GaussianProcess, limit: float, candidates: np.ndarray) -> np.ndarray:
     from scipy.stats import norm
 
     mean, deviation = process.predict(candidates)

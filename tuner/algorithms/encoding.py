@@ -9,7 +9,7 @@ import numpy as np
 _BELOW_ONE = 1 - 1e-9
 
 
-class Cube:
+class UnitCube:
     """Many settings at once, as rows with the probability of each parameter, in `[0, 1)`.
 
     Args:

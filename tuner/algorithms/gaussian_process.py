@@ -10,7 +10,7 @@ _LENGTHS, _NOISES = (0.05, 150.0), (1e-4, 1.0)
 _MAX_STEPS = 50
 
 
-class Process:
+class GaussianProcess:
     """A process with a length for each dimension, and noise.
 
         k(x, y) = (1 + r + r^2 / 3) exp(-r),  r^2 = 5 sum_j((x_j - y_j)^2 / length_j^2)
@@ -33,7 +33,7 @@ class Process:
         self.lengths, self.noise = self._most_probable()
         self._solve()
 
-    def believe(self, points: np.ndarray) -> None:
+    def fantasise(self, points: np.ndarray) -> None:
         """Takes the mean at these points for what was measured there."""
         mean = (self.predict(points)[0] - self.middle) / self.scale
         self.points = np.concatenate([self.points, points])

@@ -14,7 +14,7 @@ import keras_tuner
 
 from bench.errors import BenchError
 from tuner.algorithms.bayesian import BayesianOracle, ParetoOracle
-from tuner.algorithms.constraints import Limits
+from tuner.algorithms.constraints import Constraints
 from tuner.algorithms.random_and_grid import GridOracle, RandomOracle
 from tuner.space.hypermodel import hyperparameters
 from tuner.space.parameters import Boolean, Choice, Int, Parameter
@@ -36,7 +36,7 @@ def create(
     seed: int,
     recorded: dict[int, dict[str, Any]],
     costs: tuple[str, ...] = (),
-    limits: Limits | None = None,
+    limits: Constraints | None = None,
 ) -> keras_tuner.Oracle:
     """Returns the algorithm of a name from `TUNERS`.
 

@@ -20,8 +20,8 @@ from rich.markup import escape
 from bench.errors import BenchError
 from bench.records.store import check_writable, folder_lock, write_whole
 from tuner.search import runner, wire
-from tuner.search.request import Request, Settled, settle
-from tuner.search.scheduler import Director
+from tuner.search.request import Request, ResolvedRequest, resolve
+from tuner.search.scheduler import Scheduler
 from tuner.search.search import Outcome, start
 from tuner.trials.trial import Job
 
@@ -87,7 +87,7 @@ def serve(
     request.check()
     check_writable(request.folder)
     with folder_lock(request.folder):
-        settled = settle(request)
+        settled = resolve(request)
         director = start(settled, console)
         with runner.display(director, console) as show:
             desk = _Desk(director, settled, show)
@@ -142,7 +142,7 @@ class _Desk:
         workers: All that came and were not told yet that the search is over.
     """
 
-    def __init__(self, director: Director, settled: Settled, show):
+    def __init__(self, director: Scheduler, settled: ResolvedRequest, show):
         self.director, self.settled, self.show = director, settled, show
         self.owners: dict[int, tuple[str, float]] = {}
         self.workers: set[str] = set()

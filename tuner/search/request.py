@@ -11,8 +11,8 @@ from bench.data import cache, tasks
 from bench.errors import BenchError
 from bench.runs import job
 from tuner.algorithms import oracles
-from tuner.algorithms.constraints import Limits
-from tuner.search.scheduler import Plan
+from tuner.algorithms.constraints import Constraints
+from tuner.search.scheduler import Schedule
 from tuner.space import hypermodel, ready
 from tuner.space.space import Space, narrow
 from tuner.trials import costs, objectives
@@ -55,7 +55,7 @@ class Request:
         workers: Trials at a time; None: one on a machine, as many as fit on a cluster.
         engine: `"local"` or `"ray"`.
         ray_address: Of the cluster; None: one on this machine, for this search.
-        Others: see `bench.runs.job.Plan`.
+        Others: see `bench.runs.job.Schedule`.
     """
 
     model: str
@@ -157,7 +157,7 @@ class Request:
 
 
 @dataclasses.dataclass(frozen=True)
-class Settled:
+class ResolvedRequest:
     """A request with all that was open in it settled by the data.
 
     Attributes:
@@ -166,7 +166,7 @@ class Settled:
     """
 
     request: Request
-    plan: Plan
+    plan: Schedule
     objective: objectives.Objective
     identity: dict[str, Any]
     notes: tuple[str, ...]
@@ -186,7 +186,7 @@ class Settled:
             seed=self.request.seed,
             costs=self.request.costs,
             recorded=recorded,
-            limits=Limits(
+            limits=Constraints(
                 {
                     "num_parameters": self.identity["max_parameters"],
                     "forward_macs": self.identity["max_macs"],
@@ -196,7 +196,7 @@ class Settled:
         )
 
 
-def settle(request: Request, store: cache.Store | None = None) -> Settled:
+def resolve(request: Request, store: cache.Store | None = None) -> ResolvedRequest:
     """Loads the data and settles what the search is.
 
     Args:
@@ -218,9 +218,11 @@ def settle(request: Request, store: cache.Store | None = None) -> Settled:
         dataset = data.prepared(dataset)
     data = dataclasses.replace(data, checksum=checksum)
     task = zoo.get(request.model).model_class.task
-    misfit = tasks.misfit(task, dataset, is_one_class=request.normal_class is not None)
-    if misfit is not None:
-        raise BenchError(f"{request.model!r} does not fit these data: it {misfit}.")
+    incompatibility = tasks.incompatibility(
+        task, dataset, is_one_class=request.normal_class is not None
+    )
+    if incompatibility is not None:
+        raise BenchError(f"{request.model!r} does not fit these data: it {incompatibility}.")
     name = request.objective or objectives.default_name(request.model)
     objective = objectives.get(name, request.model, dataset)
     space, notes = prepare_space(request.model, objective, dataset, request.settings)
@@ -232,8 +234,8 @@ def settle(request: Request, store: cache.Store | None = None) -> Settled:
     identity = _identity(request, data, objective, space, epochs)
     identity["reference"] = {"arguments": whole.arguments({}), "training": whole.training({})}
     identity |= _limits(request, whole, dataset)
-    plan = Plan(space, data, dataset.image_shape, tasks.arguments(task, dataset))
-    return Settled(request, plan, objective, identity, tuple(notes))
+    plan = Schedule(space, data, dataset.image_shape, tasks.arguments(task, dataset))
+    return ResolvedRequest(request, plan, objective, identity, tuple(notes))
 
 
 def prepare_space(

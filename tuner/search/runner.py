@@ -10,11 +10,11 @@ from rich.live import Live
 from rich.markup import escape
 
 from tuner.search import table
-from tuner.search.scheduler import Director
+from tuner.search.scheduler import Scheduler
 from tuner.trials.store import Project
 
 
-def run(director: Director, engine, console: Console) -> int:
+def run(director: Scheduler, engine, console: Console) -> int:
     """Runs trials until the director has enough, and returns how many were run now.
 
     Args:
@@ -43,7 +43,7 @@ def run(director: Director, engine, console: Console) -> int:
 class _Shown:
     """What is told of the running trials, and how long the rest will take."""
 
-    def __init__(self, director: Director):
+    def __init__(self, director: Scheduler):
         self.director = director
         self.running: dict[int, str] = {}
         self.started = time.monotonic()
@@ -74,7 +74,7 @@ def _duration(seconds: float) -> str:
 
 
 @contextlib.contextmanager
-def display(director: Director, console: Console) -> Iterator[Any]:
+def display(director: Scheduler, console: Console) -> Iterator[Any]:
     """Gives the function that shows what goes on: a live table, or a line per trial.
 
     It takes the number of a trial, what it does, and, at its end, its record. A text that begins

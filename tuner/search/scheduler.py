@@ -25,7 +25,7 @@ _FAILURES_IN_A_ROW = 3
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class Schedule:
     """What all trials of a search share, beside the identity of its project.
 
     Attributes:
@@ -39,7 +39,7 @@ class Plan:
     arguments: dict[str, Any]
 
 
-class Director:
+class Scheduler:
     """Gives out trials and takes their results; not for several threads at once.
 
     Args:
@@ -56,7 +56,7 @@ class Director:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: Schedule,
         project: Project,
         oracle: keras_tuner.Oracle,
         max_total_seconds: float | None = None,

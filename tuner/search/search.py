@@ -12,8 +12,8 @@ from bench.execution import local
 from bench.records.store import check_writable, folder_lock
 from tuner.search import runner
 from tuner.search.request import Request as Request
-from tuner.search.request import Settled, settle
-from tuner.search.scheduler import Director
+from tuner.search.request import ResolvedRequest, resolve
+from tuner.search.scheduler import Scheduler
 from tuner.space.space import Space
 from tuner.trials import trial
 from tuner.trials.store import Project
@@ -54,7 +54,7 @@ def search(request: Request, console: Console | None = None) -> Outcome:
     request.check()
     check_writable(request.folder)
     with folder_lock(request.folder), cache.kept(request.folder) as store:
-        settled = settle(request, store)
+        settled = resolve(request, store)
         director = start(settled, console)
         with contextlib.closing(_engine(request, director.project)) as engine:
             if engine.note:
@@ -64,7 +64,7 @@ def search(request: Request, console: Console | None = None) -> Outcome:
     return Outcome(director.project, num_run, settled.plan.space)
 
 
-def start(settled: Settled, console: Console) -> Director:
+def start(settled: ResolvedRequest, console: Console) -> Scheduler:
     """Opens the folder of a search and brings its algorithm to where it was.
 
     Raises:
@@ -76,7 +76,7 @@ def start(settled: Settled, console: Console) -> Director:
         console.print(f"[yellow]note:[/] {escape(text)}")
     recorded = {event["number"]: event for event in project.events}
     oracle = settled.oracle(recorded)
-    return Director(settled.plan, project, oracle, request.max_total_seconds)
+    return Scheduler(settled.plan, project, oracle, request.max_total_seconds)
 
 
 def _engine(request: Request, project: Project):

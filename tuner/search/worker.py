@@ -21,7 +21,7 @@ from rich.markup import escape
 from bench.errors import BenchError
 from bench.execution import local
 from tuner.search import wire
-from tuner.search.request import Request, settle
+from tuner.search.request import Request, resolve
 from tuner.trials import trial as trial_module
 from tuner.trials.trial import Job
 
@@ -134,13 +134,13 @@ class _Worker:
     def __init__(self, channel, name: str, dataset: str | None, console: Console):
         self.channel, self.name, self.console = channel, name, console
         self.oracle = Oracle(channel)
-        self.settled = self._settle(dataset)
+        self.settled = self._resolve(dataset)
 
     def _call(self, method: str, header: wire.Header, files: wire.Files | None = None):
         header = header | {"worker": self.name}
         return wire.call(self.channel, method, header, files, timeout=_CALL_SECONDS)
 
-    def _settle(self, dataset: str | None):
+    def _resolve(self, dataset: str | None):
         """Settles the same search from the data of this machine."""
         found, _ = self._call("Describe", {})
         here, there = wire.versions(), found["versions"]
@@ -157,7 +157,7 @@ class _Worker:
         request = Request(**wire.restored(found["request"]))
         if dataset is not None:
             request = dataclasses.replace(request, dataset=dataset)
-        settled = settle(request)
+        settled = resolve(request)
         for key, text in (("dataset_checksum", "data"), ("space_checksum", "search space")):
             if settled.identity[key] != found["identity"][key]:
                 raise BenchError(

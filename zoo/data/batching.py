@@ -11,7 +11,7 @@ from zoo import checks, inspection
 BATCH_SIZE = 256
 
 
-def over_batches(check):
+def batched(check):
     """Lets a tensor method take numpy arrays of any length.
 
     Given tensors, the method runs as written. Given a numpy array it is checked at the door,

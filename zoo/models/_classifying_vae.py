@@ -8,7 +8,7 @@ from keras import ops
 
 from zoo import checks, losses
 from zoo.data import labels
-from zoo.data.batching import over_batches
+from zoo.data.batching import batched
 from zoo.models.vae import VAE
 from zoo.training.image_to_image import check_images
 
@@ -122,7 +122,7 @@ class ClassifyingVAE(VAE):
 
     # --- use --------------------------------------------------------------------------------
 
-    @over_batches(check_images)
+    @batched(check_images)
     def classify(self, x):
         """Returns the probability of each class, `(batch, num_classes)`."""
         return ops.softmax(self.encoder_heads(x)["class_logits"], axis=-1)

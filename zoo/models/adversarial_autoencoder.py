@@ -84,7 +84,7 @@ class AdversarialAutoencoder(Adversarial, Autoencoder):
             return keras.random.normal(shape, dtype="float32", seed=seed)
         return keras.random.uniform(shape, minval=-1.0, maxval=1.0, dtype="float32", seed=seed)
 
-    def rival_codes(self, x, training):
+    def discriminator_inputs(self, x, training):
         codes = self.encode(x, training=training)
         return self.draw_prior(ops.shape(codes)[0], self.random_seed(training)), codes
 

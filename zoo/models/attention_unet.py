@@ -1,6 +1,6 @@
 """The U-Net whose skips are weighed by attention gates."""
 
-from zoo.data.batching import over_batches
+from zoo.data.batching import batched
 from zoo.models.unet import UNet
 from zoo.registry.entries import register
 from zoo.training.image_to_image import check_images
@@ -50,7 +50,7 @@ class AttentionUNet(UNet):
     def network_arguments(self):
         return {**super().network_arguments(), "gated": True}
 
-    @over_batches(check_images)
+    @batched(check_images)
     def attention_maps(self, x):
         """Returns the attention of each skip, in `(0, 1)`: a dict by level, the finest `1`.
 

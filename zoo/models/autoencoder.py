@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from zoo import checks
-from zoo.data.batching import over_batches
+from zoo.data.batching import batched
 from zoo.losses import structure
 from zoo.networks import convolutional
 from zoo.registry.entries import register
@@ -247,12 +247,12 @@ class Autoencoder(ImageToImage, ZooModel):
 
     # --- the model --------------------------------------------------------------------------
 
-    @over_batches(check_images)
+    @batched(check_images)
     def encode(self, x, training: bool = False):
         """Returns the codes of images: `(batch, *code_shape)`. Takes tensors or arrays."""
         return self.activate_code(self.encoder(self.rescale(x), training=training))
 
-    @over_batches(_check_codes)
+    @batched(_check_codes)
     def decode(self, codes, training: bool = False):
         """Returns the images of codes: `(batch, *image_shape)`. Takes tensors or arrays."""
         return self.to_pixels(self.decoder(codes, training=training))

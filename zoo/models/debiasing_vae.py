@@ -5,7 +5,7 @@ from keras import ops
 
 from zoo import checks, losses
 from zoo.data import labels
-from zoo.data.batching import over_batches
+from zoo.data.batching import batched
 from zoo.data.samplers import COMBINATIONS, LatentResampling, resampling_probabilities
 from zoo.models._classifying_vae import ClassifyingVAE
 from zoo.registry.entries import register
@@ -144,7 +144,7 @@ class DebiasingVAE(ClassifyingVAE):
     def predicted_labels(self, outputs):
         return ops.cast(outputs["class_logits"][:, 0] > 0, "int32")
 
-    @over_batches(check_images)
+    @batched(check_images)
     def classify(self, x):
         """Returns the probability of the positive class, `(batch,)`."""
         return ops.sigmoid(self.encoder_heads(x)["class_logits"][:, 0])

@@ -80,7 +80,7 @@ class FactorVAE(Adversarial, VAE):
         # Not the seed of the codes' own noise: ranks of the same numbers would line the units up.
         return self.seed_generator if training else model.EVALUATION_SEED + 1
 
-    def rival_codes(self, x, training):
+    def discriminator_inputs(self, x, training):
         z = self.sampler(*self.encode_distribution(x, training), training=training)
         return z, permuted(z, self.permutation_seed(training))
 

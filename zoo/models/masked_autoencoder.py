@@ -7,7 +7,7 @@ import numpy as np
 from keras import layers, ops
 
 from zoo import checks, losses
-from zoo.data.batching import over_batches
+from zoo.data.batching import batched
 from zoo.layers import transformer
 from zoo.models.autoencoder import Autoencoder
 from zoo.registry.entries import register
@@ -309,7 +309,7 @@ class MaskedAutoencoder(ZooModel):
         """Returns 0: the mask token is put in place of patches, without a multiplication."""
         return 0
 
-    @over_batches(check_images)
+    @batched(check_images)
     def encode(self, x, training: bool = False):
         """Returns the mean of the encoder's tokens with nothing hidden, `(batch, embedding_dim)`.
 

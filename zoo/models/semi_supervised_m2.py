@@ -7,7 +7,7 @@ from keras import layers, ops
 
 from zoo import checks, losses
 from zoo.data import labels
-from zoo.data.batching import over_batches
+from zoo.data.batching import batched
 from zoo.models.semi_supervised_vae import SemiSupervisedVAE
 from zoo.registry.entries import register
 from zoo.training.image_to_image import check_images
@@ -156,11 +156,11 @@ class SemiSupervisedM2(LabelledDecoder, SemiSupervisedVAE):
     def labels_of(self, x):
         return self.classify(x).argmax(axis=-1)
 
-    @over_batches(check_images)
+    @batched(check_images)
     def classify(self, x):
         return ops.softmax(self._features(x)[1], axis=-1)
 
-    @over_batches(check_images)
+    @batched(check_images)
     def elbo(self, x, num_samples: int = 1):
         """Computes the bound for images without a label (`beta = 1`), nats, `(batch,)`."""
         checks.positive_int(self.owner, num_samples=num_samples)
@@ -172,7 +172,7 @@ class SemiSupervisedM2(LabelledDecoder, SemiSupervisedVAE):
         bound = -self._per_class(nll + kl) - log_q - math.log(self.num_classes)
         return ops.sum(ops.exp(log_q) * bound, axis=-1)
 
-    @over_batches(check_images)
+    @batched(check_images)
     def log_likelihood(self, x, num_samples: int = 100):
         """Estimates `log p(x)`: the sum over classes, importance sampling of the code."""
         checks.positive_int(self.owner, num_samples=num_samples)

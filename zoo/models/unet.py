@@ -4,7 +4,7 @@ from keras import ops
 
 from zoo import checks, losses
 from zoo.data import masks
-from zoo.data.batching import over_batches
+from zoo.data.batching import batched
 from zoo.networks import convolutional, unet
 from zoo.registry.entries import register
 from zoo.training.image_to_image import check_images
@@ -225,7 +225,7 @@ class UNet(UNetFamily):
     def loss_terms(self, x, target, outputs):
         return {"mask": self._loss_of_logits(target, outputs["logits"])}
 
-    @over_batches(check_images)
+    @batched(check_images)
     def segment(self, x, threshold: float = 0.5):
         """Returns the masks, uint8, `(batch, height, width)` or `(batch, length)`.
 

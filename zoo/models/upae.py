@@ -4,7 +4,7 @@ import numpy as np
 from keras import ops
 
 from zoo import checks, losses
-from zoo.data.batching import over_batches
+from zoo.data.batching import batched
 from zoo.models.autoencoder import Autoencoder
 from zoo.registry.entries import register
 from zoo.training.image_to_image import check_images
@@ -150,7 +150,7 @@ class UPAE(Autoencoder):
         )
         return {"reconstruction": nll}
 
-    @over_batches(check_images)
+    @batched(check_images)
     def score_map(self, x):
         """Returns `exp(-s) (x' - mu)^2` of each pixel, averaged over channels, dimensionless.
 
@@ -161,7 +161,7 @@ class UPAE(Autoencoder):
         normalized = ops.exp(-outputs["log_variance"]) * error
         return ops.mean(normalized, axis=-1) if len(self.image_shape) > 1 else normalized
 
-    @over_batches(check_images)
+    @batched(check_images)
     def predict_uncertainty(self, x):
         """Returns the predicted standard deviation of each pixel, in `[0, 1]` pixel units.
 

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from zoo import checks, losses
-from zoo.data.batching import over_batches
+from zoo.data.batching import batched
 from zoo.layers.sampling import GaussianSampler
 from zoo.models.autoencoder import Autoencoder
 from zoo.registry.entries import register
@@ -138,7 +138,7 @@ class VAE(Autoencoder):
         heads = self.encoder_heads(x, training)
         return heads["z_mean"], heads["z_log_var"]
 
-    @over_batches(check_images)
+    @batched(check_images)
     def encode(self, x, training: bool = False):
         """Returns the mean codes, `(batch, latent_dim)`. Takes tensors or arrays."""
         return self.encode_distribution(x, training)[0]
@@ -186,7 +186,7 @@ class VAE(Autoencoder):
 
     # --- use --------------------------------------------------------------------------------
 
-    @over_batches(check_images)
+    @batched(check_images)
     def elbo(self, x, num_samples: int = 1):
         """Computes the evidence lower bound (with `beta = 1`), nats per image, `(batch,)`.
 
@@ -199,7 +199,7 @@ class VAE(Autoencoder):
         nll = self._mean_nll(z_mean, z_log_var, x, self.image_of(x), num_samples)
         return -nll - losses.kl_standard_normal(z_mean, z_log_var)
 
-    @over_batches(check_images)
+    @batched(check_images)
     def log_likelihood(self, x, num_samples: int = 100):
         """Estimates `log p(x)` by importance sampling, nats per image, `(batch,)`.
 

@@ -4,7 +4,7 @@ import keras
 from keras import layers, ops
 
 from zoo import checks, losses
-from zoo.data.batching import over_batches
+from zoo.data.batching import batched
 from zoo.layers.quantizer import CODEBOOKS, VectorQuantizer
 from zoo.models.autoencoder import Autoencoder
 from zoo.networks import convolutional
@@ -170,7 +170,7 @@ class VQVAE(Autoencoder):
             units = convolutional.linear_units(units, self.activation)
             name = f"hidden{index}"
             dense = layers.Dense(units, kernel_initializer=initializer, dtype=dtype, name=name)
-            x = convolutional.unit(x, dense, self.normalization, self.activation, dtype)
+            x = convolutional.conv_norm_act(x, dense, self.normalization, self.activation, dtype)
         return layers.Dense(
             self.latent_dim, kernel_initializer=initializer, dtype="float32", name="code"
         )(x)
@@ -188,12 +188,12 @@ class VQVAE(Autoencoder):
         """Returns the encoder's vectors before quantisation, `z_e`: `(batch, *code_shape)`."""
         return self.activate_code(self.encoder(self.rescale(x), training=training))
 
-    @over_batches(check_images)
+    @batched(check_images)
     def encode(self, x, training: bool = False):
         """Returns the quantised codes, `(batch, *code_shape)`. Takes tensors or arrays."""
         return self.quantizer.look_up(self.quantizer.nearest(self.encode_vectors(x, training)))
 
-    @over_batches(check_images)
+    @batched(check_images)
     def encode_indices(self, x):
         """Returns the codebook's index at each position of the map, int32.
 
@@ -202,7 +202,7 @@ class VQVAE(Autoencoder):
         """
         return self.quantizer.nearest(self.encode_vectors(x))
 
-    @over_batches(_check_indices)
+    @batched(_check_indices)
     def decode_indices(self, indices):
         """Returns the images of maps of indices: `(batch, *image_shape)`."""
         return self.decode(self.quantizer.look_up(indices))

@@ -3,7 +3,7 @@
 import math
 
 from zoo import checks, losses
-from zoo.data.batching import over_batches
+from zoo.data.batching import batched
 from zoo.models.info_vae import InfoVAE
 from zoo.registry.entries import register
 from zoo.training.image_to_image import check_images
@@ -127,7 +127,7 @@ class WAEMMD(InfoVAE):
             )
         return super().encode_distribution(x, training)
 
-    @over_batches(check_images)
+    @batched(check_images)
     def encode(self, x, training: bool = False):
         """Returns the (mean) codes, `(batch, latent_dim)`. Takes tensors or arrays."""
         if self.stochastic_encoder:

@@ -64,7 +64,7 @@ def normalization_layer(kind: str | None, channels: int, dtype, name: str):
     return layers.LayerNormalization(dtype=dtype, name=name)
 
 
-def unit(x, layer, normalization, activation, dtype, normalize_last=False):
+def conv_norm_act(x, layer, normalization, activation, dtype, normalize_last=False):
     """Applies a layer, its normalisation and its activation."""
 
     def normalized(x):
@@ -156,7 +156,7 @@ def encoder(
                     name=f"conv{stage}" if index == 0 else f"conv{stage}_{index + 1}",
                     **common,
                 )
-                x = unit(x, layer, normalization, activation, dtype, normalize_last)
+                x = conv_norm_act(x, layer, normalization, activation, dtype, normalize_last)
             if down == "maxpool":
                 x = pool(2, padding="same", dtype=dtype, name=f"pool{stage}")(x)
     if heads is None:
@@ -165,7 +165,7 @@ def encoder(
     for index, units in enumerate(hidden_units, 1):
         dense = layers.Dense(linear_units(units, activation), name=f"hidden{index}", **common)
         normalization = normalization if normalize_hidden else None
-        x = unit(x, dense, normalization, activation, dtype, normalize_last)
+        x = conv_norm_act(x, dense, normalization, activation, dtype, normalize_last)
     float32_head = {"dtype": "float32", "kernel_initializer": kernel_initializer}
     outputs = {
         key: layers.Dense(units, name=key, **float32_head)(x) for key, units in heads.items()
@@ -225,7 +225,7 @@ def decoder(
     float32_head = {"dtype": "float32", "kernel_initializer": kernel_initializer}
     for index, units in enumerate(hidden_units, 1):
         dense = layers.Dense(linear_units(units, activation), name=f"hidden{index}", **common)
-        x = unit(x, dense, normalization, activation, dtype)
+        x = conv_norm_act(x, dense, normalization, activation, dtype)
     if not widths:
         if len(code_shape) > 1:
             x = layers.Flatten(dtype=dtype, name="flatten")(x)
@@ -240,7 +240,7 @@ def decoder(
         unflatten_activation = unflatten_activation or activation
         units = linear_units(math.prod(map_shape), unflatten_activation)
         dense = layers.Dense(units, name="unflatten", **common)
-        x = unit(x, dense, None, unflatten_activation, dtype)
+        x = conv_norm_act(x, dense, None, unflatten_activation, dtype)
         x = layers.Reshape(map_shape, dtype=dtype, name="reshape")(x)
     conv, transpose, _, upsample = LAYERS_BY_RANK[len(image_shape)]
     sizes = kernel_sizes(kernel_size, len(widths))[::-1]
@@ -261,10 +261,10 @@ def decoder(
             return keras.Model(inputs, _cropped(layer(x), image_shape, "float32"), name=name)
         if up == "upsample":
             x = upsample(2, dtype=dtype, name=f"upsample{stage}")(x)
-        x = unit(x, layer, normalization, activation, dtype)
+        x = conv_norm_act(x, layer, normalization, activation, dtype)
         for index in range(1, convs_per_stage):
             layer = conv(width, size, name=f"up{stage}_{index + 1}", **settings)
-            x = unit(x, layer, normalization, activation, dtype)
+            x = conv_norm_act(x, layer, normalization, activation, dtype)
         if up == "conv_upsample":
             x = upsample(2, dtype=dtype, name=f"upsample{stage}")(x)
     x = _cropped(x, image_shape, dtype)

@@ -9,14 +9,14 @@ import keras
 from keras import layers
 
 from zoo.layers.sampling import SeededDropout
-from zoo.networks.convolutional import LAYERS_BY_RANK, normalization_layer, unit
+from zoo.networks.convolutional import LAYERS_BY_RANK, conv_norm_act, normalization_layer
 
 DOWN = ("maxpool", "strided")
 UP = ("transpose", "upsample")
 INTERPOLATIONS = ("nearest", "bilinear")
 
 
-class Parts:
+class UNetBuilder:
     """The parts of one network, all with the same settings.
 
     Args:
@@ -80,15 +80,15 @@ class Parts:
             x = norm(x)
         return layers.Activation(self.activation, dtype=self.dtype, name=f"{name}_act")(x)
 
-    def unit(self, x, width, name, *, strides=1):
+    def conv_norm_act(self, x, width, name, *, strides=1):
         """Applies a convolution, its normalisation and its activation."""
         layer = self.conv(width, name, strides=strides, use_bias=self.normalization is None)
-        return unit(x, layer, self.normalization, self.activation, self.dtype)
+        return conv_norm_act(x, layer, self.normalization, self.activation, self.dtype)
 
     def conv_block(self, x, width, name):
         """Applies the convolutions of one stage."""
         for index in range(1, self.convs_per_stage + 1):
-            x = self.unit(x, width, f"{name}_conv{index}")
+            x = self.conv_norm_act(x, width, f"{name}_conv{index}")
         return x
 
     def residual_block(self, x, width, name, *, strides=1, activate_first=True):
@@ -132,7 +132,7 @@ class Parts:
         """Halves the map of a level; its channels stay."""
         if self.down_kind == "maxpool":
             return self.pool(x, level)
-        return self.unit(x, x.shape[-1], f"down{level}", strides=2)
+        return self.conv_norm_act(x, x.shape[-1], f"down{level}", strides=2)
 
     def up(self, x, width, name):
         """Doubles the map."""
@@ -190,13 +190,13 @@ def unet(image_shape, *, widths, channels, residual=False, gated=False, name="un
         channels: Channels of the logits.
         residual: Whether stages are residual blocks; strided ones then halve the map themselves.
         gated: Whether attention gates weigh the skips.
-        **settings: See `Parts`.
+        **settings: See `UNetBuilder`.
 
     Returns:
         A Functional model from `(batch, *image_shape)` to a dict: `"logits"`
         `(batch, ..., channels)`; with gates also `"attention1"`, ... `(batch, ..., 1)`.
     """
-    parts = Parts(len(image_shape), **settings)
+    parts = UNetBuilder(len(image_shape), **settings)
     inputs = x = keras.Input(image_shape, name="image")
     num_levels = len(widths)
     skips, outputs = {}, {}
@@ -236,7 +236,7 @@ def nested_unet(
         widths: Channels of each level; the last is the bottom.
         channels: Channels of the logits.
         deep_supervision: Whether each node `(0, j)`, `j >= 1`, has a head, or the last alone.
-        **settings: See `Parts`.
+        **settings: See `UNetBuilder`.
 
     Returns:
         A Functional model from `(batch, *image_shape)` to a dict: `"head<j>"`
@@ -244,7 +244,7 @@ def nested_unet(
 
     Source: Zhou et al., 2018, Eq. 1. https://arxiv.org/abs/1807.10165
     """
-    parts = Parts(len(image_shape), **settings)
+    parts = UNetBuilder(len(image_shape), **settings)
     inputs = x = keras.Input(image_shape, name="image")
     depth = len(widths) - 1
     node = {}

@@ -17,7 +17,7 @@ def running_version() -> str:
 
 
 @dataclasses.dataclass(frozen=True)
-class Card:
+class ModelCard:
     """Plain data that a model keeps in its `.keras` file; `dataclasses.replace` changes it.
 
     Attributes:
@@ -40,16 +40,16 @@ class Card:
 
     def __post_init__(self):
         if self.resize is not None:
-            resize = checks.ints("Card", "resize", self.resize)
+            resize = checks.ints("ModelCard", "resize", self.resize)
             if len(resize) != 2:
                 raise ValueError(
                     f"Card: resize must be (height, width) or None. Received: resize={resize}."
                 )
             object.__setattr__(self, "resize", resize)
         if self.color is not None:
-            checks.one_of("Card", color=(self.color, COLORS))
+            checks.one_of("ModelCard", color=(self.color, COLORS))
         if self.threshold is not None:
-            checks.number("Card", threshold=self.threshold)
+            checks.number("ModelCard", threshold=self.threshold)
             object.__setattr__(self, "threshold", float(self.threshold))
         object.__setattr__(self, "class_names", tuple(str(name) for name in self.class_names))
 
@@ -58,16 +58,16 @@ class Card:
         return {**dataclasses.asdict(self), "version": running_version()}
 
     @classmethod
-    def from_config(cls, config: dict | None) -> "Card":
+    def from_config(cls, config: dict | None) -> "ModelCard":
         """Returns the card of a dict; fields that this version does not know are left out."""
         known = {field.name for field in dataclasses.fields(cls)}
         return cls(**{key: value for key, value in (config or {}).items() if key in known})
 
 
-class CardHolder:
+class HasModelCard:
     """Methods that every model of the zoo gets from its card."""
 
-    card: Card
+    card: ModelCard
 
     def set_threshold(self, scores, *, quantile: float | None = None, num_sigmas=None) -> float:
         """Sets the score above which an image is an anomaly, and keeps it in `card`.

@@ -15,7 +15,7 @@ class Adversarial(ZooModel):
         D: minimise -0.5 log D(first) - 0.5 log(1 - D(second)),  D = sigmoid(logit)
 
     Put it before the model that it extends: `class FactorVAE(Adversarial, VAE)`. The subclass says
-    in `rival_codes` which codes are told apart, and puts what its own player wants of
+    in `discriminator_inputs` which codes are told apart, and puts what its own player wants of
     `logit(codes)` into `loss_terms`. One training step is the base's step, on all weights but the
     discriminator's, and then one step of the discriminator on codes of the same images.
 
@@ -49,7 +49,7 @@ class Adversarial(ZooModel):
             )
         self.discriminator_learning_rate = discriminator_learning_rate
 
-    def rival_codes(self, x, training: bool):
+    def discriminator_inputs(self, x, training: bool):
         """Returns what is told apart: two tensors of codes, each `(batch, latent_dim)`."""
         raise NotImplementedError
 
@@ -104,7 +104,7 @@ class Adversarial(ZooModel):
     def train_step(self, data):
         logs = super().train_step(data)
         x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        first, second = self.rival_codes(x, training=True)
+        first, second = self.discriminator_inputs(x, training=True)
         self.train_discriminator(first, second, self._per_sample_weight(sample_weight))
         return logs
 

@@ -242,7 +242,7 @@ class _Run:
         self.samples: list[float] = []
         self.jit_compile, self.num_steps = jit_compile, num_steps
         model.jit_compile = jit_compile
-        self.updates = device_data.Updates(model, data, batch_size)
+        self.updates = device_data.TrainingSteps(model, data, batch_size)
         started = time.perf_counter()
         self.updates(num_steps)
         self.compile_seconds = time.perf_counter() - started

@@ -33,7 +33,7 @@ _HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_ba
 _BY_EPOCH = (keras.callbacks.ModelCheckpoint, keras.callbacks.BackupAndRestore)
 
 
-def obstacle(model, data: Any, arguments: dict[str, Any]) -> str | None:
+def reason_unsupported(model, data: Any, arguments: dict[str, Any]) -> str | None:
     """Returns why data cannot stay on the device, or None where they can.
 
     Args:
@@ -221,7 +221,7 @@ class ResidentTraining:
         return self._ordinary
 
 
-class Updates:
+class TrainingSteps:
     """Some updates on resident data, as `fit` does them between two looks at the logs.
 
     Args:

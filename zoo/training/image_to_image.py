@@ -3,7 +3,7 @@
 from keras import ops
 
 from zoo import losses
-from zoo.data.batching import over_batches
+from zoo.data.batching import batched
 
 # Name to (loss per sample, does it read logits?).
 RECONSTRUCTIONS = {
@@ -29,12 +29,12 @@ class ImageToImage:
         output = outputs["logits" if reads_logits else "prediction"]
         return {"reconstruction": function(target, output)}
 
-    @over_batches(check_images)
+    @batched(check_images)
     def reconstruct(self, x):
         """Returns the images that the model makes, `(batch, *image_shape)`."""
         return self.call(x, training=False)
 
-    @over_batches(check_images)
+    @batched(check_images)
     def score_map(self, x):
         """Returns the anomaly score of each pixel: squared error, averaged over channels.
 
@@ -44,7 +44,7 @@ class ImageToImage:
         error = ops.square(image - self.call(x, training=False))
         return ops.mean(error, axis=-1) if len(self.image_shape) > 1 else error
 
-    @over_batches(check_images)
+    @batched(check_images)
     def anomaly_score(self, x):
         """Returns one score per image, higher for stranger ones: the mean of `score_map`."""
         return losses.mean_over_event(self.score_map(x))

@@ -5,7 +5,7 @@ import numpy as np
 
 from zoo import checks
 from zoo.data import labels
-from zoo.data.batching import over_batches
+from zoo.data.batching import batched
 
 
 def _check_codes(model, x) -> None:
@@ -24,7 +24,7 @@ class LabelledDecoder:
         """Returns the label of each image of an input, `(batch,)`."""
         raise NotImplementedError
 
-    @over_batches(_check_codes)
+    @batched(_check_codes)
     def decode(self, codes, training: bool = False):
         """Returns the images of codes, `(batch, *image_shape)`.
 

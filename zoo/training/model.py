@@ -10,7 +10,7 @@ from keras import ops
 
 from zoo import checks
 from zoo.data import batching, pipeline
-from zoo.registry.model_card import Card, CardHolder
+from zoo.registry.model_card import HasModelCard, ModelCard
 from zoo.training import adam
 from zoo.training import device_data as resident_training
 from zoo.training import predict as device_prediction
@@ -35,7 +35,7 @@ def _then_build(model_class, init):
     return constructor
 
 
-class ZooModel(CardHolder, keras.Model):
+class ZooModel(HasModelCard, keras.Model):
     """Trains any model of the zoo; a model says what is new about it and nothing else.
 
     loss = mean over the batch of sum_i term_weights[i] * loss_terms[i]
@@ -83,7 +83,7 @@ class ZooModel(CardHolder, keras.Model):
         self.image_shape = checks.image_shape(self.owner, image_shape)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self.card = Card()
+        self.card = ModelCard()
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -199,7 +199,7 @@ class ZooModel(CardHolder, keras.Model):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         model = cls(**{key: value for key, value in config.items() if key != "card"})
-        model.card = Card.from_config(config.get("card"))
+        model.card = ModelCard.from_config(config.get("card"))
         return model
 
     @classmethod
@@ -261,12 +261,14 @@ class ZooModel(CardHolder, keras.Model):
         data = keras.utils.pack_x_y_sample_weight(x, y, kwargs.get("sample_weight"))
         self._check_rows(data, kwargs.get("batch_size"))
         kept = pipeline.kept(data) if kwargs.get("batch_size") is None else None
-        obstacle = resident_training.obstacle(self, data if kept is None else kept.data, kwargs)
-        if obstacle is None and resident is not False:
+        reason_unsupported = resident_training.reason_unsupported(
+            self, data if kept is None else kept.data, kwargs
+        )
+        if reason_unsupported is None and resident is not False:
             return self._fit_resident(kept or self._source(data, kwargs), kwargs)
         if resident:
             raise ValueError(
-                f"{self.owner}: resident must be None or False here, as {obstacle}. "
+                f"{self.owner}: resident must be None or False here, as {reason_unsupported}. "
                 "Received: resident=True. Leave it out."
             )
         if pipeline.is_mapped(data):

@@ -194,7 +194,7 @@ def test_a_pattern_must_mean_one_model(digits):
     from bench.data import catalog
 
     known = {
-        name: job.Known(("small",), ("widths",), task)
+        name: job.ModelInfo(("small",), ("widths",), task)
         for name, task in [("vae", "reconstruction"), ("beta_vae", "reconstruction")]
     }
     dataset = catalog.load("digits")

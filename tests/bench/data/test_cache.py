@@ -10,7 +10,7 @@ from bench.data.dataset import PARTS
 from bench.evaluation import job_runner
 from bench.runs import job
 
-PLAN = job.Plan("digits")
+PLAN = job.RunConfig("digits")
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def digits():
 
 
 def case_of(dataset, plan=PLAN):
-    return job.Case(plan, dataset.checksum, "model", "vae", "small", 0)
+    return job.Job(plan, dataset.checksum, "model", "vae", "small", 0)
 
 
 def test_what_is_taken_is_what_was_put(digits, tmp_path):

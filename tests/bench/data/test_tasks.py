@@ -21,31 +21,34 @@ def dataset(task="reconstruction", num_classes=3, **fields):
 class TestMisfit:
     def test_every_task_of_the_zoo_is_known(self):
         for task in zoo.base.TASKS:
-            tasks.misfit(task, dataset())
+            tasks.incompatibility(task, dataset())
             assert tasks.pairs(task, dataset(targets=np.zeros((12, 8, 8, 1))).train)
 
     def test_what_each_task_needs(self):
         labelled, plain, two = dataset(), dataset(num_classes=0), dataset(num_classes=2)
-        assert tasks.misfit("reconstruction", plain) is None
-        assert tasks.misfit("conditional", labelled) is None
-        assert "class labels" in tasks.misfit("conditional", plain)
-        assert "class labels" in tasks.misfit("semi_supervised", plain)
-        assert tasks.misfit("debiasing", two) is None
-        assert "two classes" in tasks.misfit("debiasing", labelled)
-        assert "masks" in tasks.misfit("segmentation", labelled)
+        assert tasks.incompatibility("reconstruction", plain) is None
+        assert tasks.incompatibility("conditional", labelled) is None
+        assert "class labels" in tasks.incompatibility("conditional", plain)
+        assert "class labels" in tasks.incompatibility("semi_supervised", plain)
+        assert tasks.incompatibility("debiasing", two) is None
+        assert "two classes" in tasks.incompatibility("debiasing", labelled)
+        assert "masks" in tasks.incompatibility("segmentation", labelled)
 
     def test_masks_are_for_segmentation_alone(self):
         masks = dataset("segmentation", targets=np.zeros((12, 8, 8, 1), "uint8"))
-        assert tasks.misfit("segmentation", masks) is None
-        assert "masks" in tasks.misfit("reconstruction", masks)
+        assert tasks.incompatibility("segmentation", masks) is None
+        assert "masks" in tasks.incompatibility("reconstruction", masks)
 
     def test_anomalies_are_for_models_without_labels(self):
         strange = dataset("anomaly", num_classes=2)
         for found in (strange, dataset(num_classes=2)):
-            fits = {task: tasks.misfit(task, found, is_one_class=True) for task in zoo.base.TASKS}
+            fits = {
+                task: tasks.incompatibility(task, found, is_one_class=True)
+                for task in zoo.base.TASKS
+            }
             assert fits.pop("reconstruction") is None
             assert all("anomalies are found here without" in reason for reason in fits.values())
-        assert tasks.misfit("conditional", strange) is not None
+        assert tasks.incompatibility("conditional", strange) is not None
 
 
 class TestNormalClasses:

@@ -11,15 +11,15 @@ import zoo
 from bench.errors import BenchError
 from bench.evaluation import job_runner
 from bench.runs import job
-from bench.runs.job import Choice
+from bench.runs.job import ModelSpec
 
 ROOT = Path(__file__).parents[3]
-PLAN = job.Plan("digits")
+PLAN = job.RunConfig("digits")
 CATALOGUE = job_runner.catalogue()
 
 
 def case(**changes):
-    return dataclasses.replace(job.Case(PLAN, "ab" * 32, "model", "vae", "small", 0), **changes)
+    return dataclasses.replace(job.Job(PLAN, "ab" * 32, "model", "vae", "small", 0), **changes)
 
 
 def test_an_id_names_all_that_changes_the_result():
@@ -54,8 +54,8 @@ def test_core_suite_is_short_and_exists():
 
 def test_wildcards_and_presets():
     found = job.select(["*vae*", "autoencoder:dense", "vae"], "core", "tiny", CATALOGUE)
-    vaes = [Choice(name, "tiny") for name in zoo.names("*vae*")]
-    assert found == [*vaes, Choice("autoencoder", "dense")]
+    vaes = [ModelSpec(name, "tiny") for name in zoo.names("*vae*")]
+    assert found == [*vaes, ModelSpec("autoencoder", "dense")]
     everything = job.select(["*"], "core", "small", CATALOGUE)
     assert [choice.model for choice in everything] == zoo.names()
 
@@ -74,13 +74,13 @@ def test_arguments_after_the_preset():
 
 
 def test_models_that_do_not_fit_the_data():
-    misfits = {"unet": "needs masks", "vae": "needs masks"}
-    found = job.select(["*unet", "autoencoder"], "core", "tiny", CATALOGUE, misfits)
+    incompatibilities = {"unet": "needs masks", "vae": "needs masks"}
+    found = job.select(["*unet", "autoencoder"], "core", "tiny", CATALOGUE, incompatibilities)
     assert "unet" not in [choice.model for choice in found]
     with pytest.raises(BenchError, match="'unet' does not fit these data: it needs masks"):
-        job.select(["unet"], "core", "tiny", CATALOGUE, misfits)
+        job.select(["unet"], "core", "tiny", CATALOGUE, incompatibilities)
     with pytest.raises(BenchError, match=r"none of the models fits these data: va\*"):
-        job.select(["va*"], "core", "tiny", CATALOGUE, misfits)
+        job.select(["va*"], "core", "tiny", CATALOGUE, incompatibilities)
 
 
 @pytest.mark.parametrize(
@@ -99,14 +99,14 @@ def test_unknown_names(arguments, message):
 
 
 def test_rounds_hold_each_model_once_and_time_the_first():
-    models = [Choice(name, "x") for name in "abc"]
-    ordered = job.model_cases([PLAN], "ab", models, [0, 1, 2], timing_rounds=1)
+    models = [ModelSpec(name, "x") for name in "abc"]
+    ordered = job.model_jobs([PLAN], "ab", models, [0, 1, 2], timing_rounds=1)
     for seed in range(3):
         around = ordered[3 * seed : 3 * seed + 3]
         assert {c.seed for c in around} == {seed}
         assert sorted(c.model for c in around) == ["a", "b", "c"]
         assert all(c.timing == (seed == 0) for c in around)
-    assert job.model_cases([PLAN], "ab", models, [0, 1, 2], 1) == ordered
+    assert job.model_jobs([PLAN], "ab", models, [0, 1, 2], 1) == ordered
 
 
 def test_the_default_budget_follows_the_size():
@@ -117,10 +117,10 @@ def test_the_default_budget_follows_the_size():
 
 
 def test_identity_is_a_baseline_for_noisy_inputs_only():
-    clean = [c.title for c in job.baseline_cases([PLAN], "ab", [4, 16])]
+    clean = [c.title for c in job.baseline_jobs([PLAN], "ab", [4, 16])]
     assert clean == ["mean_image", "pca-4", "pca-16"]
     noisy = dataclasses.replace(PLAN, noise="gaussian:0.2")
-    assert [c.model for c in job.baseline_cases([noisy], "ab", [4])][-1] == "identity"
+    assert [c.model for c in job.baseline_jobs([noisy], "ab", [4])][-1] == "identity"
 
 
 def test_a_list_among_the_arguments_makes_a_case_like_any_other():
@@ -132,7 +132,7 @@ def test_a_list_among_the_arguments_makes_a_case_like_any_other():
 
 
 def test_speed_is_measured_in_the_first_rounds_whatever_the_seeds():
-    found = job.model_cases([PLAN], "ab" * 32, [Choice("vae", "small")], [5, 3, 9], 2)
+    found = job.model_jobs([PLAN], "ab" * 32, [ModelSpec("vae", "small")], [5, 3, 9], 2)
     assert [(case.seed, case.timing) for case in found] == [(5, True), (3, True), (9, False)]
 
 

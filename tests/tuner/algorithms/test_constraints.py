@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from tuner.algorithms import oracles
-from tuner.algorithms.constraints import FEWEST, Limits
-from tuner.search.request import Request, settle
+from tuner.algorithms.constraints import FEWEST, Constraints
+from tuner.search.request import Request, resolve
 from tuner.space import ready
 from tuner.trials.objectives import OBJECTIVES
 
@@ -22,7 +22,7 @@ def size_of(points):
 
 def test_the_limit_is_learnt_from_few_sizes():
     limit = 30_000.0
-    found = Limits({"num_parameters": limit, "forward_macs": None})
+    found = Constraints({"num_parameters": limit, "forward_macs": None})
     points = drawn(40, 0)
     for number, size in enumerate(size_of(points)):
         found.note(number, {"num_parameters": size, "forward_macs": 1.0})
@@ -38,8 +38,8 @@ def test_the_limit_is_learnt_from_few_sizes():
 
 def test_without_a_limit_or_sizes_all_is_likely():
     candidates = drawn(5, 0)
-    assert (Limits({"num_parameters": None}).probability({}, candidates) == 1).all()
-    few = Limits({"num_parameters": 1.0})
+    assert (Constraints({"num_parameters": None}).probability({}, candidates) == 1).all()
+    few = Constraints({"num_parameters": 1.0})
     points = drawn(FEWEST - 1, 1)
     for number in range(FEWEST - 1):
         few.note(number, {"num_parameters": 5.0})
@@ -84,14 +84,14 @@ def search(limits, num_ok, seed):
 def test_a_search_that_learns_is_refused_less_often(tmp_path):
     search.folder = tmp_path
     without = sum(search(None, 12, seed) for seed in range(2))
-    within = sum(search(Limits({"num_parameters": 60_000}), 12, seed) for seed in range(2))
+    within = sum(search(Constraints({"num_parameters": 60_000}), 12, seed) for seed in range(2))
     assert within < without / 2, (within, without)
 
 
 def test_a_refused_trial_tells_its_size(tmp_path):
     from tuner.trials import trial as trial_module
 
-    settled = settle(Request("autoencoder", limit=64, epochs=1, max_parameters=50))
+    settled = resolve(Request("autoencoder", limit=64, epochs=1, max_parameters=50))
     job = trial_module.Job(
         number=0,
         space=settled.plan.space,
@@ -112,7 +112,7 @@ def test_a_refused_trial_tells_its_size(tmp_path):
     oracle = settled.oracle({})
     if hasattr(oracle, "limits"):
         pytest.fail("a search at random learns nothing")
-    oracle = settle(
+    oracle = resolve(
         Request("autoencoder", limit=64, epochs=1, max_parameters=50, tuner="bayesian")
     ).oracle({})
     assert oracle.limits.limits == {"num_parameters": 50}

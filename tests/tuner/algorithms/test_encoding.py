@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tuner.algorithms.encoding import Cube
+from tuner.algorithms.encoding import UnitCube
 from tuner.space import ready
 from tuner.space.hypermodel import hyperparameters
 from tuner.space.parameters import Boolean, Choice, Float, Int, When
@@ -24,7 +24,7 @@ SPACE = Space(
 
 @pytest.fixture
 def cube():
-    return Cube(hyperparameters(SPACE).space)
+    return UnitCube(hyperparameters(SPACE).space)
 
 
 def test_points_by_hand(cube):
@@ -52,7 +52,7 @@ def test_what_is_not_active_makes_no_difference(cube):
 
 @pytest.mark.parametrize("model", ["vae", "vq_vae", "autoencoder", "unet"])
 def test_rows_and_settings_are_the_same_points(model):
-    cube = Cube(hyperparameters(ready.get(model)).space)
+    cube = UnitCube(hyperparameters(ready.get(model)).space)
     rows = cube.draw(np.random.default_rng(0), 50)
     settings = [cube.values(row) for row in rows]
     again = cube.rows(settings)

@@ -7,7 +7,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern, WhiteKernel
 
 from tuner.algorithms import gaussian_process
-from tuner.algorithms.gaussian_process import Process
+from tuner.algorithms.gaussian_process import GaussianProcess
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def wave(points):
 
 
 def test_means_and_deviations_are_those_of_scikit_learn(points):
-    found = Process(points, wave(points))
+    found = GaussianProcess(points, wave(points))
     kernel = Matern(found.lengths, nu=2.5) + WhiteKernel(found.noise)
     reference = GaussianProcessRegressor(kernel, optimizer=None, normalize_y=True)
     reference.fit(points, wave(points))
@@ -48,15 +48,15 @@ def test_the_likelihood_is_that_of_scikit_learn_and_its_gradient_fits(points):
 
 
 def test_what_matters_has_the_shortest_length(points):
-    lengths = Process(points, wave(points)).lengths
+    lengths = GaussianProcess(points, wave(points)).lengths
     assert lengths[0] < 0.5 * min(lengths[1:])
 
 
 def test_what_is_believed_keeps_the_mean_and_narrows_the_deviation(points):
-    found = Process(points, wave(points))
+    found = GaussianProcess(points, wave(points))
     others = np.random.default_rng(1).random((40, 3))
     before, place = found.predict(others), others[:2]
-    found.believe(place)
+    found.fantasise(place)
     after = found.predict(others)
     np.testing.assert_allclose(after[0], before[0], rtol=1e-6)
     assert (after[1] <= before[1] + 1e-9).all()
@@ -66,6 +66,6 @@ def test_what_is_believed_keeps_the_mean_and_narrows_the_deviation(points):
 
 
 def test_equal_values_and_equal_points_are_no_trouble(points):
-    assert np.isfinite(Process(points, np.ones(25)).predict(points)).all()
+    assert np.isfinite(GaussianProcess(points, np.ones(25)).predict(points)).all()
     same = np.repeat(points[:1], 25, axis=0)
-    assert np.isfinite(Process(same, wave(points)).predict(points)).all()
+    assert np.isfinite(GaussianProcess(same, wave(points)).predict(points)).all()

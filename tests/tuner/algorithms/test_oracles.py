@@ -9,7 +9,7 @@ import pytest
 
 from bench.errors import BenchError
 from tuner.algorithms import bayesian, oracles
-from tuner.algorithms.encoding import Cube
+from tuner.algorithms.encoding import UnitCube
 from tuner.space.hypermodel import hyperparameters
 from tuner.space.parameters import Boolean, Choice, Float, Int, When
 from tuner.space.space import Space
@@ -211,7 +211,7 @@ def test_trials_that_run_at_once_spread(costs, monkeypatch):
             oracle.aim = lambda objectives, generator: aim
         running = [oracle.create_trial(f"worker {number}") for number in range(6)]
         assert all(trial.status == "RUNNING" for trial in running)
-        cube = Cube(oracle.hyperparameters.space)
+        cube = UnitCube(oracle.hyperparameters.space)
         points = cube.points(cube.rows([trial.hyperparameters.values for trial in running]))
         pairs = itertools.combinations(points, 2)
         return min(float(np.linalg.norm(first - second)) for first, second in pairs)

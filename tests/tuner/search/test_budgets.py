@@ -15,13 +15,13 @@ from tiny_search import DENSE, quiet
 import zoo
 from bench.data import catalog
 from bench.errors import BenchError
-from tuner.search.request import Request, settle
+from tuner.search.request import Request, resolve
 from tuner.search.search import search
 from tuner.trials import objectives, trial
 
 
 def settled(model="autoencoder", **changes):
-    return settle(Request(model, **({"settings": DENSE, "limit": 128, "epochs": 1} | changes)))
+    return resolve(Request(model, **({"settings": DENSE, "limit": 128, "epochs": 1} | changes)))
 
 
 def job(found, **changes):

@@ -13,8 +13,8 @@ pytest.importorskip("keras_tuner")
 from tiny_search import DENSE, quiet
 
 from bench.errors import BenchError
-from tuner.search.request import Request, settle
-from tuner.search.scheduler import Director
+from tuner.search.request import Request, resolve
+from tuner.search.scheduler import Scheduler
 from tuner.search.search import search
 from tuner.trials.store import RUNNING, TRIALS_FILE, Project
 
@@ -27,7 +27,7 @@ def request(output, **changes):
 def direct(settled, folder):
     project = Project.start(folder, settled.identity)
     recorded = {event["number"]: event for event in project.events}
-    return Director(settled.plan, project, settled.oracle(recorded))
+    return Scheduler(settled.plan, project, settled.oracle(recorded))
 
 
 def score_of(job):
@@ -65,13 +65,13 @@ def settled(request):
     changes = {"tuner": request.param, "max_trials": 12, "epochs": 9}
     if request.param == "grid":
         changes["settings"] = DENSE | {"latent_dim": [8, 16, 32, 64], "batch_size": [32, 64]}
-    return settle(globals()["request"](None, **changes))
+    return resolve(globals()["request"](None, **changes))
 
 
 @pytest.mark.parametrize("tuner", ["random", "grid"])
 def test_the_order_of_ends_changes_nothing(tuner, tmp_path):
     """Of these, trial n follows from the seed and n alone."""
-    settled = settle(request(None, tuner=tuner, max_trials=8))
+    settled = resolve(request(None, tuner=tuner, max_trials=8))
     found = []
     for name, order, num_slots in (("one", endless(0), 1), ("three", endless(2, 0, 1), 3)):
         director = direct(settled, tmp_path / name)
@@ -106,7 +106,7 @@ def test_a_search_of_several_at_a_time_goes_on_exactly(settled, tmp_path):
 
 
 def test_a_trial_that_is_given_back_runs_again(tmp_path):
-    director = direct(settle(request(None, max_trials=2)), tmp_path)
+    director = direct(resolve(request(None, max_trials=2)), tmp_path)
     first, second = director.next(), director.next()
     assert director.next() is None
     assert not director.is_over
@@ -126,9 +126,9 @@ def test_no_trial_starts_after_the_time(tmp_path, monkeypatch):
 
     now = [100.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
-    settled = settle(request(None))
+    settled = resolve(request(None))
     project = Project.start(tmp_path, settled.identity)
-    director = Director(settled.plan, project, settled.oracle({}), max_total_seconds=60.0)
+    director = Scheduler(settled.plan, project, settled.oracle({}), max_total_seconds=60.0)
     job = director.next()
     now[0] = 161.0
     assert director.next() is None
@@ -139,7 +139,7 @@ def test_no_trial_starts_after_the_time(tmp_path, monkeypatch):
 
 
 def test_models_of_running_trials_stay(tmp_path):
-    director = direct(settle(request(None)), tmp_path)
+    director = direct(resolve(request(None)), tmp_path)
     jobs = [director.next() for _ in range(3)]
     paths = [tmp_path / job.models[0] for job in jobs]
     for path in paths:
@@ -152,7 +152,7 @@ def test_models_of_running_trials_stay(tmp_path):
 
 
 def test_lines_of_starts_name_no_trial(tmp_path):
-    director = direct(settle(request(None)), tmp_path)
+    director = direct(resolve(request(None)), tmp_path)
     director.next()
     found = Project.open(tmp_path)
     assert (found.trials, found.best, len(found.events)) == ({}, None, 1)

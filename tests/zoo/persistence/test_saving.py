@@ -11,7 +11,7 @@ import pytest
 
 import zoo
 from zoo.persistence import saving
-from zoo.registry.model_card import Card
+from zoo.registry.model_card import ModelCard
 
 SHAPE = (8, 8, 1)
 
@@ -52,7 +52,7 @@ def header(file) -> dict:
 
 
 def test_the_card_survives_the_file(model, digits, tmp_path):
-    model.card = Card(
+    model.card = ModelCard(
         resize=(8, 8),
         color="grey",
         threshold=0.25,
@@ -81,11 +81,11 @@ def test_the_card_is_no_constructor_argument(model):
 def test_a_config_without_a_card_gives_an_empty_one(model):
     config = model.get_config()
     del config["card"]
-    assert type(model).from_config(config).card == Card()
+    assert type(model).from_config(config).card == ModelCard()
 
 
 def test_a_clone_carries_the_card(model):
-    model.card = Card(class_names=("a", "b"))
+    model.card = ModelCard(class_names=("a", "b"))
     assert keras.models.clone_model(model).card == model.card
 
 
@@ -99,7 +99,7 @@ def test_a_clone_carries_the_card(model):
 )
 def test_a_wrong_card_is_refused(field, value, text):
     with pytest.raises(ValueError, match=text):
-        dataclasses.replace(Card(), **{field: value})
+        dataclasses.replace(ModelCard(), **{field: value})
 
 
 # --- thresholds -----------------------------------------------------------------------------

@@ -306,7 +306,7 @@ def test_room_on_a_gpu(monkeypatch):
     monkeypatch.setattr(tf.config.experimental, "get_memory_info", lambda name: {"current": 200})
     monkeypatch.setattr(device_data.device_lib, "list_local_devices", lambda: [Gpu])
     assert device_data._room() == 200  # a quarter of what is left
-    assert "the device has 0 MiB to spare" in device_data.obstacle(
+    assert "the device has 0 MiB to spare" in device_data.reason_unsupported(
         model_of(), np.ones((8, 8, 8, 1)), {}
     )
     monkeypatch.setattr(device_data.device_lib, "list_local_devices", list)
@@ -379,7 +379,7 @@ def test_where_it_cannot_be_the_ordinary_path_is_taken_or_the_reason_told(change
     model = model_of()
     with pytest.raises(ValueError, match=f"Autoencoder: resident must be .* {reason}"):
         model.fit(digits[:64], verbose=0, resident=True, **change)
-    assert device_data.obstacle(model, digits[:64], change) == reason
+    assert device_data.reason_unsupported(model, digits[:64], change) == reason
     if "class_weight" not in change:
         assert model.fit(digits[:64], verbose=0, **change).history["loss"]
 
@@ -388,20 +388,20 @@ def test_data_from_elsewhere_stay_there(digits, tmp_path):
     model = model_of()
     mapped = np.memmap(tmp_path / "images.dat", "float32", "w+", shape=digits[:64].shape)
     mapped[:] = digits[:64]
-    assert "mapped from a file" in device_data.obstacle(model, mapped, {})
+    assert "mapped from a file" in device_data.reason_unsupported(model, mapped, {})
     source = tf.data.Dataset.from_tensor_slices(digits[:64]).batch(16)
-    assert "no arrays" in device_data.obstacle(model, source, {})
+    assert "no arrays" in device_data.reason_unsupported(model, source, {})
     assert model.fit(mapped, verbose=0).history["loss"]
     model.compile("adam", run_eagerly=True)
-    assert "eagerly" in device_data.obstacle(model, digits[:64], {})
+    assert "eagerly" in device_data.reason_unsupported(model, digits[:64], {})
 
 
 def test_a_model_of_several_replicas_takes_the_ordinary_path(digits):
     for devices in (["CPU:0"], ["CPU:0", "CPU:1"]):
         with tf.distribute.MirroredStrategy(devices).scope():
             model = model_of()
-            assert "replicas" in device_data.obstacle(model_of(), digits[:64], {})
-        assert "replicas" in device_data.obstacle(model, digits[:64], {})
+            assert "replicas" in device_data.reason_unsupported(model_of(), digits[:64], {})
+        assert "replicas" in device_data.reason_unsupported(model, digits[:64], {})
 
 
 def test_a_strategy_of_one_replica_trains_and_predicts(digits):

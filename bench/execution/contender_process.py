@@ -12,7 +12,7 @@ from bench.execution import local
 _END_SECONDS = 1.0
 
 
-class SideError(Exception):
+class ContenderError(Exception):
     """A side cannot go on; its arguments are the side's name and the reason."""
 
 
@@ -39,7 +39,7 @@ def serve(connection, answers: dict[str, Callable], first: str) -> None:
         return
 
 
-class SideProcess:
+class ContenderProcess:
     """The parent's end.
 
     Args:
@@ -67,7 +67,7 @@ class SideProcess:
             self.process.join()
             status, value = "failed", f"the process ended with {self.process.exitcode}"
         if status != "ok":
-            raise SideError(self.name, value)
+            raise ContenderError(self.name, value)
         return value
 
     def ask(self, *request) -> Any:
