@@ -44,7 +44,12 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     package_data={
-        "bench": ["experiments/*.yaml", "report/templates/*", "reproduce/published.yaml"]
+        "bench": [
+            "data/embedded/*",
+            "experiments/*.yaml",
+            "report/templates/*",
+            "reproduce/published.yaml",
+        ]
     },
     packages=find_packages(include=["zoo", "zoo.*", "bench", "bench.*", "tuner", "tuner.*"]),
     install_requires=[

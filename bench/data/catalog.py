@@ -16,6 +16,7 @@ from bench.data import (
     custom,
     download,
     segmentation,
+    small_garments,
     standard,
     time_series,
 )
@@ -55,6 +56,7 @@ _PETS = {
 _COMPOSED_SHAPE = (composed.SIZE, composed.SIZE, 1)
 _ENTRIES = {
     "digits": _Entry(standard.digits, (8, 8, 1)),
+    small_garments.NAME: _Entry(small_garments.fashion_mnist_small, (28, 28, 1)),
     "fashion_mnist": _Entry(standard.fashion_mnist, (28, 28, 1), _files_of("fashion_mnist")),
     "mnist": _Entry(standard.mnist, (28, 28, 1), _files_of("mnist")),
     "cifar10": _Entry(standard.cifar10, (32, 32, 3), _files_of("cifar10")),
