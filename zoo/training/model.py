@@ -9,11 +9,9 @@ import tensorflow as tf
 from keras import ops
 
 from zoo import checks
-from zoo.data import batching, pipeline
 from zoo.registry.model_card import HasModelCard, ModelCard
-from zoo.training import adam
-from zoo.training import device_data as resident_training
-from zoo.training import predict as device_prediction
+from zoo.training import adam, data_checks
+from zoo.training.fitting import Fitting
 
 # Noise at evaluation comes from this seed, so that `evaluate` gives the same number every time.
 EVALUATION_SEED = 20_140_101
@@ -35,7 +33,7 @@ def _then_build(model_class, init):
     return constructor
 
 
-class ZooModel(HasModelCard, keras.Model):
+class ZooModel(HasModelCard, Fitting):
     """Trains any model of the zoo; a model says what is new about it and nothing else.
 
     loss = mean over the batch of sum_i term_weights[i] * loss_terms[i]
@@ -215,262 +213,6 @@ class ZooModel(HasModelCard, keras.Model):
     def call(self, x, training=None):
         return self.forward(x, training=bool(training))["prediction"]
 
-    def fit(self, x=None, y=None, *args, resident: bool | None = None, **kwargs):
-        """Trains the model as `keras.Model.fit` does; without `y` the target is `x` itself.
-
-        Arrays are checked first: shape, finite, in `[0, 1]`. Of a `tf.data.Dataset` or a
-        `keras.utils.PyDataset` the first batch is. Arrays that are mapped from a file, as
-        `numpy.load(file, mmap_mode="r")` gives them, may be larger than memory.
-
-        Args:
-            resident: Whether the data stay on the device, where batches are gathered in the graph
-                and several updates run per call: faster for small models, with the order, the
-                updates and the history of the ordinary path. None does so where it can: for
-                arrays that fit, and `zoo.batches` of files that are kept or of an array, without
-                replicas, `steps_per_epoch`, `class_weight` and `validation_split`. A callback
-                that looks at batches still sees each, unless its attribute `looks_at_batches` is
-                False: it then sees the last of each call.
-            Others: see `keras.Model.fit`.
-
-        Raises:
-            ValueError: for data that do not fit the model, or `resident=True` where it cannot be.
-        """
-        self._check_compiled()
-        kwargs = resident_training.bound(keras.Model.fit, (self, x, y, *args), kwargs)
-        for name in ("self", "x", "y"):
-            kwargs.pop(name, None)
-        if isinstance(x, tf.data.Dataset):
-            kwargs.setdefault("shuffle", False)  # else Keras warns that True is ignored
-        x, y = batching.from_lists(x), batching.from_lists(y)
-        self._check_data(x, y)
-        self._check_target_is_given(x, y)
-        validation = kwargs.get("validation_data")
-        if isinstance(validation, np.ndarray):
-            validation = (validation,)
-        if isinstance(validation, (tuple, list)) and validation:
-            val_x, val_y, *val_weight = *validation, *(None,) * (2 - len(validation))
-            self._check_data(val_x, val_y)
-            self._check_target_is_given(val_x, val_y)
-            val_y = self._explicit_target(val_x, val_y, *val_weight)
-            kwargs["validation_data"] = (val_x, val_y, *val_weight)
-            batch_size = kwargs.get("validation_batch_size") or kwargs.get("batch_size")
-            found = keras.utils.pack_x_y_sample_weight(val_x, val_y, *val_weight)
-            if pipeline.is_mapped(found):
-                kwargs["validation_data"] = pipeline.of_mapped(found, batch_size)
-        y = self._explicit_target(x, y, kwargs.get("sample_weight"))
-        data = keras.utils.pack_x_y_sample_weight(x, y, kwargs.get("sample_weight"))
-        self._check_rows(data, kwargs.get("batch_size"))
-        kept = pipeline.kept(data) if kwargs.get("batch_size") is None else None
-        reason_unsupported = resident_training.reason_unsupported(
-            self, data if kept is None else kept.data, kwargs
-        )
-        if reason_unsupported is None and resident is not False:
-            return self._fit_resident(kept or self._source(data, kwargs), kwargs)
-        if resident:
-            raise ValueError(
-                f"{self.owner}: resident must be None or False here, as {reason_unsupported}. "
-                "Received: resident=True. Leave it out."
-            )
-        if pipeline.is_mapped(data):
-            return self._fit_mapped(data, kwargs)
-        return super().fit(x, y, **kwargs)
-
-    def _fit_mapped(self, data, arguments: dict):
-        """Trains on arrays that are read batch by batch, in the order of arrays in memory."""
-        arguments = {key: value for key, value in arguments.items() if key != "sample_weight"}
-        batch_size = arguments.pop("batch_size", None)
-        arguments["validation_batch_size"] = arguments.get("validation_batch_size") or batch_size
-        share = arguments.pop("validation_split", None)
-        if share and arguments.get("validation_data") is None:
-            num_training = int(_num_rows(data) * (1.0 - share))  # the last rows, as in Keras
-            held_out = keras.tree.map_structure(lambda part: part[num_training:], data)
-            data = keras.tree.map_structure(lambda part: part[:num_training], data)
-            arguments["validation_data"] = pipeline.of_mapped(
-                held_out, arguments["validation_batch_size"]
-            )
-        found = pipeline.of_mapped(data, batch_size, bool(arguments.get("shuffle", True)))
-        return super().fit(found, **arguments | {"shuffle": False})
-
-    def _source(self, data, arguments: dict) -> resident_training.Source:
-        orders = resident_training.orders(_num_rows(data), arguments.get("shuffle", True))
-        return resident_training.Source(data, arguments.get("batch_size") or 32, orders)
-
-    def _fit_resident(self, source: resident_training.Source, arguments: dict):
-        """Trains with what Keras calls for each group of batches replaced."""
-        ours = ("sample_weight", "batch_size", "shuffle")
-        arguments = {key: value for key, value in arguments.items() if key not in ours}
-        batch_size = arguments.get("validation_batch_size") or source.batch_size
-        arguments["validation_batch_size"] = batch_size
-        compiled = self.steps_per_execution, self.train_function
-        num_steps = resident_training.steps_per_call(
-            self, source.batch_size, source.num_rows, arguments.get("callbacks")
-        )
-        self.train_function = resident_training.ResidentTraining(self, source, num_steps)
-        self.steps_per_execution = num_steps  # until `make_train_function`
-        try:
-            return super().fit(self.train_function.batches, shuffle=False, **arguments)
-        finally:
-            self.steps_per_execution, self.train_function = compiled
-
-    def make_train_function(self, force=False):
-        """Keeps that of resident data, now that `fit` has made its iterator.
-
-        The optimizer gets its variables here: made inside the step, they have it traced twice.
-        """
-        self.build_optimizers()
-        if isinstance(self.train_function, resident_training.ResidentTraining):
-            self.steps_per_execution = self.train_function.compiled_steps
-            if force:
-                self.train_function.trace_anew()
-            return self.train_function
-        return super().make_train_function(force)
-
-    def checked_data(self, x, y=None):
-        """Checks arrays as `fit` does, and returns them packed as it packs them.
-
-        Raises:
-            ValueError: if the model is not compiled, or the data do not fit it.
-        """
-        self._check_compiled()
-        x, y = batching.from_lists(x), batching.from_lists(y)
-        if not _is_array(x):
-            raise ValueError(
-                f"{self.owner}: x must be an array. Received: x of type {type(x).__name__}."
-            )
-        self._check_data(x, y)
-        self._check_target_is_given(x, y)
-        return keras.utils.pack_x_y_sample_weight(x, self._explicit_target(x, y))
-
-    def evaluate(self, x=None, y=None, *args, **kwargs):
-        """Returns the loss terms and metrics, as `keras.Model.evaluate` does."""
-        self._check_compiled()
-        x, y = batching.from_lists(x), batching.from_lists(y)
-        if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked its validation data
-            self._check_data(x, y)
-            self._check_target_is_given(x, y)
-        y = self._explicit_target(x, y, kwargs.get("sample_weight"))
-        data = keras.utils.pack_x_y_sample_weight(x, y, kwargs.get("sample_weight"))
-        batch_size = args[0] if args else kwargs.get("batch_size")
-        self._check_rows(data, batch_size)
-        if pipeline.is_mapped(data):
-            kwargs = {k: v for k, v in kwargs.items() if k not in ("batch_size", "sample_weight")}
-            return super().evaluate(pipeline.of_mapped(data, batch_size), None, *args, **kwargs)
-        return super().evaluate(x, y, *args, **kwargs)
-
-    def predict(self, x, *args, **kwargs):
-        """Returns the predictions, as `keras.Model.predict` does."""
-        x = batching.from_lists(x)
-        if _is_array(x):
-            self.check_inputs(x)
-        if pipeline.is_mapped(x):
-            batch_size = args[0] if args else kwargs.pop("batch_size", None)
-            return super().predict(pipeline.of_mapped((x,), batch_size), *args, **kwargs)
-        if _is_array(x):
-            x = keras.tree.map_structure(np.asarray, x)
-            given = resident_training.bound(keras.Model.predict, (self, x, *args), kwargs)
-            self._check_rows(x, given.get("batch_size"))
-            batch_size = given.get("batch_size") or 32
-            many = device_prediction.batches_per_call(self, x, batch_size, given)
-            if many:
-                verbose = given.get("verbose", "auto")
-                return device_prediction.predict(self, x, batch_size, many, verbose)
-        return super().predict(x, *args, **kwargs)
-
-    @property
-    def optimizers(self) -> list:
-        """The optimizers that a training step uses."""
-        return [self.optimizer]
-
-    def build_optimizers(self) -> None:
-        """Makes the optimizer's variables, if they are not there.
-
-        Raises:
-            ValueError: if the optimizer has those of other weights.
-        """
-        if not self.optimizer.built:
-            with self.distribute_strategy.scope():
-                self.optimizer.build(self.trainable_weights)
-        elif not adam.has_variables_of(self.optimizer, self.trainable_weights):
-            raise ValueError(
-                f"{self.owner}: the optimizer must be of this model and its trainable weights. It "
-                "was built for others: of another model, or before some were frozen or released. "
-                "Give each model its own: model.compile(keras.optimizers.Adam(1e-3))."
-            )
-
-    def _check_compiled(self) -> None:
-        if not self.compiled:
-            raise ValueError(
-                f"{self.owner}: the model must be compiled first. "
-                "Call model.compile(optimizer='adam')."
-            )
-        if self._compile_loss is not None:
-            raise ValueError(
-                f"{self.owner}: compile must be called without a loss, which belongs to the "
-                f"model. Its terms: {', '.join(self.term_weights)}. "
-                "Choose them in the constructor, and pass extra measures as metrics=[...]."
-            )
-
-    def _check_data(self, x, y) -> None:
-        if _is_array(x):
-            self.check_inputs(x)
-            if _is_array(y):
-                self.check_targets(y)
-                self._check_lengths("x and y", (x, y))
-        elif isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)):
-            self._check_first_batch(x)
-
-    def _check_rows(self, data, batch_size) -> None:
-        """Checks what Keras would on its way: arrays of one length, and a batch size above 0."""
-        if batch_size is not None:
-            checks.positive_int(self.owner, batch_size=batch_size)
-        if _is_array(data):
-            self._check_lengths("x, y and sample_weight", data)
-
-    def _check_lengths(self, names: str, data) -> None:
-        lengths = dict.fromkeys(len(leaf) for leaf in keras.tree.flatten(data))
-        if len(lengths) > 1:
-            raise ValueError(
-                f"{self.owner}: {names} must have the same length. "
-                f"Received: {' and '.join(map(str, lengths))} rows."
-            )
-
-    def _check_target_is_given(self, x, y) -> None:
-        if not _is_array(x):
-            return  # what it gives is not known yet
-        if self.required_target is not None and y is None:
-            raise ValueError(
-                f"{self.owner}: y must be given. Received: y=None. "
-                f"Call it with {self.required_target}."
-            )
-
-    def _explicit_target(self, x, y, sample_weight=None):
-        """Returns a target of no columns where there are weights but no target.
-
-        Keras drops the sample weights of data without a target; `_tracked_loss` drops this one.
-        """
-        if sample_weight is not None and hasattr(sample_weight, "shape"):
-            self._check_sample_weight(sample_weight)
-        if y is None and sample_weight is not None and _is_array(x):
-            return np.zeros((_num_rows(x), 0), "float32")
-        return y
-
-    def _check_first_batch(self, source) -> None:
-        """Checks one batch of a data set as arrays are checked, before Keras traces the model."""
-        if isinstance(source, tf.data.Dataset):
-            first = next(iter(pipeline.in_order(source).take(1)), None)
-        else:
-            first = None if getattr(source, "is_checked", False) else source[0]
-        if first is None:
-            return
-        x, *rest = first if isinstance(first, tuple) else (first,)
-        y = rest[0] if rest else None
-        if y is not None and not isinstance(y, dict) and _is_placeholder(y):
-            y = None
-        x = keras.tree.map_structure(np.asarray, x)
-        y = None if y is None else keras.tree.map_structure(np.asarray, y)
-        self._check_data(x, y)
-        self._check_target_is_given(x, y)
-
     # --- training ---------------------------------------------------------------------------
 
     def train_step(self, data):
@@ -496,7 +238,7 @@ class ZooModel(HasModelCard, keras.Model):
             prediction. A target that was given comes with an input that is used as it is: pairs
             of noisy and clean images are not corrupted again.
         """
-        if y is not None and _is_placeholder(y):
+        if y is not None and data_checks.is_placeholder(y):
             y = None
         target = self.target_of(x, y)
         inputs = self.corrupt(x, training) if y is None else x
@@ -532,32 +274,6 @@ class ZooModel(HasModelCard, keras.Model):
         if sample_weight.shape.rank is not None:
             self._check_sample_weight(sample_weight)
         return ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
-
-    def _check_sample_weight(self, sample_weight) -> None:
-        shape = tuple(sample_weight.shape)
-        if len(shape) != 1 and shape[1:] != (1,):
-            raise ValueError(
-                f"{self.owner}: sample_weight must have shape (batch,). "
-                f"Received: shape {shape}. Give one weight per image."
-            )
-
-
-def _is_array(x) -> bool:
-    """Tells whether the values of `x` can be read at once: numpy arrays or eager tensors."""
-    leaves = keras.tree.flatten(x)
-    readable = (isinstance(leaf, np.ndarray) or hasattr(leaf, "numpy") for leaf in leaves)
-    return bool(leaves) and all(readable)
-
-
-def _is_placeholder(y) -> bool:
-    if isinstance(y, dict):
-        return False
-    rank = y.shape.rank if hasattr(y.shape, "rank") else len(y.shape)  # a tensor's may be unknown
-    return rank == 2 and y.shape[1] == 0
-
-
-def _num_rows(x) -> int:
-    return len(keras.tree.flatten(x)[0])
 
 
 def _plain(value):

@@ -1,0 +1,181 @@
+"""`fit`, `evaluate` and `predict`: which of the ways to run takes the data."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo.data import batching, pipeline
+from zoo.training import adam
+from zoo.training import device_data as resident_training
+from zoo.training import predict as device_prediction
+from zoo.training.data_checks import DataChecks, is_array, num_rows
+
+
+class Fitting(DataChecks, keras.Model):
+    """Trains and predicts as `keras.Model` does, on data that stay on the device where it can."""
+
+    def fit(self, x=None, y=None, *args, resident: bool | None = None, **kwargs):
+        """Trains the model as `keras.Model.fit` does; without `y` the target is `x` itself.
+
+        Arrays are checked first: shape, finite, in `[0, 1]`. Of a `tf.data.Dataset` or a
+        `keras.utils.PyDataset` the first batch is. Arrays that are mapped from a file, as
+        `numpy.load(file, mmap_mode="r")` gives them, may be larger than memory.
+
+        Args:
+            resident: Whether the data stay on the device, where batches are gathered in the graph
+                and several updates run per call: faster for small models, with the order, the
+                updates and the history of the ordinary path. None does so where it can: for
+                arrays that fit, and `zoo.batches` of files that are kept or of an array, without
+                replicas, `steps_per_epoch`, `class_weight` and `validation_split`. A callback
+                that looks at batches still sees each, unless its attribute `looks_at_batches` is
+                False: it then sees the last of each call.
+            Others: see `keras.Model.fit`.
+
+        Raises:
+            ValueError: for data that do not fit the model, or `resident=True` where it cannot be.
+        """
+        self._check_compiled()
+        kwargs = resident_training.bound(keras.Model.fit, (self, x, y, *args), kwargs)
+        for name in ("self", "x", "y"):
+            kwargs.pop(name, None)
+        if isinstance(x, tf.data.Dataset):
+            kwargs.setdefault("shuffle", False)  # else Keras warns that True is ignored
+        x, y = batching.from_lists(x), batching.from_lists(y)
+        self._check_data(x, y)
+        self._check_target_is_given(x, y)
+        validation = kwargs.get("validation_data")
+        if isinstance(validation, np.ndarray):
+            validation = (validation,)
+        if isinstance(validation, (tuple, list)) and validation:
+            val_x, val_y, *val_weight = *validation, *(None,) * (2 - len(validation))
+            self._check_data(val_x, val_y)
+            self._check_target_is_given(val_x, val_y)
+            val_y = self._explicit_target(val_x, val_y, *val_weight)
+            kwargs["validation_data"] = (val_x, val_y, *val_weight)
+            batch_size = kwargs.get("validation_batch_size") or kwargs.get("batch_size")
+            found = keras.utils.pack_x_y_sample_weight(val_x, val_y, *val_weight)
+            if pipeline.is_mapped(found):
+                kwargs["validation_data"] = pipeline.of_mapped(found, batch_size)
+        y = self._explicit_target(x, y, kwargs.get("sample_weight"))
+        data = keras.utils.pack_x_y_sample_weight(x, y, kwargs.get("sample_weight"))
+        self._check_rows(data, kwargs.get("batch_size"))
+        kept = pipeline.kept(data) if kwargs.get("batch_size") is None else None
+        reason_unsupported = resident_training.reason_unsupported(
+            self, data if kept is None else kept.data, kwargs
+        )
+        if reason_unsupported is None and resident is not False:
+            return self._fit_resident(kept or self._source(data, kwargs), kwargs)
+        if resident:
+            raise ValueError(
+                f"{self.owner}: resident must be None or False here, as {reason_unsupported}. "
+                "Received: resident=True. Leave it out."
+            )
+        if pipeline.is_mapped(data):
+            return self._fit_mapped(data, kwargs)
+        return super().fit(x, y, **kwargs)
+
+    def _fit_mapped(self, data, arguments: dict):
+        """Trains on arrays that are read batch by batch, in the order of arrays in memory."""
+        arguments = {key: value for key, value in arguments.items() if key != "sample_weight"}
+        batch_size = arguments.pop("batch_size", None)
+        arguments["validation_batch_size"] = arguments.get("validation_batch_size") or batch_size
+        share = arguments.pop("validation_split", None)
+        if share and arguments.get("validation_data") is None:
+            num_training = int(num_rows(data) * (1.0 - share))  # the last rows, as in Keras
+            held_out = keras.tree.map_structure(lambda part: part[num_training:], data)
+            data = keras.tree.map_structure(lambda part: part[:num_training], data)
+            arguments["validation_data"] = pipeline.of_mapped(
+                held_out, arguments["validation_batch_size"]
+            )
+        found = pipeline.of_mapped(data, batch_size, bool(arguments.get("shuffle", True)))
+        return super().fit(found, **arguments | {"shuffle": False})
+
+    def _source(self, data, arguments: dict) -> resident_training.Source:
+        orders = resident_training.orders(num_rows(data), arguments.get("shuffle", True))
+        return resident_training.Source(data, arguments.get("batch_size") or 32, orders)
+
+    def _fit_resident(self, source: resident_training.Source, arguments: dict):
+        """Trains with what Keras calls for each group of batches replaced."""
+        ours = ("sample_weight", "batch_size", "shuffle")
+        arguments = {key: value for key, value in arguments.items() if key not in ours}
+        batch_size = arguments.get("validation_batch_size") or source.batch_size
+        arguments["validation_batch_size"] = batch_size
+        compiled = self.steps_per_execution, self.train_function
+        num_steps = resident_training.steps_per_call(
+            self, source.batch_size, source.num_rows, arguments.get("callbacks")
+        )
+        self.train_function = resident_training.ResidentTraining(self, source, num_steps)
+        self.steps_per_execution = num_steps  # until `make_train_function`
+        try:
+            return super().fit(self.train_function.batches, shuffle=False, **arguments)
+        finally:
+            self.steps_per_execution, self.train_function = compiled
+
+    def make_train_function(self, force=False):
+        """Keeps that of resident data, now that `fit` has made its iterator.
+
+        The optimizer gets its variables here: made inside the step, they have it traced twice.
+        """
+        self.build_optimizers()
+        if isinstance(self.train_function, resident_training.ResidentTraining):
+            self.steps_per_execution = self.train_function.compiled_steps
+            if force:
+                self.train_function.trace_anew()
+            return self.train_function
+        return super().make_train_function(force)
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """Returns the loss terms and metrics, as `keras.Model.evaluate` does."""
+        self._check_compiled()
+        x, y = batching.from_lists(x), batching.from_lists(y)
+        if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked its validation data
+            self._check_data(x, y)
+            self._check_target_is_given(x, y)
+        y = self._explicit_target(x, y, kwargs.get("sample_weight"))
+        data = keras.utils.pack_x_y_sample_weight(x, y, kwargs.get("sample_weight"))
+        batch_size = args[0] if args else kwargs.get("batch_size")
+        self._check_rows(data, batch_size)
+        if pipeline.is_mapped(data):
+            kwargs = {k: v for k, v in kwargs.items() if k not in ("batch_size", "sample_weight")}
+            return super().evaluate(pipeline.of_mapped(data, batch_size), None, *args, **kwargs)
+        return super().evaluate(x, y, *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        """Returns the predictions, as `keras.Model.predict` does."""
+        x = batching.from_lists(x)
+        if is_array(x):
+            self.check_inputs(x)
+        if pipeline.is_mapped(x):
+            batch_size = args[0] if args else kwargs.pop("batch_size", None)
+            return super().predict(pipeline.of_mapped((x,), batch_size), *args, **kwargs)
+        if is_array(x):
+            x = keras.tree.map_structure(np.asarray, x)
+            given = resident_training.bound(keras.Model.predict, (self, x, *args), kwargs)
+            self._check_rows(x, given.get("batch_size"))
+            batch_size = given.get("batch_size") or 32
+            many = device_prediction.batches_per_call(self, x, batch_size, given)
+            if many:
+                verbose = given.get("verbose", "auto")
+                return device_prediction.predict(self, x, batch_size, many, verbose)
+        return super().predict(x, *args, **kwargs)
+
+    @property
+    def optimizers(self) -> list:
+        """The optimizers that a training step uses."""
+        return [self.optimizer]
+
+    def build_optimizers(self) -> None:
+        """Makes the optimizer's variables, if they are not there.
+
+        Raises:
+            ValueError: if the optimizer has those of other weights.
+        """
+        if not self.optimizer.built:
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_weights)
+        elif not adam.has_variables_of(self.optimizer, self.trainable_weights):
+            raise ValueError(
+                f"{self.owner}: the optimizer must be of this model and its trainable weights. It "
+                "was built for others: of another model, or before some were frozen or released. "
+                "Give each model its own: model.compile(keras.optimizers.Adam(1e-3))."
+            )
