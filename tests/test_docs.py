@@ -118,7 +118,7 @@ def test_every_command_can_be_parsed(guide):
     """Also those that are not run: an option that is gone must go from the guide too."""
     for block in blocks(guide):
         for program, *arguments in commands(block.code) if block.language == "bash" else []:
-            PROGRAMS[program]._parser().parse_args(arguments)
+            PROGRAMS[program].make_parser().parse_args(arguments)
 
 
 @by_guide

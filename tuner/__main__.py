@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from bench.errors import BenchError
+from zoo import checks
 
 EXAMPLES = """examples:
   python -m tuner search vae --dataset digits --objective psnr --max-trials 10
@@ -27,7 +28,7 @@ Scores are of the validation split. Ctrl-C keeps what is finished; the same comm
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command and returns its exit code: 0 done, 1 no result, 2 wrong use, 130 Ctrl-C."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     try:
         return options.command(options)
     except BenchError as error:
@@ -188,15 +189,7 @@ def _print_plain(console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _size(text: str) -> tuple[int, int]:
-    try:
-        height, width = (int(part) for part in text.lower().split("x"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be HEIGHTxWIDTH, not {text!r}") from None
-    return height, width
-
-
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     layout = {"epilog": EXAMPLES, "formatter_class": argparse.RawDescriptionHelpFormatter}
     parser = argparse.ArgumentParser(
         prog="python -m tuner",
@@ -303,7 +296,7 @@ def _add_search_options(parser: argparse.ArgumentParser) -> None:
     add("--timeout-seconds", type=float, help="end a trial that takes longer, as failed")
     add("--precision", default="float32", help="float32, mixed_bfloat16 or mixed_float16")
     add("--noise", metavar="KIND:LEVEL", help="noise on all inputs: gaussian:0.2")
-    add("--resize", type=_size, metavar="HxW", help="for folders of mixed sizes")
+    add("--resize", type=checks.size, metavar="HxW", help="for folders of mixed sizes")
     add("--limit", type=int, help="number of training images to use")
     add("--num-labels", type=int, help="training rows that keep their label")
     add("--normal-class", metavar="CLASS", help="train on this class alone; for auroc")

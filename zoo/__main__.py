@@ -20,7 +20,7 @@ each command has its own --help
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command and returns its exit code: 0 done, 2 wrong use, 130 Ctrl-C."""
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     try:
         return options.run(options)
     except (ValueError, OSError) as error:
@@ -37,7 +37,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message}. See {self.prog} --help\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     formatter = argparse.RawDescriptionHelpFormatter
     parser = _Parser(
         prog="python -m zoo",

@@ -1,10 +1,12 @@
 """Argument errors in one style: owner, expectation, what came, and the fix."""
 
+import argparse
 import difflib
 import numbers
 
 import numpy as np
 
+_ERROR_LENGTH = 500  # characters that are kept of an error
 _BLOCK_BYTES = 2**24  # of values looked at together
 
 
@@ -12,6 +14,28 @@ def suggestion(value, allowed) -> str:
     """Returns `" Did you mean 'x'?"` for the nearest allowed name, or an empty string."""
     near = difflib.get_close_matches(str(value), [str(name) for name in allowed], n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
+
+
+class SizeError(ValueError, argparse.ArgumentTypeError):
+    """A text is no size; a command line shows the message too."""
+
+
+def size(text: str) -> tuple[int, int]:
+    """Returns `(height, width)` in pixels of `"64x48"`.
+
+    Raises:
+        SizeError: if the text is not two whole numbers of at least 1.
+    """
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(part.isdecimal() and int(part) for part in parts):
+        raise SizeError(f"must be HEIGHTxWIDTH, such as 64x64, not {text!r}")
+    height, width = map(int, parts)
+    return height, width
+
+
+def one_line(error: BaseException) -> str:
+    """Returns an exception as one line: its kind, and up to 500 characters in all."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:_ERROR_LENGTH]
 
 
 def one_of(owner: str, **arguments) -> None:

@@ -1,4 +1,4 @@
-"""The tables of Markdown pages: written from committed records, never typed.
+"""`python -m bench docs`: tables of Markdown pages, from committed records, never typed.
 
 A page holds pairs of lines, and between them what the record files say:
 
@@ -9,12 +9,13 @@ The first word is one of `KINDS`; record files, which end in `.jsonl`, follow, a
 the kind takes.
 """
 
+import argparse
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.commands import model_table
+from bench.commands import docs_tables
 from bench.errors import BenchError
 from bench.peers import roofline_bound
 from bench.peers import table as peers_table
@@ -28,16 +29,57 @@ FLOOR = "python -m bench.peers.roofline_bound"
 SCALE = "python -m bench scale --memory"
 
 
+def add_command(commands) -> None:
+    """Adds `docs` to the command line.
+
+    Args:
+        commands: What `argparse.ArgumentParser.add_subparsers` returns.
+    """
+    parser = commands.add_parser(
+        "docs", help="write the tables of README.md and docs/ from records"
+    )
+    parser.set_defaults(command=command)
+    parser.add_argument(
+        "pages",
+        type=Path,
+        nargs="*",
+        help="Markdown files with lines such as <!-- results: FILE.jsonl mse,ssim --> and "
+        "<!-- end of results -->; files are named from here (default: README.md docs/*.md)",
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit code 1 if a page is out of date"
+    )
+
+
+def command(options: argparse.Namespace) -> int:
+    """Writes the tables, or only says which pages are out of date; returns the exit code.
+
+    Raises:
+        BenchError: if there are no pages, and as `fill`.
+    """
+    root = Path()
+    pages = options.pages or sorted(page for form in PAGES for page in root.glob(form))
+    if not pages:
+        raise BenchError(f"no {' or '.join(PAGES)} here. Name pages, or go to their folder.")
+    changed = outdated(pages, root)
+    if not options.check:
+        write(changed)
+    for page in pages:
+        state = "is out of date" if options.check else "written"
+        print(f"{page} {state if page in changed else 'is up to date'}")
+    return 1 if options.check and changed else 0
+
+
 def _models(sources: Sequence[Path], words: Sequence[str]) -> str:
     import zoo
 
     entries = [zoo.get(name) for name in zoo.names()]
-    return model_table.markdown(_records(sources), entries) + "\n"
+    return docs_tables.markdown(_records(sources), entries) + "\n"
 
 
 def _results(sources: Sequence[Path], words: Sequence[str]) -> str:
     metrics = [metric for word in words for metric in word.split(",")]
-    return model_table.results(_records(sources), metrics, Path("runs") / sources[0].stem)
+    return docs_tables.results(_records(sources), metrics, Path("runs") / sources[0].stem)
 
 
 def _published(sources: Sequence[Path], words: Sequence[str]) -> str:
@@ -104,15 +146,15 @@ def fill(text: str, root: Path) -> str:
     return _MARKS.sub(write, text)
 
 
-def update(pages: Sequence[Path], root: Path) -> list[Path]:
-    """Writes the tables of pages anew, and returns the pages that changed.
+def outdated(pages: Sequence[Path], root: Path) -> dict[Path, str]:
+    """Returns the new text of each page whose tables are not those of the records.
 
     Args:
         pages: Markdown files.
         root: Folder that their record files are named from.
 
     Raises:
-        BenchError: as `fill`; then no page is written.
+        BenchError: as `fill`, and if a page cannot be read.
     """
     new = {}
     for page in pages:
@@ -126,9 +168,13 @@ def update(pages: Sequence[Path], root: Path) -> list[Path]:
             raise BenchError(f"{page}: {error}") from error
         if filled != text:
             new[page] = filled
+    return new
+
+
+def write(new: Mapping[Path, str]) -> None:
+    """Writes pages, each whole."""
     for page, text in new.items():
         store.write_whole(page, text.encode())
-    return list(new)
 
 
 def _ends(kind: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""`python -m bench look`: the layers of a saved model, and what they hold and see, as a picture."""
+"""`python -m bench inspect`: layers of a saved model, and pictures of what they hold and see."""
 
 import argparse
 import io
@@ -11,18 +11,18 @@ from bench.errors import BenchError
 
 KINDS = ("layers", "filters", "maps", "traversal", "interpolation")
 EXAMPLES = """examples:
-  python -m bench look vae.keras                              its layers
-  python -m bench look vae.keras digits --layer encoder/conv1_act --output maps.png
-  python -m bench look vae.keras --filters --layer encoder/conv1 --output filters.png
-  python -m bench look vae.keras my_images/ --traversal --image 4 --output traversal.png
-  python -m bench look vae.keras digits --interpolation --image 0 1 2 3 --output lines.png
+  python -m bench inspect vae.keras                              its layers
+  python -m bench inspect vae.keras digits --layer encoder/conv1_act --output maps.png
+  python -m bench inspect vae.keras --filters --layer encoder/conv1 --output filters.png
+  python -m bench inspect vae.keras my_images/ --traversal --image 4 --output traversal.png
+  python -m bench inspect vae.keras digits --interpolation --image 0 1 2 3 --output lines.png
 """
 
 
 def add_command(commands: Any) -> None:
-    """Adds `look` to the subcommands of an argument parser."""
+    """Adds `inspect` to the subcommands of an argument parser."""
     parser = commands.add_parser(
-        "look",
+        "inspect",
         help="draw filters, activation maps, traversals or interpolations of a saved model",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -104,12 +104,12 @@ def _check(options: argparse.Namespace, what: str) -> None:
         return
     if what in ("filters", "maps") and options.layer is None:
         raise BenchError(
-            f"--{what} needs --layer NAME. The names: python -m bench look {options.model}"
+            f"--{what} needs --layer NAME. The names: python -m bench inspect {options.model}"
         )
     if what != "filters" and options.images is None:
         raise BenchError(
             f"--{what} needs images: the name of a data set, a folder, an image file or an .npz, "
-            f"such as python -m bench look {options.model} digits ..."
+            f"such as python -m bench inspect {options.model} digits ..."
         )
     if options.output is None or options.output.suffix.lower() != ".png":
         raise BenchError(f"--output must be a .png file. Received: {options.output}.")

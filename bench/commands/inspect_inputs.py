@@ -1,4 +1,4 @@
-"""What `python -m bench look` shows to a model: a data set, a folder, a file or an `.npz`."""
+"""What `python -m bench inspect` shows to a model: a data set, a folder, a file or an `.npz`."""
 
 from pathlib import Path
 from typing import Any

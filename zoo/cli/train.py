@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from zoo import checks
 from zoo.cli import create, data, screen
 from zoo.cli.files import CommandError, check_file
 from zoo.files import new_file
@@ -198,7 +199,9 @@ def add_parser(commands, formatter) -> None:
         metavar="NAME=VALUE",
         help="constructor arguments, such as latent_dim=8 widths=32,64",
     )
-    parser.add_argument("--resize", type=size, metavar="HxW", help="size of the model's images")
+    parser.add_argument(
+        "--resize", type=checks.size, metavar="HxW", help="size of the model's images"
+    )
     parser.add_argument("--color", choices=("grey", "rgb"), help="default: as the files are")
     parser.add_argument("--epochs", type=int, default=DEFAULT_EPOCHS, help="default: %(default)s")
     parser.add_argument("--batch-size", type=int, default=64, help="default: %(default)s")
@@ -219,14 +222,3 @@ def add_parser(commands, formatter) -> None:
     parser.add_argument("--resume", type=Path, metavar="FILE", help="train this model further")
     parser.add_argument("--skip-unreadable", action="store_true", help="leave damaged files out")
     parser.add_argument("--overwrite", action="store_true", help="replace the output file")
-
-
-def size(text: str) -> tuple[int, int]:
-    """Returns `(height, width)` of `"64x48"`."""
-    try:
-        height, width = (int(part) for part in text.lower().split("x"))
-    except ValueError:
-        height = width = 0
-    if min(height, width) < 1:
-        raise argparse.ArgumentTypeError(f"must be HEIGHTxWIDTH, such as 64x64, not {text!r}")
-    return height, width

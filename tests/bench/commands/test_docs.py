@@ -33,17 +33,17 @@ def test_only_what_is_between_marks_changes(tmp_path, monkeypatch, capsys):
     after = "<!-- end of results -->\n<!-- results: in a text -->\n"
     page.write_text(f"{before}old\n{after}")
     with pytest.raises(BenchError, match=r"2 lines .* have 1 ends"):
-        docs.update([page], tmp_path)
+        docs.outdated([page], tmp_path)
     after = after.splitlines()[0]
     page.write_text(f"{before}old\n{after}")
-    assert __main__.main(["table", "page.md"]) == 0
+    assert __main__.main(["docs", "page.md"]) == 0
     assert "page.md written" in capsys.readouterr().out
     text = page.read_text()
     assert text.startswith(before)
     assert text.endswith(after)
     assert "old" not in text
     assert "| vae small" in text
-    assert __main__.main(["table", "page.md"]) == 0
+    assert __main__.main(["docs", "page.md"]) == 0
     assert "page.md is up to date" in capsys.readouterr().out
 
 
@@ -54,12 +54,34 @@ def test_a_missing_record_file_is_named_and_no_page_is_written(tmp_path, monkeyp
     (tmp_path / "README.md").write_text(text.format(RECORDS))
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs/page.md").write_text(text.format("bench/results/gone.jsonl"))
-    assert __main__.main(["table"]) == 2
+    assert __main__.main(["docs"]) == 2
     assert "docs/page.md: bench/results/gone.jsonl does not exist" in capsys.readouterr().err
     assert (tmp_path / "README.md").read_text() == text.format(RECORDS)
 
 
+def test_check_says_what_is_out_of_date_and_writes_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bench").symlink_to(ROOT / "bench")
+    text = f"<!-- results: {RECORDS} mse -->\nold\n<!-- end of results -->\n"
+    (tmp_path / "README.md").write_text(text)
+    assert __main__.main(["docs", "--check"]) == 1
+    assert "README.md is out of date" in capsys.readouterr().out
+    assert (tmp_path / "README.md").read_text() == text
+    assert __main__.main(["docs"]) == 0
+    assert __main__.main(["docs", "--check"]) == 0
+
+
+@pytest.mark.parametrize(("old", "new"), __main__.OLD_NAMES.items())
+def test_the_old_name_of_a_command_works_and_says_the_new_one(old, new, capsys):
+    with pytest.raises(SystemExit) as stop:
+        __main__.main([old, "--help"])
+    assert stop.value.code == 0
+    printed = capsys.readouterr()
+    assert f"python -m bench {new}" in printed.out
+    assert f"`{old}` is now called `{new}`" in printed.err
+
+
 def test_a_folder_without_pages_is_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert __main__.main(["table"]) == 2
+    assert __main__.main(["docs"]) == 2
     assert "no README.md" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""`python -m bench look` on a saved model: what it lists, draws and refuses."""
+"""`python -m bench inspect` on a saved model: what it lists, draws and refuses."""
 
 import keras
 import numpy as np
@@ -31,7 +31,7 @@ def saved(tmp_path_factory):
 
 def call(saved, capsys, *arguments):
     """Returns the exit code and what was printed."""
-    code = __main__.main(["look", *(str(argument) for argument in arguments)])
+    code = __main__.main(["inspect", *(str(argument) for argument in arguments)])
     printed = capsys.readouterr()
     return code, printed.out + printed.err
 

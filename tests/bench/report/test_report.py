@@ -380,13 +380,13 @@ def test_the_command_is_one_that_the_command_line_takes(tmp_path):
     made += [make_record("pca"), make_record("vae", 4, status="failed", learning_rate=None)]
     made.append(make_record("beta_vae", infer_images_per_second=None, noise="gaussian:0.2"))
     first, second = report_text.command(tmp_path / "a folder", made).splitlines()
-    options = vars(__main__._parser().parse_args(shlex.split(first)[3:]))
+    options = vars(__main__.make_parser().parse_args(shlex.split(first)[3:]))
     assert options["models"] == ["autoencoder:small", "vae:small"]
     assert (options["seeds"], options["epochs"], options["batch_size"]) == (3, 10, [128])
     assert (options["dataset"], options["output"]) == ("digits", tmp_path / "a folder")
     for default in ("noise", "timing_rounds", "jit", "measure", "normal_classes"):
         assert options.get(default) is None
-    options = vars(__main__._parser().parse_args(shlex.split(second)[3:]))
+    options = vars(__main__.make_parser().parse_args(shlex.split(second)[3:]))
     assert options["models"] == ["beta_vae:base"]
     assert (options["noise"], options["timing_rounds"]) == ("gaussian:0.2", 0)
 
@@ -399,7 +399,7 @@ def test_the_command_has_sweeps_measures_and_normal_classes(tmp_path):
         make_record("vae", normal_class=label, num_classes=3, measures=["generative"], **sweep)
         for label in (0, 2)
     ]
-    parse = __main__._parser().parse_args
+    parse = __main__.make_parser().parse_args
     options = vars(parse(shlex.split(report_text.command(tmp_path, made))[3:]))
     assert options["normal_classes"] == ["0", "2"]
     assert options["measure"] == ["generative"]

@@ -311,7 +311,7 @@ def test_the_command_searches_the_same_space(tmp_path):
     narrowed = space.narrow(whole, settings)
     texts = {name: str(parameter) for name, parameter in narrowed.parameters.items()}
     project = make_project(tmp_path / "a folder", space=texts, resize=[28, 28], max_parameters=5000)
-    options = command_line._parser().parse_args(
+    options = command_line.make_parser().parse_args(
         shlex.split(report_text.search_command(project))[3:]
     )
     again = space.narrow(whole, space.parse_settings(options.set))

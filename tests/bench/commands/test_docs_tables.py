@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import zoo
-from bench.commands import model_table
+from bench.commands import docs_tables
 from bench.errors import BenchError
 from bench.leaderboard import rows
 from bench.records import store
@@ -20,7 +20,7 @@ def test_numbers_are_means_of_the_records():
     found = [json.loads(line) for line in SOURCE.read_text().splitlines()]
     errors = [r["test_mse"] for r in found if r["model"] == "vae" and r["status"] == "ok"]
     assert len(errors) == 3
-    lines = model_table.markdown(found, [zoo.get("vae")]).splitlines()
+    lines = docs_tables.markdown(found, [zoo.get("vae")]).splitlines()
     (row,) = [line for line in lines if line.startswith("| `vae`")]
     assert f"MSE {sum(errors) / 3:.4f} ±" in row
     (command,) = [line for line in lines if line.startswith("python -m bench run")]
@@ -31,19 +31,19 @@ def test_numbers_are_means_of_the_records():
 def test_results_are_means_of_the_records():
     found, _ = store.read(SOURCE)
     errors = [r["test_mse"] for r in found if r["model"] == "vae"]
-    lines = model_table.results(found, ["mse"], Path("runs/x")).splitlines()
+    lines = docs_tables.results(found, ["mse"], Path("runs/x")).splitlines()
     (row,) = [line for line in lines if line.startswith("| vae small")]
     assert f"| 3 | {sum(errors) / 3:.4f} ±" in row
     assert any(line.endswith("--output runs/x") for line in lines)
     with pytest.raises(BenchError, match="unknown metric 'ms'"):
-        model_table.results(found, ["ms"], Path("runs/x"))
+        docs_tables.results(found, ["ms"], Path("runs/x"))
 
 
 def test_a_model_without_a_record_is_refused():
     found, _ = store.read(SOURCE)
     others = [record for record in found if record["model"] != "vae"]
     with pytest.raises(BenchError, match="no finished record of 'vae'"):
-        model_table.markdown(others, [zoo.get("vae")])
+        docs_tables.markdown(others, [zoo.get("vae")])
 
 
 @pytest.mark.parametrize(

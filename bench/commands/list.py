@@ -1,0 +1,46 @@
+"""`python -m bench list`: models with their presets, data sets, and suites."""
+
+import argparse
+
+
+def add_command(commands) -> None:
+    """Adds `list` to the command line.
+
+    Args:
+        commands: What `argparse.ArgumentParser.add_subparsers` returns.
+    """
+    parser = commands.add_parser("list", help="show models, presets, data sets and suites")
+    parser.set_defaults(command=command)
+    parser.add_argument("pattern", nargs="?", default="*", help='wildcard, such as "*vae*"')
+
+
+def command(options: argparse.Namespace) -> int:
+    """Prints the tables and returns the exit code 0."""
+    import os
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from rich.console import Console
+    from rich.table import Table
+
+    import zoo
+    from bench.data import catalog
+    from bench.runs import job
+
+    console = Console()
+    models = Table("model", "what it is", "presets", title="models", title_justify="left")
+    for name in zoo.names(options.pattern):
+        entry = zoo.get(name)
+        models.add_row(name, entry.summary, ", ".join(entry.presets))
+    console.print(models)
+    data = Table("dataset", "what it is", "here", title="data sets", title_justify="left")
+    for found in catalog.describe():
+        data.add_row(found["name"], found["description"], "yes" if found["is_local"] else "no")
+    console.print(data)
+    for suite, members in job.SUITES.items():
+        console.print(f"suite {suite}: {', '.join(members)}", highlight=False)
+    console.print(
+        "anomalies: any data set with classes and --normal-classes all, or one of defects_*; "
+        "models that need no labels fit, the core suite by default",
+        highlight=False,
+    )
+    return 0

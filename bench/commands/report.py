@@ -1,0 +1,30 @@
+"""`python -m bench report`: Markdown, CSV, pictures and a page from the records of a run."""
+
+import argparse
+from pathlib import Path
+
+
+def add_command(commands) -> None:
+    """Adds `report` to the command line.
+
+    Args:
+        commands: What `argparse.ArgumentParser.add_subparsers` returns.
+    """
+    parser = commands.add_parser(
+        "report", help="write Markdown, CSV, pictures and a page from the records"
+    )
+    parser.set_defaults(command=command)
+    parser.add_argument("folder", type=Path, help="folder of a run, such as runs/digits-core")
+    parser.add_argument(
+        "--codes", default="pca", choices=("pca", "t_sne"), help="how codes are put on a plane"
+    )
+    parser.add_argument("--perplexity", type=float, default=30.0, help="of t-SNE (default: 30)")
+
+
+def command(options: argparse.Namespace) -> int:
+    """Writes the report, prints the path of each file, and returns the exit code 0."""
+    from bench.report import write
+
+    for path in write.write(options.folder, codes=options.codes, perplexity=options.perplexity):
+        print(path)
+    return 0
