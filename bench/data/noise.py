@@ -4,8 +4,6 @@ import numpy as np
 
 from bench.errors import BenchError
 
-KINDS = ("gaussian", "masking", "salt_and_pepper")
-
 
 def parse(noise: str) -> tuple[str, float]:
     """Returns the kind and the level of `"gaussian:0.2"` and the like.
@@ -13,6 +11,8 @@ def parse(noise: str) -> tuple[str, float]:
     Raises:
         BenchError: if the kind is unknown, or the level is not in `(0, 1]`.
     """
+    from zoo.layers.noise import KINDS
+
     kind, _, level = noise.partition(":")
     try:
         value = float(level)
@@ -36,18 +36,13 @@ def corrupt(
 
     Args:
         images: float32 in `[0, 1]`, first axis the images.
-        kind: `"gaussian"`: `clip(image + level * standard normal)`; `"masking"`: pixels become 0
-            with probability `level`; `"salt_and_pepper"`: 0 or 1, each with probability
-            `level / 2`.
+        kind: A key of `zoo.layers.noise.KINDS`, which has the formulas.
         level: In `(0, 1]`.
         generator: Source of the noise.
     """
-    if kind == "gaussian":
-        noise = generator.standard_normal(images.shape, dtype="float32")
-        return np.clip(images + np.float32(level) * noise, 0, 1)
-    shape = images.shape if images.ndim == 2 else (*images.shape[:-1], 1)
-    hit = generator.random(shape, dtype="float32")
-    damaged = np.where(hit < level, np.float32(0), images)
-    if kind == "salt_and_pepper":
-        damaged = np.where(hit < level / 2, np.float32(1), damaged)
-    return damaged
+    from zoo.layers.noise import KINDS
+
+    noise = KINDS[kind]
+    draw = generator.standard_normal if noise.is_normal else generator.random
+    shape = noise.draw_shape(images.shape)
+    return noise.formula(np, images, draw(shape, dtype="float32"), np.float32(level))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.layers import corruptions
+from zoo.layers import corruptions, noise
 
 SHAPE = (8, 8, 1)
 CLEAN = np.random.default_rng(1).uniform(size=(24, *SHAPE)).astype("float32")
@@ -24,7 +24,7 @@ def make(image_shape=SHAPE, **arguments):
 
 
 def corrupted(name, x, level, seed=0):
-    return np.asarray(corruptions.CORRUPTIONS[name](keras.ops.convert_to_tensor(x), level, seed))
+    return np.asarray(corruptions.corrupt(keras.ops.convert_to_tensor(x), name, level, seed))
 
 
 def test_gaussian_has_its_mean_and_standard_deviation():
@@ -72,7 +72,23 @@ def test_features_of_a_flat_vector_are_hit_one_by_one(name):
     np.testing.assert_allclose(shares, 0.3, atol=4 * math.sqrt(0.21 / 1000))
 
 
-@pytest.mark.parametrize("name", corruptions.CORRUPTIONS)
+@pytest.mark.parametrize("name", noise.KINDS)
+def test_formulas_give_numpy_what_they_give_keras(name):
+    kind, generator = noise.KINDS[name], np.random.default_rng(0)
+    shape = kind.draw_shape(CLEAN.shape)
+    draw = generator.normal(size=shape) if kind.is_normal else generator.random(shape)
+    draw = draw.astype("float32")
+    expected = {
+        "gaussian": np.minimum(np.maximum(CLEAN + 0.3 * draw, 0), 1),
+        "masking": CLEAN * (draw >= 0.3),
+        "salt_and_pepper": np.select([draw < 0.15, draw < 0.3], [1, 0], CLEAN),
+    }[name]
+    for operations in (np, keras.ops):
+        found = np.asarray(kind.formula(operations, CLEAN, draw, 0.3))
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", noise.KINDS)
 def test_level_zero_changes_nothing(name):
     np.testing.assert_array_equal(corrupted(name, CLEAN, 0.0), CLEAN)
 
@@ -81,7 +97,7 @@ def test_masking_at_level_one_leaves_nothing():
     assert not corrupted("masking", CLEAN, 1.0).any()
 
 
-@pytest.mark.parametrize("name", corruptions.CORRUPTIONS)
+@pytest.mark.parametrize("name", noise.KINDS)
 def test_drawn_anew_in_training_and_the_same_at_evaluation(name):
     model = make(corruption=name, level=0.3)
     first, second = (np.asarray(model.corrupt(CLEAN, training=True)) for _ in range(2))
