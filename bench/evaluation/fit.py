@@ -9,13 +9,14 @@ from typing import Any
 import keras
 
 import zoo
-from bench.data import augmentation, tasks
-from bench.data.augmented_batches import AugmentedBatches
+from bench.data import tasks
 from bench.evaluation import diagnostics, quality, snapshots
 from bench.evaluation.quality_curve import QualityCurve
 from bench.introspection import summary
 from bench.profiling import memory
 from bench.runs.job import Job
+from zoo.data import augmentation
+from zoo.data.augmented_batches import AugmentedBatches
 
 
 class DivergenceError(FloatingPointError):

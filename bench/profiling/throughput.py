@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.data import augmentation, tasks
+from bench.data import tasks
 from bench.profiling import macs as mac_counter
 from bench.profiling import peak_rate, roofline, timing
 from bench.profiling.macs import MacCount
@@ -179,7 +179,8 @@ def pipeline(pair: tuple, batch_size: int, augment: str | None = None):
 def _augmented(pair: tuple, batch_size: int, augment: str):
     import tensorflow as tf
 
-    from bench.data.augmented_batches import AugmentedBatches
+    from zoo.data import augmentation
+    from zoo.data.augmented_batches import AugmentedBatches
 
     source = AugmentedBatches(
         *pair, augmentation=augmentation.parse(augment), batch_size=batch_size

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from bench.data import augmentation, tasks
-from bench.errors import BenchError
+from bench.data import tasks
+from bench.errors import BenchError, user_errors
 from bench.runs import job
 from bench.runs.job import RunConfig
 
@@ -107,7 +107,10 @@ class Request:
 
     def _check(self) -> None:
         if self.augment is not None:
-            augmentation.parse(self.augment)
+            from zoo.data import augmentation
+
+            with user_errors():
+                augmentation.parse(self.augment)
         counts = ("epochs", "batch_size", "num_labels", "steps_per_execution", "workers")
         counts += ("sweep_batch_sizes",)
         for name in (*counts, *(["seeds"] if isinstance(self.seeds, int) else [])):

@@ -16,7 +16,9 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import checks
+from zoo.data import augmentation
 from zoo.data import cache as pixel_cache
+from zoo.data.augmentation import Augmentation
 from zoo.data.batching import dtype_in_keras
 from zoo.data.folder import Folder
 from zoo.training import device_data
@@ -34,6 +36,7 @@ def batches(
     masks: str | Path | np.ndarray | None = None,
     cache: str | Path | None = "auto",
     shuffle: bool = True,
+    augment: str | None = None,
     seed: int | None = None,
     check: bool = True,
 ) -> tf.data.Dataset:
@@ -58,8 +61,11 @@ def batches(
             `"auto"`: in memory up to 1 GiB, else None. What is in memory, and such a file up to
             1 GiB, a model of the zoo trains on as on arrays: see `resident` of its `fit`.
         shuffle: Whether each epoch has an order of its own.
-        seed: Int. The orders depend on it, and on how many epochs have begun, alone. None draws
-            one from the generator that `keras.utils.set_random_seed` seeds.
+        augment: What changes each image anew in each epoch, and its mask alike, such as
+            `"flip,shift:0.1,rotation:15,scale:0.9-1.1"` or a part of it: see
+            `zoo.data.augmentation`. None: nothing.
+        seed: Int. Orders and changes depend on it, and on how many epochs have begun, alone. None
+            draws one from the generator that `keras.utils.set_random_seed` seeds.
         check: False: image files without a cache are not read, nor arrays of floats, before the
             first batch; damaged files are then found by the epoch.
 
@@ -86,10 +92,24 @@ def batches(
         parts = _arrays(source, image_shape, masks, cache, check)
     else:
         parts = _files(source, image_shape, masks, cache, check)
+    plan = None if augment is None else _augmentation(augment, parts[0].shape)
+    seed = random.randrange(2**31) if seed is None and (shuffle or plan) else seed
     orders = _orders(len(parts[0]), shuffle, seed)
     made = _dataset(parts, orders, batch_size)
-    made.zoo_batches = _Batches(parts, orders, batch_size)  # lost by what is made of it
+    if plan is not None:
+        made = _augmented(made, parts, plan, seed, batch_size)
+    # Lost by what is made of it.
+    made.zoo_batches = _Batches(parts, orders, batch_size, is_augmented=plan is not None)
     return made
+
+
+def _augmentation(text: str, shape: tuple[int, ...]) -> Augmentation:
+    if len(shape) != 3:
+        raise ValueError(
+            f"{_OWNER}: augment must be left out, as source holds no images of (height, width, "
+            f"channels). Received: augment={text!r}, rows of {shape}."
+        )
+    return augmentation.parse(text)
 
 
 # --- sources --------------------------------------------------------------------------------
@@ -132,6 +152,7 @@ class _Batches:
     parts: Sequence[_Rows]
     orders: tf.data.Dataset
     batch_size: int
+    is_augmented: bool = False
 
 
 def _is_array(source) -> bool:
@@ -246,7 +267,6 @@ def _orders(num_rows: int, shuffle: bool, seed: int | None) -> tf.data.Dataset:
     """Returns the rows of an epoch in their order; by the seed alone, unlike those of Keras."""
     if not shuffle:
         return device_data.orders(num_rows, shuffle=False)
-    seed = random.randrange(2**31) if seed is None else seed
     num_begun = [0]
 
     def order(_):
@@ -283,8 +303,49 @@ def _dataset(parts: Sequence[_Rows], orders: tf.data.Dataset, batch_size: int) -
     return made.prefetch(_NUM_AHEAD)
 
 
+def _augmented(
+    batches: tf.data.Dataset, parts: Sequence[_Rows], plan: Augmentation, seed: int, batch_size: int
+) -> tf.data.Dataset:
+    """Changes the images of each batch, and masks alike, by seed, epoch and place of the batch."""
+    settings = dataclasses.asdict(plan)
+    num_begun = [0]
+
+    def next_epoch(_):
+        num_begun[0] += 1
+        return np.int64(num_begun[0] - 1)
+
+    def change(epoch, place, images, *masks):
+        seeds = (seed, int(epoch), int(place))
+        if not masks:
+            return augmentation.augment(images, seed=seeds, **settings)
+        images, changed = augmentation.augment(images, masks[0][..., None], seed=seeds, **settings)
+        return images, changed[..., 0]
+
+    def of_epoch(epoch):
+        def changed(place, batch):
+            batch = batch if isinstance(batch, tuple) else (batch,)
+            kinds = [part.dtype for part in parts]
+            arguments = [epoch, place, *batch]
+            found = tf.numpy_function(change, arguments, kinds if len(kinds) > 1 else kinds[0])
+            if len(parts) == 1:
+                return tf.ensure_shape(found, (None, *parts[0].shape))
+            return tuple(
+                tf.ensure_shape(values, (None, *part.shape))
+                for values, part in zip(found, parts, strict=True)
+            )
+
+        return batches.enumerate().map(changed, num_parallel_calls=tf.data.AUTOTUNE)
+
+    epochs = tf.data.Dataset.range(1)
+    epochs = epochs.map(lambda index: tf.numpy_function(next_epoch, [index], tf.int64))
+    made = epochs.flat_map(of_epoch)
+    num_batches = -(-len(parts[0]) // batch_size)
+    made = made.apply(tf.data.experimental.assert_cardinality(num_batches))
+    return made.prefetch(_NUM_AHEAD)
+
+
 def in_order(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Returns a data set of the same batches; one of `batches` in the order of its rows.
+    """Returns a data set of the same batches; one of `batches` in the order of its rows, unchanged.
 
     What looks at it leaves the orders of the epochs as they were.
     """
@@ -297,10 +358,13 @@ def in_order(dataset: tf.data.Dataset) -> tf.data.Dataset:
 def kept(data: Any) -> device_data.Source | None:
     """Returns what a data set of `batches` can train on without it; None for any other data.
 
-    An array in memory is taken whatever its size, pixels in a file up to 1 GiB.
+    An array in memory is taken whatever its size, pixels in a file up to 1 GiB; images that are
+    changed in each epoch are not.
     """
     found = getattr(data, "zoo_batches", None)
-    arrays = [part.array for part in found.parts] if found is not None else [None]
+    if found is None or found.is_augmented:
+        return None
+    arrays = [part.array for part in found.parts]
     if any(array is None for array in arrays):
         return None
     size = sum(array.nbytes for array in arrays if isinstance(array, np.memmap))

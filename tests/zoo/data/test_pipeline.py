@@ -11,8 +11,8 @@ import tensorflow as tf
 from PIL import Image
 
 import zoo
+from zoo.data import augmentation, images, mask_files, pipeline
 from zoo.data import cache as pixel_cache
-from zoo.data import images, mask_files, pipeline
 from zoo.training import device_data as resident_training
 
 SHAPE = (16, 16, 3)
@@ -154,6 +154,37 @@ def test_without_a_seed_that_of_keras_decides():
 def test_keras_knows_how_many_batches_there_are(folder):
     assert int(zoo.batches(folder, SHAPE, batch_size=3).cardinality()) == 3
     assert int(zoo.batches(folder, SHAPE, batch_size=3, cache=None).cardinality()) == 3
+
+
+# --- augmentation ---------------------------------------------------------------------------
+
+
+def test_augmented_batches_are_those_of_augment_by_epoch_and_place():
+    pixels = np.random.default_rng(0).random((7, 8, 6, 1)).astype("float32")
+    masks = (pixels[..., 0] > 0.5).astype("int32")
+    settings = {"batch_size": 3, "seed": 5, "shuffle": False}
+    found = zoo.batches(pixels, masks=masks, augment="flip:both,shift:0.2", **settings)
+    assert int(found.cardinality()) == 3
+    plan = {"flips": "both", "max_shift": 0.2}
+    for epoch in range(2):
+        for place, (x, y) in enumerate(found):
+            rows = slice(3 * place, 3 * place + 3)
+            expected = augmentation.augment(
+                pixels[rows], masks[rows, ..., None], seed=(5, epoch, place), **plan
+            )
+            np.testing.assert_array_equal(x, expected[0])
+            np.testing.assert_array_equal(y, expected[1][..., 0])
+    plain = zoo.batches(pixels, masks=masks, **settings)
+    for one, other in zip(pipeline.in_order(found), plain, strict=True):
+        np.testing.assert_array_equal(one[0], other[0])  # what is looked at is not changed
+
+
+def test_fit_takes_augmented_files_and_not_their_kept_pixels(folder):
+    model = zoo.create("autoencoder", SHAPE, preset="dense", hidden_units=(4,), latent_dim=2)
+    model.compile("adam")
+    found = zoo.batches(folder, SHAPE, batch_size=4, augment="flip,rotation:15", seed=1)
+    assert pipeline.kept(found) is None
+    assert len(model.fit(found, epochs=2, verbose=0).history["loss"]) == 2
 
 
 # --- the cache file -------------------------------------------------------------------------
@@ -311,6 +342,8 @@ def test_wrong_masks(cells, cache):
         ({"source": np.zeros((3, 4)), "masks": np.zeros((2, 4))}, "one row per image"),
         ({"source": "nothing.npy"}, "source must be an .npy file of numbers"),
         ({"source": []}, "at least one file"),
+        ({"augment": "turn:3"}, "augment must name flip, shift:SHARE"),
+        ({"source": np.zeros((3, 4)), "augment": "flip"}, "augment must be left out"),
     ],
 )
 def test_wrong_arguments(folder, settings, message):

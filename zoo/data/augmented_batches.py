@@ -1,6 +1,6 @@
 """Batches for `fit` whose images are changed afresh in each epoch.
 
-Apart from `augmentation`, which the command line needs without Keras.
+Apart from `augmentation`, which the command line reads without Keras.
 """
 
 import dataclasses
@@ -9,8 +9,8 @@ import math
 import keras
 import numpy as np
 
-from bench.data.augmentation import Augmentation, augment
-from bench.errors import BenchError
+from zoo import checks
+from zoo.data.augmentation import Augmentation, augment
 
 
 class AugmentedBatches(keras.utils.PyDataset):
@@ -34,7 +34,7 @@ class AugmentedBatches(keras.utils.PyDataset):
     Example:
 
     >>> import numpy as np
-    >>> from bench import augmentation
+    >>> from zoo.data import augmentation
     >>> plan = augmentation.parse("flip,shift:0.1")
     >>> images = np.zeros((10, 8, 8, 1), "float32")
     >>> batches = AugmentedBatches(images, augmentation=plan, batch_size=4)
@@ -55,14 +55,10 @@ class AugmentedBatches(keras.utils.PyDataset):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if batch_size < 1:
-            raise BenchError(
-                "AugmentedBatches: batch_size must be at least 1. "
-                f"Received: batch_size={batch_size}. For example 32."
-            )
+        checks.positive_int("AugmentedBatches", batch_size=batch_size)
         for name, values in (("targets", targets), ("labels", labels)):
             if values is not None and len(values) != len(images):
-                raise BenchError(
+                raise ValueError(
                     f"AugmentedBatches: {name} must have one row per image. "
                     f"Received: {len(values)} for {len(images)} images. Take them from one split."
                 )

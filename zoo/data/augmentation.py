@@ -1,10 +1,14 @@
-"""Random scaling, rotation, shifts and flips of images, and of their masks alike."""
+"""Random scaling, rotation, shifts and flips of images, and of their masks alike.
+
+In NumPy, without Keras: the changes depend on the seed, the epoch and the place of the batch alone,
+whatever the number of workers, and the command line reads its option without loading Keras. The
+layers `keras.layers.Random*` draw from a state that moves with every call, so that a training
+could not be repeated with another number of workers.
+"""
 
 import dataclasses
 
 import numpy as np
-
-from bench.errors import BenchError
 
 FLIPS = ("horizontal", "vertical", "both")
 EXAMPLE = "flip,shift:0.1,rotation:10,scale:0.9-1.1"
@@ -35,7 +39,7 @@ class Augmentation:
             ("scale_range", 0.1 <= low <= high <= 10, "two factors from 0.1 to 10, smaller first"),
         ):
             if not is_right:
-                raise BenchError(
+                raise ValueError(
                     f"augmentation: {name} must be {expectation}. "
                     f"Received: {name}={getattr(self, name)!r}. For example {EXAMPLE}."
                 )
@@ -52,7 +56,7 @@ def parse(text: str) -> Augmentation:
     `flip` alone is horizontal; `flip:vertical` and `flip:both` are the others.
 
     Raises:
-        BenchError: for another name, a repeated one, or a number out of range.
+        ValueError: for another name, a repeated one, or a number out of range.
     """
     found: dict = {}
     for item in text.split(","):
@@ -70,12 +74,12 @@ def parse(text: str) -> Augmentation:
             else:
                 raise ValueError
         except ValueError:
-            raise BenchError(
-                "--augment must name flip, shift:SHARE, rotation:DEGREES or scale:LOW-HIGH, "
+            raise ValueError(
+                "augment must name flip, shift:SHARE, rotation:DEGREES or scale:LOW-HIGH, "
                 f"with commas between. Received: {item.strip()!r}. For example {EXAMPLE}."
             ) from None
         if name in found:
-            raise BenchError(f"--augment names {kind} twice. Received: {text!r}. Give it once.")
+            raise ValueError(f"augment names {kind} twice. Received: {text!r}. Give it once.")
         found[name] = setting
     return Augmentation(**found)
 
@@ -106,11 +110,11 @@ def augment(
         The changed images, and with `masks` the pair of both; kinds and shapes as given.
 
     Raises:
-        BenchError: for images of another shape, and for arguments out of range.
+        ValueError: for images of another shape, and for arguments out of range.
     """
     plan = Augmentation(flips, max_shift, max_rotation_degrees, scale_range)
     if images.ndim != 4 or (masks is not None and masks.shape[:3] != images.shape[:3]):
-        raise BenchError(
+        raise ValueError(
             "augmentation: images must have shape (n, height, width, channels), and masks the same "
             f"but for the channels. Received: {images.shape} and "
             f"{None if masks is None else masks.shape}. Series and vectors go without."
