@@ -57,6 +57,7 @@ setup(
         "matplotlib>=3.9,<4",
         "numpy>=2.0,<3",
         "pillow>=10,<14",
+        "pydantic>=2.9,<3",
         "pyyaml>=6,<7",
         "rich>=13.7,<16",
         "scikit-image>=0.24,<0.27",

@@ -6,7 +6,7 @@ A page holds pairs of lines, and between them what the record files say:
     <!-- end of results -->
 
 The first word is one of `KINDS`; record files, which end in `.jsonl`, follow, and then what else
-the kind takes.
+the kind takes: of `options`, which reads no records, the group.
 """
 
 import argparse
@@ -99,6 +99,10 @@ def _scale(sources: Sequence[Path], words: Sequence[str]) -> str:
     return f"{scale_command.markdown(_lines(sources, SCALE))}\n{_command(SCALE)}"
 
 
+def _options(sources: Sequence[Path], words: Sequence[str]) -> str:
+    return docs_tables.options(words[0]) + "\n"
+
+
 KINDS: dict[str, Callable[[Sequence[Path], Sequence[str]], str]] = {
     "models": _models,
     "results": _results,
@@ -106,7 +110,9 @@ KINDS: dict[str, Callable[[Sequence[Path], Sequence[str]], str]] = {
     "peers": _peers,
     "floor": _floor,
     "scale": _scale,
+    "options": _options,
 }
+_WITHOUT_RECORDS = ("options",)
 _MARKS = re.compile(
     rf"(<!-- ({'|'.join(KINDS)}): ([^\n]+?) -->\n).*?(<!-- end of \2 -->)", re.DOTALL
 )
@@ -134,7 +140,7 @@ def fill(text: str, root: Path) -> str:
         words = given.split()
         sources = [root / word for word in words if word.endswith(".jsonl")]
         missing = [source for source in sources if not source.is_file()]
-        if missing or not sources:
+        if missing or not (sources or kind in _WITHOUT_RECORDS):
             named = missing[0] if missing else "a record file"
             raise BenchError(
                 f"{named} does not exist, of <!-- {kind}: {given} -->. "

@@ -1,13 +1,15 @@
 """The table of the models and those of an experiment, in Markdown, from records."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
 from bench.leaderboard import findings
 from bench.leaderboard import rows as leaderboard_rows
-from bench.records import store
-from bench.report import anomaly_tables, text
+from bench.records import config, rerun, store
+from bench.records.options import GROUPS
+from bench.report import anomaly_tables
 
 # Metric, how it is called, its decimals: the first that a model's records have is its result.
 RESULTS = (
@@ -80,12 +82,12 @@ def results(found: list[dict[str, Any]], metrics: list[str], output: Path) -> st
     if metrics == ["by_class"]:
         tables = [anomaly_tables.per_class(found), anomaly_tables.by_score(found)]
         parts = [table.markdown for part in tables for table in part]
-        command = text.command(output, found)
+        command = rerun.command(output, found)
         return "\n\n".join([*parts, f"```bash\n{command}\n```\n"])
     found = [dict.fromkeys(store.RECORD_FIELDS) | record for record in found]
     rows = [row for row in leaderboard_rows.rows(found) if not row.failed]
     if metrics == ["diagnosis"]:
-        command = text.command(output, found)
+        command = rerun.command(output, found)
         return f"{findings.markdown(rows)}\n\n```bash\n{command}\n```\n"
     known = (*leaderboard_rows.METRICS, *SIZES)
     unknown = [metric for metric in metrics if metric not in known]
@@ -99,7 +101,29 @@ def results(found: list[dict[str, Any]], metrics: list[str], output: Path) -> st
     for row in rows:
         values = [_cell(row, metric) for metric in metrics]
         lines.append(_line([row.name, str(row.num_seeds), *values]))
-    return "\n".join([*lines, "", "```bash", text.command(output, found), "```", ""])
+    return "\n".join([*lines, "", "```bash", rerun.command(output, found), "```", ""])
+
+
+def options(group: str) -> str:
+    """Returns a table of the options of `bench run` that belong to a group.
+
+    Raises:
+        BenchError: if there is no such group.
+    """
+    if group not in GROUPS:
+        raise BenchError(f"unknown group of options {group!r}. Groups: {', '.join(GROUPS)}.")
+    lines = [
+        _line(["option", "what it is", "value", "default"]),
+        _line(["---", "---", "---", "---"]),
+    ]
+    for option in config.all_options():
+        if option.group == group:
+            value = ", ".join(f"`{choice}`" for choice in option.choices) or option.expected
+            several = ", or several" if option.several else ""
+            default = option.default_text or "none"
+            cells = [f"`{option.flag}`", option.help, f"{value}{several}", default]
+            lines.append(_line([re.sub(r"([|*])", r"\\\1", cell) for cell in cells]))
+    return "\n".join(lines)
 
 
 def _cell(row: leaderboard_rows.Row, metric: str) -> str:
@@ -148,7 +172,7 @@ def _commands(found: list[dict[str, Any]], marks: dict[str, str]) -> list[str]:
             "training images for each model.",
             "",
             "```bash",
-            text.command(Path(f"runs/{table.split(',')[0]}"), own),
+            rerun.command(Path(f"runs/{table.split(',')[0]}"), own),
             "```",
             "",
         ]

@@ -24,7 +24,7 @@ def command(options: argparse.Namespace) -> int:
 
     import zoo
     from bench.data import catalog
-    from bench.runs import job
+    from bench.runs import suites
 
     console = Console()
     models = Table("model", "what it is", "presets", title="models", title_justify="left")
@@ -36,7 +36,7 @@ def command(options: argparse.Namespace) -> int:
     for found in catalog.describe():
         data.add_row(found["name"], found["description"], "yes" if found["is_local"] else "no")
     console.print(data)
-    for suite, members in job.SUITES.items():
+    for suite, members in suites.SUITES.items():
         console.print(f"suite {suite}: {', '.join(members)}", highlight=False)
     console.print(
         "anomalies: any data set with classes and --normal-classes all, or one of defects_*; "

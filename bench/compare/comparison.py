@@ -22,7 +22,7 @@ from bench.compare.worker import Contender, Data, Worker
 from bench.errors import BenchError
 from bench.execution import local
 from bench.execution.contender_process import ContenderError
-from bench.runs import job
+from bench.runs import suites
 from bench.stats import paired
 
 WHATS = ("train", "infer", "latency")
@@ -135,7 +135,7 @@ def compare(request: Request, console=None) -> Outcome:
         if has_checkouts and not starts_without_zoo:  # forked from the server of an earlier run
             context = multiprocessing.get_context("spawn")
         pairs_of_sides = contenders.choose(specifications, codes, request.models, dataset, known)
-        batch_size = request.batch_size or job.default_batch_size(dataset.num_train)
+        batch_size = request.batch_size or suites.default_batch_size(dataset.num_train)
         progress = stack.enter_context(_progress(console))
         rows = []
         for side_a, side_b in pairs_of_sides:

@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.compare.worker import Contender, Data
 from bench.errors import BenchError
-from bench.runs.job import PRECISIONS
+from bench.records.config import PRECISIONS
 
 OWN_CODE = Path(__file__).resolve().parents[2]
 _GIT = "git:"
@@ -150,14 +150,14 @@ def choose(
         BenchError: for a side that is no model or several.
     """
     from bench.data import tasks
-    from bench.runs import job
+    from bench.runs import selection
 
     reasons = {name: tasks.incompatibility(part.task, dataset) for name, part in known.items()}
     incompatibilities = {name: reason for name, reason in reasons.items() if reason is not None}
     suite = tasks.SUITE_OF.get(dataset.task, "core")
 
     def select(patterns):
-        return job.select(patterns, suite, "small", known, incompatibilities)
+        return selection.select(patterns, suite, "small", known, incompatibilities)
 
     def side(specification, code, choice):
         name = " ".join((choice.model, choice.preset, *(f"{k}={v}" for k, v in choice.arguments)))

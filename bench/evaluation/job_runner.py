@@ -19,7 +19,8 @@ from bench.metrics import feature_classifier, generative, representation, segmen
 from bench.profiling import macs as mac_counter
 from bench.profiling import memory, roofline, throughput
 from bench.records import environment
-from bench.runs.job import Job, ModelInfo
+from bench.runs.job import Job
+from bench.runs.selection import ModelInfo
 
 
 def send_catalogue(connection) -> None:

@@ -17,9 +17,9 @@ from bench.errors import BenchError
 from bench.execution import local
 from bench.execution.runner import Runner
 from bench.records import store as record_store
-from bench.runs import job
+from bench.records.config import RunConfig
+from bench.runs import job, selection
 from bench.runs.experiment import Experiment
-from bench.runs.job import RunConfig
 from bench.runs.request import Request as Request
 
 
@@ -46,7 +46,7 @@ class _Work:
 
     request: Request
     plans: list[RunConfig]
-    models: list[job.ModelSpec]
+    models: list[selection.ModelSpec]
     checksum: str
     task: str
     headline: str
@@ -155,8 +155,8 @@ def _resolve_all(requests: list[Request], store: cache.Store, receive_catalogue)
     return [_resolve(r, loaded[key], catalogue) for r, key in zip(requests, keys, strict=True)]
 
 
-def _resolve(request: Request, dataset, catalogue: dict[str, job.ModelInfo]) -> _Work:
-    plans = request.make_plans(dataset)
+def _resolve(request: Request, dataset, catalogue: dict[str, selection.ModelInfo]) -> _Work:
+    plans = request.make_configs(dataset)
     models = _choose(request, dataset, catalogue)
     headline = _headline(request, plans, dataset, len(models))
     return _Work(request, plans, models, dataset.checksum, dataset.task, headline)
@@ -192,7 +192,7 @@ def _send_catalogue(connection) -> None:
     job_runner.send_catalogue(connection)
 
 
-def _start_sending_catalogue(context) -> Callable[[], dict[str, job.ModelInfo]]:
+def _start_sending_catalogue(context) -> Callable[[], dict[str, selection.ModelInfo]]:
     """Lets a process list the models while this one loads the data; returns how to wait for it."""
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_send_catalogue, args=(sender,), daemon=True)
@@ -204,7 +204,7 @@ def _start_sending_catalogue(context) -> Callable[[], dict[str, job.ModelInfo]]:
     starting = threading.Thread(target=start)  # it waits until all is imported
     starting.start()
 
-    def receive() -> dict[str, job.ModelInfo]:
+    def receive() -> dict[str, selection.ModelInfo]:
         starting.join()
         try:
             return receiver.recv()
@@ -218,12 +218,14 @@ def _start_sending_catalogue(context) -> Callable[[], dict[str, job.ModelInfo]]:
     return receive
 
 
-def _choose(request: Request, dataset, catalogue: dict[str, job.ModelInfo]) -> list[job.ModelSpec]:
+def _choose(
+    request: Request, dataset, catalogue: dict[str, selection.ModelInfo]
+) -> list[selection.ModelSpec]:
     """Returns the models that are asked for and fit the data."""
     suite = request.suite or tasks.SUITE_OF.get(dataset.task, "core")
     for model in request.models or ():
         with request.placed(model):  # each has a line of its own in an experiment file
-            job.select([model], suite, request.preset, catalogue)
+            selection.select([model], suite, request.preset, catalogue)
     incompatibilities = {
         name: tasks.incompatibility(
             known.task, dataset, request.augment is not None, request.normal_classes is not None
@@ -231,7 +233,7 @@ def _choose(request: Request, dataset, catalogue: dict[str, job.ModelInfo]) -> l
         for name, known in catalogue.items()
     }
     with request.placed("models"):
-        return job.select(
+        return selection.select(
             None if request.models is None else list(request.models),
             suite,
             request.preset,

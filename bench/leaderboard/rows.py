@@ -16,7 +16,9 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.leaderboard import one_class
+from bench.records import options
 from bench.records import store as record_store
+from bench.records.config import RunConfig
 from bench.stats import intervals
 
 METRICS = {
@@ -76,12 +78,15 @@ TIMINGS = (
 )
 
 TABLE_FIELDS = ("task", "dataset", "noise", "dataset_checksum")
-_GROUP_FIELDS = (
-    *("kind", "model", "preset", "config", "code_size", *TABLE_FIELDS, "epochs", "batch_size"),
-    *("optimizer", "learning_rate", "precision", "jit_compile", "steps_per_execution"),
-    *("augment", "num_labels", "measures", "evaluate_every"),
-    *("device", "cpu_model"),
-)
+
+
+def group_fields(config_class: type[RunConfig] = RunConfig) -> tuple[str, ...]:
+    """Returns the fields in which the records of a row do not differ."""
+    return (
+        *("kind", "model", "preset", "config", "code_size", "task", "dataset", "dataset_checksum"),
+        *(option.name for option in options.of(config_class) if option.tells_rows_apart),
+        *("optimizer", "jit_compile", "device", "cpu_model"),
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,7 +179,11 @@ class Row:
         return statistics.median(values) if values else None
 
 
-def rows(records: list[dict[str, Any]], metric: str | None = None) -> list[Row]:
+def rows(
+    records: list[dict[str, Any]],
+    metric: str | None = None,
+    config_class: type[RunConfig] = RunConfig,
+) -> list[Row]:
     """Groups records over their seeds and ranks the groups.
 
     Args:
@@ -182,6 +191,7 @@ def rows(records: list[dict[str, Any]], metric: str | None = None) -> list[Row]:
         metric: What decides the rank, a key of `METRICS`; None: the AUROC for anomalies, the
             image-wise IoU for masks, the lowest recall of a group or the accuracy where all models
             tell classes, else the MSE.
+        config_class: Says in which options runs may differ.
 
     Returns:
         The rows of each dataset by rank, baselines among them, then those without the metric;
@@ -193,9 +203,10 @@ def rows(records: list[dict[str, Any]], metric: str | None = None) -> list[Row]:
     if metric not in (None, *METRICS):
         raise BenchError(f"metric must be one of {', '.join(METRICS)}. Received: metric={metric!r}")
     groups: dict[str, list[dict[str, Any]]] = {}
+    fields = group_fields(config_class)
     for latest in record_store.latest(records):
         record = dict.fromkeys(record_store.RECORD_FIELDS) | latest
-        key = {field: record[field] for field in _GROUP_FIELDS}
+        key = {field: record[field] for field in fields}
         key["config"] = _without_seed(record["config"])
         if record["status"] != "ok":
             key["error"] = record["error"]
@@ -211,12 +222,12 @@ def rows(records: list[dict[str, Any]], metric: str | None = None) -> list[Row]:
             key = (*_table(row.records[0]), *row.normal_classes)
             tables.setdefault(key, []).append(row)
     ranked = [row for table in tables.values() for row in _ranked(table, table[0].ranked_by)]
-    return _told_apart(ranked + [row for row in found if row.failed])
+    return _told_apart(ranked + [row for row in found if row.failed], fields)
 
 
 def key_without(row: Row, fields: Collection[str]) -> str:
     """Returns what tells a row's configuration from others, but for `fields`."""
-    key = {field: row[field] for field in _GROUP_FIELDS if field not in fields}
+    key = {field: row[field] for field in group_fields() if field not in fields}
     key["config"] = _without_seed(row["config"])
     return json.dumps(key, sort_keys=True)
 
@@ -285,14 +296,14 @@ def _rank_interval(row: Row, metric: str) -> intervals.Interval:
     return quality
 
 
-def _told_apart(rows: list[Row]) -> list[Row]:
+def _told_apart(rows: list[Row], fields: Collection[str]) -> list[Row]:
     """Gives rows of one model, preset and dataset a detail: the settings in which they differ."""
     namesakes: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in rows:
-        namesakes.setdefault((row.failed, row.name, row.table), []).append(_settings(row))
+        namesakes.setdefault((row.failed, row.name, row.table), []).append(_settings(row, fields))
     found = []
     for row in rows:
-        same, own = namesakes[row.failed, row.name, row.table], _settings(row)
+        same, own = namesakes[row.failed, row.name, row.table], _settings(row, fields)
         differing = [key for key in own if any(own[key] != other.get(key) for other in same)]
         if len(differing) > 1 and "code_size" in differing:  # follows from the rest
             differing.remove("code_size")
@@ -302,11 +313,11 @@ def _told_apart(rows: list[Row]) -> list[Row]:
     return found
 
 
-def _settings(row: Row) -> dict[str, Any]:
+def _settings(row: Row, fields: Collection[str]) -> dict[str, Any]:
     config = _without_seed(row["config"])
-    fields = {field: row[field] for field in _GROUP_FIELDS if field != "config"}
-    fields["dataset_checksum"] = (row["dataset_checksum"] or "")[:8]
-    return config | fields
+    found = {field: row[field] for field in fields if field != "config"}
+    found["dataset_checksum"] = (row["dataset_checksum"] or "")[:8]
+    return config | found
 
 
 def _without_seed(config: dict[str, Any] | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from bench.profiling import peak_rate, roofline, timing
 from bench.profiling.macs import MacCount
 from bench.profiling.timing import Timing
 from bench.profiling.training_step import TrainingStep
-from bench.runs.job import RunConfig
+from bench.records.config import RunConfig
 
 _EPOCH_SECONDS = 0.2  # of training from a pipeline; several are timed
 

@@ -1,13 +1,12 @@
 """What a report says in any of its formats: titles, settings, how it was measured, the command."""
 
 import json
-import shlex
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from bench.leaderboard.rows import Row
 from bench.records import environment
+from bench.records.rerun import command as command
 
 PICTURES = {
     "quality_against_parameters": (
@@ -94,60 +93,6 @@ AGAIN = (
     "With another output folder, else the finished cases are kept. The checksum tells whether the "
     "data are the same."
 )
-
-
-def command(output: Path, records: list[dict[str, Any]]) -> str:
-    """Returns the command lines that make these records again, one for each dataset and budget."""
-    fields = ("dataset_argument", "noise", "limit", "resize", "epochs", "batch_size")
-    fields += ("learning_rate", "precision", "jit", "steps_per_execution", "augment")
-    fields += ("num_labels", "measures", "evaluate_every", "target")
-    models = [record for record in records if record["kind"] == "model"]
-    runs: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for record in [r for r in models if r["status"] == "ok"] or models:
-        runs.setdefault(tuple(_text(field, record[field]) for field in fields), []).append(record)
-    lines = []
-    for budget, members in runs.items():
-        names = sorted({_name(record) for record in members})
-        settings = {name: [value] for name, value in zip(fields, budget, strict=True)}
-        argument = settings.pop("dataset_argument")[0] or members[0]["dataset"]
-        settings = {"dataset": [argument], **settings}
-        settings["measure"] = list(settings.pop("measures")[0] or [None])
-        options: dict[str, list[Any]] = {"models": names, **settings}
-        options["normal_classes"] = _normal_classes(members)
-        options["seeds"] = [1 + max((record["seed"] or 0) for record in members)]
-        options["output"] = [output]
-        parts = ["python -m bench run"]
-        for name, values in options.items():
-            if values[0] is not None:
-                shown = " ".join(shlex.quote(str(value)) for value in values)
-                parts.append(f"--{name.replace('_', '-')} {shown}")
-        if all(record["infer_images_per_second"] is None for record in members):
-            parts.append("--timing-rounds 0")
-        lines.append(" ".join(parts))
-    return "\n".join(lines)
-
-
-def _normal_classes(members: list[dict[str, Any]]) -> list[Any]:
-    """The classes that were normal in turn, as the command line takes them."""
-    found = sorted({r["normal_class"] for r in members if r["normal_class"] is not None})
-    whole = {record["num_classes"] for record in members} == {len(found)}
-    return (["all"] if whole else found) if found else [None]
-
-
-def _name(record: dict[str, Any]) -> str:
-    """A model as the command line writes it: `vae:small:beta=4`."""
-    given = (record["arguments"] or {}).items()
-    arguments = ",".join(f"{name}={value}" for name, value in given)
-    return ":".join(filter(None, (record["model"], record["preset"], arguments)))
-
-
-def _text(field: str, value: Any) -> Any:
-    """A value as the command line writes it, None where it is the default."""
-    if (field, value) in (("jit", "auto"), ("steps_per_execution", 1), ("measures", [])):
-        return None
-    if field == "resize" and value is not None:
-        return "x".join(map(str, value))  # [height, width]
-    return tuple(value) if isinstance(value, list) else value
 
 
 def title_of(rows: list[Row]) -> str:

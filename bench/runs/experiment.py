@@ -21,7 +21,7 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.records import store
-from bench.runs.experiment_file import HOW, Grid, Reader
+from bench.runs.experiment_file import Grid, Reader
 from bench.runs.request import Request
 
 
@@ -76,8 +76,9 @@ def read(path: str | Path, given: dict[str, Any] | None = None) -> Experiment:
     except UnicodeDecodeError as error:
         raise BenchError(f"{path}: must be text in UTF-8.") from error
     how = dict(given or {})
-    _refuse(path, how)
-    name, output, grids = Reader(path).read(text)
+    reader = Reader(path)
+    _refuse(path, how, reader.how)
+    name, output, grids = reader.read(text)
     output = how.pop("output", None) or output or Path("runs") / name
     requests = [
         Request(**settings, **how, output=output, places=places)
@@ -87,10 +88,10 @@ def read(path: str | Path, given: dict[str, Any] | None = None) -> Experiment:
     return Experiment(name, output, tuple(requests), content)
 
 
-def _refuse(path: str | Path, given: Iterable[str]) -> None:
+def _refuse(path: str | Path, given: Iterable[str], allowed: tuple[str, ...]) -> None:
     """Raises BenchError for options of the command line that belong into the file."""
     for name in given:
-        if name not in HOW:
+        if name not in allowed:
             raise BenchError(
                 f"--{name.replace('_', '-')} is not taken beside an experiment file, which says "
                 f"what runs. Write it into {path} instead."

@@ -1,104 +1,42 @@
-"""Reads experiment files: what may stand in them, and errors that name the line."""
+"""What may stand in an experiment file: a model of pydantic, made from the options of a run."""
 
-import dataclasses
 import itertools
-import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import pydantic
 import yaml
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from bench.errors import BenchError
-from bench.runs import job
-from bench.runs.job import PRECISIONS
+from bench.records import config
+from bench.records.options import GRID, NEVER, SINGLE, Option
+from bench.runs import suites, yaml_file
+from bench.runs.yaml_file import Place, Tree, Written, shown
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_NULL, _MAP, _LIST = "tag:yaml.org,2002:null", yaml.MappingNode, yaml.SequenceNode
+_STRICT = ConfigDict(extra="forbid")
 
-# Options that say how cases run, not what runs: they stay with the command line.
-HOW = ("output", "fresh", "workers", "engine", "ray_address", "timeout_seconds")
-
-
-def _whole(text: str) -> int:
-    return int(text)
-
-
-def _number(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(text)
-    return value
-
-
-def _size(text: str) -> tuple[int, int]:
-    height, width = (int(part) for part in text.lower().split("x"))
-    return height, width
-
-
-@dataclasses.dataclass(frozen=True)
-class Key:
-    """What a setting may be.
-
-    Attributes:
-        read: Gives the value of a text, or raises ValueError.
-        kind: What is expected, for errors.
-        choices: All that is allowed; empty: no such list.
-        is_together: A request takes several values at once.
-        may_be_null: `null` is a value, the default.
-        is_single: There is no grid of it.
-    """
-
-    read: Callable[[str], Any]
-    kind: str
-    choices: tuple[str, ...] = ()
-    is_together: bool = False
-    may_be_null: bool = False
-    is_single: bool = False
-
-    @property
-    def is_text(self) -> bool:
-        """Tells whether a number or a word of YAML, such as `on`, is taken as it is written."""
-        return self.read is str
-
-
-KEYS = {
-    "dataset": Key(str, "a name or a path"),
-    "models": Key(str, "NAME[:PRESET[:ARGUMENT=VALUE,...]]", is_together=True),
-    "suite": Key(str, "the name of a suite", tuple(job.SUITES), may_be_null=True),
-    "preset": Key(str, "the name of a preset"),
-    "seeds": Key(_whole, "a whole number, or a list of seeds", is_together=True),
-    "epochs": Key(_whole, "a whole number", may_be_null=True),
-    "batch_size": Key(_whole, "a whole number", is_together=True),
-    "learning_rate": Key(_number, "a number"),
-    "precision": Key(str, "a precision", PRECISIONS, is_together=True),
-    "jit": Key(str, "a word", job.JIT, is_together=True),
-    "steps_per_execution": Key(_whole, "a whole number", is_together=True),
-    "augment": Key(str, "text such as flip,shift:0.1", may_be_null=True),
-    "num_labels": Key(_whole, "a whole number", may_be_null=True),
-    "normal_classes": Key(str, "a label, the name of a class, or all", is_together=True),
-    "measure": Key(str, "a word", job.MEASURES, is_together=True),
-    "noise": Key(str, "text such as gaussian:0.2", may_be_null=True),
-    "resize": Key(_size, "HEIGHTxWIDTH", may_be_null=True),
-    "limit": Key(_whole, "a whole number", may_be_null=True),
-    "timing_rounds": Key(_whole, "a whole number", is_single=True),
-    "sweep_batch_sizes": Key(_whole, "a whole number", is_together=True),
-    "evaluate_every": Key(_number, "a number of epochs", may_be_null=True),
-    "target": Key(_number, "a number", may_be_null=True, is_single=True),
-}
-_TOP = ("name", "output", "defaults", "experiments")
-_MODEL = ("name", "preset", "arguments")
-
-# Of each setting what a request may have: a value, and the file and line of its parts.
+# Of each option what a request may have: a value, and the file and line of its parts.
 Grid = dict[str, list[tuple[Any, dict[str, str]]]]
 
 
 class Reader:
-    """Reads the tree of a file; whatever is wrong is an error with its line."""
+    """Reads experiment files.
 
-    def __init__(self, path: str | Path):
+    Args:
+        path: Of the file, for errors.
+        known: The options; None: all of `bench run`.
+    """
+
+    def __init__(self, path: str | Path, known: Sequence[Option] | None = None):
         self.path = str(path)
+        known = config.all_options() if known is None else known
+        self.how = tuple(option.asked for option in known if option.list_in_file == NEVER)
+        self.options = {o.asked: o for o in known if o.list_in_file != NEVER}
+        self.model = _file_model(self.options)
 
     def read(self, text: str) -> tuple[str, Path | None, list[Grid]]:
         """Returns name, output folder and the grids.
@@ -106,159 +44,222 @@ class Reader:
         Raises:
             BenchError: with file and line, for whatever is wrong.
         """
-        try:
-            root = yaml.compose(text, Loader=yaml.SafeLoader)
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            place = f"{self.path}:{mark.line + 1}"
-            raise BenchError(f"{place}: no YAML: {error.problem}.") from error
-        except yaml.YAMLError as error:  # a character that YAML does not allow
-            raise BenchError(f"{self.path}: no YAML: {' '.join(str(error).split())}.") from error
-        if root is None:
+        tree = yaml_file.read(self.path, text, as_written=True)
+        if tree.content is None:
             raise BenchError(f"{self.path} is empty. It must hold dataset, models and the like.")
-        top = self._mapping(root, (*_TOP, *KEYS))
-        name = top["name"][1].value if "name" in top else Path(self.path).stem
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            node = top["name"][1] if "name" in top else root
-            self._fail(node, f"name must be letters, digits, '.', '_' and '-'. Received: {name!r}.")
-        output = Path(self._text(top["output"][1], "output")) if "output" in top else None
-        if "experiments" not in top:
-            if "defaults" in top:
-                self._fail(top["defaults"][0], "defaults must stand beside a list of experiments.")
-            return name, output, [self._choices({k: top[k] for k in KEYS if k in top})]
-        for key in top:
-            if key in KEYS:
-                self._fail(top[key][0], f"{key!r} must stand under defaults or experiments.")
-        defaults = self._mapping(top["defaults"][1], tuple(KEYS)) if "defaults" in top else {}
-        listed = top["experiments"][1]
-        if not isinstance(listed, _LIST) or not listed.value:
-            self._fail(top["experiments"][0], "experiments must be a list of grids.")
-        grids = [defaults | self._mapping(node, tuple(KEYS)) for node in listed.value]
-        return name, output, [self._choices(grid) for grid in grids]
+        self._refuse_how(tree)
+        found = tree.check(self.model, self._keys)
+        name = found.name or Path(self.path).stem
+        if not _NAME.fullmatch(name):
+            tree.fail(
+                ("name",), f"name must be letters, digits, '.', '_' and '-'. Received: {name!r}."
+            )
+        output = None if found.output is None else Path(found.output)
+        top = {key: getattr(found, key) for key in found.model_fields_set & set(self.options)}
+        if found.experiments is None:
+            if found.defaults is not None:
+                tree.fail(("defaults",), "defaults must stand beside a list of experiments.")
+            return name, output, [self._grid(tree, (), top)]
+        for key in tree.content:
+            if key in top:
+                tree.fail((key,), f"{key!r} must stand under defaults or experiments.")
+        shared = {}
+        if found.defaults is not None:
+            shared = self._grid(tree, ("defaults",), _given(found.defaults))
+        grids = [
+            shared | self._grid(tree, ("experiments", number), _given(each))
+            for number, each in enumerate(found.experiments)
+        ]
+        return name, output, grids
 
-    def _mapping(self, node, allowed: tuple[str, ...]) -> dict[str, tuple]:
-        """Returns the nodes of key and value by key."""
-        if not isinstance(node, _MAP):
-            self._fail(node, f"must be keys with values. Keys: {', '.join(allowed)}.")
-        found: dict[str, tuple] = {}
-        for key, value in node.value:
-            name = self._text(key, "a key")
-            if name in found:
-                first = found[name][0].start_mark.line + 1
-                self._fail(key, f"key {name!r} is there already, on line {first}.")
-            if allowed and name not in allowed:
-                if name in HOW:
-                    option = f"--{name.replace('_', '-')}"
-                    self._fail(key, f"{name!r} says how to run: give {option} on the command line.")
-                suggestion = _suggestion(name, allowed)
-                self._fail(key, f"unknown key {name!r}.{suggestion} Keys: {', '.join(allowed)}.")
-            found[name] = (key, value)
-        return found
+    def _keys(self, where: Place) -> tuple[str, ...]:
+        """Returns the keys that are allowed beside the last part of a place."""
+        if "models" in where[:-1]:
+            return tuple(_Model.model_fields)
+        top = ("name", "output", "defaults", "experiments") if len(where) == 1 else ()
+        return (*top, *self.options)
 
-    def _choices(self, nodes: dict[str, tuple]) -> Grid:
-        found: Grid = {}
-        for name, (key, node) in nodes.items():
-            members = self._members(node)
-            if isinstance(node, _LIST) and KEYS[name].is_single:
-                self._fail(node, f"{name} must be one value. Received: a list.")
-            if not members:
-                self._fail(node, f"{name} must hold at least one value.")
-            places = {name: self._place(key)}
-            if name == "models":
-                models = {
-                    model: self._place(node) for node in members for model in self._models(node)
-                }
-                found[name] = [(tuple(models), models | places)]
-                continue
-            values = [self._value(name, member) for member in members]
-            if name == "seeds" and not isinstance(node, _LIST):
-                found[name] = [(values[0], places)]  # their number
-            elif KEYS[name].is_together:
-                found[name] = [(tuple(values), places)]
-            else:
-                where = [{name: self._place(member)} for member in members]
-                found[name] = list(zip(values, where, strict=True))
-        return found
+    def _refuse_how(self, tree: Tree) -> None:
+        """Raises BenchError for an option that says how jobs run; `output` is known to a file."""
+        for where in tree.lines:
+            key = where[-1] if where else None
+            is_deep = "arguments" in where or "models" in where
+            if key in self.how and not is_deep and where != ("output",):
+                flag = f"--{key.replace('_', '-')}"
+                tree.fail(where, f"{key!r} says how to run: give {flag} on the command line.")
 
-    def _value(self, name: str, node) -> Any:
-        key = KEYS[name]
-        if key.may_be_null and getattr(node, "tag", None) == _NULL:
-            return None
-        text = self._text(node, name, key.kind)
-        if key.choices and text not in key.choices:
-            suggestion = _suggestion(text, key.choices)
-            allowed = ", ".join(key.choices)
-            self._fail(node, f"{name} must be one of {allowed}. Received: {text!r}.{suggestion}")
-        is_quoted = node.style in ("'", '"')
-        try:
-            if is_quoted and not key.is_text:
-                raise ValueError(text)
-            return key.read(text)
-        except ValueError:
-            self._fail(node, f"{name} must be {key.kind}. Received: {text!r}.")
-
-    def _models(self, node) -> list[str]:
-        """Returns the models of one entry: a text, or a dict with lists of presets and values."""
-        if not isinstance(node, _MAP):
-            return [self._text(node, "models", KEYS["models"].kind)]
-        entry = self._mapping(node, _MODEL)
-        if "name" not in entry:
-            self._fail(node, "a model must have a name.")
-        name = self._text(entry["name"][1], "name")
-        presets = self._texts(entry["preset"][1], "preset") if "preset" in entry else [""]
-        given = self._mapping(entry["arguments"][1], ()) if "arguments" in entry else {}
-        grid = {
-            argument: [self._plain(member) for member in self._members(value)]
-            for argument, (_, value) in given.items()
+    def _grid(self, tree: Tree, where: Place, given: dict[str, Any]) -> Grid:
+        return {
+            name: self._choices(tree, (*where, name), self.options[name], values)
+            for name, values in given.items()
         }
+
+    def _choices(self, tree: Tree, where: Place, option: Option, values: list) -> list:
+        own = {option.asked: tree.place(where)}
+        if option.asked == "models":
+            places = {
+                model: tree.place((*where, index))
+                for index, each in enumerate(values)
+                for model in (each.texts if isinstance(each, _Model) else [str(each)])
+            }
+            return [(tuple(places), places | own)]
+        if option.list_in_file == GRID:
+            return [
+                (value, {option.asked: tree.place((*where, index))})
+                for index, value in enumerate(values)
+            ]
+        is_list = isinstance(_at(tree.content, where), list)
+        if option.list_in_file == SINGLE or not (option.several or is_list):
+            return [(values[0], own)]
+        return [(tuple(values), own)]
+
+
+class _Model(pydantic.BaseModel):
+    """A model with lists of presets and of arguments' values: every combination is one."""
+
+    model_config = _STRICT
+
+    name: str = ""
+    preset: list[str] = [""]
+    arguments: dict[str, Any] = {}
+
+    @pydantic.field_validator("name", mode="before")
+    @classmethod
+    def _is_text(cls, value):
+        return _text(value, "name")
+
+    @pydantic.field_validator("preset", mode="before")
+    @classmethod
+    def _are_texts(cls, value):
+        return [_text(member, "preset") for member in _members(value)]
+
+    @pydantic.field_validator("arguments")
+    @classmethod
+    def _are_plain(cls, value):
+        return {name: [_plain(member) for member in _members(each)] for name, each in value.items()}
+
+    @pydantic.model_validator(mode="after")
+    def _has_a_name(self):
+        if not self.name:
+            raise ValueError("a model must have a name.")
+        return self
+
+    @property
+    def texts(self) -> list[str]:
+        """Returns the models as the command line writes them."""
         found = []
-        for preset, *values in itertools.product(presets, *grid.values()):
-            pairs = zip(grid, values, strict=True)
+        for preset, *values in itertools.product(self.preset, *self.arguments.values()):
+            pairs = zip(self.arguments, values, strict=True)
             arguments = ",".join(f"{argument}={value!r}" for argument, value in pairs)
-            found.append(":".join([name, preset, arguments]).rstrip(":"))
+            found.append(":".join([self.name, preset, arguments]).rstrip(":"))
         return found
 
-    def _members(self, node) -> list:
-        return node.value if isinstance(node, _LIST) else [node]
 
-    def _texts(self, node, name: str) -> list[str]:
-        return [self._text(member, name) for member in self._members(node)]
+def _file_model(known: dict[str, Option]) -> type[pydantic.BaseModel]:
+    """Returns the model of a file with these options."""
+    fields: dict[str, Any] = {
+        name: (_values_type(option), Field(default=None)) for name, option in known.items()
+    }
+    grid = pydantic.create_model("Grid", __config__=_STRICT, **fields)
+    return pydantic.create_model(
+        "File",
+        __base__=grid,
+        name=(Annotated[str | None, BeforeValidator(_reading("name"))], None),
+        output=(Annotated[str | None, BeforeValidator(_reading("output"))], None),
+        defaults=(grid | None, None),
+        experiments=(Annotated[list[grid] | None, BeforeValidator(_grids)], None),
+    )
 
-    def _text(self, node, name: str, kind: str = "a text") -> str:
-        if not isinstance(node, yaml.ScalarNode) or not node.value:
-            self._fail(node, f"{name} must be {kind}. Received: {self._shown(node)}.")
-        return node.value
 
-    def _plain(self, node) -> Any:
-        """Returns what a value of a model's argument is in Python."""
-        if isinstance(node, _LIST):
-            return tuple(self._plain(member) for member in node.value)
-        if isinstance(node, _MAP):
-            self._fail(node, "an argument must be a number, a text, or a list of them.")
+def _values_type(option: Option) -> Any:
+    """Returns the type of an option's values: a list; one value alone is a list of one."""
+
+    def to_list(value):
+        if isinstance(value, list) and option.list_in_file == SINGLE:
+            raise ValueError(f"{option.asked} must be one value. Received: a list.")
+        return _members(value)
+
+    if option.asked == "models":
+        member = Annotated[
+            Annotated[_Model, Tag("grid")]
+            | Annotated[Any, BeforeValidator(_value_reader(option)), Tag("text")],
+            Discriminator(lambda value: "grid" if isinstance(value, dict) else "text"),
+        ]
+    else:
+        member = Annotated[Any, BeforeValidator(_value_reader(option))]
+    return Annotated[list[member], BeforeValidator(to_list), Field(min_length=1)]
+
+
+def _value_reader(option: Option) -> Callable[[Any], Any]:
+    choices = tuple(suites.SUITES) if option.asked == "suite" else option.choices
+    is_text = option.kind.read is str
+
+    def read(value):
+        if value is None and option.can_be_null:
+            return None
+        text = _text(value, option.asked, option.expected)
+        if choices and text not in choices:
+            raise ValueError(
+                f"{option.asked} must be one of {', '.join(choices)}. "
+                f"Received: {str(text)!r}.{yaml_file.suggestion(text, choices)}"
+            )
         try:
-            value = yaml.safe_load(yaml.serialize(node))
-        except yaml.YAMLError:
-            self._fail(node, f"an argument must be plain YAML. Received: {node.value!r}.")
-        if isinstance(value, str) and node.style is None:
-            try:
-                return float(value)  # 1e-3, which is a text to YAML 1.1
-            except ValueError:
-                return value
-        return value
+            if text.is_quoted and not is_text:
+                raise ValueError(text)
+            return option.kind.read(text)
+        except ValueError:
+            raise ValueError(
+                f"{option.asked} must be {option.expected}. Received: {str(text)!r}."
+            ) from None
 
-    def _shown(self, node) -> str:
-        if isinstance(node, _MAP):
-            return "keys with values"
-        return "a list" if isinstance(node, _LIST) else "nothing"
-
-    def _place(self, node) -> str:
-        return f"{self.path}:{node.start_mark.line + 1}"
-
-    def _fail(self, node, text: str):
-        raise BenchError(f"{self._place(node)}: {text}")
+    return read
 
 
-def _suggestion(name: str, allowed: tuple[str, ...]) -> str:
-    from zoo import checks
+def _grids(value: Any) -> Any:
+    if not isinstance(value, list) or not value:
+        raise ValueError("experiments must be a list of grids.")
+    return value
 
-    return checks.suggestion(name, allowed)
+
+def _reading(name: str) -> Callable[[Any], str]:
+    return lambda value: _text(value, name)
+
+
+def _text(value: Any, name: str, expected: str = "a text") -> Written:
+    if not isinstance(value, Written) or not value:
+        raise ValueError(f"{name} must be {expected}. Received: {shown(value)}.")
+    return value
+
+
+def _members(value: Any) -> list:
+    return value if isinstance(value, list) else [value]
+
+
+def _plain(value: Any) -> Any:
+    """Returns what a value of a model's argument is in Python."""
+    if isinstance(value, list):
+        return tuple(_plain(member) for member in value)
+    if isinstance(value, dict):
+        raise ValueError("an argument must be a number, a text, or a list of them.")
+    if value is None or value.is_quoted:
+        return value if value is None else str(value)
+    try:
+        found = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ValueError(f"an argument must be plain YAML. Received: {str(value)!r}.") from None
+    if isinstance(found, str):
+        try:
+            return float(found)  # 1e-3, which is a text to YAML 1.1
+        except ValueError:
+            return found
+    return found
+
+
+def _given(grid: pydantic.BaseModel) -> dict[str, Any]:
+    return {key: getattr(grid, key) for key in grid.model_fields_set}
+
+
+def _at(content: Any, where: Place) -> Any:
+    for part in where:
+        content = content[part]
+    return content

@@ -1,111 +1,21 @@
-"""What a run consists of: cases, suites and equal budgets.
+"""A job: one training of one model with one seed, or one fit of a baseline.
 
-A case is one training of one model with one seed. Its identity holds everything that can change
-its result; `records.case_id` names it, and a run that is started again skips the names it has.
+Its identity holds everything that can change its result; `Job.id` names it, and a run that is
+started again skips the names it has.
 """
 
-import ast
 import dataclasses
-import fnmatch
 import itertools
-import math
 import random
-import re
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError
-from bench.records import store
+from bench.records import config, options, store
+from bench.records.config import RunConfig
+from bench.runs.selection import ModelSpec
 
-# At most ten, so that the default stays short as the zoo grows. All with the same code size.
-SUITES: dict[str, tuple[str, ...]] = {
-    "core": (
-        "autoencoder:small",
-        "autoencoder:dense",
-        "denoising:small",
-        "sparse:small",
-        "vae:small",
-        "upae:small",
-    ),
-    "segmentation": (
-        "unet:maxpool_transpose_bce",
-        "unet:maxpool_transpose_dice",
-        "unet:strided_transpose_bce",
-        "unet:strided_upsample_dice",
-    ),
-}
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-# What `--measure` adds, each some seconds per model.
-MEASURES = ("generative", "representation")
-JIT = ("auto", "on", "off")
 ANOMALY_FLOOR_SIZE = 32  # components of the published floor
-MIN_UPDATES = 273
-EPOCH_RANGE = (10, 200)
-
-
-@dataclasses.dataclass(frozen=True)
-class RunConfig:
-    """What `bench run` was asked for: the same for all its cases.
-
-    Attributes:
-        dataset: Name or path, as `datasets.load` takes it.
-        noise: Noise of the input, such as `"gaussian:0.2"`, or None.
-        resize: `(height, width)` for a folder of images, or None.
-        limit: Number of training images, or None for all.
-        epochs: Passes over the training images, the same for each model.
-        batch_size: Images per update, the same for each model.
-        learning_rate: Of Adam.
-        precision: Dtype policy of the models.
-        augment: What is changed in the training images afresh in each epoch, such as
-            `"flip,shift:0.1"`, or None.
-        num_labels: Training rows that keep their label in semi-supervised models, or None for all.
-        normal_class: Label of the class that is normal, the others being anomalies; None: the
-            task is that of the data set.
-        jit: `"on"`, `"off"`, or `"auto"` for what Keras chooses.
-        steps_per_execution: Updates per call of the compiled training function.
-        measures: What is measured beside what the model is for, of `MEASURES`.
-        evaluate_every: Epochs between two looks at the validation split while training, or None.
-    """
-
-    dataset: str
-    noise: str | None = None
-    resize: tuple[int, int] | None = None
-    limit: int | None = None
-    epochs: int = 10
-    batch_size: int = 128
-    learning_rate: float = 3e-3
-    precision: str = "float32"
-    augment: str | None = None
-    num_labels: int | None = None
-    normal_class: int | None = None
-    jit: str = "auto"
-    steps_per_execution: int = 1
-    measures: tuple[str, ...] = ()
-    evaluate_every: float | None = None
-
-    @property
-    def jit_compile(self) -> bool | str:
-        """Returns what `compile` takes."""
-        return {"on": True, "off": False}.get(self.jit, "auto")
-
-
-# Fields that are younger than the first records: left out of the identity at these values.
-_YOUNGER = {
-    "augment": None,
-    "num_labels": None,
-    "normal_class": None,
-    "jit": "auto",
-    "steps_per_execution": 1,
-    "measures": (),
-    "evaluate_every": None,
-}
-# What is about training, and so not about closed forms.
-_OF_TRAINING = (
-    *("epochs", "batch_size", "learning_rate", "precision", "augment", "num_labels"),
-    *("jit", "steps_per_execution", "measures", "evaluate_every"),
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,16 +35,12 @@ class Job:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Everything that can change the result."""
+        """Everything that can change the result; its keys are those of the first records."""
         identity = dataclasses.asdict(self)
         del identity["timing"], identity["sweep_batch_sizes"]  # measured beside the result
         if not self.arguments:
             del identity["arguments"]
-        plan = identity["plan"]
-        left_out = {name for name, value in _YOUNGER.items() if plan[name] == value}
-        if self.kind == "baseline":
-            left_out |= set(_OF_TRAINING)
-        identity["plan"] = {name: plan[name] for name in plan if name not in left_out}
+        identity["plan"] = config.identity(self.plan, self.kind)
         return identity
 
     @property
@@ -174,27 +80,14 @@ class Job:
             "dataset": plan.dataset,
             "dataset_argument": plan.dataset,
             "dataset_checksum": self.dataset_checksum,
-            "noise": plan.noise,
-            "limit": plan.limit,
-            "resize": plan.resize,
-            "normal_class": plan.normal_class,
             "seed": self.seed,
             "code_size": self.code_size,
         }
+        for option in options.of(plan):
+            if option.name != "dataset" and not (option.of_training and self.kind == "baseline"):
+                record[option.name] = getattr(plan, option.name)
         if self.kind == "model":
-            record |= {
-                "epochs": plan.epochs,
-                "batch_size": plan.batch_size,
-                "optimizer": "adam",
-                "learning_rate": plan.learning_rate,
-                "precision": plan.precision,
-                "augment": plan.augment,
-                "num_labels": plan.num_labels,
-                "jit": plan.jit,
-                "steps_per_execution": plan.steps_per_execution,
-                "measures": list(plan.measures),
-                "evaluate_every": plan.evaluate_every,
-            }
+            record["optimizer"] = "adam"
         return record
 
     @property
@@ -203,127 +96,6 @@ class Job:
             return self.model if self.code_size is None else f"{self.model}-{self.code_size}"
         given = ",".join(f"{name}={value}" for name, value in self.arguments)
         return ":".join(filter(None, (self.model, self.preset, given)))
-
-
-@dataclasses.dataclass(frozen=True)
-class ModelInfo:
-    """What the choice of models needs to know of each."""
-
-    presets: tuple[str, ...]
-    arguments: tuple[str, ...]
-    task: str = "reconstruction"
-
-
-@dataclasses.dataclass(frozen=True)
-class ModelSpec:
-    """A model of a run: name, preset, and constructor arguments that differ from the preset's."""
-
-    model: str
-    preset: str
-    arguments: tuple[tuple[str, Any], ...] = ()
-
-
-def default_batch_size(num_train: int) -> int:
-    """Returns 64 for fewer than 5,000 training images, else 128."""
-    return 64 if num_train < 5_000 else 128
-
-
-def default_epochs(num_train: int, batch_size: int) -> int:
-    """Returns the epochs that give about 270 updates, but at least 10 and at most 200."""
-    low, high = EPOCH_RANGE
-    return min(max(low, math.ceil(MIN_UPDATES / math.ceil(num_train / batch_size))), high)
-
-
-def select(
-    models: list[str] | None,
-    suite: str,
-    preset: str,
-    catalogue: dict[str, ModelInfo],
-    incompatibilities: dict[str, str] | None = None,
-) -> list[ModelSpec]:
-    """Chooses the models of a run.
-
-    Args:
-        models: Wildcards over names, each with an optional `:preset` and after that optional
-            arguments, `vae:small:beta=4,latent_dim=8`; None takes the suite.
-        suite: Name of a suite.
-        preset: Preset of the models that are named without one.
-        catalogue: Registered names and what is known of them.
-        misfits: What some of the models lack in the data: wildcards pass them over, and asking
-            for one by name is an error.
-
-    Returns:
-        The choices, each once, in the order asked for.
-
-    Raises:
-        BenchError: for an unknown suite, preset or argument, or a wildcard that no model matches.
-    """
-    if models is None:
-        if suite not in SUITES:
-            raise BenchError(
-                f"unknown suite {suite!r}.{_suggestion(suite, SUITES)} Suites: {', '.join(SUITES)}."
-            )
-        models = list(SUITES[suite])
-    chosen: dict[ModelSpec, None] = {}
-    for pattern in models:
-        wildcard, _, rest = pattern.partition(":")
-        named, _, given = rest.partition(":")
-        found = sorted(fnmatch.filter(catalogue, wildcard))
-        if not found:
-            raise BenchError(
-                f"no model matches {wildcard!r}.{_suggestion(wildcard, catalogue)} "
-                "See: python -m bench list"
-            )
-        if wildcard in (incompatibilities or {}):
-            raise BenchError(
-                f"{wildcard!r} does not fit these data: it {incompatibilities[wildcard]}."
-            )
-        for name in found:
-            if name in (incompatibilities or {}):
-                continue
-            wanted = named or preset
-            known = catalogue[name]
-            if wanted not in known.presets:
-                raise BenchError(
-                    f"unknown preset {wanted!r} of {name!r}."
-                    f"{_suggestion(wanted, known.presets)} "
-                    f"Its presets: {', '.join(known.presets)}."
-                )
-            chosen[ModelSpec(name, wanted, _arguments(name, given, known.arguments))] = None
-    if not chosen:
-        raise BenchError(f"none of the models fits these data: {', '.join(models)}.")
-    return list(chosen)
-
-
-def _arguments(name: str, text: str, allowed: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
-    """Reads `beta=4,widths=(8,16)`; what is no Python literal is a string."""
-    if not text:
-        return ()
-    found: dict[str, Any] = {}
-    parts = re.split(r",(?=\s*\w+\s*=)", text)  # not the commas within a value
-    for part in parts:
-        key, equals, value = (piece.strip() for piece in part.partition("="))
-        if not equals or key not in allowed:
-            raise BenchError(
-                f"unknown argument {part!r} of {name!r}.{_suggestion(key, allowed)} "
-                f"Write {name}:PRESET:argument=value, of: {', '.join(allowed)}."
-            )
-        try:
-            found[key] = _hashable(ast.literal_eval(value))
-        except (ValueError, SyntaxError):
-            found[key] = value
-    return tuple(sorted(found.items()))
-
-
-def _suggestion(name: str, allowed: Iterable[str]) -> str:
-    from zoo import checks  # with Keras, which takes seconds: for an error alone
-
-    return checks.suggestion(name, allowed)
-
-
-def _hashable(value: Any) -> Any:
-    """Returns lists as tuples, so that a case can be told from others by its hash."""
-    return tuple(_hashable(item) for item in value) if isinstance(value, list | tuple) else value
 
 
 def model_jobs(

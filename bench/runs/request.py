@@ -6,68 +6,25 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, ClassVar
 
 from bench.data import tasks
 from bench.errors import BenchError, user_errors
-from bench.runs import job
-from bench.runs.job import RunConfig
+from bench.records import config, options
+from bench.records.config import Invocation, RunConfig
+from bench.runs import suites
 
-ENGINES = ("local", "ray")
 
-
-@dataclasses.dataclass(frozen=True)
-class Request:
-    """What is to be run; None means the default that fits the data.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Asked(Invocation):
+    """What requests have beside the options of a configuration, which `request_class` adds.
 
     Attributes:
-        models: Wildcards over names, each with an optional `:preset`; None takes the suite.
-        seeds: Number of seeds per model, counted from 0, or the seeds themselves.
-        timing_rounds: Number of those in which speed is measured too; 0: quality only.
-        sweep_batch_sizes: Batch sizes at which the speed of inference is measured too.
-        fresh: Whether cases that are finished run again.
-        timeout_seconds: Limit of one case, after which it is a failure; None: none.
-        normal_classes: Classes that are normal in turn, labels or names, or `("all",)`: each is a
-            task of finding the other classes as anomalies. None: the task is the data set's.
-        batch_size, precision, jit, steps_per_execution: One or more values each; every model
-            runs at each combination.
-        evaluate_every: Epochs between two looks at the validation split; None: no looks.
-        target: Value of the validation metric that the time to reach is asked for.
-        workers: Cases at a time; on one machine each has cores of its own. None: one on a
-            machine, as many as fit on a cluster.
-        engine: `"local"` or `"ray"`.
-        ray_address: Of the cluster; None: one on this machine, for this run.
         places: File and line of a setting, or of the text of a model; for errors.
-        Others: see `bench.runs.job.RunConfig`.
     """
 
-    dataset: str = "digits"
-    models: tuple[str, ...] | None = None
-    suite: str | None = None
-    preset: str = "small"
-    seeds: int | tuple[int, ...] = 3
-    epochs: int | None = None
-    batch_size: tuple[int, ...] | None = None
-    learning_rate: float = 3e-3
-    precision: tuple[str, ...] = ("float32",)
-    jit: tuple[str, ...] = ("auto",)
-    steps_per_execution: tuple[int, ...] = (1,)
-    augment: str | None = None
-    num_labels: int | None = None
-    normal_classes: tuple[str, ...] | None = None
-    measure: tuple[str, ...] = ()
-    noise: str | None = None
-    resize: tuple[int, int] | None = None
-    limit: int | None = None
-    evaluate_every: float | None = None
-    target: float | None = None
-    output: Path | None = None
-    fresh: bool = False
-    timing_rounds: int = 1
-    sweep_batch_sizes: tuple[int, ...] = ()
-    timeout_seconds: float | None = None
-    workers: int | None = None
-    engine: str = "local"
-    ray_address: str | None = None
+    config_class: ClassVar[type[RunConfig]]
+
     places: Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False)
 
     @property
@@ -82,6 +39,22 @@ class Request:
         chosen = (self.suite or "core") if self.models is None else "models"
         noise = f"-{self.noise.replace(':', '-')}" if self.noise else ""
         return Path("runs") / f"{Path(self.dataset).stem}-{chosen}{noise}"
+
+    @property
+    def command(self) -> str:
+        """Returns the command line that asks for the same.
+
+        Options of a configuration that the first records had are all written; others where they
+        are not at their default.
+        """
+        known = config.all_options(self.config_class)
+        first = {each.name for each in options.of(self.config_class) if not each.since}
+        given = {
+            each.asked: getattr(self, each.asked)
+            for each in known
+            if each.name in first or getattr(self, each.asked) != each.asked_default
+        }
+        return options.command(given, known)
 
     @contextlib.contextmanager
     def placed(self, setting: str) -> Iterator[None]:
@@ -102,77 +75,93 @@ class Request:
         Raises:
             BenchError: for a value out of its range, or a target that nothing is compared with.
         """
+        with self.placed("suite"):
+            if self.suite is not None:
+                suites.members(self.suite)
+        if self.augment is not None:
+            from zoo.data import augmentation
+
+            with self.placed("augment"), user_errors():
+                augmentation.parse(self.augment)
         with self.placed("dataset"):
             self._check()
 
     def _check(self) -> None:
-        if self.augment is not None:
-            from zoo.data import augmentation
-
-            with user_errors():
-                augmentation.parse(self.augment)
-        counts = ("epochs", "batch_size", "num_labels", "steps_per_execution", "workers")
-        counts += ("sweep_batch_sizes",)
-        for name in (*counts, *(["seeds"] if isinstance(self.seeds, int) else [])):
-            given = getattr(self, name)
-            for value in given if isinstance(given, tuple) else (given,):
-                if value is not None and value < 1:
-                    option = f"--{name.replace('_', '-')}"
-                    raise BenchError(f"{option} must be at least 1. Received: {value}.")
-        for name in ("learning_rate", "evaluate_every", "timeout_seconds"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise BenchError(f"--{name.replace('_', '-')} must be above 0. Received: {value}.")
+        for each in config.all_options(self.config_class):
+            if problem := each.problem(getattr(self, each.asked)):
+                raise BenchError(problem)
+        if isinstance(self.seeds, int) and self.seeds < 1:
+            raise BenchError(f"--seeds must be at least 1. Received: {self.seeds}.")
         if self.target is not None and self.evaluate_every is None:
             raise BenchError(
-                "--target needs looks at the validation split. Give --evaluate-every EPOCHS too."
+                "--target needs evaluations of the validation split. "
+                "Give --evaluate-every EPOCHS too."
             )
         if self.ray_address is not None and self.engine != "ray":
             raise BenchError("--ray-address is for --engine ray. Give that too.")
 
-    def make_plans(self, dataset) -> list[RunConfig]:
-        """Returns a plan for each combination, with what was left open chosen by the data.
+    def make_configs(self, dataset) -> list[RunConfig]:
+        """Returns the configuration of each combination; what was left open follows from the data.
 
         Raises:
-            BenchError: for classes that the data lack, or looks that would come after the end.
+            BenchError: for classes that the data lack, or an evaluation later than the end.
         """
         with self.placed("dataset"):
-            normal = tasks.normal_classes(dataset, self.normal_classes)
-            plans = [
-                self._make_plan(dataset, *combination)
-                for combination in itertools.product(
-                    normal,
-                    self.batch_size or (None,),
-                    self.precision,
-                    self.jit,
-                    self.steps_per_execution,
-                )
+            grid = self._grid(dataset)
+            found = [
+                self._make_config(dataset, dict(zip(grid, values, strict=True)))
+                for values in itertools.product(*grid.values())
             ]
-            fewest = min(plan.epochs for plan in plans)
+            fewest = min(each.epochs for each in found)
             if self.evaluate_every is not None and self.evaluate_every > fewest:
                 raise BenchError(
                     f"--evaluate-every must be at most the number of epochs, {fewest}. "
                     f"Received: {self.evaluate_every:g}."
                 )
-        return plans
+        return found
 
-    def _make_plan(self, dataset, normal_class, batch_size, precision, jit, steps) -> RunConfig:
-        num_train = dataset.num_train // (1 if normal_class is None else dataset.num_classes)
-        batch_size = batch_size or job.default_batch_size(num_train)
-        return RunConfig(
-            dataset=self.dataset,
-            noise=self.noise,
-            resize=self.resize,
-            limit=self.limit,
-            epochs=self.epochs or job.default_epochs(num_train, batch_size),
-            batch_size=batch_size,
-            learning_rate=self.learning_rate,
-            precision=precision,
-            augment=self.augment,
-            num_labels=self.num_labels,
-            normal_class=normal_class,
-            jit=jit,
-            steps_per_execution=steps,
-            measures=tuple(sorted(set(self.measure))),
-            evaluate_every=self.evaluate_every,
+    def _grid(self, dataset) -> dict[str, tuple[Any, ...]]:
+        """Returns the values of each field of the configuration, the normal class outermost."""
+        grid = {"normal_class": tuple(tasks.normal_classes(dataset, self.normal_classes))}
+        for each in options.of(self.config_class):
+            asked = getattr(self, each.asked)
+            if each.name in grid:
+                continue
+            if each.is_grid:
+                grid[each.name] = (None,) if asked is None else tuple(asked)
+            elif isinstance(each.default, tuple):
+                grid[each.name] = (tuple(sorted(set(asked))),)
+            else:
+                grid[each.name] = (asked,)
+        return grid
+
+    def _make_config(self, dataset, chosen: dict[str, Any]) -> RunConfig:
+        is_one_class = chosen["normal_class"] is not None
+        num_train = dataset.num_train // (dataset.num_classes if is_one_class else 1)
+        chosen["batch_size"] = chosen["batch_size"] or suites.default_batch_size(num_train)
+        chosen["epochs"] = chosen["epochs"] or suites.default_epochs(
+            num_train, chosen["batch_size"]
         )
+        return self.config_class(**chosen)
+
+
+def request_class(config_class: type[RunConfig] = RunConfig) -> type[_Asked]:
+    """Returns the class of requests for a class of configurations.
+
+    It has a keyword for each option, by the name that the command line gives it. An option with
+    `several` takes a tuple, and None is the default that fits the data.
+    """
+    declared = options.of(config_class)
+    fields = [(each.asked, Any, dataclasses.field(default=each.asked_default)) for each in declared]
+    listed = [f"{each.asked}: {each.help}" for each in config.all_options(config_class)]
+    content = {
+        "config_class": config_class,
+        "__module__": __name__,
+        "__doc__": "What is to be run.\n\nArgs:\n    " + "\n    ".join(listed),
+    }
+    return dataclasses.make_dataclass(
+        "Request", fields, bases=(_Asked,), namespace=content, frozen=True, kw_only=True
+    )
+
+
+Request = request_class()

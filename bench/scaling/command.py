@@ -194,11 +194,11 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 def _check_models(models: tuple[str, ...]) -> None:
     from bench.evaluation import job_runner
-    from bench.runs import job
+    from bench.runs import selection
 
     catalogue = job_runner.catalogue()
     for model in models:
-        found = job.select([model], "core", "small", catalogue)
+        found = selection.select([model], "core", "small", catalogue)
         if len(found) != 1:
             names = ", ".join(f"{choice.model}:{choice.preset}" for choice in found)
             raise BenchError(f"--models: {model!r} must be one model. It matches {names}.")

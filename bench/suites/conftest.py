@@ -18,7 +18,7 @@ from bench.data import catalog, tasks
 from bench.evaluation import job_runner
 from bench.profiling import macs, memory, steps, timing
 from bench.records import environment
-from bench.runs import job
+from bench.runs import selection, suites
 
 BATCH_SIZE = 64
 EPOCHS = 3
@@ -60,7 +60,7 @@ def pytest_configure(config):
 
 def pytest_generate_tests(metafunc):
     if "model" in metafunc.fixturenames:
-        named = metafunc.config.getoption(_MODEL_OPTION, None) or job.SUITES["core"]
+        named = metafunc.config.getoption(_MODEL_OPTION, None) or suites.SUITES["core"]
         metafunc.parametrize("model", named, indirect=True, scope="session")
 
 
@@ -95,7 +95,7 @@ def dataset():
 @pytest.fixture(scope="session")
 def model(request, dataset) -> Trained:
     """The model of a suite, trained for some epochs; its memory is measured meanwhile."""
-    (choice,) = job.select([request.param], "core", "small", job_runner.catalogue())
+    (choice,) = selection.select([request.param], "core", "small", job_runner.catalogue())
     task = zoo.get(choice.model).model_class.task
     keras.utils.set_random_seed(0)
     built = zoo.create(

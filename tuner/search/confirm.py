@@ -8,7 +8,6 @@ its records are in the folder `confirm` of the search.
 import dataclasses
 import json
 import math
-import shlex
 import statistics
 from typing import Any
 
@@ -193,22 +192,7 @@ def bench_command(project: Project, number: int | None = None) -> str:
     """
     record = project.winner if number is None else project.trials[number]
     request = _request(project, record, 3)
-    parts = ["python -m bench run", "--dataset", shlex.quote(request.dataset)]
-    parts += ["--models", shlex.quote(request.models[0])]
-    parts += ["--epochs", str(request.epochs), "--batch-size", str(request.batch_size[0])]
-    parts += ["--learning-rate", repr(request.learning_rate)]
-    for name in ("noise", "limit", "num_labels"):
-        if getattr(request, name) is not None:
-            parts += [f"--{name.replace('_', '-')}", str(getattr(request, name))]
-    if request.normal_classes is not None:
-        parts += ["--normal-classes", *request.normal_classes]
-    if request.measure:
-        parts += ["--measure", *request.measure]
-    if request.resize is not None:
-        parts += ["--resize", "x".join(map(str, request.resize))]
-    if request.precision != ("float32",):
-        parts += ["--precision", *request.precision]
-    return " ".join(parts)
+    return dataclasses.replace(request, seeds=3, output=None).command
 
 
 def arguments_text(arguments: dict[str, Any]) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 import zoo
 from bench.data import cache, tasks
 from bench.errors import BenchError
-from bench.runs import job
+from bench.records import config
+from bench.runs import suites
 from tuner.algorithms import oracles
 from tuner.algorithms.constraints import Constraints
 from tuner.search.scheduler import Schedule
@@ -118,7 +119,7 @@ class Request:
                 raise BenchError(str(error)) from error
         for name, known in (
             ("tuner", oracles.TUNERS),
-            ("precision", job.PRECISIONS),
+            ("precision", config.PRECISIONS),
             ("engine", ENGINES),
         ):
             value = getattr(self, name)
@@ -226,8 +227,8 @@ def resolve(request: Request, store: cache.Store | None = None) -> ResolvedReque
     name = request.objective or objectives.default_name(request.model)
     objective = objectives.get(name, request.model, dataset)
     space, notes = prepare_space(request.model, objective, dataset, request.settings)
-    batch_size = job.default_batch_size(dataset.num_train)
-    epochs = request.epochs or job.default_epochs(dataset.num_train, batch_size)
+    batch_size = suites.default_batch_size(dataset.num_train)
+    epochs = request.epochs or suites.default_epochs(dataset.num_train, batch_size)
     if request.tuner == "grid":
         notes.append(_grid_note(space, request.num_trials))
     whole = ready.for_data(ready.get(request.model), dataset.image_shape, dataset.num_train)

@@ -9,7 +9,7 @@ import dataclasses
 import math
 
 from bench.errors import BenchError
-from bench.runs import job
+from bench.runs import suites
 from tuner.space.parameters import Boolean, Choice, Fixed, Float, Int, Parameter, When
 from tuner.space.space import DERIVED, Space
 from zoo import checks
@@ -277,7 +277,7 @@ def for_data(space: Space, image_shape: tuple[int, ...], num_train: int | None =
             found["reconstruction"], lambda loss: loss != "ssim" or is_large
         )
     if num_train is not None:
-        default = job.default_batch_size(num_train)
+        default = suites.default_batch_size(num_train)
         found["batch_size"] = dataclasses.replace(found["batch_size"], default=default)
     return dataclasses.replace(space, parameters=found)
 

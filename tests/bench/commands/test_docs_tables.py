@@ -10,7 +10,7 @@ from bench.commands import docs_tables
 from bench.errors import BenchError
 from bench.leaderboard import rows
 from bench.records import store
-from bench.runs import job
+from bench.runs import suites
 
 ROOT = Path(__file__).parents[3]
 SOURCE = ROOT / "bench/results/fashion_mnist_models.jsonl"
@@ -69,7 +69,7 @@ def test_committed_records_show_what_they_must():
         assert record["status"] == "ok"
         error.setdefault((record["model"], record["preset"]), []).append(record["test_mse"])
     mean = {key: sum(values) / len(values) for key, values in error.items()}
-    for member in job.SUITES["core"]:
+    for member in suites.SUITES["core"]:
         assert mean[tuple(member.split(":"))] < mean["mean_image", None], member
     (of_its_size,) = (r["test_mse"] for r in found if (r["model"], r["code_size"]) == ("pca", 16))
     assert mean["autoencoder", "small"] < of_its_size

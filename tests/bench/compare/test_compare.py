@@ -19,7 +19,7 @@ from bench.compare import command as compare_command
 from bench.compare import comparison, contenders, worker
 from bench.compare.comparison import Request
 from bench.errors import BenchError
-from bench.runs import job
+from bench.runs import selection
 from bench.stats import paired
 
 ROOT = Path(__file__).parents[3]
@@ -194,7 +194,7 @@ def test_a_pattern_must_mean_one_model(digits):
     from bench.data import catalog
 
     known = {
-        name: job.ModelInfo(("small",), ("widths",), task)
+        name: selection.ModelInfo(("small",), ("widths",), task)
         for name, task in [("vae", "reconstruction"), ("beta_vae", "reconstruction")]
     }
     dataset = catalog.load("digits")

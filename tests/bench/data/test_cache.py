@@ -8,9 +8,10 @@ import pytest
 from bench.data import anomaly, cache, catalog
 from bench.data.dataset import PARTS
 from bench.evaluation import job_runner
+from bench.records.config import RunConfig
 from bench.runs import job
 
-PLAN = job.RunConfig("digits")
+PLAN = RunConfig("digits")
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from bench.data.dataset import Split
 from bench.evaluation import anomaly_scores, closed_forms, job_runner, quality
 from bench.metrics import anomaly
 from bench.records import store
+from bench.records.config import RunConfig
 from bench.report.plots import style
 from bench.runs import job
 
@@ -153,7 +154,7 @@ def test_scores_that_are_no_numbers_are_an_error(tmp_path):
 def test_a_case_from_end_to_end(tmp_path, name):
     """Of the digits, 3 is normal: the record says what was found, of a model and of a baseline."""
     dataset = catalog.load("digits", limit=300)
-    plan = job.RunConfig("digits", limit=300, normal_class=3, epochs=1, batch_size=32)
+    plan = RunConfig("digits", limit=300, normal_class=3, epochs=1, batch_size=32)
     is_model = name == "upae"
     case = job.Job(
         *(plan, dataset.checksum, "model" if is_model else "baseline", name),

@@ -11,6 +11,7 @@ import pytest
 from bench.data import catalog
 from bench.errors import BenchError
 from bench.execution import session
+from bench.records.config import RunConfig
 from bench.runs import job
 
 
@@ -64,9 +65,7 @@ def test_a_cluster_gives_the_records_of_a_local_run(
 def test_a_killed_process_is_a_failure_and_makes_room(cluster, tmp_path, descendants):
     from bench.execution import ray_engine
 
-    plan = job.RunConfig(
-        "digits", limit=60, epochs=100_000, batch_size=64
-    )  # for as long as it takes
+    plan = RunConfig("digits", limit=60, epochs=100_000, batch_size=64)  # for as long as it takes
     checksum = catalog.load("digits", limit=60).checksum
     case = job.Job(plan, checksum, "model", "autoencoder", "tiny", 0)
     with contextlib.closing(ray_engine.RayEngine(tmp_path, "run", num_workers=1)) as engine:

@@ -141,8 +141,8 @@ def test_case_id_is_the_hash_of_canonical_json():
 
 def test_a_second_run_into_the_folder_is_refused_while_the_first_lasts(tmp_path):
     script = (
-        "import sys; from bench import records\n"
-        "with records.folder_lock(sys.argv[1]): print('held', flush=True); sys.stdin.read()"
+        "import sys; from bench.records import store\n"
+        "with store.folder_lock(sys.argv[1]): print('held', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", script, str(tmp_path)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": ROOT}

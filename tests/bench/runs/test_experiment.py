@@ -163,7 +163,7 @@ def test_errors_name_the_line(text, message, write):
         ("dataset: digits\nepochs: [1, 0]\n", ":2: --epochs must be at least 1. Received: 0"),
         ("seeds: 0\n", ":1: --seeds must be at least 1"),
         ("augment: spin\n", ":1: "),
-        ("target: 0.1\n", ":1: --target needs looks"),
+        ("target: 0.1\n", ":1: --target needs evaluations"),
         (
             "dataset:\n  - digits\n  - digit\n",
             ":3: unknown dataset 'digit'. Did you mean 'digits'?",

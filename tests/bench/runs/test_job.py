@@ -10,11 +10,12 @@ import pytest
 import zoo
 from bench.errors import BenchError
 from bench.evaluation import job_runner
-from bench.runs import job
-from bench.runs.job import ModelSpec
+from bench.records.config import RunConfig
+from bench.runs import job, selection, suites
+from bench.runs.selection import ModelSpec
 
 ROOT = Path(__file__).parents[3]
-PLAN = job.RunConfig("digits")
+PLAN = RunConfig("digits")
 CATALOGUE = job_runner.catalogue()
 
 
@@ -45,24 +46,24 @@ def test_a_baseline_does_not_depend_on_the_budget():
 
 
 def test_core_suite_is_short_and_exists():
-    for suite in job.SUITES:
-        chosen = job.select(None, suite, "small", CATALOGUE)
+    for suite in suites.SUITES:
+        chosen = selection.select(None, suite, "small", CATALOGUE)
         assert 1 <= len(chosen) <= 10
         for choice in chosen:
             zoo.create(choice.model, (16, 16, 1), preset=choice.preset)
 
 
 def test_wildcards_and_presets():
-    found = job.select(["*vae*", "autoencoder:dense", "vae"], "core", "tiny", CATALOGUE)
+    found = selection.select(["*vae*", "autoencoder:dense", "vae"], "core", "tiny", CATALOGUE)
     vaes = [ModelSpec(name, "tiny") for name in zoo.names("*vae*")]
     assert found == [*vaes, ModelSpec("autoencoder", "dense")]
-    everything = job.select(["*"], "core", "small", CATALOGUE)
+    everything = selection.select(["*"], "core", "small", CATALOGUE)
     assert [choice.model for choice in everything] == zoo.names()
 
 
 def test_arguments_after_the_preset():
     models = ["vae:small:beta=4,widths=(8, 16),likelihood=gaussian", "vae", "vae:small:beta=4"]
-    first, plain, second = job.select(models, "core", "small", CATALOGUE)
+    first, plain, second = selection.select(models, "core", "small", CATALOGUE)
     expected = (("beta", 4), ("likelihood", "gaussian"), ("widths", (8, 16)))
     assert (first.arguments, plain.arguments) == (expected, ())
     ids = {
@@ -75,12 +76,12 @@ def test_arguments_after_the_preset():
 
 def test_models_that_do_not_fit_the_data():
     incompatibilities = {"unet": "needs masks", "vae": "needs masks"}
-    found = job.select(["*unet", "autoencoder"], "core", "tiny", CATALOGUE, incompatibilities)
+    found = selection.select(["*unet", "autoencoder"], "core", "tiny", CATALOGUE, incompatibilities)
     assert "unet" not in [choice.model for choice in found]
     with pytest.raises(BenchError, match="'unet' does not fit these data: it needs masks"):
-        job.select(["unet"], "core", "tiny", CATALOGUE, incompatibilities)
+        selection.select(["unet"], "core", "tiny", CATALOGUE, incompatibilities)
     with pytest.raises(BenchError, match=r"none of the models fits these data: va\*"):
-        job.select(["va*"], "core", "tiny", CATALOGUE, incompatibilities)
+        selection.select(["va*"], "core", "tiny", CATALOGUE, incompatibilities)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_models_that_do_not_fit_the_data():
 )
 def test_unknown_names(arguments, message):
     with pytest.raises(BenchError, match=message):
-        job.select(*arguments, CATALOGUE)
+        selection.select(*arguments, CATALOGUE)
 
 
 def test_rounds_hold_each_model_once_and_time_the_first():
@@ -110,10 +111,10 @@ def test_rounds_hold_each_model_once_and_time_the_first():
 
 
 def test_the_default_budget_follows_the_size():
-    assert (job.default_batch_size(1_297), job.default_batch_size(55_000)) == (64, 128)
-    assert job.default_epochs(1_297, 64) == 13  # 273 updates / 21 a pass
-    assert job.default_epochs(55_000, 128) == 10  # never fewer
-    assert job.default_epochs(20, 64) == 200  # never more
+    assert (suites.default_batch_size(1_297), suites.default_batch_size(55_000)) == (64, 128)
+    assert suites.default_epochs(1_297, 64) == 13  # 273 updates / 21 a pass
+    assert suites.default_epochs(55_000, 128) == 10  # never fewer
+    assert suites.default_epochs(20, 64) == 200  # never more
 
 
 def test_identity_is_a_baseline_for_noisy_inputs_only():
@@ -124,7 +125,7 @@ def test_identity_is_a_baseline_for_noisy_inputs_only():
 
 
 def test_a_list_among_the_arguments_makes_a_case_like_any_other():
-    (choice,) = job.select(["unet:small:widths=[8, [16]]"], "core", "small", CATALOGUE)
+    (choice,) = selection.select(["unet:small:widths=[8, [16]]"], "core", "small", CATALOGUE)
     assert choice.arguments == (("widths", (8, (16,))),)
     assert len({case(arguments=choice.arguments), case()}) == 2
     # The name stays that of records from before, when it was a list.
@@ -148,9 +149,9 @@ def test_choosing_models_does_without_keras():
     """Importing it takes seconds, in which the first case could train."""
     script = """
 import sys
-from bench import cases
-known = cases.Known(("small",), ("beta",), "reconstruction")
-found = cases.select(["v*:small:beta=4"], "core", "small", {"vae": known})
+from bench.runs import selection
+known = selection.ModelInfo(("small",), ("beta",), "reconstruction")
+found = selection.select(["v*:small:beta=4"], "core", "small", {"vae": known})
 print(*found, "keras" in sys.modules)
 """
     command = [sys.executable, "-c", script]

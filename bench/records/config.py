@@ -1,0 +1,281 @@
+"""The one declaration of what `bench run` can be asked for.
+
+`RunConfig` is what a job's result depends on; `Invocation` is what else a run takes. To add an
+option, add a field to one of them: command line, experiment files, requests, records, groups of
+the leaderboard, printed commands and `docs/options.md` follow.
+"""
+
+import dataclasses
+from pathlib import Path
+
+from bench.records.options import (
+    FLAG,
+    LIST,
+    NEVER,
+    NUMBER,
+    SINGLE,
+    SIZE,
+    WHOLE,
+    Kind,
+    Option,
+    of,
+    option,
+)
+
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+MEASURES = ("generative", "representation")  # each takes some seconds per model
+JIT = ("auto", "on", "off")
+ENGINES = ("local", "ray")
+FOLDER = Kind(Path, "a folder")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """The options that a job's result depends on, one value each."""
+
+    dataset: str = option(
+        "digits",
+        "name, folder of images, or .npz file",
+        "data",
+        Kind(str, "a name or a path"),
+        tells_rows_apart=False,  # the name and the checksum of what was read do
+    )
+    noise: str | None = option(
+        None,
+        "noise on all inputs; targets stay clean",
+        "data",
+        Kind(str, "text such as gaussian:0.2"),
+        metavar="KIND:LEVEL",
+    )
+    limit: int | None = option(
+        None,
+        "number of training images to use",
+        "data",
+        WHOLE,
+        tells_rows_apart=False,  # the checksum does
+    )
+    resize: tuple[int, int] | None = option(
+        None,
+        "size of all images, for folders of mixed sizes",
+        "data",
+        SIZE,
+        unit="pixels",
+        metavar="HxW",
+        tells_rows_apart=False,  # the checksum does
+    )
+    epochs: int = option(
+        10,
+        "passes over the training images, the same for each model",
+        "training",
+        WHOLE,
+        by_data="about 270 updates, 10 to 200 epochs",
+        least=1,
+        of_training=True,
+    )
+    batch_size: int = option(
+        128,
+        "images per update; several: each model at each",
+        "training",
+        WHOLE,
+        by_data="64 below 5,000 images, else 128",
+        several=True,
+        least=1,
+        of_training=True,
+    )
+    learning_rate: float = option(3e-3, "of Adam", "training", NUMBER, above=0, of_training=True)
+    precision: str = option(
+        "float32",
+        "one or more; a faster one is shown only where quality stays the same",
+        "training",
+        Kind(str, "a precision"),
+        choices=PRECISIONS,
+        several=True,
+        of_training=True,
+    )
+    jit: str = option(
+        "auto",
+        "compilation by XLA; auto: what Keras chooses",
+        "training",
+        Kind(str, "a word"),
+        choices=JIT,
+        several=True,
+        since=1,
+        of_training=True,
+        tells_rows_apart=False,  # what was compiled in the end does
+    )
+    steps_per_execution: int = option(
+        1,
+        "updates per call of the training function",
+        "training",
+        WHOLE,
+        several=True,
+        least=1,
+        since=1,
+        of_training=True,
+    )
+    augment: str | None = option(
+        None,
+        "changes of the training images, fresh in each epoch",
+        "training",
+        Kind(str, "text such as flip,shift:0.1"),
+        metavar="WHAT",
+        since=1,
+        of_training=True,
+    )
+    num_labels: int | None = option(
+        None,
+        "training rows that keep their label (semi-supervised)",
+        "training",
+        WHOLE,
+        least=1,
+        since=1,
+        of_training=True,
+    )
+    evaluate_every: float | None = option(
+        None,
+        "evaluate the validation split on this schedule, outside of the training's clock",
+        "measuring",
+        NUMBER,
+        unit="epochs",
+        metavar="EPOCHS",
+        above=0,
+        since=1,
+        of_training=True,
+    )
+    measures: tuple[str, ...] = option(
+        (),
+        "what to measure too",
+        "measuring",
+        Kind(str, "a word"),
+        asked="measure",
+        choices=MEASURES,
+        several=True,
+        since=1,
+        of_training=True,
+    )
+    normal_class: int | None = option(
+        None,
+        'find anomalies: each class is normal in turn, the others strange; "all"',
+        "data",
+        Kind(str, "a label, the name of a class, or all"),
+        asked="normal_classes",
+        metavar="CLASS",
+        several=True,
+        since=1,
+        tells_rows_apart=False,  # a row holds all classes
+    )
+
+    @property
+    def jit_compile(self) -> bool | str:
+        """Returns what `compile` takes."""
+        return {"on": True, "off": False}.get(self.jit, "auto")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Invocation:
+    """The options that no job's result depends on: which jobs, what is timed, where they run."""
+
+    models: tuple[str, ...] | None = option(
+        None,
+        'wildcards, such as "*vae*" or "*"; vae:small:beta=4 changes an argument',
+        "models",
+        Kind(str, "NAME[:PRESET[:ARGUMENT=VALUE,...]]"),
+        by_data="the suite",
+        metavar="NAME[:PRESET[:ARGUMENT=VALUE,...]]",
+        several=True,
+    )
+    suite: str | None = option(
+        None,
+        "models to run without --models",
+        "models",
+        Kind(str, "the name of a suite"),
+        by_data="what fits the data",
+    )
+    preset: str = option(
+        "small", "preset of models named without one", "models", Kind(str, "the name of a preset")
+    )
+    seeds: int | tuple[int, ...] = option(
+        3,
+        "trainings per model",
+        "models",
+        Kind(int, "a whole number, or a list of seeds"),
+        in_file=LIST,
+    )
+    timing_rounds: int = option(
+        1,
+        "seeds for which speed is measured too; 0: quality only",
+        "measuring",
+        WHOLE,
+        in_file=SINGLE,
+    )
+    sweep_batch_sizes: tuple[int, ...] = option(
+        (),
+        "batch sizes at which the speed of inference is measured too, such as 1 32 256",
+        "measuring",
+        WHOLE,
+        metavar="SIZE",
+        several=True,
+        least=1,
+    )
+    target: float | None = option(
+        None,
+        "tell images and seconds until that MSE (IoU of masks) of the validation split",
+        "measuring",
+        NUMBER,
+        metavar="VALUE",
+        in_file=SINGLE,
+    )
+    output: Path | None = option(
+        None, "folder of the records", "execution", FOLDER, by_data="runs/...", in_file=NEVER
+    )
+    fresh: bool = option(False, "run finished jobs again", "execution", FLAG, in_file=NEVER)
+    workers: int | None = option(
+        None,
+        "jobs at a time, each on its own cores; timings are then not comparable",
+        "execution",
+        WHOLE,
+        by_data="1, or as many as fit on a cluster",
+        in_file=NEVER,
+        least=1,
+    )
+    engine: str = option(
+        "local",
+        "ray: spread over a Ray cluster",
+        "execution",
+        choices=ENGINES,
+        in_file=NEVER,
+    )
+    ray_address: str | None = option(
+        None,
+        "of the cluster",
+        "execution",
+        by_data="one on this machine, for this run",
+        in_file=NEVER,
+    )
+    timeout_seconds: float | None = option(
+        None,
+        "limit of one job, after which it is a failure",
+        "execution",
+        NUMBER,
+        unit="seconds",
+        in_file=NEVER,
+        above=0,
+    )
+
+
+def all_options(config: type[RunConfig] = RunConfig) -> tuple[Option, ...]:
+    """Returns every option of `bench run`: of the configuration first."""
+    return (*of(config), *of(Invocation))
+
+
+def identity(config: RunConfig, kind: str) -> dict[str, object]:
+    """Returns what of a configuration tells a job of this kind, `model` or `baseline`, from others.
+
+    Younger options are left out at their defaults, and a baseline does not depend on training.
+    """
+    return {
+        each.name: getattr(config, each.name)
+        for each in of(config)
+        if not (each.since and each.is_default(getattr(config, each.name)))
+        and not (kind == "baseline" and each.of_training)
+    }

@@ -1,0 +1,60 @@
+"""The options of `bench run` on the command line, as `bench.records.config` declares them."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bench.records import config
+from bench.records.options import FLAG, GROUPS, Option
+
+
+def add_options(parser: argparse.ArgumentParser, known: Sequence[Option] | None = None) -> None:
+    """Adds each option to a parser, by groups; what is not given is left out of its result.
+
+    Args:
+        known: The options; None: all of `bench run`.
+    """
+    known = config.all_options() if known is None else known
+    for name in GROUPS:
+        group = parser.add_argument_group(name)
+        for option in known:
+            if option.group == name:
+                group.add_argument(option.flag, **_settings(option))
+
+
+def given(arguments: argparse.Namespace, known: Sequence[Option] | None = None) -> dict[str, Any]:
+    """Returns the options that were given, as `bench.runs.request.Request` takes them."""
+    known = config.all_options() if known is None else known
+    found = {
+        option.asked: getattr(arguments, option.asked)
+        for option in known
+        if hasattr(arguments, option.asked)
+    }
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
+
+
+def _settings(option: Option) -> dict[str, Any]:
+    default = f" (default: {option.default_text})" if option.default_text else ""
+    settings: dict[str, Any] = {"help": option.help + default, "default": argparse.SUPPRESS}
+    if option.kind is FLAG:
+        return settings | {"action": "store_true"}
+    settings["type"] = _reader(option)
+    if option.several:
+        settings["nargs"] = "+"
+    if option.choices:
+        settings["choices"] = option.choices
+    elif option.metavar is not None:
+        settings["metavar"] = option.metavar
+    return settings
+
+
+def _reader(option: Option) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        try:
+            return option.kind.read(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(
+                f"must be {option.expected}. Received: {text!r}."
+            ) from None
+
+    return read

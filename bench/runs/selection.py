@@ -1,0 +1,117 @@
+"""Which models a run takes: names, wildcards, presets and arguments, checked against the zoo."""
+
+import ast
+import dataclasses
+import fnmatch
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from bench.errors import BenchError
+from bench.runs import suites
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelInfo:
+    """What the choice of models needs to know of each."""
+
+    presets: tuple[str, ...]
+    arguments: tuple[str, ...]
+    task: str = "reconstruction"
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelSpec:
+    """A model of a run: name, preset, and constructor arguments that differ from the preset's."""
+
+    model: str
+    preset: str
+    arguments: tuple[tuple[str, Any], ...] = ()
+
+
+def select(
+    models: list[str] | None,
+    suite: str,
+    preset: str,
+    catalogue: dict[str, ModelInfo],
+    incompatibilities: dict[str, str] | None = None,
+) -> list[ModelSpec]:
+    """Chooses the models of a run.
+
+    Args:
+        models: Wildcards over names, each with an optional `:preset` and after that optional
+            arguments, `vae:small:beta=4,latent_dim=8`; None takes the suite.
+        suite: Name of a suite.
+        preset: Preset of the models that are named without one.
+        catalogue: Registered names and what is known of them.
+        misfits: What some of the models lack in the data: wildcards pass them over, and asking
+            for one by name is an error.
+
+    Returns:
+        The choices, each once, in the order asked for.
+
+    Raises:
+        BenchError: for an unknown suite, preset or argument, or a wildcard that no model matches.
+    """
+    if models is None:
+        models = list(suites.members(suite))
+    chosen: dict[ModelSpec, None] = {}
+    for pattern in models:
+        wildcard, _, rest = pattern.partition(":")
+        named, _, given = rest.partition(":")
+        found = sorted(fnmatch.filter(catalogue, wildcard))
+        if not found:
+            raise BenchError(
+                f"no model matches {wildcard!r}.{_suggestion(wildcard, catalogue)} "
+                "See: python -m bench list"
+            )
+        if wildcard in (incompatibilities or {}):
+            raise BenchError(
+                f"{wildcard!r} does not fit these data: it {incompatibilities[wildcard]}."
+            )
+        for name in found:
+            if name in (incompatibilities or {}):
+                continue
+            wanted = named or preset
+            known = catalogue[name]
+            if wanted not in known.presets:
+                raise BenchError(
+                    f"unknown preset {wanted!r} of {name!r}."
+                    f"{_suggestion(wanted, known.presets)} "
+                    f"Its presets: {', '.join(known.presets)}."
+                )
+            chosen[ModelSpec(name, wanted, _arguments(name, given, known.arguments))] = None
+    if not chosen:
+        raise BenchError(f"none of the models fits these data: {', '.join(models)}.")
+    return list(chosen)
+
+
+def _arguments(name: str, text: str, allowed: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
+    """Reads `beta=4,widths=(8,16)`; what is no Python literal is a string."""
+    if not text:
+        return ()
+    found: dict[str, Any] = {}
+    parts = re.split(r",(?=\s*\w+\s*=)", text)  # not the commas within a value
+    for part in parts:
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or key not in allowed:
+            raise BenchError(
+                f"unknown argument {part!r} of {name!r}.{_suggestion(key, allowed)} "
+                f"Write {name}:PRESET:argument=value, of: {', '.join(allowed)}."
+            )
+        try:
+            found[key] = _hashable(ast.literal_eval(value))
+        except (ValueError, SyntaxError):
+            found[key] = value
+    return tuple(sorted(found.items()))
+
+
+def _suggestion(name: str, allowed: Iterable[str]) -> str:
+    from zoo import checks  # with Keras, which takes seconds: for an error alone
+
+    return checks.suggestion(name, allowed)
+
+
+def _hashable(value: Any) -> Any:
+    """Returns lists as tuples, so that a case can be told from others by its hash."""
+    return tuple(_hashable(item) for item in value) if isinstance(value, list | tuple) else value

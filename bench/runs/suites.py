@@ -1,0 +1,50 @@
+"""What a run takes where it is told nothing: models by the task of the data, and equal budgets."""
+
+import math
+
+from bench.errors import BenchError
+
+# At most ten, so that the default stays short as the zoo grows. All with the same code size.
+SUITES: dict[str, tuple[str, ...]] = {
+    "core": (
+        "autoencoder:small",
+        "autoencoder:dense",
+        "denoising:small",
+        "sparse:small",
+        "vae:small",
+        "upae:small",
+    ),
+    "segmentation": (
+        "unet:maxpool_transpose_bce",
+        "unet:maxpool_transpose_dice",
+        "unet:strided_transpose_bce",
+        "unet:strided_upsample_dice",
+    ),
+}
+MIN_UPDATES = 273
+EPOCH_RANGE = (10, 200)
+
+
+def default_batch_size(num_train: int) -> int:
+    """Returns 64 for fewer than 5,000 training images, else 128."""
+    return 64 if num_train < 5_000 else 128
+
+
+def default_epochs(num_train: int, batch_size: int) -> int:
+    """Returns the epochs that give about 270 updates, but at least 10 and at most 200."""
+    low, high = EPOCH_RANGE
+    return min(max(low, math.ceil(MIN_UPDATES / math.ceil(num_train / batch_size))), high)
+
+
+def members(suite: str) -> tuple[str, ...]:
+    """Returns the models of a suite.
+
+    Raises:
+        BenchError: for a name that no suite has.
+    """
+    if suite not in SUITES:
+        from zoo import checks
+
+        suggestion = checks.suggestion(suite, SUITES)
+        raise BenchError(f"unknown suite {suite!r}.{suggestion} Suites: {', '.join(SUITES)}.")
+    return SUITES[suite]
