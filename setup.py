@@ -10,7 +10,7 @@ import re
 from setuptools import find_packages, setup
 
 ROOT = pathlib.Path(__file__).parent
-VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "zoo/__init__.py").read_text())[1]
+VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "zoo/version.py").read_text())[1]
 
 TENSORFLOW = ">=2.19,<2.22"
 HAS_CPU_BUILD = "sys_platform != 'darwin' and platform_machine in 'x86_64 AMD64'"

@@ -1,6 +1,7 @@
 """Command line of the zoo: train a model on a folder of images, and use it."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -20,6 +21,7 @@ each command has its own --help
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command and returns its exit code: 0 done, 2 wrong use, 130 Ctrl-C."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # tables without TensorFlow's log
     options = make_parser().parse_args(arguments)
     try:
         return options.run(options)

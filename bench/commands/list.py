@@ -16,9 +16,6 @@ def add_command(commands) -> None:
 
 def command(options: argparse.Namespace) -> int:
     """Prints the tables and returns the exit code 0."""
-    import os
-
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from rich.console import Console
     from rich.table import Table
 

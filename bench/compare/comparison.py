@@ -118,6 +118,9 @@ def compare(request: Request, console=None) -> Outcome:
     """
     from rich.console import Console
 
+    from bench.data import catalog
+    from bench.runs import models
+
     console = console or Console()
     specifications = _check(request)
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # several processes share the GPU
@@ -125,15 +128,13 @@ def compare(request: Request, console=None) -> Outcome:
         codes = [stack.enter_context(contenders.code_of(part)) for part in specifications]
         has_checkouts = any(part.is_checkout for part in specifications)
         # Each side of two checkouts imports its own `zoo`.
-        preload = (
-            "bench.profiling.steps" if has_checkouts else "bench.evaluation.job_runner",
-            "keras",
-        )
-        context = local.forkserver(preload)
-        with console.status("loading data and models"):
-            dataset, known, starts_without_zoo = _load(request, context)
-        if has_checkouts and not starts_without_zoo:  # forked from the server of an earlier run
+        without_zoo = ("bench.profiling.steps", "keras")
+        context = local.forkserver(without_zoo if has_checkouts else models.modules())
+        with console.status("loading data"):
+            dataset = catalog.load(request.dataset)
+        if has_checkouts and not _starts_without_zoo(context):
             context = multiprocessing.get_context("spawn")
+        known = models.catalogue()
         pairs_of_sides = contenders.choose(specifications, codes, request.models, dataset, known)
         batch_size = request.batch_size or suites.default_batch_size(dataset.num_train)
         progress = stack.enter_context(_progress(console))
@@ -175,33 +176,20 @@ def _check(request: Request) -> list[contenders.Specification]:
     return found
 
 
-def _load(request: Request, context) -> tuple[Any, dict[str, Any], bool]:
-    """Returns the data, what is known of each model, and whether processes start without `zoo`.
-
-    The models are listed by a process while this one loads the data.
-    """
-    from bench.data import catalog
-
+def _starts_without_zoo(context) -> bool:
+    """Tells whether processes start without `zoo`: a server of an earlier run may have it."""
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_send_catalogue, args=(sender,), daemon=True)
+    process = context.Process(target=_send_whether_without_zoo, args=(sender,), daemon=True)
     process.start()
     sender.close()
     try:
-        return catalog.load(request.dataset), *receiver.recv()
-    except EOFError as error:
-        raise BenchError(
-            "the models cannot be imported. Try: python -c 'import zoo' to see why."
-        ) from error
+        return receiver.recv()
     finally:
-        process.kill()
         process.join()
 
 
-def _send_catalogue(connection) -> None:
-    starts_without_zoo = "zoo" not in sys.modules
-    from bench.evaluation import job_runner
-
-    connection.send((job_runner.catalogue(), starts_without_zoo))
+def _send_whether_without_zoo(connection) -> None:
+    connection.send("zoo" not in sys.modules)
 
 
 def _progress(console):

@@ -20,24 +20,6 @@ from bench.profiling import macs as mac_counter
 from bench.profiling import memory, roofline, throughput
 from bench.records import environment
 from bench.runs.job import Job
-from bench.runs.selection import ModelInfo
-
-
-def send_catalogue(connection) -> None:
-    """Sends what is known of each model: the parent need not import the zoo itself."""
-    connection.send(catalogue())
-    connection.close()
-
-
-def catalogue() -> dict[str, ModelInfo]:
-    """Returns what is known of each registered model."""
-    found = {}
-    for name in zoo.names():
-        entry = zoo.get(name)
-        arguments = set(entry.model_class.argument_names()) - {"image_shape", "seed"}
-        presets, task = tuple(entry.presets), entry.model_class.task
-        found[name] = ModelInfo(presets, tuple(sorted(arguments)), task)
-    return found
 
 
 def run(case: Job, output: Path, run_id: str, connection) -> None:

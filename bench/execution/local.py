@@ -10,6 +10,7 @@ Another engine is `bench.execution.ray_engine`.
 import dataclasses
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.forkserver
 import os
 import signal
 import threading
@@ -47,8 +48,10 @@ class Job(Protocol):
 Message = tuple[Job, str, tuple[Any, ...]]
 
 
-def forkserver(preload: Sequence[str] = ("zoo", "bench.evaluation.job_runner")):
+def forkserver(preload: Sequence[str]):
     """Returns the context whose processes are forked from one that has imported everything.
+
+    That one starts to import now, while the caller goes on.
 
     Args:
         preload: Modules to import; a forkserver that runs already keeps what it has.
@@ -59,6 +62,7 @@ def forkserver(preload: Sequence[str] = ("zoo", "bench.evaluation.job_runner")):
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(preload))
+    multiprocessing.forkserver.ensure_running()
     return context
 
 

@@ -3,8 +3,6 @@
 import contextlib
 import dataclasses
 import secrets
-import threading
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,12 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from bench.data import cache, catalog, tasks
-from bench.errors import BenchError
 from bench.execution import local
 from bench.execution.runner import Runner
 from bench.records import store as record_store
 from bench.records.config import RunConfig
-from bench.runs import job, selection
+from bench.runs import job, models, selection
 from bench.runs.experiment import Experiment
 from bench.runs.request import Request as Request
 
@@ -99,12 +96,11 @@ def _run(
     record_store.check_writable(output)
     with record_store.folder_lock(output), contextlib.ExitStack() as stack:
         run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-        context = local.forkserver()
+        context = local.forkserver(("bench.evaluation.job_runner", *models.modules()))
         engine = stack.enter_context(contextlib.closing(_engine(how, context, output, run_id)))
         store = stack.enter_context(cache.kept(output))
-        with console.status("loading data and models"):
-            receive_catalogue = _start_sending_catalogue(context)
-            work = _resolve_all(requests, store, receive_catalogue)
+        with console.status("loading data"):
+            work = _resolve_all(requests, store)
         stamp = {}
         if experiment is not None:
             stamp = {"experiment": experiment.name, "experiment_sha256": experiment.sha256}
@@ -140,7 +136,7 @@ def _engine(request: Request, context, output: Path, run_id: str):
     return local.LocalEngine(context, output, run_id, **options)
 
 
-def _resolve_all(requests: list[Request], store: cache.Store, receive_catalogue) -> list[_Work]:
+def _resolve_all(requests: list[Request], store: cache.Store) -> list[_Work]:
     """Loads each data set once, and keeps it for the cases in a file, not in memory."""
     loaded: dict[tuple, Any] = {}
     keys = [(r.dataset, r.limit, r.noise, r.resize) for r in requests]
@@ -151,15 +147,15 @@ def _resolve_all(requests: list[Request], store: cache.Store, receive_catalogue)
                     request.dataset, limit=request.limit, noise=request.noise, resize=request.resize
                 )
             store.put(loaded[key])
-    catalogue = receive_catalogue()
+    catalogue = models.catalogue()
     return [_resolve(r, loaded[key], catalogue) for r, key in zip(requests, keys, strict=True)]
 
 
 def _resolve(request: Request, dataset, catalogue: dict[str, selection.ModelInfo]) -> _Work:
     plans = request.make_configs(dataset)
-    models = _choose(request, dataset, catalogue)
-    headline = _headline(request, plans, dataset, len(models))
-    return _Work(request, plans, models, dataset.checksum, dataset.task, headline)
+    chosen = _choose(request, dataset, catalogue)
+    headline = _headline(request, plans, dataset, len(chosen))
+    return _Work(request, plans, chosen, dataset.checksum, dataset.task, headline)
 
 
 def _where(output: Path, experiment: Experiment | None, note: str) -> str:
@@ -183,39 +179,6 @@ def _headline(request: Request, plans: list[RunConfig], dataset, num_models: int
 
 
 # --- models ---------------------------------------------------------------------------------
-
-
-def _send_catalogue(connection) -> None:
-    local.leave_interrupts_to_the_parent()
-    from bench.evaluation import job_runner
-
-    job_runner.send_catalogue(connection)
-
-
-def _start_sending_catalogue(context) -> Callable[[], dict[str, selection.ModelInfo]]:
-    """Lets a process list the models while this one loads the data; returns how to wait for it."""
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_send_catalogue, args=(sender,), daemon=True)
-
-    def start() -> None:
-        process.start()
-        sender.close()
-
-    starting = threading.Thread(target=start)  # it waits until all is imported
-    starting.start()
-
-    def receive() -> dict[str, selection.ModelInfo]:
-        starting.join()
-        try:
-            return receiver.recv()
-        except EOFError as error:
-            raise BenchError(
-                "the models cannot be imported. Try: python -c 'import zoo' to see why."
-            ) from error
-        finally:
-            process.join()
-
-    return receive
 
 
 def _choose(

@@ -193,12 +193,12 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def _check_models(models: tuple[str, ...]) -> None:
-    from bench.evaluation import job_runner
     from bench.runs import selection
+    from bench.runs.models import catalogue
 
-    catalogue = job_runner.catalogue()
+    known = catalogue()
     for model in models:
-        found = selection.select([model], "core", "small", catalogue)
+        found = selection.select([model], "core", "small", known)
         if len(found) != 1:
             names = ", ".join(f"{choice.model}:{choice.preset}" for choice in found)
             raise BenchError(f"--models: {model!r} must be one model. It matches {names}.")

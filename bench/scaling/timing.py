@@ -132,10 +132,9 @@ def _model(point: Point) -> tuple[Any, str]:
 
     import zoo
     from bench.data import tasks
-    from bench.evaluation import job_runner
-    from bench.runs import selection
+    from bench.runs import models, selection
 
-    (choice,) = selection.select([point.model], "core", "small", job_runner.catalogue())
+    (choice,) = selection.select([point.model], "core", "small", models.catalogue())
     entry = zoo.get(choice.model)
     shape = (point.image_size, point.image_size, 1)
     found = zoo.presets.config(choice.model, choice.preset, shape) | dict(choice.arguments)

@@ -15,10 +15,9 @@ import pytest
 
 import zoo
 from bench.data import catalog, tasks
-from bench.evaluation import job_runner
 from bench.profiling import macs, memory, steps, timing
 from bench.records import environment
-from bench.runs import selection, suites
+from bench.runs import models, selection, suites
 
 BATCH_SIZE = 64
 EPOCHS = 3
@@ -95,7 +94,7 @@ def dataset():
 @pytest.fixture(scope="session")
 def model(request, dataset) -> Trained:
     """The model of a suite, trained for some epochs; its memory is measured meanwhile."""
-    (choice,) = selection.select([request.param], "core", "small", job_runner.catalogue())
+    (choice,) = selection.select([request.param], "core", "small", models.catalogue())
     task = zoo.get(choice.model).model_class.task
     keras.utils.set_random_seed(0)
     built = zoo.create(

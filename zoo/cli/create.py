@@ -3,8 +3,6 @@
 import ast
 import dataclasses
 
-import keras
-
 from zoo.cli import data
 from zoo.cli.files import CommandError
 from zoo.registry import entries, presets
@@ -29,12 +27,14 @@ def parse_arguments(pairs: list[str]) -> dict:
 
 def model(options, found: data.TrainingData):
     """Returns a new model for the data, compiled, with its card."""
+    import keras
+
     arguments = parse_arguments(options.arguments)
-    model_class = entries.get(options.model).model_class
+    names = entries.get(options.model).argument_names
     num_classes = _num_classes(found)
     image_shape = arguments.pop("image_shape", found.images.shape[1:])
     fixed = presets.config(options.model, options.preset, image_shape) if options.preset else {}
-    if "num_classes" in model_class.argument_names() and num_classes:
+    if "num_classes" in names and num_classes:
         arguments.setdefault("num_classes", fixed.get("num_classes", num_classes))
     arguments.setdefault("seed", options.seed)
     try:

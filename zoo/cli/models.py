@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
+import zoo
 from zoo.cli import screen
 from zoo.cli.files import CommandError, check_file, check_folder, new_folder
 from zoo.cli.use import check_can
 from zoo.data import images
 from zoo.files import new_file
-from zoo.persistence import saving
 from zoo.registry import entries, presets
 
 
@@ -39,7 +39,7 @@ def list_models(options) -> int:
         table = Table(*columns, "what it does")
         for name in found:
             entry = entries.get(name)
-            table.add_row(name, entry.model_class.task, escape(entry.summary))
+            table.add_row(name, entry.task, escape(entry.summary))
     screen.console().print(table)
     return 0
 
@@ -52,7 +52,7 @@ def sample(options) -> int:
         check_file(options.output, options.overwrite, ".png")
     else:
         check_folder(options.output, options.overwrite)
-    model = saving.load(options.model)
+    model = zoo.load(options.model)
     check_can(model, "sample", "sample images", options.model)
     if len(model.image_shape) != 3 or model.image_shape[-1] not in (1, 3):
         raise CommandError(
@@ -113,7 +113,7 @@ def export(options) -> int:
             f"the path must end in .onnx, or have no suffix for a SavedModel folder. "
             f"Received: {path}."
         )
-    model = saving.load(options.model)
+    model = zoo.load(options.model)
     from zoo.persistence.export import export as write
 
     try:

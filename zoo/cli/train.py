@@ -5,14 +5,13 @@ import dataclasses
 import time
 from pathlib import Path
 
-import keras
 import numpy as np
 
+import zoo
 from zoo import checks
 from zoo.cli import create, data, screen
 from zoo.cli.files import CommandError, check_file
 from zoo.files import new_file
-from zoo.persistence import saving
 from zoo.registry import entries
 
 DEFAULT_EPOCHS, DEFAULT_QUANTILE = 20, 0.95
@@ -22,8 +21,7 @@ _FIXED_ON_RESUME = ("preset", "arguments", "resize", "color", "positive")
 
 def run(options: argparse.Namespace) -> int:
     """Trains a model and saves it. Returns the exit code: 130 after Ctrl-C."""
-    entry = entries.get(options.model)
-    task = entry.model_class.task
+    task = entries.get(options.model).task
     _check_options(options, task)
     _check_output(options)
     resumed = None if options.resume is None else _resumed(options)
@@ -32,6 +30,8 @@ def run(options: argparse.Namespace) -> int:
     found = data.load(options.data, task, options.resize, options.color, options.skip_unreadable)
     for line in found.skipped:
         screen.say(f"skipped: {line}")
+    import keras  # after all that may be wrong with the options and the data
+
     keras.utils.set_random_seed(options.seed)
     if task == "debiasing":
         found = create.positive_or_not(found, options, resumed)
@@ -80,7 +80,9 @@ def _check_output(options) -> None:
 
 
 def _resumed(options):
-    model = saving.load(options.resume)
+    import keras
+
+    model = zoo.load(options.resume)
     if model.registry_name != options.model:
         raise CommandError(
             f"--resume must be a saved {options.model}. Received: {options.resume}, which is a "
@@ -152,7 +154,7 @@ def _report(model, x, y, held_out, seconds: float, options) -> None:
     name = "training loss" if held_out is None else "val_loss"
     terms = "  ".join(f"{key} {value:.5g}" for key, value in found.items() if key != "loss")
     screen.say(f"{name} {found['loss']:.5g}  ({terms})  {seconds:.1f} s")
-    num_held_out = 0 if held_out is None else len(keras.tree.flatten(inputs)[0])
+    num_held_out = 0 if held_out is None else len(model.image_of(inputs))
     if not hasattr(model, "anomaly_score"):
         return
     if model.task == "debiasing" and num_held_out:  # its VAE has seen the positive class alone

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+import zoo
 from zoo.cli import screen
 from zoo.cli.files import (
     CommandError,
@@ -16,7 +17,6 @@ from zoo.cli.files import (
 )
 from zoo.data import images
 from zoo.files import new_file
-from zoo.persistence import saving
 
 
 class Session:
@@ -30,7 +30,7 @@ class Session:
 
     def __init__(self, options, method: str, verb: str):
         self.path, self.folder = options.model, options.folder
-        self.model = saving.load(options.model)
+        self.model = zoo.load(options.model)
         check_can(self.model, method, verb, options.model)
         self.batch_size, self.verb = options.batch_size, verb
         if self.batch_size < 1:
@@ -201,7 +201,8 @@ def _choose_threshold(session: Session, options) -> None:
         scores = np.concatenate([model.anomaly_score(inputs) for _, _, inputs in batches])
         model.set_threshold(scores, quantile=options.quantile)
     if options.keep:
-        saving.save(model, session.path)
+        with new_file(session.path) as temporary:
+            model.save(temporary)
 
 
 def _write_maps(session: Session, path: Path, highest: float) -> None:

@@ -5,13 +5,13 @@ from keras import ops
 
 from zoo import checks
 from zoo.models.autoencoder import Autoencoder
-from zoo.registry.entries import register
+from zoo.registry.entries import listed
 from zoo.training.adversarial import Adversarial, two_class_loss
 
 PRIORS = ("normal", "uniform")
 
 
-@register("adversarial_autoencoder", paper="https://arxiv.org/abs/1511.05644")
+@listed
 class AdversarialAutoencoder(Adversarial, Autoencoder):
     """Learns a code that follows a given distribution, so that images can be drawn from it.
 

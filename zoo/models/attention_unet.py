@@ -2,11 +2,11 @@
 
 from zoo.data.batching import batched
 from zoo.models.unet import UNet
-from zoo.registry.entries import register
+from zoo.registry.entries import listed
 from zoo.training.image_to_image import check_images
 
 
-@register("attention_unet", paper="https://arxiv.org/abs/1804.03999")
+@listed
 class AttentionUNet(UNet):
     """Learns a mask from an image, and where in the image to look for it.
 

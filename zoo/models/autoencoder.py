@@ -7,7 +7,7 @@ from zoo import checks
 from zoo.data.batching import batched
 from zoo.losses import structure
 from zoo.networks import convolutional
-from zoo.registry.entries import register
+from zoo.registry.entries import listed
 from zoo.training.image_to_image import RECONSTRUCTIONS, ImageToImage, check_images
 from zoo.training.model import ZooModel
 
@@ -19,7 +19,7 @@ def _check_codes(model, codes) -> None:
     checks.array_shape(model.owner, codes.shape, shape, "codes")
 
 
-@register("autoencoder", paper="https://www.science.org/doi/10.1126/science.1127647")
+@listed
 class Autoencoder(ImageToImage, ZooModel):
     """Learns to copy an image through a small code.
 

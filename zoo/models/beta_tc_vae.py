@@ -2,10 +2,10 @@
 
 from zoo import checks, losses
 from zoo.models.vae import VAE
-from zoo.registry.entries import register
+from zoo.registry.entries import listed
 
 
-@register("beta_tc_vae", paper="https://arxiv.org/abs/1802.04942")
+@listed
 class BetaTCVAE(VAE):
     """Learns a code of independent units, without the blur of a large KL weight.
 

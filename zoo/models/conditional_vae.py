@@ -7,13 +7,13 @@ from keras import layers, ops
 from zoo import checks
 from zoo.data import labels
 from zoo.models.vae import VAE
-from zoo.registry.entries import register
+from zoo.registry.entries import listed
 from zoo.training.labelled_decoder import LabelledDecoder
 
 INPUT_KEYS = ("image", "label")
 
 
-@register("conditional_vae", paper="https://papers.nips.cc/paper/5775")
+@listed
 class ConditionalVAE(LabelledDecoder, VAE):
     """Learns a distribution over the images of each class, and draws those that are asked for.
 
@@ -52,8 +52,6 @@ class ConditionalVAE(LabelledDecoder, VAE):
 
     Reference: Sohn et al., 2015, Eq. 4. https://papers.nips.cc/paper/5775
     """
-
-    task = "conditional"
 
     def __init__(self, image_shape, *, num_classes=10, embedding_dim=16, **kwargs):
         super().__init__(image_shape, **kwargs)

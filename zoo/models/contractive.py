@@ -6,7 +6,7 @@ from keras import ops
 from zoo import checks, losses
 from zoo.layers import gradients
 from zoo.models.autoencoder import Autoencoder
-from zoo.registry.entries import register
+from zoo.registry.entries import listed
 
 METHODS = ("auto", "closed_form", "exact", "hutchinson")
 # d activation(a) / d a, for the activations that a closed form covers.
@@ -19,7 +19,7 @@ _DERIVATIVES = {
 }
 
 
-@register("contractive", paper="https://icml.cc/2011/papers/455_icmlpaper.pdf")
+@listed
 class ContractiveAutoencoder(Autoencoder):
     """Learns a code that changes little when the image changes a little.
 

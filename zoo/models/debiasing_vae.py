@@ -8,11 +8,11 @@ from zoo.data import labels
 from zoo.data.batching import batched
 from zoo.data.samplers import COMBINATIONS, LatentResampling, resampling_probabilities
 from zoo.models._classifying_vae import ClassifyingVAE
-from zoo.registry.entries import register
+from zoo.registry.entries import listed
 from zoo.training.image_to_image import check_images
 
 
-@register("debiasing_vae", paper="https://doi.org/10.1145/3306618.3314243")
+@listed
 class DebiasingVAE(ClassifyingVAE):
     """Learns to tell a class from the rest, and shows its rare kinds more often while it learns.
 
@@ -65,7 +65,6 @@ class DebiasingVAE(ClassifyingVAE):
     Reference: Amini et al., 2019, Eq. 1 to 4. https://doi.org/10.1145/3306618.3314243
     """
 
-    task = "debiasing"
     required_target = "fit(images, labels), 1 for the positive class and 0 for the rest"
 
     FIXED = dict.fromkeys(

@@ -2,10 +2,10 @@
 
 from zoo.layers.corruptions import Corrupting
 from zoo.models.autoencoder import Autoencoder
-from zoo.registry.entries import register
+from zoo.registry.entries import listed
 
 
-@register("denoising", paper="https://www.jmlr.org/papers/v11/vincent10a.html")
+@listed
 class DenoisingAutoencoder(Corrupting, Autoencoder):
     """Learns to repair damaged images.
 

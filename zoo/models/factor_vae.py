@@ -5,7 +5,7 @@ from keras import ops
 
 from zoo import checks
 from zoo.models.vae import VAE
-from zoo.registry.entries import register
+from zoo.registry.entries import listed
 from zoo.training import model
 from zoo.training.adversarial import Adversarial, two_class_loss
 
@@ -23,7 +23,7 @@ def permuted(codes, seed):
     return ops.take_along_axis(codes, order, axis=0)
 
 
-@register("factor_vae", paper="https://arxiv.org/abs/1802.05983")
+@listed
 class FactorVAE(Adversarial, VAE):
     """Learns a code whose units are independent of each other.
 

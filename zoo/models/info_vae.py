@@ -5,14 +5,14 @@ from keras import ops
 
 from zoo import checks, losses
 from zoo.models.vae import VAE
-from zoo.registry.entries import register
+from zoo.registry.entries import listed
 from zoo.training import model
 
 # Not the seed of the codes' own noise: equal noise would make samples of code and prior alike.
 PRIOR_EVALUATION_SEED = model.EVALUATION_SEED + 1
 
 
-@register("info_vae", paper="https://arxiv.org/abs/1706.02262")
+@listed
 class InfoVAE(VAE):
     """Learns a VAE whose codes match the prior together, not image by image.
 

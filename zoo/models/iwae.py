@@ -4,12 +4,12 @@ from keras import ops
 
 from zoo import checks, losses
 from zoo.models.vae import VAE
-from zoo.registry.entries import register
+from zoo.registry.entries import listed
 
 ESTIMATORS = ("standard", "doubly_reparameterized")
 
 
-@register("iwae", paper="https://arxiv.org/abs/1509.00519")
+@listed
 class IWAE(VAE):
     """Learns a VAE by a tighter bound, from several samples of each code.
 

@@ -10,7 +10,7 @@ from zoo import checks, losses
 from zoo.data.batching import batched
 from zoo.layers import transformer
 from zoo.models.autoencoder import Autoencoder
-from zoo.registry.entries import register
+from zoo.registry.entries import listed
 from zoo.training import model
 from zoo.training.image_to_image import check_images
 from zoo.training.model import ZooModel
@@ -33,7 +33,7 @@ def default_patch_size(image_shape: tuple[int, ...]) -> int | None:
     return max(divisors, default=None)
 
 
-@register("masked_autoencoder", paper="https://arxiv.org/abs/2111.06377")
+@listed
 class MaskedAutoencoder(ZooModel):
     """Learns to fill in the patches of an image that it is not shown.
 

@@ -1,10 +1,10 @@
 """The U-Net made of residual blocks."""
 
 from zoo.models.unet import UNet
-from zoo.registry.entries import register
+from zoo.registry.entries import listed
 
 
-@register("residual_unet", paper="https://arxiv.org/abs/1711.10684")
+@listed
 class ResidualUNet(UNet):
     """Learns a mask from an image by corrections that each stage adds to its input.
 

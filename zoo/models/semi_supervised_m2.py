@@ -9,12 +9,12 @@ from zoo import checks, losses
 from zoo.data import labels
 from zoo.data.batching import batched
 from zoo.models.semi_supervised_vae import SemiSupervisedVAE
-from zoo.registry.entries import register
+from zoo.registry.entries import listed
 from zoo.training.image_to_image import check_images
 from zoo.training.labelled_decoder import LabelledDecoder
 
 
-@register("semi_supervised_m2", paper="https://arxiv.org/abs/1406.5298")
+@listed
 class SemiSupervisedM2(LabelledDecoder, SemiSupervisedVAE):
     """Learns class and style as two codes, the class also from images without a label.
 

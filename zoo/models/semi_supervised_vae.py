@@ -6,10 +6,10 @@ from zoo import checks
 from zoo.data import labels
 from zoo.data.samplers import LabelledShare
 from zoo.models._classifying_vae import ClassifyingVAE
-from zoo.registry.entries import register
+from zoo.registry.entries import listed
 
 
-@register("semi_supervised_vae", paper="https://arxiv.org/abs/1406.5298")
+@listed
 class SemiSupervisedVAE(ClassifyingVAE):
     """Learns to tell classes from a few labels, and what images look like from all of them.
 
@@ -57,7 +57,6 @@ class SemiSupervisedVAE(ClassifyingVAE):
     Reference: Kingma et al., 2014, section 2.1 (M1). https://arxiv.org/abs/1406.5298
     """
 
-    task = "semi_supervised"
     required_target = "fit(images, labels), with -1 for the rows without a label"
 
     def __init__(

@@ -4,7 +4,7 @@ from keras import ops
 
 from zoo import checks, losses
 from zoo.models.autoencoder import Autoencoder
-from zoo.registry.entries import register
+from zoo.registry.entries import listed
 
 PENALTIES = ("l1", "kl", "top_k")
 
@@ -19,7 +19,7 @@ def keep_largest(code, num_active: int):
     return ops.reshape(flat, (-1, num_units))
 
 
-@register("sparse", paper="https://web.stanford.edu/class/cs294a/sparseAutoencoder_2011new.pdf")
+@listed
 class SparseAutoencoder(Autoencoder):
     """Learns a code of which few units are active.
 

@@ -9,10 +9,8 @@ from keras import layers, ops
 from zoo import checks, losses
 from zoo.models.autoencoder import Autoencoder
 from zoo.models.sparse import keep_largest
-from zoo.registry.entries import register
+from zoo.registry.entries import listed
 
-# All else that an `Autoencoder` takes describes deeper networks or other losses.
-OWN = ("image_shape", "latent_dim", "seed")
 OVERCOMPLETENESS = 8
 LARGEST_DEFAULT_CODE = 4096
 _LOWEST = -1e30
@@ -62,7 +60,7 @@ class Dictionary(layers.Layer):
         return {**super().get_config(), "units": self.units}
 
 
-@register("top_k_sparse", paper="https://arxiv.org/abs/2406.04093")
+@listed
 class TopKSparseAutoencoder(Autoencoder):
     """Explains each image by a few directions out of a large dictionary.
 
@@ -114,8 +112,29 @@ class TopKSparseAutoencoder(Autoencoder):
     Bricken et al., 2023. https://transformer-circuits.pub/2023/monosemantic-features
     """
 
+    # All that an `Autoencoder` takes but image_shape, latent_dim and seed: it describes deeper
+    # networks or other losses.
     FIXED = dict.fromkeys(
-        set(Autoencoder.argument_names()) - set(OWN),
+        (
+            "widths",
+            "hidden_units",
+            "mirror_hidden",
+            "kernel_size",
+            "activation",
+            "latent_activation",
+            "normalization",
+            "down",
+            "up",
+            "convs_per_stage",
+            "encoder_padding",
+            "pad_to_fit",
+            "map_channels",
+            "unflatten_activation",
+            "head",
+            "kernel_initializer",
+            "output_activation",
+            "reconstruction",
+        ),
         "is fixed: one linear layer each way. Use the model 'sparse' with penalty='top_k' for "
         "deeper networks.",
     )

@@ -6,7 +6,7 @@ from zoo import checks, losses
 from zoo.data import masks
 from zoo.data.batching import batched
 from zoo.networks import convolutional, unet
-from zoo.registry.entries import register
+from zoo.registry.entries import listed
 from zoo.training.image_to_image import check_images
 from zoo.training.model import ZooModel
 
@@ -117,7 +117,7 @@ class UNetFamily(ZooModel):
         self.network = unet.unet(self.image_shape, **self.network_arguments())
 
 
-@register("unet", paper="https://arxiv.org/abs/1505.04597")
+@listed
 class UNet(UNetFamily):
     """Learns which pixels belong to the object: a mask from an image.
 
@@ -162,7 +162,6 @@ class UNet(UNetFamily):
     Reference: Ronneberger et al., 2015. https://arxiv.org/abs/1505.04597
     """
 
-    task = "segmentation"
     required_target = "images and their masks, fit(images, masks)"
 
     def __init__(self, image_shape, *, num_classes=1, mask_loss=None, **kwargs):

@@ -5,11 +5,11 @@ from keras import ops
 from zoo import checks
 from zoo.layers.corruptions import Corrupting
 from zoo.models.unet import UNetFamily
-from zoo.registry.entries import register
+from zoo.registry.entries import listed
 from zoo.training.image_to_image import RECONSTRUCTIONS, ImageToImage
 
 
-@register("unet_denoiser", paper="https://arxiv.org/abs/1608.03981")
+@listed
 class UNetDenoiser(Corrupting, ImageToImage, UNetFamily):
     """Learns to repair damaged images, sharper than through a small code.
 

@@ -4,10 +4,10 @@ from keras import ops
 
 from zoo.models.unet import UNet
 from zoo.networks import unet
-from zoo.registry.entries import register
+from zoo.registry.entries import listed
 
 
-@register("unet_plus_plus", paper="https://arxiv.org/abs/1807.10165")
+@listed
 class UNetPlusPlus(UNet):
     """Learns a mask by U-Nets of every depth at once, nested in one network.
 

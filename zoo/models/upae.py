@@ -6,11 +6,11 @@ from keras import ops
 from zoo import checks, losses
 from zoo.data.batching import batched
 from zoo.models.autoencoder import Autoencoder
-from zoo.registry.entries import register
+from zoo.registry.entries import listed
 from zoo.training.image_to_image import check_images
 
 
-@register("upae", paper="https://arxiv.org/abs/2006.13462")
+@listed
 class UPAE(Autoencoder):
     """Learns a reconstruction and, for each pixel, how far off it expects to be.
 

@@ -9,7 +9,7 @@ from zoo import checks, losses
 from zoo.data.batching import batched
 from zoo.layers.sampling import GaussianSampler
 from zoo.models.autoencoder import Autoencoder
-from zoo.registry.entries import register
+from zoo.registry.entries import listed
 from zoo.training import model
 from zoo.training.image_to_image import check_images
 
@@ -17,7 +17,7 @@ LIKELIHOODS = ("bernoulli", "gaussian", "laplace")
 KL_ESTIMATES = ("analytic", "monte_carlo")
 
 
-@register("vae", paper="https://arxiv.org/abs/1312.6114")
+@listed
 class VAE(Autoencoder):
     """Learns a distribution over images through a Gaussian code.
 
@@ -260,7 +260,7 @@ class VAE(Autoencoder):
         return ops.convert_to_numpy(codes)
 
 
-@register("beta_vae", paper="https://openreview.net/forum?id=Sy2fzU9gl")
+@listed
 class BetaVAE(VAE):
     """Learns a code whose units change one factor of the image each.
 

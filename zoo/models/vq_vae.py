@@ -8,7 +8,7 @@ from zoo.data.batching import batched
 from zoo.layers.quantizer import CODEBOOKS, VectorQuantizer
 from zoo.models.autoencoder import Autoencoder
 from zoo.networks import convolutional
-from zoo.registry.entries import register
+from zoo.registry.entries import listed
 from zoo.training.image_to_image import check_images
 
 # What belongs to a code that is one vector.
@@ -28,7 +28,7 @@ def _check_indices(model, indices) -> None:
         )
 
 
-@register("vq_vae", paper="https://arxiv.org/abs/1711.00937")
+@listed
 class VQVAE(Autoencoder):
     """Learns to write an image as a small map of entries from a learned codebook.
 

@@ -5,14 +5,14 @@ import math
 from zoo import checks, losses
 from zoo.data.batching import batched
 from zoo.models.info_vae import InfoVAE
-from zoo.registry.entries import register
+from zoo.registry.entries import listed
 from zoo.training.image_to_image import check_images
 
 # With this standard deviation the Gaussian -log p(x | z) is the squared error plus a constant.
 SQUARED_ERROR_SCALE = math.sqrt(0.5)
 
 
-@register("wae_mmd", paper="https://arxiv.org/abs/1711.01558")
+@listed
 class WAEMMD(InfoVAE):
     """Learns sharp reconstructions whose codes, taken together, follow the prior.
 

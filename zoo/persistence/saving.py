@@ -10,8 +10,9 @@ from pathlib import Path
 import keras
 
 from zoo.files import new_file
-from zoo.registry.model_card import running_version
+from zoo.registry import keras_start
 from zoo.training.model import ZooModel
+from zoo.version import __version__
 
 # What damaged archives, HDF5 files and configurations raise.
 _DAMAGE = (
@@ -105,12 +106,12 @@ def _check_header(path: Path, header: dict) -> None:
     registered_name = header.get("registered_name") or header.get("class_name")
     card = header["config"].get("card")
     written_by = card.get("version") if isinstance(card, dict) else None
-    if written_by is not None and _numbers(written_by) > _numbers(running_version()):
+    if written_by is not None and _numbers(written_by) > _numbers(__version__):
         raise ValueError(
             f"load: {path} was written by version {written_by} of the zoo, and this is "
-            f"{running_version()}. Update: pip install --upgrade keras-autoencoder-zoo"
+            f"{__version__}. Update: pip install --upgrade keras-autoencoder-zoo"
         )
-    model_class = keras.saving.get_registered_object(str(registered_name))
+    model_class = keras_start.registered(str(registered_name))
     if isinstance(model_class, type) and issubclass(model_class, ZooModel):
         return
     if str(registered_name).startswith("zoo>"):

@@ -1,36 +1,72 @@
-"""Names of models: register them, list them, create them."""
+"""Names of models: list them, look them up, create them, and register more."""
 
 import dataclasses
 import fnmatch
-
-import keras
+import importlib
 
 from zoo import checks
-from zoo.registry import presets
-
-_ENTRIES: dict[str, "Entry"] = {}
+from zoo.registry import keras_start, presets, source, table
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """What the registry knows about a model."""
+    """What the registry knows about a model, without importing it.
+
+    Attributes:
+        name: Registry name.
+        module, class_name: Where its class is.
+        paper: Address of the paper or page that the model comes from.
+        task: What data it is trained on, one of `zoo.training.model.TASKS`.
+    """
 
     name: str
-    model_class: type
+    module: str
+    class_name: str
     paper: str
+    task: str = "reconstruction"
+    _class: type | None = None  # of a class that was registered by hand
+
+    @property
+    def model_class(self) -> type:
+        """The class; its module, and with it Keras, is imported now."""
+        return self._class or getattr(importlib.import_module(self.module), self.class_name)
 
     @property
     def summary(self) -> str:
         """First line of the class's docstring."""
-        return self.model_class.__doc__.strip().splitlines()[0]
+        if self._class is not None:
+            return (self._class.__doc__ or "").strip().partition("\n")[0]
+        return source.summary(self.module, self.class_name)
 
     @property
     def presets(self) -> list[str]:
         return presets.names(self.name)
 
+    @property
+    def argument_names(self) -> list[str]:
+        """Names of all constructor arguments, those of base classes included."""
+        if self._class is not None:
+            return self._class.argument_names()
+        return list(source.argument_names(self.module, self.class_name))
+
+
+_ENTRIES: dict[str, Entry] = {
+    name: Entry(name, table.module_of(name), row.class_name, row.paper, row.task)
+    for name, row in table.MODELS.items()
+}
+
+
+def listed(model_class: type) -> type:
+    """Gives a class of the table its name and task, and makes it known to Keras."""
+    place = model_class.__module__, model_class.__name__
+    name = next(n for n, e in _ENTRIES.items() if (e.module, e.class_name) == place)
+    model_class.registry_name = name
+    model_class.task = _ENTRIES[name].task
+    return keras_start.register(model_class)
+
 
 def register(name: str, *, paper: str):
-    """Registers a model under a name, and with Keras for `.keras` files.
+    """Registers a model of your own under a name, and with Keras for `.keras` files.
 
     Args:
         name: Registry name, `snake_case`, written by hand.
@@ -45,11 +81,12 @@ def register(name: str, *, paper: str):
         if taken is not None:
             raise ValueError(
                 f"register: name must be new. Received: name={name!r}, which is "
-                f"{taken.model_class.__name__}. Choose another name."
+                f"{taken.class_name}. Choose another name."
             )
-        _ENTRIES[name] = Entry(name, model_class, paper)
+        place = model_class.__module__, model_class.__name__
+        _ENTRIES[name] = Entry(name, *place, paper, model_class.task, model_class)
         model_class.registry_name = name
-        return keras.saving.register_keras_serializable(package="zoo")(model_class)
+        return keras_start.register(model_class)
 
     return decorate
 

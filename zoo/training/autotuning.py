@@ -25,7 +25,9 @@ import keras
 import numpy as np
 
 from zoo.files import new_file
+from zoo.registry import keras_start
 from zoo.training import device_data
+from zoo.version import __version__
 
 _SCHEMA = 3
 _NUM_BATCHES = 4
@@ -197,9 +199,7 @@ def _advice(trials: tuple[Trial, ...], chosen: Trial):
 
 def kernels_are_late() -> bool:
     """Tells whether TensorFlow had started before `zoo` could ask for oneDNN's kernels."""
-    import zoo
-
-    return zoo.TENSORFLOW_WAS_THERE and platform.machine() in ("x86_64", "AMD64")
+    return keras_start.KERNELS_ARE_CHOSEN and platform.machine() in ("x86_64", "AMD64")
 
 
 # --- measuring -------------------------------------------------------------------------------
@@ -314,7 +314,7 @@ def _of_threads(model, data, batch_size: int, threads: int) -> Trial:
 
 _CHILD = """
 import sys
-from zoo import autotuning
+from zoo.training import autotuning
 autotuning.time_saved(sys.argv[1], int(sys.argv[2]))
 """
 
@@ -358,8 +358,6 @@ def _folder(folder: str | Path | None) -> Path:
 
 def _key(model, batch_size: int, precisions, threads) -> str:
     """Names what the result depends on."""
-    import zoo
-
     config = {k: v for k, v in model.get_config().items() if k not in ("name", "card", "seed")}
     about = {
         "schema": _SCHEMA,
@@ -370,7 +368,7 @@ def _key(model, batch_size: int, precisions, threads) -> str:
         "devices": keras.distribution.list_devices(),
         "threads": [os.environ.get(f"TF_NUM_{part}OP_THREADS") for part in ("INTRA", "INTER")],
         "kernels": os.environ.get("TF_ENABLE_ONEDNN_OPTS"),
-        "versions": [zoo.__version__, keras.__version__, *_tensorflow_versions()],
+        "versions": [__version__, keras.__version__, *_tensorflow_versions()],
     }
     text = json.dumps(about, sort_keys=True, default=str)
     return f"{type(model).__name__} {hashlib.sha256(text.encode()).hexdigest()[:16]}"

@@ -9,9 +9,10 @@ import tensorflow as tf
 from keras import ops
 
 from zoo import checks
-from zoo.registry.model_card import HasModelCard, ModelCard
+from zoo.registry.model_card import ModelCard
 from zoo.training import adam, data_checks
 from zoo.training.fitting import Fitting
+from zoo.training.model_card import HasModelCard
 
 # Noise at evaluation comes from this seed, so that `evaluate` gives the same number every time.
 EVALUATION_SEED = 20_140_101

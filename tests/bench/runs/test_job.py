@@ -9,14 +9,13 @@ import pytest
 
 import zoo
 from bench.errors import BenchError
-from bench.evaluation import job_runner
 from bench.records.config import RunConfig
-from bench.runs import job, selection, suites
+from bench.runs import job, models, selection, suites
 from bench.runs.selection import ModelSpec
 
 ROOT = Path(__file__).parents[3]
 PLAN = RunConfig("digits")
-CATALOGUE = job_runner.catalogue()
+CATALOGUE = models.catalogue()
 
 
 def case(**changes):

@@ -220,3 +220,10 @@ def test_arguments_out_of_range(arguments, message):
 def test_arguments_of_deeper_networks_are_refused(name):
     with pytest.raises(TypeError, match=rf"{name} is fixed.*Use the model 'sparse'"):
         make(**{name: None})
+
+
+def test_of_the_arguments_of_an_autoencoder_it_takes_three():
+    taken = set(zoo.models.Autoencoder.argument_names()) & set(
+        zoo.get("top_k_sparse").argument_names
+    )
+    assert taken == {"image_shape", "latent_dim", "seed"}

@@ -1,0 +1,19 @@
+"""What the choice of models needs to know of each, as the zoo's registry tells it: no Keras."""
+
+import zoo
+from bench.runs.selection import ModelInfo
+
+
+def catalogue() -> dict[str, ModelInfo]:
+    """Returns what is known of each registered model, by name."""
+    found = {}
+    for name in zoo.names():
+        entry = zoo.get(name)
+        arguments = sorted(set(entry.argument_names) - {"image_shape", "seed"})
+        found[name] = ModelInfo(tuple(entry.presets), tuple(arguments), entry.task)
+    return found
+
+
+def modules() -> tuple[str, ...]:
+    """Returns the modules that hold the models, for a server to import before it forks."""
+    return tuple(dict.fromkeys(zoo.get(name).module for name in zoo.names()))
