@@ -1,6 +1,7 @@
-"""Shared by all tests: quiet TensorFlow, two logical devices, real images, work for workers."""
+"""Shared by all tests: quiet TensorFlow, two devices, real images, work for workers, processes."""
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -59,3 +60,32 @@ def digits():
     from sklearn.datasets import load_digits
 
     return (load_digits().images[..., None] / 16).astype("float32")
+
+
+@pytest.fixture(scope="session")
+def descendants():
+    """Returns a function from a process to the ids and names of all that it started, still alive.
+
+    Only Linux tells; elsewhere the test is skipped.
+    """
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("needs /proc")
+
+    def find(pid):
+        children = {}
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                name, rest = stat.read_text().split(" (", 1)[1].rsplit(") ", 1)
+            except OSError:  # ended meanwhile
+                continue
+            state, parent = rest.split()[:2]
+            if state != "Z":
+                children.setdefault(int(parent), []).append((int(stat.parent.name), name))
+        found, waiting = {}, [pid]
+        while waiting:
+            for child, name in children.get(waiting.pop(), []):
+                found[child] = name
+                waiting.append(child)
+        return found
+
+    return find

@@ -1,7 +1,6 @@
-"""Shared by the tests of runs: tiny requests, silence, and a look at other processes."""
+"""Shared by the tests of runs: tiny requests and silence."""
 
 import os
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -45,32 +44,3 @@ def lasting():
         }
 
     return fields
-
-
-@pytest.fixture(scope="session")
-def descendants():
-    """Returns a function from a process to the ids and names of all that it started, still alive.
-
-    Only Linux tells; elsewhere the test is skipped.
-    """
-    if not Path("/proc/self/stat").exists():
-        pytest.skip("needs /proc")
-
-    def find(pid):
-        children = {}
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                name, rest = stat.read_text().split(" (", 1)[1].rsplit(") ", 1)
-            except OSError:  # ended meanwhile
-                continue
-            state, parent = rest.split()[:2]
-            if state != "Z":
-                children.setdefault(int(parent), []).append((int(stat.parent.name), name))
-        found, waiting = {}, [pid]
-        while waiting:
-            for child, name in children.get(waiting.pop(), []):
-                found[child] = name
-                waiting.append(child)
-        return found
-
-    return find
