@@ -1,0 +1,33 @@
+"""`python -m tuner confirm`: the winner and the defaults on fresh seeds, on the test split."""
+
+import argparse
+from pathlib import Path
+
+
+def add_command(commands) -> None:
+    """Adds `confirm`, or in full `re-evaluate`, to the command line."""
+    parser = commands.add_parser(
+        "confirm",
+        aliases=["re-evaluate"],
+        help="measure the winner and the defaults on fresh seeds, on the test split",
+    )
+    parser.set_defaults(command=command)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seeds", type=int, default=3, help="(default: %(default)s)")
+    parser.add_argument("--trial", type=int, help="another trial than the winner")
+
+
+def command(options: argparse.Namespace) -> int:
+    """Measures, prints the result and writes the report."""
+    from rich.console import Console
+
+    from tuner.commands.output import print_plain
+    from tuner.report import write
+    from tuner.search import confirm
+    from tuner.trials.store import Project
+
+    console, project = Console(), Project.open(options.folder)
+    confirmed = confirm.confirm(project, options.seeds, console, options.trial)
+    print_plain(console, confirmed.sentence)
+    print_plain(console, str(write.write(project, confirmed)))
+    return 0

@@ -1,0 +1,35 @@
+"""`python -m tuner report`: the page and the picture of a search, anew from its records."""
+
+import argparse
+from pathlib import Path
+
+
+def add_command(commands) -> None:
+    """Adds `report` to the command line."""
+    parser = commands.add_parser("report", help="write the page and the picture of a search")
+    parser.set_defaults(command=command)
+    parser.add_argument("folder", type=Path)
+
+
+def command(options: argparse.Namespace) -> int:
+    """Writes `report.html` and `search.png` and prints their paths."""
+    from rich.console import Console
+
+    from tuner.trials.store import Project
+
+    write_files(Project.open(options.folder), Console())
+    return 0
+
+
+def write_files(project, console) -> None:
+    """Writes the picture, if there is something to draw, and the page; prints their paths."""
+    from tuner.commands.output import print_plain
+    from tuner.report import write
+    from tuner.report.plots import basic
+    from tuner.search import confirm
+    from tuner.space import ready
+
+    path = basic.write(project, ready.get(project.identity["model"]).parameters)
+    if path is not None:
+        print_plain(console, str(path))
+    print_plain(console, str(write.write(project, confirm.read(project))))

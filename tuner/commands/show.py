@@ -1,0 +1,38 @@
+"""`python -m tuner show`: the trials of a search as a table, a picture and a page."""
+
+import argparse
+from pathlib import Path
+
+
+def add_command(commands) -> None:
+    """Adds `show` to the command line."""
+    parser = commands.add_parser("show", help="show the trials of a search, and draw them")
+    parser.set_defaults(command=command)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--limit", type=int, help="show the best only")
+
+
+def command(options: argparse.Namespace) -> int:
+    """Prints the trials and writes the report."""
+    from rich.console import Console
+
+    from tuner.commands import report
+    from tuner.commands.output import print_plain
+    from tuner.search import confirm, table
+    from tuner.trials.store import Project
+
+    console = Console()
+    project = Project.open(options.folder)
+    for warning in project.warnings:
+        print_plain(console, f"note: {warning}")
+    if not project.trials:
+        console.print("no trial is finished yet")
+        return 1
+    console.print(table.rich_table(project, limit=options.limit))
+    if project.identity.get("costs"):
+        console.print(table.front_table(project))
+    confirmed = confirm.read(project)
+    if confirmed is not None:
+        print_plain(console, confirmed.sentence)
+    report.write_files(project, console)
+    return 0
