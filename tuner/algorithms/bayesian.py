@@ -35,8 +35,8 @@ class BayesianOracle(RandomOracle):
     Args:
         recorded: Trials by number that finished or began before: no process is fitted for them.
         num_initial_points: Trials at random before the first fit.
-        limits: What settings must keep within: an expected improvement counts as far as they are
-            likely to.
+        constraints: What settings must keep within: an expected improvement counts as far as they
+            are likely to.
 
     References: Jones et al., 1998, Eq. 15. https://doi.org/10.1023/A:1008306431147
     Trials at once: Ginsbourger et al., 2010, Sec. 4.2 (Kriging Believer).
@@ -48,13 +48,13 @@ class BayesianOracle(RandomOracle):
         *args,
         recorded: dict[int, dict[str, Any]],
         num_initial_points: int,
-        limits: Constraints | None = None,
+        constraints: Constraints | None = None,
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
         self.recorded = recorded
         self.num_initial_points = num_initial_points
-        self.limits = limits or Constraints({})
+        self.constraints = constraints or Constraints({})
 
     def propose(self, number, known):
         record = self.recorded.get(number)
@@ -81,7 +81,7 @@ class BayesianOracle(RandomOracle):
         Args:
             objectives: Of the trials so far.
         """
-        return lambda found: found[..., 0]
+        return lambda values: values[..., 0]
 
     def improvement(
         self, means: np.ndarray, deviations: np.ndarray, best: float, aim: Aim
@@ -119,17 +119,17 @@ class BayesianOracle(RandomOracle):
         processes = [GaussianProcess(cube.points(rows), column) for column in objectives.T]
         running = [trial for trial in self.trials.values() if trial.status == _RUNNING]
         if running:
-            believed = _rows(cube, running)
+            fantasised = _rows(cube, running)
             for process in processes:
-                process.fantasise(cube.points(believed))
-            rows = np.concatenate([rows, believed])
+                process.fantasise(cube.points(fantasised))
+            rows = np.concatenate([rows, fantasised])
             objectives = np.column_stack([process.observed for process in processes])
         totals, fits = aim(objectives), self._fits(cube)
 
         def promise(candidates: np.ndarray) -> np.ndarray:
             points = cube.points(candidates)
-            found = [process.predict(points) for process in processes]
-            means, deviations = (np.stack(part, axis=-1) for part in zip(*found, strict=True))
+            predicted = [process.predict(points) for process in processes]
+            means, deviations = (np.stack(part, axis=-1) for part in zip(*predicted, strict=True))
             improvement = self.improvement(means, deviations, totals.min(), aim)
             return improvement * fits(points)
 
@@ -147,11 +147,11 @@ class BayesianOracle(RandomOracle):
         return np.concatenate([first, second]), np.append(promised, promise(second))
 
     def _fits(self, cube: UnitCube) -> Aim:
-        """Returns how likely points keep within the limits, as a function of them."""
-        if not self.limits.limits:
+        """Returns how likely points keep within the constraints, as a function of them."""
+        if not self.constraints.limits:
             return lambda points: np.ones(len(points))
         points = cube.points(_rows(cube, list(self.trials.values())))
-        return self.limits.fitted(dict(zip(map(int, self.trials), points, strict=True)))
+        return self.constraints.fitted(dict(zip(map(int, self.trials), points, strict=True)))
 
 
 class ParetoOracle(BayesianOracle):
@@ -182,15 +182,17 @@ class ParetoOracle(BayesianOracle):
 
     def objectives(self, trials):
         scores = [trial.score for trial in trials]
-        found = [[trial.metrics.get_last_value(name) for name in self.costs] for trial in trials]
-        return pareto.objectives(scores, found, self.objective.direction)
+        cost_values = [
+            [trial.metrics.get_last_value(name) for name in self.costs] for trial in trials
+        ]
+        return pareto.objectives(scores, cost_values, self.objective.direction)
 
     def aim(self, objectives, generator):
         weights = pareto.weights(generator, objectives.shape[1])
         front = objectives[not_dominated(objectives)]
         best, worst = front.min(axis=0), front.max(axis=0)
         worst = np.where(worst > best, worst, objectives.max(axis=0))
-        return lambda found: pareto.scalarised(found, weights, best, worst)
+        return lambda values: pareto.scalarised(values, weights, best, worst)
 
     def improvement(self, means, deviations, best, aim):
         drawn = aim(means + deviations * self._chances)
@@ -200,7 +202,7 @@ class ParetoOracle(BayesianOracle):
 
 @functools.cache
 def _threads() -> threadpoolctl.ThreadpoolController:
-    import scipy.linalg  # noqa: F401 - so that its threads are found
+    import scipy.linalg  # noqa: F401 - so that its threads are seen
 
     return threadpoolctl.ThreadpoolController()
 

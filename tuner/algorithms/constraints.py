@@ -58,10 +58,10 @@ class Constraints:
             processes.append((GaussianProcess(known, sizes), np.log(limit)))
 
         def probability(candidates: np.ndarray) -> np.ndarray:
-            found = np.ones(len(candidates))
+            product = np.ones(len(candidates))
             for process, limit in processes:
-                found *= _below(process, limit, candidates)
-            return found
+                product *= _below(process, limit, candidates)
+            return product
 
         return probability
 

@@ -52,11 +52,11 @@ class UnitCube:
 
     def values(self, row: np.ndarray) -> dict[str, Any]:
         """Returns the settings of a row: the active parameters alone."""
-        found: dict[str, Any] = {}
+        active: dict[str, Any] = {}
         for hp, probability in zip(self.parameters, row, strict=True):
-            if is_active(hp, found):
-                found[hp.name] = hp.prob_to_value(float(probability))
-        return found
+            if is_active(hp, active):
+                active[hp.name] = hp.prob_to_value(float(probability))
+        return active
 
     def points(self, rows: np.ndarray) -> np.ndarray:
         """Returns rows as points, `(len(rows), dimensions)`.

@@ -42,7 +42,7 @@ class GaussianProcess:
 
     @property
     def observed(self) -> np.ndarray:
-        """The values, the believed ones too, `(count,)`."""
+        """The values, the fantasised ones too, `(count,)`."""
         return self.middle + self.scale * self.values
 
     def predict(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -81,8 +81,8 @@ class GaussianProcess:
             return value + (away**2).sum() / 2, gradient + away / spread
 
         bounds = [tuple(np.log(_LENGTHS))] * dimensions + [tuple(np.log(_NOISES))]
-        found = minimize(loss, start, jac=True, bounds=bounds, options={"maxiter": _MAX_STEPS})
-        return np.exp(found.x[:-1]), float(np.exp(found.x[-1]))
+        optimum = minimize(loss, start, jac=True, bounds=bounds, options={"maxiter": _MAX_STEPS})
+        return np.exp(optimum.x[:-1]), float(np.exp(optimum.x[-1]))
 
 
 def _matern(r: np.ndarray) -> np.ndarray:

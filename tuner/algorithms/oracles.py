@@ -7,6 +7,7 @@ Bayesian search spends minutes on a proposal where parameters are many: these ar
 here, each proposal from the seed, the trial's number and the trials before.
 """
 
+import math
 import sys
 from typing import Any
 
@@ -17,13 +18,11 @@ from tuner.algorithms.bayesian import BayesianOracle, ParetoOracle
 from tuner.algorithms.constraints import Constraints
 from tuner.algorithms.random_and_grid import GridOracle, RandomOracle
 from tuner.space.hypermodel import hyperparameters
-from tuner.space.parameters import Boolean, Choice, Int, Parameter
 from tuner.space.space import Space
 from tuner.trials import costs as known_costs
 from tuner.trials.objectives import Objective
 
 TUNERS = ("random", "grid", "bayesian", "hyperband")
-_GRID_POINTS_OF_FLOATS = 11  # ten and the default
 
 
 def create(
@@ -36,18 +35,19 @@ def create(
     seed: int,
     recorded: dict[int, dict[str, Any]],
     costs: tuple[str, ...] = (),
-    limits: Constraints | None = None,
+    constraints: Constraints | None = None,
 ) -> keras_tuner.Oracle:
     """Returns the algorithm of a name from `TUNERS`.
 
     Args:
-        max_trials: At most so many trials; None: as many as the algorithm has.
+        max_trials: At most so many trials; None: as many as the algorithm has. Hyperband takes no
+            such number here: `keras_tuner_contract.checked` sets it.
         epochs: Of each trial; of `"hyperband"` the most.
         recorded: Trials by number that finished or began before, with their `hyperparameters`.
         costs: Names from `costs.COSTS` that the search keeps small beside its objective:
             `"bayesian"` looks for the front then, and each trial reports them as metrics.
             `"random"` and `"grid"` go the same way with and without.
-        limits: What settings must keep within; `"bayesian"` learns which do.
+        constraints: What settings must keep within; `"bayesian"` learns which do.
 
     Raises:
         BenchError: for an unknown name, or what the algorithm cannot do.
@@ -67,7 +67,7 @@ def create(
         settings |= {
             "max_trials": max_trials,
             "recorded": recorded,
-            "limits": limits,
+            "constraints": constraints,
             "num_initial_points": max(3, min(2 * len(space.free), (max_trials or 30) // 3)),
         }
         return ParetoOracle(costs=costs, **settings) if costs else BayesianOracle(**settings)
@@ -79,16 +79,10 @@ def create(
             )
         if epochs < 2:
             raise BenchError("--tuner hyperband needs --epochs of at least 2. Received: 1.")
-        oracle = keras_tuner.oracles.HyperbandOracle(max_epochs=epochs, **settings)
-        oracle.max_trials = max_trials
-        return oracle
+        return keras_tuner.oracles.HyperbandOracle(max_epochs=epochs, **settings)
     raise BenchError(f"--tuner must be one of {', '.join(TUNERS)}. Received: {tuner!r}.")
 
 
-def grid_size(parameter: Parameter) -> int:
-    """Returns the number of values of a parameter in a grid, at most."""
-    if isinstance(parameter, Choice):
-        return len(parameter.values)
-    if isinstance(parameter, Int):
-        return len(parameter.values())
-    return 2 if isinstance(parameter, Boolean) else _GRID_POINTS_OF_FLOATS
+def grid_size(space: Space) -> int:
+    """Returns the number of points in the grid of a space, at most: as if all were active."""
+    return math.prod(len({hp.default, *hp.values}) for hp in hyperparameters(space).space)

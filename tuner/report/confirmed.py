@@ -32,14 +32,14 @@ def sentence(project: Project, confirmed: Any) -> str:
         else "without an interval, which takes two seeds"
     )
     gain = _amount(confirmed, _gains(confirmed)[0])
-    found = {
+    verdict = {
         "better": f"A gain of {gain}, {interval}",
         "worse": f"No gain but a loss: {gain}, {interval}",
     }.get(confirmed.verdict, f"Noise: {gain}, {interval}, no difference is shown")
     ratio = confirmed.winner_parameters / max(1, confirmed.default_parameters)
     seeds = len(confirmed.seeds)
     return (
-        f"{found}: test {confirmed.metric} of {_name(project, confirmed)} beside the defaults of "
+        f"{verdict}: test {confirmed.metric} of {_name(project, confirmed)} beside the defaults of "
         f"the model on {seeds} fresh seed{'s' * (seeds != 1)}. It has {ratio:.2g} times their "
         f"parameters ({confirmed.winner_parameters:,} of {confirmed.default_parameters:,})."
     )

@@ -39,7 +39,9 @@ class Importance:
         return self.explained >= LEAST_EXPLAINED
 
 
-def of(records: Iterable[dict[str, Any]], parameters: dict[str, Parameter]) -> Importance | None:
+def compute(
+    records: Iterable[dict[str, Any]], parameters: dict[str, Parameter]
+) -> Importance | None:
     """Returns the importance of each parameter that varies.
 
     A random forest predicts each trial from trees that have not seen it (out of bag). The
@@ -96,17 +98,17 @@ def varied(
     the parameters where the trials differ in them.
     """
     records = list(records)
-    found: dict[str, Parameter] = {}
+    kinds: dict[str, Parameter] = {}
     for name in dict.fromkeys([*parameters, *(n for r in records for n in r["values"])]):
         seen = values_of(records, name)
         if len(seen) > 1:
             known = parameters.get(name)
             is_known = isinstance(known, Choice | Int | Float | Boolean)
-            found[name] = known if is_known else Choice(tuple(seen), seen[0])
+            kinds[name] = known if is_known else Choice(tuple(seen), seen[0])
     epochs = values_of(records, EPOCHS)
-    if len(epochs) > 1 and EPOCHS not in found:
-        found[EPOCHS] = Int(min(epochs), max(epochs), max(epochs), log=True)
-    return found
+    if len(epochs) > 1 and EPOCHS not in kinds:
+        kinds[EPOCHS] = Int(min(epochs), max(epochs), max(epochs), log=True)
+    return kinds
 
 
 def values_of(records: Iterable[dict[str, Any]], name: str) -> list[Any]:
@@ -147,10 +149,10 @@ def _losses(table: np.ndarray, categories: list[int], scores: np.ndarray) -> tup
     for seed in range(_FORESTS):
         forest = _OutOfBagForest(categories, seed).fit(table, scores)
         explained.append(forest.score(table, scores))
-        found = permutation_importance(
+        permuted = permutation_importance(
             forest, table, scores, n_repeats=_SHUFFLES, random_state=seed
         )
-        losses.append(found.importances)
+        losses.append(permuted.importances)
     return np.concatenate(losses, axis=1), float(np.mean(explained))
 
 
@@ -182,8 +184,8 @@ class _OutOfBagForest:
 
     def predict(self, table: np.ndarray) -> np.ndarray:
         encoded = self._encoded(table)
-        found = [tree.tree_.predict(encoded)[:, 0] for tree in self.forest.estimators_]
-        return np.average(found, axis=0, weights=self.is_out)
+        predictions = [tree.tree_.predict(encoded)[:, 0] for tree in self.forest.estimators_]
+        return np.average(predictions, axis=0, weights=self.is_out)
 
     def score(self, table: np.ndarray, scores: np.ndarray) -> float:
         from sklearn.metrics import r2_score

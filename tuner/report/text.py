@@ -51,7 +51,7 @@ def title_of(project: Project) -> str:
 
 
 def headline(project: Project) -> str:
-    """Returns what was found, in one sentence, and what to think of it in another."""
+    """Returns the result of the search in one sentence, and a caution in another."""
     record, best, default = project.winner, project.best, table.default_trial(project)
     if record is None:
         return f"No trial of {len(project.trials)} has a score yet."
@@ -63,23 +63,23 @@ def headline(project: Project) -> str:
         "choice."
     )
     if default is None:
-        size = _parameters(record)
-        found = f"the best of {scored} is trial {record['number']}: {amount(project, record)}{size}"
+        size, score = _parameters(record), amount(project, record)
+        sentence = f"the best of {scored} is trial {record['number']}: {score}{size}"
     elif record["number"] == default["number"]:
-        found = f"no setting of {scored} beats the defaults, {amount(project, default)}"
+        sentence = f"no setting of {scored} beats the defaults, {amount(project, default)}"
     else:
         gain = abs(record["score"] - default["score"])
         way = "lower" if record["score"] < default["score"] else "higher"
         than = (
             f"{with_unit(project, gain, 3)} {way} than the defaults" if gain else "as the defaults"
         )
-        found = (
+        sentence = (
             f"trial {record['number']} has {amount(project, record)}, {than}"
             f"{_ratio(record, default)}"
         )
     if record["number"] != best["number"]:
-        found += f"; the best score, {amount(project, best)}, is of trial {best['number']}"
-    return f"{found[0].upper()}{found[1:]}. {caution}"
+        sentence += f"; the best score, {amount(project, best)}, is of trial {best['number']}"
+    return f"{sentence[0].upper()}{sentence[1:]}. {caution}"
 
 
 def tiles(project: Project) -> list[tuple[str, int, str, str]]:
@@ -88,14 +88,14 @@ def tiles(project: Project) -> list[tuple[str, int, str, str]]:
     if best is None:
         return []
     label = "Lowest" if project.identity["direction"] == "min" else "Highest"
-    found = [(f"{label} {project.identity['objective']}", best)]
+    trials = [(f"{label} {project.identity['objective']}", best)]
     if winner["number"] != best["number"]:
-        found.insert(0, ("Cheapest that the defaults do not beat", winner))
+        trials.insert(0, ("Cheapest that the defaults do not beat", winner))
     if default is not None and default["number"] != best["number"]:
-        found.append(("The defaults", default))
+        trials.append(("The defaults", default))
     sized = [record for record in project.ranked if record.get("num_parameters")]
-    if sized and len(found) < 4:
-        found.append(("Smallest", min(sized, key=lambda record: record["num_parameters"])))
+    if sized and len(trials) < 4:
+        trials.append(("Smallest", min(sized, key=lambda record: record["num_parameters"])))
     return [
         (
             text,
@@ -103,7 +103,7 @@ def tiles(project: Project) -> list[tuple[str, int, str, str]]:
             f"trial {record['number']}: {amount(project, record)}",
             _parameters(record).removeprefix(" with "),
         )
-        for text, record in found
+        for text, record in trials
     ]
 
 
@@ -117,17 +117,17 @@ def with_unit(project: Project, value: float, digits: int) -> str:
     return f"{value:.{digits}g}" + (f" {unit}" if unit else "")
 
 
-def no_importance(found: Importance | None) -> str:
+def no_importance(importances: Importance | None) -> str:
     """Returns why there is no picture of it."""
-    if found is None:
+    if importances is None:
         return (
             f"Importance needs {importance.FEWEST_TRIALS} trials with different scores and "
             "settings."
         )
     return (
-        f"A random forest cannot tell the scores of these {found.num_trials} trials from their "
-        f"settings (out-of-bag R² = {found.explained:.2f}, at most 1), so it cannot tell which "
-        "parameter matters, either."
+        f"A random forest cannot tell the scores of these {importances.num_trials} trials from "
+        f"their settings (out-of-bag R² = {importances.explained:.2f}, at most 1), so it cannot "
+        "tell which parameter matters, either."
     )
 
 
@@ -142,16 +142,16 @@ def settings_of(project: Project) -> list[tuple[str, Any]]:
 
 
 def commands(project: Project) -> list[str]:
-    """Returns the commands that go on with the search, and that use what it found."""
+    """Returns the commands that go on with the search, and that use its winner."""
     folder = shlex.quote(str(project.folder))
-    found = [search_command(project)]
+    lines = [search_command(project)]
     if project.best is not None:
         from tuner.search.confirm import bench_command
 
-        found.append(f"python -m tuner confirm {folder}")
-        found.append(f"python -m tuner export {folder} model.keras")
-        found.append(bench_command(project))
-    return found
+        lines.append(f"python -m tuner confirm {folder}")
+        lines.append(f"python -m tuner export {folder} model.keras")
+        lines.append(bench_command(project))
+    return lines
 
 
 def search_command(project: Project) -> str:
@@ -176,13 +176,13 @@ def _narrowed(project: Project) -> list[str]:
     from tuner.space import ready
 
     whole = ready.get(project.identity["model"]).parameters
-    found = []
+    settings = []
     for name, values in project.identity["space"].items():
         low, dots, high = values.partition("..")
         is_of_data = bool(dots) and low == high  # a range of one value is the data's doing
         if not is_of_data and (name not in whole or str(whole[name]) != values):
-            found.append(f"{name}={values.replace(', ', ',')}")
-    return found
+            settings.append(f"{name}={values.replace(', ', ',')}")
+    return settings
 
 
 def _ratio(record: dict[str, Any], default: dict[str, Any]) -> str:

@@ -54,11 +54,13 @@ class _Column:
         return f'<{tag} class="{kind}" data-value="{data}">{tags}{text}</{tag[:2]}>'
 
 
-def board(project: Project, parameters: dict[str, Parameter], found: Importance | None) -> str:
+def board(
+    project: Project, parameters: dict[str, Parameter], importances: Importance | None
+) -> str:
     """Returns all trials as a table, best first; a click on a heading sorts by it."""
     if not project.trials:
         return ""
-    columns = _columns(project, parameters, found)
+    columns = _columns(project, parameters, importances)
     others = [record for record in project.trials.values() if record["status"] != "ok"]
     others.sort(key=lambda record: record["number"])
     front = {record["number"] for record in project.front}
@@ -96,7 +98,7 @@ def _tags(project: Project, number: int, front: set[int]) -> str:
 
 
 def _columns(
-    project: Project, parameters: dict[str, Parameter], found: Importance | None
+    project: Project, parameters: dict[str, Parameter], importances: Importance | None
 ) -> list[_Column]:
     ranks = {record["number"]: rank for rank, record in enumerate(project.ranked, start=1)}
     by_number = project.trials
@@ -117,7 +119,7 @@ def _columns(
             columns.append(_of_cost(cost))
     columns.append(_Column("seconds", _seconds, lambda seconds: f"{seconds:.1f}"))
     shown = importance.varied(by_number.values(), parameters)
-    for name in basic.ordered(shown, found):
+    for name in basic.ordered(shown, importances):
         columns.append(_of_parameter(list(by_number.values()), name))
     return columns
 
@@ -137,7 +139,7 @@ def _of_cost(cost: costs.Cost) -> _Column:
     title = cost.name + (f" ({cost.unit})" if cost.unit else "")
 
     def value(record: dict[str, Any]) -> float | None:
-        return (costs.of(record, [cost.name]) | (record.get("costs") or {})).get(cost.name)
+        return (costs.from_record(record, [cost.name]) | (record.get("costs") or {})).get(cost.name)
 
     return _Column(title, value, lambda number: table.cost_text(number, cost.unit))
 
@@ -149,8 +151,8 @@ def _of_parameter(records: list[dict[str, Any]], name: str) -> _Column:
     def value(record: dict[str, Any]) -> Any:
         if not importance.is_in(record, name):
             return None
-        found = importance.value(record, name)
-        return found if numeric else table.short_text(found)
+        shown = importance.value(record, name)
+        return shown if numeric else table.short_text(shown)
 
     return _Column(name, value, table.short_text, numeric)
 

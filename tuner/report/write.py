@@ -39,12 +39,12 @@ def html(project: Project, confirmed: Any = None) -> str:
     from tuner.space import ready
 
     parameters = ready.get(project.identity["model"]).parameters
-    found = importance.of(project.trials.values(), parameters)
-    drawings = _pictures(project, parameters, found)
+    importances = importance.compute(project.trials.values(), parameters)
+    drawings = _pictures(project, parameters, importances)
     sections = [
         ("confirmed", "Confirmed on fresh seeds", _confirmed(project, confirmed)),
-        ("pictures", "Pictures", _figures(drawings, found)),
-        ("board", "Trials", trials.board(project, parameters, found)),
+        ("pictures", "Pictures", _figures(drawings, importances)),
+        ("board", "Trials", trials.board(project, parameters, importances)),
         ("failed", "Trials without a score", trials.without_score(project)),
         ("space", "What was searched", _space(project)),
         ("again", "Run it again", _again(project)),
@@ -70,7 +70,7 @@ def _confirmed(project: Project, confirmed: Any) -> str:
 
 
 def _pictures(
-    project: Project, parameters: dict[str, Any], found: Importance | None
+    project: Project, parameters: dict[str, Any], importances: Importance | None
 ) -> dict[str, tuple[bytes, bytes]]:
     """Returns the pictures that there is something to draw for, light and dark, as PNG."""
     from tuner.report.plots import basic, parallel_coordinates, pareto
@@ -78,10 +78,10 @@ def _pictures(
     draw: dict[str, Callable[[io.BytesIO, str], bool]] = {
         "front": lambda file, theme: pareto.front(project, file, theme),
         "coordinates": lambda file, theme: parallel_coordinates.coordinates(
-            project, file, parameters, theme, found
+            project, file, parameters, theme, importances
         ),
-        "importance": lambda file, theme: basic.importance_bars(found, file, theme),
-        "progress": lambda file, theme: basic.draw(project, file, parameters, theme, found),
+        "importance": lambda file, theme: basic.importance_bars(importances, file, theme),
+        "progress": lambda file, theme: basic.draw(project, file, parameters, theme, importances),
     }
     drawn = {}
     for name, function in draw.items():
@@ -91,14 +91,14 @@ def _pictures(
     return drawn
 
 
-def _figures(drawings: dict[str, tuple[bytes, bytes]], found: Importance | None) -> str:
+def _figures(drawings: dict[str, tuple[bytes, bytes]], importances: Importance | None) -> str:
     parts = []
     for name, (title, caption) in text.PICTURES.items():
         content = ""
         if name in drawings:
             content = themed(*drawings[name], f"{title}: {caption}")
         elif name == "importance" and drawings:
-            caption = text.no_importance(found)
+            caption = text.no_importance(importances)
         else:
             continue
         parts.append(

@@ -59,10 +59,10 @@ class Confirmation:
 
     @property
     def interval(self) -> tuple[float, float]:
-        found = self._paired
-        if found.low is None:
+        paired = self._paired
+        if paired.low is None:
             return (-math.inf, math.inf)
-        return (found.low, found.high)
+        return (paired.low, paired.high)
 
     @property
     def verdict(self) -> str:
@@ -74,7 +74,7 @@ class Confirmation:
 
     @property
     def sentence(self) -> str:
-        """What was found, in one line."""
+        """The result in one line."""
         low, high = self.interval
         unit = f" {self.unit}" if self.unit else ""
         means = (sum(values) / len(values) for values in (self.winner, self.default))
@@ -117,15 +117,15 @@ def confirm(
             f"--confirm must be at least 2 seeds, or 0 for none. Received: {num_seeds}."
         )
     settings = {"winner": record, "default": identity["reference"]}
-    found: dict[str, Any] = {"number": record["number"]}
+    roles: dict[str, Any] = {"number": record["number"]}
     for role, setting in settings.items():
         outcome = session.run(_request(project, setting, num_seeds), console)
         of_model = [each for each in outcome.records if each["kind"] == "model"]
         failed = [each for each in of_model if each["status"] != "ok"]
         if failed:
             raise BenchError(f"{failed[0]['model']} failed on fresh seeds: {failed[0]['error']}")
-        found[role] = [each["case_id"] for each in of_model]
-    store.write_whole(project.folder / FOLDER / _FILE, json.dumps(found).encode())
+        roles[role] = [each["case_id"] for each in of_model]
+    store.write_whole(project.folder / FOLDER / _FILE, json.dumps(roles).encode())
     confirmation = read(project)
     if confirmation is None:
         raise BenchError(f"{project.folder / FOLDER} lacks records that were just written.")
@@ -180,6 +180,7 @@ def _request(project: Project, setting: dict[str, Any], num_seeds: int) -> sessi
         noise=identity["noise"],
         resize=None if identity["resize"] is None else tuple(identity["resize"]),
         limit=identity["limit"],
+        timing_rounds=0,  # only the test split is asked about
         output=project.folder / FOLDER,
     )
 

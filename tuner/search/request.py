@@ -13,6 +13,7 @@ from bench.records import config
 from bench.runs import suites
 from tuner.algorithms import oracles
 from tuner.algorithms.constraints import Constraints
+from tuner.search import keras_tuner_contract
 from tuner.search.scheduler import Schedule
 from tuner.space import hypermodel, ready
 from tuner.space.space import Space, narrow
@@ -41,7 +42,7 @@ class Request:
         patience: Epochs without a better objective after which a training ends; None: never.
         settings: What narrows the space, as `tuner.space.space.narrow` takes it.
         normal_class: Label or name of the only class to train on; the objective `"auroc"` then
-            tells how well the others are found in the validation split.
+            tells how well the others are told apart in the validation split.
         max_parameters: Settings with more weights are refused before training: a number, or
             `"0.5x"` for a share of what the model has by default. None: no limit.
         max_macs: As many multiply-accumulates of one forward pass, or None.
@@ -159,7 +160,7 @@ class Request:
 
 @dataclasses.dataclass(frozen=True)
 class ResolvedRequest:
-    """A request with all that was open in it settled by the data.
+    """A request with all that was open in it decided by the data.
 
     Attributes:
         identity: Everything that can change the result, as plain data.
@@ -167,7 +168,7 @@ class ResolvedRequest:
     """
 
     request: Request
-    plan: Schedule
+    schedule: Schedule
     objective: objectives.Objective
     identity: dict[str, Any]
     notes: tuple[str, ...]
@@ -178,16 +179,16 @@ class ResolvedRequest:
         Args:
             recorded: Trials by number that began before.
         """
-        return oracles.create(
+        oracle = oracles.create(
             self.request.tuner,
-            self.plan.space,
+            self.schedule.space,
             self.objective,
             max_trials=self.request.num_trials,
             epochs=self.identity["epochs"],
             seed=self.request.seed,
             costs=self.request.costs,
             recorded=recorded,
-            limits=Constraints(
+            constraints=Constraints(
                 {
                     "num_parameters": self.identity["max_parameters"],
                     "forward_macs": self.identity["max_macs"],
@@ -195,10 +196,11 @@ class ResolvedRequest:
                 }
             ),
         )
+        return keras_tuner_contract.checked(oracle, self.request.num_trials)
 
 
 def resolve(request: Request, store: cache.Store | None = None) -> ResolvedRequest:
-    """Loads the data and settles what the search is.
+    """Loads the data and decides what the search is.
 
     Args:
         store: Where the data are kept for the trials.
@@ -235,8 +237,8 @@ def resolve(request: Request, store: cache.Store | None = None) -> ResolvedReque
     identity = _identity(request, data, objective, space, epochs)
     identity["reference"] = {"arguments": whole.arguments({}), "training": whole.training({})}
     identity |= _limits(request, whole, dataset)
-    plan = Schedule(space, data, dataset.image_shape, tasks.arguments(task, dataset))
-    return ResolvedRequest(request, plan, objective, identity, tuple(notes))
+    schedule = Schedule(space, data, dataset.image_shape, tasks.arguments(task, dataset))
+    return ResolvedRequest(request, schedule, objective, identity, tuple(notes))
 
 
 def prepare_space(
@@ -253,17 +255,16 @@ def prepare_space(
 
 
 def _grid_note(space: Space, max_trials: int) -> str:
-    num_points = math.prod(oracles.grid_size(parameter) for parameter in space.free.values())
     return (
-        f"the grid has up to {num_points:,} points, {max_trials:,} are tried at most, the last "
-        "parameters first. Narrow it with --set."
+        f"the grid has up to {oracles.grid_size(space):,} points, {max_trials:,} are tried at "
+        "most, the last parameters first. Narrow it with --set."
     )
 
 
 def _identity(
     request: Request, data: Data, objective: objectives.Objective, space: Space, epochs: int
 ) -> dict[str, Any]:
-    found = {
+    identity = {
         "model": request.model,
         "dataset": request.dataset,
         "dataset_checksum": data.checksum,
@@ -280,14 +281,14 @@ def _identity(
     }
     names = ("tuner", "executions", "seed", "precision", "noise", "resize", "limit", "num_labels")
     for name in (*names, "max_trial_seconds", "patience"):
-        found[name] = getattr(request, name)
-    return found
+        identity[name] = getattr(request, name)
+    return identity
 
 
 def _limits(request: Request, space: Space, dataset) -> dict[str, int | None]:
     """Returns the limits as numbers; shares are of the model as it is by default."""
-    found = {name: getattr(request, name) for name in ("max_parameters", "max_macs")}
-    if any(isinstance(value, str) for value in found.values()):
+    limits = {name: getattr(request, name) for name in ("max_parameters", "max_macs")}
+    if any(isinstance(value, str) for value in limits.values()):
         task = zoo.get(request.model).model_class.task
         arguments = tasks.arguments(task, dataset)
         builder = hypermodel.ZooHyperModel(space, dataset.image_shape, arguments=arguments)
@@ -296,12 +297,12 @@ def _limits(request: Request, space: Space, dataset) -> dict[str, int | None]:
             "max_parameters": hypermodel.num_parameters(model),
             "max_macs": hypermodel.forward_macs(model),
         }
-        found |= {
+        limits |= {
             name: round(_share(name, value) * sizes[name])
-            for name, value in found.items()
+            for name, value in limits.items()
             if isinstance(value, str)
         }
-    return found
+    return limits
 
 
 def _share(name: str, text: str) -> float:

@@ -9,13 +9,16 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 
+from bench.execution import local
 from tuner.search import table
 from tuner.search.scheduler import Scheduler
 from tuner.trials.store import Project
 
 
-def run(director: Scheduler, engine, console: Console) -> int:
-    """Runs trials until the director has enough, and returns how many were run now.
+def run(scheduler: Scheduler, engine, console: Console) -> int:
+    """Runs trials until the scheduler has enough, and returns how many were run now.
+
+    A trial whose process or machine is lost runs once more, with the same values.
 
     Args:
         engine: Of `bench.execution.local`, `bench.execution.ray_engine` or `tuner.trials.trial`.
@@ -23,28 +26,37 @@ def run(director: Scheduler, engine, console: Console) -> int:
     Raises:
         BenchError: after three failures in a row, or where hardly any setting fits the budget.
     """
-    with display(director, console) as show:
+    with display(scheduler, console) as show:
         while True:
             while engine.has_room:
-                job = director.next()
+                job = scheduler.next()
                 if job is None:
                     break
                 engine.start(job)
                 show(job.number, "starting")
             if not engine.num_running:
-                return director.num_run
+                return scheduler.num_run
             for job, kind, content in engine.messages():
-                if kind == "record":
-                    show(job.number, None, director.finish(job.number, content[0]))
-                else:
+                if kind != "record":
                     show(job.number, str(content[0]))
+                elif _is_lost(content[0], engine) and scheduler.run_again(job.number):
+                    show(job.number, f"note: {job.id} runs again: {content[0]['error']}")
+                else:
+                    show(job.number, None, scheduler.finish(job.number, content[0]))
+
+
+def _is_lost(result: dict[str, Any], engine) -> bool:
+    """Tells whether a trial was ended by something else than its settings or its time limit."""
+    limit = getattr(engine, "timeout_seconds", None)
+    is_late = limit is not None and result.get("error") == local.too_late(limit)
+    return bool(result.get("is_lost")) and not is_late
 
 
 class _Shown:
     """What is told of the running trials, and how long the rest will take."""
 
-    def __init__(self, director: Scheduler):
-        self.director = director
+    def __init__(self, scheduler: Scheduler):
+        self.scheduler = scheduler
         self.running: dict[int, str] = {}
         self.started = time.monotonic()
 
@@ -55,13 +67,13 @@ class _Shown:
 
     def _time_left(self) -> str | None:
         """Tells the time left by the pace of the trials that ran now."""
-        director = self.director
+        scheduler = self.scheduler
         seconds = time.monotonic() - self.started
-        wanted, limit = director.oracle.max_trials, director.max_total_seconds
+        wanted, limit = scheduler.oracle.max_trials, scheduler.max_total_seconds
         parts = []
-        if wanted is not None and director.num_run:
-            left = max(0, wanted - len(director.project.trials))
-            parts.append(seconds / director.num_run * left)
+        if wanted is not None and scheduler.num_run:
+            left = max(0, wanted - len(scheduler.project.trials))
+            parts.append(seconds / scheduler.num_run * left)
         if limit is not None:
             parts.append(max(0.0, limit - seconds))
         return f"about {_duration(min(parts))} left" if parts else None
@@ -74,13 +86,13 @@ def _duration(seconds: float) -> str:
 
 
 @contextlib.contextmanager
-def display(director: Scheduler, console: Console) -> Iterator[Any]:
+def display(scheduler: Scheduler, console: Console) -> Iterator[Any]:
     """Gives the function that shows what goes on: a live table, or a line per trial.
 
     It takes the number of a trial, what it does, and, at its end, its record. A text that begins
     with `"note: "` is shown in any case.
     """
-    project, shown = director.project, _Shown(director)
+    project, shown = scheduler.project, _Shown(scheduler)
     if not console.is_terminal:
 
         def print_line(number: int | None, text: str | None, record=None) -> None:

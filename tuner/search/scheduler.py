@@ -1,24 +1,24 @@
 """Asks the search algorithm for trials, and keeps each start and each end in the project.
 
-One director serves them all: the trials of this process, of several processes, of a Ray cluster,
-and of workers on other machines. A search that goes on repeats the starts and the ends from the
-project's lines, in their order, so that the algorithm comes to the state it had; trials that had
-started and not ended run again first.
+One scheduler serves them all: the trials of this process, of several processes and of a Ray
+cluster. A search that goes on repeats the starts and the ends from the project's lines, in their
+order, so that the algorithm comes to the state it had. Trials that had started and not ended run
+again first.
 """
 
 import collections
 import contextlib
 import dataclasses
-import sys
 import time
 from typing import Any
 
 import keras_tuner
 
 from bench.errors import BenchError
+from tuner.search import keras_tuner_contract as contract
 from tuner.space.hypermodel import declare
 from tuner.space.space import Space
-from tuner.trials.store import RUNNING, STATE, Project
+from tuner.trials.store import RUNNING, Project
 from tuner.trials.trial import Data, Job
 
 _FAILURES_IN_A_ROW = 3
@@ -43,7 +43,7 @@ class Scheduler:
     """Gives out trials and takes their results; not for several threads at once.
 
     Args:
-        oracle: A new one.
+        oracle: A new one, as `keras_tuner_contract.checked` gives it.
         max_total_seconds: No trial starts later than that; None: no limit.
 
     Attributes:
@@ -56,28 +56,27 @@ class Scheduler:
 
     def __init__(
         self,
-        plan: Schedule,
+        schedule: Schedule,
         project: Project,
         oracle: keras_tuner.Oracle,
         max_total_seconds: float | None = None,
     ):
-        self.plan, self.project, self.oracle = plan, project, oracle
+        self.schedule, self.project, self.oracle = schedule, project, oracle
         self.running: dict[int, Job] = {}
         self.num_run = self.num_refused = self.num_failures_in_a_row = 0
         self.started = time.monotonic()
         self.max_total_seconds = max_total_seconds
         self._to_run_again: collections.deque[int] = collections.deque()
+        self._lost: set[int] = set()
         self._trials: dict[int, Any] = {}  # of keras_tuner, those without an end
         # Later trials of Hyperband go on from the models of earlier ones.
         self._needs_models = project.identity["tuner"] == "hyperband"
-        oracle._set_project_dir(str(project.folder), STATE)
-        oracle.verbose = 0
         self._repeat(list(project.events))
 
     # --- giving out -----------------------------------------------------------------------------
 
     def next(self) -> Job | None:
-        """Returns a trial to run, or None if there is none now: `is_over` tells whether ever."""
+        """Returns a trial to run, or None if there is none until another has ended."""
         if self._is_late():
             return None
         if self._to_run_again:
@@ -86,20 +85,23 @@ class Scheduler:
             trial = self._create()
             if trial is None:
                 return None
-            number = int(trial.trial_id)
-            self.project.start_trial(number, dict(trial.hyperparameters.values))
+            number = contract.number_of(trial)
+            self.project.start_trial(number, contract.values_of(trial))
         self.running[number] = self._job(number)
         return self.running[number]
 
-    def give_back(self, number: int) -> None:
-        """Lets a trial whose worker was lost run again, before others."""
+    def run_again(self, number: int) -> bool:
+        """Lets a trial whose process or machine was lost run again, before others.
+
+        Returns:
+            False if it was lost before: its settings may be what ends the process.
+        """
+        if number in self._lost:
+            return False
+        self._lost.add(number)
         del self.running[number]
         self._to_run_again.append(number)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing runs and nothing is left to run. Ask after `next` gave None."""
-        return not self.running and (not self._to_run_again or self._is_late())
+        return True
 
     def _is_late(self) -> bool:
         limit = self.max_total_seconds
@@ -107,32 +109,32 @@ class Scheduler:
 
     def _create(self):
         """Returns the oracle's next trial; None if it has none or waits for running ones."""
-        trial = self.oracle.create_trial(f"trial {len(self.oracle.trials)}")
-        if trial.status != "RUNNING":
-            return None
-        self._trials[int(trial.trial_id)] = trial
+        trial = contract.create_trial(self.oracle)
+        if trial is not None:
+            self._trials[contract.number_of(trial)] = trial
         return trial
 
     def _job(self, number: int) -> Job:
         project, identity = self.project, self.project.identity
-        values = dict(self._trials[number].hyperparameters.values)
-        start = values.get("tuner/trial_id")
+        values = contract.values_of(self._trials[number])
+        start = contract.start_of(values)
+        initial_epoch, epochs = contract.epochs_of(values, identity["epochs"])
         return Job(
             number=number,
-            space=self.plan.space,
+            space=self.schedule.space,
             values=values,
-            data=self.plan.data,
-            image_shape=self.plan.image_shape,
-            arguments=self.plan.arguments,
+            data=self.schedule.data,
+            image_shape=self.schedule.image_shape,
+            arguments=self.schedule.arguments,
             objective=identity["objective"],
             costs=tuple(identity.get("costs") or ()),
-            epochs=values.get("tuner/epochs", identity["epochs"]),
+            epochs=epochs,
             patience=identity.get("patience"),
             precision=identity["precision"],
             seeds=tuple(range(identity["seed"], identity["seed"] + identity["executions"])),
             models=project.model_names(number),
-            initial_epoch=values.get("tuner/initial_epoch", 0),
-            start_from=() if start is None else project.model_names(int(start)),
+            initial_epoch=initial_epoch,
+            start_from=() if start is None else project.model_names(start),
             max_parameters=identity["max_parameters"],
             max_macs=identity["max_macs"],
             max_seconds=identity.get("max_trial_seconds"),
@@ -147,7 +149,7 @@ class Scheduler:
             BenchError: after three failures in a row, or where hardly any setting fits the budget.
         """
         job = self.running.pop(number)
-        result = dict(result)
+        result = {name: value for name, value in result.items() if name != "is_lost"}
         self._keep_trace(number, result.pop("trace", None))
         record = self._describe(job) | result
         if result["status"] == "ok":
@@ -162,7 +164,7 @@ class Scheduler:
 
     def _describe(self, job: Job) -> dict[str, Any]:
         """Returns what is known of a trial before it runs."""
-        space = self.plan.space
+        space = self.schedule.space
         values = declare(space, job.hyperparameters)
         return {
             "number": job.number,
@@ -178,15 +180,13 @@ class Scheduler:
     def _end(self, record: dict[str, Any]) -> None:
         """Tells the oracle how a trial ended."""
         trial = self._trials.pop(record["number"])
-        if hasattr(self.oracle, "limits"):
-            self.oracle.limits.note(record["number"], record)
+        if hasattr(self.oracle, "constraints"):
+            self.oracle.constraints.note(record["number"], record)
         if record["status"] == "ok":
-            found = {self.oracle.objective.name: record["score"], **(record.get("costs") or {})}
-            self.oracle.update_trial(trial.trial_id, found)
-            trial.status = "COMPLETED"
+            metrics = {self.oracle.objective.name: record["score"], **(record.get("costs") or {})}
+            contract.complete(self.oracle, trial, metrics)
         else:
-            trial.status, trial.message = "FAILED", record["error"]
-        self.oracle.end_trial(trial)
+            contract.fail(self.oracle, trial, record["error"])
         if record["status"] in ("over_budget", "refused"):
             self._make_up_for_refused(record)
 
@@ -199,8 +199,7 @@ class Scheduler:
                 f"{self.num_refused} settings were refused, the last: {record['error']} "
                 "Narrow the space with --set, or raise the limit."
             )
-        if self.oracle.max_trials is not None:
-            self.oracle.max_trials += 1
+        contract.allow_one_more(self.oracle)
 
     def _count_failures(self, record: dict[str, Any]) -> None:
         self.num_failures_in_a_row += 1
@@ -235,14 +234,14 @@ class Scheduler:
 
     def _start_again(self, event: dict[str, Any]) -> bool:
         """Repeats a start; False if fewer trials are asked for than there are."""
-        if len(self.oracle.trials) >= (self.oracle.max_trials or sys.maxsize):
+        if contract.is_full(self.oracle):
             return False
         trial = self._create()
-        found = None if trial is None else dict(trial.hyperparameters.values)
-        same_number = trial is not None and int(trial.trial_id) == event["number"]
-        if not same_number or found != event["hyperparameters"]:
+        values = None if trial is None else contract.values_of(trial)
+        same_number = trial is not None and contract.number_of(trial) == event["number"]
+        if not same_number or values != event["hyperparameters"]:
             raise BenchError(
                 f"trial {event['number']} in {self.project.folder} is of another search: "
-                f"{event['hyperparameters']}, not {found}. Choose another --output, or --fresh."
+                f"{event['hyperparameters']}, not {values}. Choose another --output, or --fresh."
             )
         return True

@@ -21,7 +21,7 @@ from tuner.trials.store import Project
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What a search found.
+    """What a search left behind.
 
     Attributes:
         project: Its folder and all its trials.
@@ -54,29 +54,29 @@ def search(request: Request, console: Console | None = None) -> Outcome:
     request.check()
     check_writable(request.folder)
     with folder_lock(request.folder), cache.kept(request.folder) as store:
-        settled = resolve(request, store)
-        director = start(settled, console)
-        with contextlib.closing(_engine(request, director.project)) as engine:
+        resolved = resolve(request, store)
+        scheduler = start(resolved, console)
+        with contextlib.closing(_engine(request, scheduler.project)) as engine:
             if engine.note:
                 console.print(f"[yellow]note:[/] {escape(engine.note)}")
-            num_run = runner.run(director, engine, console)
-        director.close()
-    return Outcome(director.project, num_run, settled.plan.space)
+            num_run = runner.run(scheduler, engine, console)
+        scheduler.close()
+    return Outcome(scheduler.project, num_run, resolved.schedule.space)
 
 
-def start(settled: ResolvedRequest, console: Console) -> Scheduler:
+def start(resolved: ResolvedRequest, console: Console) -> Scheduler:
     """Opens the folder of a search and brings its algorithm to where it was.
 
     Raises:
         BenchError: if the folder holds another search.
     """
-    request = settled.request
-    project = Project.start(request.folder, settled.identity, request.fresh)
-    for text in (*settled.notes, *project.warnings):
+    request = resolved.request
+    project = Project.start(request.folder, resolved.identity, request.fresh)
+    for text in (*resolved.notes, *project.warnings):
         console.print(f"[yellow]note:[/] {escape(text)}")
     recorded = {event["number"]: event for event in project.events}
-    oracle = settled.oracle(recorded)
-    return Scheduler(settled.plan, project, oracle, request.max_total_seconds)
+    oracle = resolved.oracle(recorded)
+    return Scheduler(resolved.schedule, project, oracle, request.max_total_seconds)
 
 
 def _engine(request: Request, project: Project):

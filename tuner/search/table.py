@@ -66,7 +66,7 @@ def front_table(project: Project) -> Table:
     table.add_column("what differs from the defaults", overflow="fold")
     winner = project.winner
     for record in project.front:
-        known = record.get("costs") or costs.of(record, [cost.name for cost in wanted])
+        known = record.get("costs") or costs.from_record(record, [cost.name for cost in wanted])
         table.add_row(
             str(record["number"]),
             *(cost_text(known[cost.name], cost.unit) for cost in wanted),

@@ -20,7 +20,7 @@ class OverBudgetError(RefusedError):
     """A model that is larger than allowed; refused before its training.
 
     Args:
-        sizes: What was found, by the field of a trial's record.
+        sizes: Those that were measured, by the field of a trial's record.
     """
 
     def __init__(self, text: str, sizes: dict[str, float] | None = None):
@@ -110,11 +110,11 @@ class ZooHyperModel(keras_tuner.HyperModel):
             for name, (limit, measure, _) in limits.items()
             if limit is not None
         }
-        for name, found in sizes.items():
+        for name, size in sizes.items():
             limit, _, unit = limits[name]
-            if found > limit:
+            if size > limit:
                 raise OverBudgetError(
-                    f"Case over budget: {found:,} {unit} > limit {limit:,}.", sizes
+                    f"Case over budget: {size:,} {unit} > limit {limit:,}.", sizes
                 )
 
 
@@ -133,20 +133,20 @@ def forward_macs(model) -> int:
 
 def hyperparameters(space: Space) -> keras_tuner.HyperParameters:
     """Returns the parameters of a space as `keras_tuner` has them, each at its default."""
-    found = keras_tuner.HyperParameters()
-    declare(space, found)
-    return found
+    hp = keras_tuner.HyperParameters()
+    declare(space, hp)
+    return hp
 
 
 def declare(space: Space, hp: keras_tuner.HyperParameters) -> dict[str, Any]:
     """Registers the free parameters of a space and returns the values of all active ones."""
-    found: dict[str, Any] = {}
+    active: dict[str, Any] = {}
     for name, parameter in space.parameters.items():
         when = parameter.when
         parent = None if when is None else space.parameters.get(when.parent)
         if parent is None or isinstance(parent, Fixed):
             # Fixed parents are not known to the tuner: their condition is decided here.
-            if when is not None and found.get(when.parent) not in when.values:
+            if when is not None and active.get(when.parent) not in when.values:
                 continue
             condition = {}
         else:
@@ -156,13 +156,13 @@ def declare(space: Space, hp: keras_tuner.HyperParameters) -> dict[str, Any]:
                 continue
             condition = {"parent_name": when.parent, "parent_values": values}
         if isinstance(parameter, Fixed):
-            if when is None or found.get(when.parent) in when.values:
-                found[name] = parameter.value
+            if when is None or active.get(when.parent) in when.values:
+                active[name] = parameter.value
             continue
         label = _register(hp, name, parameter, condition)
         if label is not None:  # None: not active
-            found[name] = parameter.value_of(label) if isinstance(parameter, Choice) else label
-    return found
+            active[name] = parameter.value_of(label) if isinstance(parameter, Choice) else label
+    return active
 
 
 def _label(parent: Parameter, value):

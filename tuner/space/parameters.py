@@ -79,15 +79,6 @@ class Int:
         is_int = isinstance(value, numbers.Integral) and not isinstance(value, bool)
         return is_int and self.low <= value <= self.high
 
-    def values(self) -> list[int]:
-        """Returns the values that a search tries."""
-        found = [self.low]
-        while True:
-            following = found[-1] * self.step if self.log else found[-1] + self.step
-            if following > self.high:
-                return found
-            found.append(following)
-
     def __str__(self) -> str:
         return f"{self.low}..{self.high}"
 
@@ -207,10 +198,10 @@ def _literal(text: str) -> Any:
 
 def _bounds(name: str, parameter: Parameter, wanted: Any) -> tuple | None:
     """Returns the ends of a range such as `"4..64"`, or None where none is meant."""
-    found = _RANGE.match(wanted) if isinstance(wanted, str) else None
-    if found is None:
+    match = _RANGE.match(wanted) if isinstance(wanted, str) else None
+    if match is None:
         return None
-    low, high = (_converted(parameter, _literal(text)) for text in found.groups())
+    low, high = (_converted(parameter, _literal(text)) for text in match.groups())
     is_range = isinstance(parameter, Int | Float)
     if not is_range or not (parameter.accepts(low) and parameter.accepts(high)) or low >= high:
         fix = "with low < high" if is_range else "of single values, not a range"

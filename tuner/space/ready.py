@@ -248,38 +248,38 @@ def for_data(space: Space, image_shape: tuple[int, ...], num_train: int | None =
     Raises:
         BenchError: if the model cannot take such images.
     """
-    found = dict(space.parameters)
+    parameters = dict(space.parameters)
     if len(image_shape) == 1:
         if space.model in _UNETS:
             raise BenchError(f"{space.model} halves maps, and the data are vectors {image_shape}.")
-        found = {name: found[name] for name in found if name not in _IMAGES_ONLY}
-        if "hidden_layers" in found:
-            layers = found["hidden_layers"]
-            found["hidden_layers"] = Int(1, 3, max(1, layers.default))
+        parameters = {name: parameters[name] for name in parameters if name not in _IMAGES_ONLY}
+        if "hidden_layers" in parameters:
+            layers = parameters["hidden_layers"]
+            parameters["hidden_layers"] = Int(1, 3, max(1, layers.default))
     else:
-        found.pop("num_groups", None)
-        if "depth" in found:
-            found |= _depth(space.model, found["depth"], image_shape)
-    if len(image_shape) == 2 and "interpolation" in found:
-        del found["interpolation"]
-    if "patch_size" in found:
+        parameters.pop("num_groups", None)
+        if "depth" in parameters:
+            parameters |= _depth(space.model, parameters["depth"], image_shape)
+    if len(image_shape) == 2 and "interpolation" in parameters:
+        del parameters["interpolation"]
+    if "patch_size" in parameters:
         sides = image_shape[:-1] or image_shape
-        found["patch_size"] = _kept(
-            found["patch_size"],
+        parameters["patch_size"] = _kept(
+            parameters["patch_size"],
             lambda size: (
                 size is None or (max(sides) > size and all(side % size == 0 for side in sides))
             ),
         )
-    if "reconstruction" in found:
+    if "reconstruction" in parameters:
         smallest = structure.SMALLEST_SIDE["ssim"]
         is_large = len(image_shape) == 3 and min(image_shape[:-1]) >= smallest
-        found["reconstruction"] = _kept(
-            found["reconstruction"], lambda loss: loss != "ssim" or is_large
+        parameters["reconstruction"] = _kept(
+            parameters["reconstruction"], lambda loss: loss != "ssim" or is_large
         )
     if num_train is not None:
         default = suites.default_batch_size(num_train)
-        found["batch_size"] = dataclasses.replace(found["batch_size"], default=default)
-    return dataclasses.replace(space, parameters=found)
+        parameters["batch_size"] = dataclasses.replace(parameters["batch_size"], default=default)
+    return dataclasses.replace(space, parameters=parameters)
 
 
 def _kept(choice: Choice, keep) -> Choice:
@@ -291,13 +291,13 @@ def _depth(model: str, depth: Int, image_shape: tuple[int, ...]) -> dict[str, Pa
     halvings = min((side & -side).bit_length() - 1 for side in sides)
     levels = 1 if model in _UNETS else 0  # a U-Net halves between its levels
     if halvings:
-        found = {}
+        padding = {}
     elif levels:
         raise BenchError(
             f"{model} halves images, and {sides} cannot be halved. Resize them: --resize."
         )
     else:
         halvings = max(1, min(sides).bit_length() - 1)
-        found = {"pad_to_fit": Fixed(True)}
+        padding = {"pad_to_fit": Fixed(True)}
     high = min(depth.high, halvings + levels)
-    return {**found, "depth": Int(depth.low, high, min(depth.default, high))}
+    return {**padding, "depth": Int(depth.low, high, min(depth.default, high))}

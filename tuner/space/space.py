@@ -34,12 +34,12 @@ class Space:
 
     def complete(self, values: dict[str, Any]) -> dict[str, Any]:
         """Returns the values of all active parameters: those given, those fixed, else defaults."""
-        found: dict[str, Any] = {}
+        active: dict[str, Any] = {}
         for name, parameter in self.parameters.items():
-            if is_active(parameter, found):
+            if is_active(parameter, active):
                 is_free = name in values and not isinstance(parameter, Fixed)
-                found[name] = values[name] if is_free else parameter.default
-        return found
+                active[name] = values[name] if is_free else parameter.default
+        return active
 
     def arguments(self, values: dict[str, Any]) -> dict[str, Any]:
         """Returns the constructor's arguments; what is not active keeps the constructor's default.
@@ -48,7 +48,7 @@ class Space:
             values: By parameter; what is missing has its default.
         """
         values = self.complete(values)
-        found = {
+        arguments = {
             name: value
             for name, value in values.items()
             if name not in TRAINING and not any(name in parts for parts in DERIVED.values())
@@ -56,13 +56,13 @@ class Space:
         if "depth" in values:
             largest = values["base_width"] * (self.largest_multiple or 2 ** values["depth"])
             stages = (values["base_width"] * 2**stage for stage in range(values["depth"]))
-            found["widths"] = tuple(min(width, largest) for width in stages)
+            arguments["widths"] = tuple(min(width, largest) for width in stages)
         if "hidden_layers" in values:
             layers = range(values["hidden_layers"])
-            found["hidden_units"] = tuple(
+            arguments["hidden_units"] = tuple(
                 max(1, values["hidden_width"] // 2**layer) for layer in layers
             )
-        return found
+        return arguments
 
     def training(self, values: dict[str, Any]) -> dict[str, Any]:
         """Returns `learning_rate` and `batch_size`."""
@@ -102,26 +102,26 @@ def narrow(space: Space, settings: dict[str, Any]) -> Space:
     Raises:
         BenchError: for an unknown name, or a value outside of the parameter's own.
     """
-    found = dict(space.parameters)
+    parameters = dict(space.parameters)
     allowed = zoo.get(space.model).model_class.argument_names()
-    others = [name for name in allowed if name not in _NOT_SEARCHED and name not in found]
+    others = [name for name in allowed if name not in _NOT_SEARCHED and name not in parameters]
     for name, wanted in settings.items():
         if name in space.parameters:
-            found[name] = kinds.narrowed(name, space.parameters[name], wanted)
+            parameters[name] = kinds.narrowed(name, space.parameters[name], wanted)
         elif name in others:
             clash = [part for part in DERIVED.get(name, ()) if part in settings]
             if clash:
                 raise BenchError(f"{name} and {clash[0]} exclude each other. Give one of them.")
             for part in DERIVED.get(name, ()):
-                found.pop(part, None)
-            found[name] = _beyond(wanted)
+                parameters.pop(part, None)
+            parameters[name] = _beyond(wanted)
         else:
             names = (*space.parameters, *others)
             raise BenchError(
                 f"unknown parameter {name!r} of {space.model!r}.{checks.suggestion(name, names)} "
                 f"It varies {', '.join(space.free)}; others: {', '.join(others)}."
             )
-    return dataclasses.replace(space, parameters=found)
+    return dataclasses.replace(space, parameters=parameters)
 
 
 def _beyond(wanted: Any) -> Parameter:
@@ -136,15 +136,15 @@ def parse_settings(texts: list[str]) -> dict[str, Any]:
     Raises:
         BenchError: for a text without `=`, or a name given twice.
     """
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for text in texts:
         name, equals, value = (part.strip() for part in text.partition("="))
         if not equals or not name or not value:
             raise BenchError(f"--set must be NAME=VALUE[,VALUE...]. Received: {text!r}.")
-        if name in found:
+        if name in settings:
             raise BenchError(f"--set {name} is given twice. Write {name}=value,value.")
-        found[name] = kinds.parse(value)
-    return found
+        settings[name] = kinds.parse(value)
+    return settings
 
 
 def read_settings(path: str | Path) -> dict[str, Any]:
@@ -160,14 +160,14 @@ def read_settings(path: str | Path) -> dict[str, Any]:
             "--space needs PyYAML. Install it with: pip install 'keras-autoencoder-zoo[tuner]'"
         ) from error
     try:
-        found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        settings = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise BenchError(f"cannot read --space {path}: {error}.") from error
     except yaml.YAMLError as error:
         raise BenchError(f"--space {path} is no YAML: {' '.join(str(error).split())}.") from error
-    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+    if not isinstance(settings, dict) or not all(isinstance(name, str) for name in settings):
         raise BenchError(
             f"--space {path} must hold lines such as 'latent_dim: [4, 8]'. "
-            f"Received: {type(found).__name__}."
+            f"Received: {type(settings).__name__}."
         )
-    return found
+    return settings

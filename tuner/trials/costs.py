@@ -39,19 +39,19 @@ def get(names: Iterable[str]) -> tuple[Cost, ...]:
     Raises:
         BenchError: for a name that is unknown or given twice.
     """
-    found: dict[str, Cost] = {}
+    costs: dict[str, Cost] = {}
     for name in names:
         if name not in COSTS:
             raise BenchError(
                 f"unknown cost {name!r}.{checks.suggestion(name, COSTS)} Costs: {', '.join(COSTS)}."
             )
-        if name in found:
+        if name in costs:
             raise BenchError(f"cost {name!r} is given twice. Name each cost once.")
-        found[name] = COSTS[name]
-    return tuple(found.values())
+        costs[name] = COSTS[name]
+    return tuple(costs.values())
 
 
-def of(record: dict[str, Any], names: Iterable[str]) -> dict[str, float]:
+def from_record(record: dict[str, Any], names: Iterable[str]) -> dict[str, float]:
     """Returns the costs of a trial by name; those that its record lacks are left out."""
     values = {cost.name: record.get(cost.field) for cost in get(names)}
     return {name: float(value) for name, value in values.items() if value is not None}

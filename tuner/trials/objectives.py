@@ -14,7 +14,7 @@ from bench.data import tasks
 from bench.data.dataset import Dataset, Split
 from bench.errors import BenchError
 from bench.evaluation import quality
-from bench.metrics import reconstruction, segmentation
+from bench.metrics import anomaly, reconstruction, segmentation
 from tuner.space.parameters import Fixed
 from tuner.space.space import Space
 from zoo import checks
@@ -49,13 +49,13 @@ class Objective:
 
 
 def _predicted(model, split: Split) -> np.ndarray:
-    found = model.predict(
+    predictions = model.predict(
         tasks.inputs(model.task, split), batch_size=quality.TEST_BATCH_SIZE, verbose=0
     )
-    found = np.asarray(found, dtype="float32")
-    if not np.isfinite(found).all():
+    predictions = np.asarray(predictions, dtype="float32")
+    if not np.isfinite(predictions).all():
         raise FloatingPointError("the predictions hold NaN or infinity")
-    return found
+    return predictions
 
 
 def _image_measure(function) -> Callable[[Any, Split], float]:
@@ -75,12 +75,10 @@ def _elbo(model, split: Split) -> float:
 
 
 def _auroc(model, split: Split) -> float:
-    from sklearn.metrics import roc_auc_score
-
     scores = np.asarray(model.anomaly_score(split.images), dtype="float64")
     if not np.isfinite(scores).all():
         raise FloatingPointError("the anomaly scores hold NaN or infinity")
-    return float(roc_auc_score(split.labels, scores))
+    return anomaly.auroc(split.labels, scores)
 
 
 def _nll(model, split: Split) -> float:
@@ -184,9 +182,9 @@ def hold_fixed(
     Raises:
         BenchError: if a parameter was narrowed to several values that cannot be compared.
     """
-    found, notes = dict(space.parameters), []
+    parameters, notes = dict(space.parameters), []
     for name in objective.fixed:
-        parameter = found.get(name)
+        parameter = parameters.get(name)
         if parameter is None or isinstance(parameter, Fixed):
             continue
         if name in settings:
@@ -196,6 +194,6 @@ def hold_fixed(
             )
         # Without a stochastic encoder there is no bound.
         value = True if name == "stochastic_encoder" else parameter.default
-        found[name] = Fixed(value, parameter.when)
+        parameters[name] = Fixed(value, parameter.when)
         notes.append(f"{name} stays {value}: {objective.name} means another thing for each value")
-    return dataclasses.replace(space, parameters=found), notes
+    return dataclasses.replace(space, parameters=parameters), notes

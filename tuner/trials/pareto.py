@@ -25,7 +25,7 @@ def front(records: Sequence[dict[str, Any]], identity: dict[str, Any]) -> list[d
     sign = 1 if identity["direction"] == "min" else -1
     placed: dict[tuple[float, ...], dict[str, Any]] = {}
     for record in records:
-        values = record.get("costs") or costs.of(record, names)
+        values = record.get("costs") or costs.from_record(record, names)
         if record["score"] is not None and all(values.get(name) is not None for name in names):
             placed.setdefault((*(values[name] for name in names), sign * record["score"]), record)
     kept = not_dominated(list(placed))
@@ -87,17 +87,17 @@ def objectives(
 
 
 def scalarised(
-    found: np.ndarray, weights: Sequence[float], best: np.ndarray, worst: np.ndarray
+    values: np.ndarray, weights: Sequence[float], best: np.ndarray, worst: np.ndarray
 ) -> np.ndarray:
     """Returns one number for several objectives, lower is better, `(...,)`.
 
-        max_j(w_j f_j) + 0.05 sum_j(w_j f_j),  f_j = (found_j - best_j) / (worst_j - best_j)
+        max_j(w_j f_j) + 0.05 sum_j(w_j f_j),  f_j = (value_j - best_j) / (worst_j - best_j)
 
     Its lowest point is on the front for any weights, in the middle of a hollow front too, of which
     a plain sum finds the ends alone.
 
     Args:
-        found: `(..., objectives)`, each to be small.
+        values: `(..., objectives)`, each to be small.
         weights: `(objectives,)`, of sum 1.
         best: Of each objective, what counts as 0.
         worst: Of each objective, what counts as 1.
@@ -105,5 +105,5 @@ def scalarised(
     Reference: Knowles, 2006, Eq. 2, IEEE TEVC 10(1). https://doi.org/10.1109/TEVC.2005.851274
     """
     span = np.where(worst > best, worst - best, 1.0)
-    weighted = (found - best) / span * np.asarray(weights)
+    weighted = (values - best) / span * np.asarray(weights)
     return weighted.max(axis=-1) + _AUGMENTATION * weighted.sum(axis=-1)

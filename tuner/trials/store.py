@@ -47,7 +47,7 @@ class Project:
         """Opens the folder of a search, which may have begun before.
 
         Args:
-            fresh: Whether the trials found there are deleted first.
+            fresh: Whether the trials that are there are deleted first.
 
         Raises:
             BenchError: if the folder holds another search.
@@ -106,9 +106,9 @@ class Project:
     @property
     def ranked(self) -> list[dict[str, Any]]:
         """Trials with a score, best first; of equals the earlier one."""
-        found = [record for record in self.trials.values() if record["status"] == "ok"]
+        scored = [record for record in self.trials.values() if record["status"] == "ok"]
         sign = 1 if self.identity["direction"] == "min" else -1
-        return sorted(found, key=lambda record: (sign * record["score"], record["number"]))
+        return sorted(scored, key=lambda record: (sign * record["score"], record["number"]))
 
     @property
     def best(self) -> dict[str, Any] | None:
@@ -179,8 +179,8 @@ class Project:
 def _read_identity(folder: Path) -> dict[str, Any]:
     path = folder / SEARCH_FILE
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(found, dict) or found.get("schema_version") != SCHEMA_VERSION:
+        identity = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(identity, dict) or identity.get("schema_version") != SCHEMA_VERSION:
             raise ValueError("not of this version")
     except FileNotFoundError as error:
         raise BenchError(
@@ -188,7 +188,7 @@ def _read_identity(folder: Path) -> dict[str, Any]:
         ) from error
     except (OSError, ValueError) as error:
         raise BenchError(f"cannot read {path}: {error}.") from error
-    return found
+    return identity
 
 
 def _check_same(folder: Path, there: dict[str, Any], here: dict[str, Any]) -> None:

@@ -29,6 +29,7 @@ from tuner.space.hypermodel import (
 )
 from tuner.space.space import Space
 from tuner.trials import objectives
+from zoo import checks
 from zoo.persistence.saving import save
 
 PRELOAD = ("zoo", "tuner.trials.trial")
@@ -68,21 +69,21 @@ class Data:
         """
         settings = {"limit": self.limit, "noise": self.noise, "resize": self.resize}
         if store is None or self.checksum is None:
-            found = catalog.load(self.dataset, **settings)
+            dataset = catalog.load(self.dataset, **settings)
         else:
-            found = store.get_or_load(self.checksum, self.dataset, **settings)
-        if self.checksum is not None and found.checksum != self.checksum:
+            dataset = store.get_or_load(self.checksum, self.dataset, **settings)
+        if self.checksum is not None and dataset.checksum != self.checksum:
             raise ValueError(f"the data of {self.dataset!r} changed while the search was going on")
-        return self.prepared(found)
+        return self.prepared(dataset)
 
-    def prepared(self, found: catalog.Dataset) -> catalog.Dataset:
+    def prepared(self, dataset: catalog.Dataset) -> catalog.Dataset:
         """Returns what is trained on of the data as they were read: all, or the normal class."""
         if self.normal_class is None:
-            return found
-        one_class = anomaly.one_class(found, self.normal_class)
+            return dataset
+        one_class = anomaly.one_class(dataset, self.normal_class)
         if not self.with_anomalies:
             return one_class
-        everything = dataclasses.replace(found, test=found.validation)
+        everything = dataclasses.replace(dataset, test=dataset.validation)
         labelled = anomaly.one_class(everything, self.normal_class).test
         return dataclasses.replace(one_class, validation=labelled)
 
@@ -134,9 +135,9 @@ class Job:
     @property
     def hyperparameters(self) -> keras_tuner.HyperParameters:
         """The values as `keras_tuner` takes them, anew each time."""
-        found = keras_tuner.HyperParameters()
-        found.values = dict(self.values)
-        return found
+        hp = keras_tuner.HyperParameters()
+        hp.values = dict(self.values)
+        return hp
 
     def run(self, output: Path, run_id: str, connection) -> None:
         """Runs the trial in this process and sends what there is to tell, the record last."""
@@ -147,8 +148,8 @@ class Job:
         connection.close()
 
     def failure(self, run_id: str, error: str) -> dict[str, Any]:
-        """Returns the result of a trial whose process could not send its own."""
-        return {"status": "failed", "error": error, "scores": []}
+        """Returns the result of a trial whose process could not send its own: it is lost."""
+        return {"status": "failed", "error": error, "scores": [], "is_lost": True}
 
 
 class DivergedError(FloatingPointError):
@@ -165,48 +166,47 @@ def run(job: Job, output: Path, report: Report = lambda text: None) -> dict[str,
         `num_epochs` (of the weights that are kept) of each execution; `costs` by name, if the job
         names any.
     """
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "status": "failed",
         "error": None,
         "scores": [],
         "process": os.getpid(),
     }
     try:
-        _run(job, output, report, found)
-        found["status"] = "ok"
+        _run(job, output, report, result)
+        result["status"] = "ok"
     except OverBudgetError as error:
-        found |= {"status": "over_budget", "error": str(error), **error.sizes}
+        result |= {"status": "over_budget", "error": str(error), **error.sizes}
     except RefusedError as error:
-        found |= {"status": "refused", "error": str(error)}
+        result |= {"status": "refused", "error": str(error)}
     except FloatingPointError as error:
-        found |= {"status": "diverged", "error": str(error)}
+        result |= {"status": "diverged", "error": str(error)}
     except Exception as error:  # a failed trial is a row, whatever went wrong
-        text = " ".join(str(error).split())
-        found |= {"error": f"{type(error).__name__}: {text}"[:500], "trace": traceback.format_exc()}
-    return found
+        result |= {"error": checks.one_line(error), "trace": traceback.format_exc()}
+    return result
 
 
-def _run(job: Job, output: Path, report: Report, found: dict[str, Any]) -> None:
+def _run(job: Job, output: Path, report: Report, result: dict[str, Any]) -> None:
     if job.max_parameters is not None or job.max_macs is not None:
         report("building")
         _hypermodel(job, job.seeds[0]).build(job.hyperparameters)  # refused before data are read
     report("loading")
     dataset = _load(job.data, output)
-    found |= {"train_seconds": [], "train_loss": [], "num_epochs": []}
+    result |= {"train_seconds": [], "train_loss": [], "num_epochs": []}
     for execution, seed in enumerate(job.seeds):
         hypermodel = _hypermodel(job, seed)
         training = _Training(job, hypermodel, dataset, report)
         report("building")
         if execution == 0 and job.max_seconds is not None:
-            found["expected_seconds"] = training.expected_seconds()
+            result["expected_seconds"] = training.expected_seconds()
         model = training.model(output / job.start_from[execution] if job.start_from else None)
         if execution == 0:
-            found["num_parameters"] = num_parameters(model)
-            found["forward_macs"] = forward_macs(model)
+            result["num_parameters"] = num_parameters(model)
+            result["forward_macs"] = forward_macs(model)
         for name, value in training.run(model).items():
-            found[name].append(value)
+            result[name].append(value)
         if execution == 0 and job.costs:
-            found["costs"] = _costs(job, found, model, dataset)
+            result["costs"] = _costs(job, result, model, dataset)
         trained_on = f"{job.data.dataset}, {dataset.num_train} images"
         model.card = dataclasses.replace(
             model.card, trained_on=trained_on, class_names=dataset.class_names
@@ -343,14 +343,14 @@ class _Stop(keras.callbacks.Callback):
         self.model.set_weights(self.weights)
 
 
-def _costs(job: Job, found: dict[str, Any], model, dataset) -> dict[str, float]:
+def _costs(job: Job, result: dict[str, Any], model, dataset) -> dict[str, float]:
     from bench.profiling import timing
     from tuner.trials import costs
 
     if "latency" in job.costs:
         inputs = tasks.inputs(model.task, dataset.validation)
-        found["latency_ms"] = 1e3 * timing.time_latency(model, inputs).median_seconds
-    return costs.of(found, job.costs)
+        result["latency_ms"] = 1e3 * timing.time_latency(model, inputs).median_seconds
+    return costs.from_record(result, job.costs)
 
 
 @functools.lru_cache(maxsize=1)

@@ -1,12 +1,16 @@
 """Settings that keep within a limit: learnt from sizes whose rule is known here."""
 
-import keras_tuner
 import numpy as np
 import pytest
 
+pytest.importorskip("keras_tuner")
+
+from tiny_search import request
+
 from tuner.algorithms import oracles
 from tuner.algorithms.constraints import FEWEST, Constraints
-from tuner.search.request import Request, resolve
+from tuner.search import keras_tuner_contract as contract
+from tuner.search.request import resolve
 from tuner.space import ready
 from tuner.trials.objectives import OBJECTIVES
 
@@ -47,72 +51,43 @@ def test_without_a_limit_or_sizes_all_is_likely():
     assert (few.probability(dict(enumerate(points)), candidates) == 1).all()
 
 
-def search(limits, num_ok, seed):
-    """Simulates a search whose settings are refused over a limit; returns the number refused."""
+def refusals(constraints, num_ok):
+    """Returns how many settings of a search are over a limit until enough are within it."""
     space = ready.for_data(ready.get("autoencoder"), (28, 28, 1))
     oracle = oracles.create(
         *("bayesian", space, OBJECTIVES["psnr"]),
         max_trials=1_000,
         epochs=1,
-        seed=seed,
+        seed=0,
         recorded={},
-        limits=limits,
+        constraints=constraints,
     )
-    oracle.num_initial_points = 10
-    oracle._set_project_dir(str(search.folder), f"{seed}-{limits is None}")
-    oracle.verbose = 0
+    oracle = contract.checked(oracle, 1_000)
+    oracle.num_initial_points = 8
     refused = ok = 0
     while ok < num_ok:
-        trial = oracle.create_trial("one")
-        values = space.arguments(space.complete(trial.hyperparameters.values))
+        trial = contract.create_trial(oracle)
+        values = space.arguments(space.complete(contract.values_of(trial)))
         width, depth = values["widths"][-1], len(values["widths"])
         size = (28 / 2**depth) ** 2 * width * (values["hidden_units"] or (16,))[0] * 2
-        if limits is not None:
-            limits.note(int(trial.trial_id), {"num_parameters": size})
+        if constraints is not None:
+            constraints.note(contract.number_of(trial), {"num_parameters": size})
         if size > 60_000:
             refused += 1
-            trial.status = "FAILED"
+            contract.fail(oracle, trial, "too large")
         else:
             ok += 1
-            oracle.update_trial(trial.trial_id, {"psnr": -abs(np.log(size / 20_000))})
-            trial.status = "COMPLETED"
-        oracle.end_trial(trial)
-        assert isinstance(trial, keras_tuner.engine.trial.Trial)
+            contract.complete(oracle, trial, {"psnr": -abs(np.log(size / 20_000))})
     return refused
 
 
-def test_a_search_that_learns_is_refused_less_often(tmp_path):
-    search.folder = tmp_path
-    without = sum(search(None, 12, seed) for seed in range(2))
-    within = sum(search(Constraints({"num_parameters": 60_000}), 12, seed) for seed in range(2))
+def test_a_search_that_learns_is_refused_less_often():
+    without, within = refusals(None, 10), refusals(Constraints({"num_parameters": 60_000}), 10)
     assert within < without / 2, (within, without)
 
 
-def test_a_refused_trial_tells_its_size(tmp_path):
-    from tuner.trials import trial as trial_module
-
-    settled = resolve(Request("autoencoder", limit=64, epochs=1, max_parameters=50))
-    job = trial_module.Job(
-        number=0,
-        space=settled.plan.space,
-        values={},
-        data=settled.plan.data,
-        image_shape=settled.plan.image_shape,
-        arguments=settled.plan.arguments,
-        objective="psnr",
-        epochs=1,
-        precision="float32",
-        seeds=(0,),
-        models=("a.keras",),
-        max_parameters=50,
-    )
-    found = trial_module.run(job, tmp_path)
-    assert found["status"] == "over_budget"
-    assert f"{found['num_parameters']:,} parameters > limit 50" in found["error"]
-    oracle = settled.oracle({})
-    if hasattr(oracle, "limits"):
-        pytest.fail("a search at random learns nothing")
-    oracle = resolve(
-        Request("autoencoder", limit=64, epochs=1, max_parameters=50, tuner="bayesian")
-    ).oracle({})
-    assert oracle.limits.limits == {"num_parameters": 50}
+def test_the_limits_of_a_request_reach_the_search_that_learns():
+    limits = {"max_parameters": 50, "max_trial_seconds": 9.0}
+    oracle = resolve(request(tuner="bayesian", **limits)).oracle({})
+    assert oracle.constraints.limits == {"num_parameters": 50, "expected_seconds": 9.0}
+    assert not hasattr(resolve(request(**limits)).oracle({}), "constraints")

@@ -10,6 +10,7 @@ import pytest
 from bench.errors import BenchError
 from tuner.algorithms import bayesian, oracles
 from tuner.algorithms.encoding import UnitCube
+from tuner.search import keras_tuner_contract as contract
 from tuner.space.hypermodel import hyperparameters
 from tuner.space.parameters import Boolean, Choice, Float, Int, When
 from tuner.space.space import Space
@@ -81,25 +82,16 @@ def metrics_of_two_aims(values):
 def create(tuner, space, objective, max_trials=30, seed=0, **changes):
     settings = {"max_trials": max_trials, "epochs": 1, "seed": seed, "recorded": {}}
     oracle = oracles.create(tuner, space, objective, **(settings | changes))
-    oracle.verbose = 0
-    oracle.save = lambda: None
-    oracle._save_trial = lambda trial: None
-    return oracle
-
-
-def end(oracle, trial, metrics):
-    oracle.update_trial(trial.trial_id, metrics)
-    trial.status = "COMPLETED"
-    oracle.end_trial(trial)
+    return contract.checked(oracle, max_trials)
 
 
 def run(oracle, measure):
     """Runs a whole search, and returns the settings of its trials."""
-    found = []
-    while (trial := oracle.create_trial("worker")).status == "RUNNING":
-        found.append(dict(trial.hyperparameters.values))
-        end(oracle, trial, measure(trial.hyperparameters.values))
-    return found
+    settings = []
+    while (trial := contract.create_trial(oracle)) is not None:
+        settings.append(contract.values_of(trial))
+        contract.complete(oracle, trial, measure(settings[-1]))
+    return settings
 
 
 # --- how good -----------------------------------------------------------------------------------
@@ -111,7 +103,7 @@ def test_a_bayesian_search_beats_chance_where_the_optimum_is_known():
     assert score(optimum) == 0
     best = {"random": [], "bayesian": []}
     for tuner, scores in best.items():
-        for seed in range(10):
+        for seed in range(3):
             settings = run(
                 create(tuner, MIXED, SCORE, 30, seed), lambda values: {"score": score(values)}
             )
@@ -130,7 +122,7 @@ def test_a_search_of_a_front_beats_chance_where_the_front_is_known():
     whole = 2 - 1 / 3  # below the error 2, above (1 - u)^2, from u = 0 to 1
     found = {"random": [], "bayesian": []}
     for tuner, volumes in found.items():
-        for seed in range(10):
+        for seed in range(3):
             oracle = create(tuner, TWO_AIMS, ERROR, 25, seed, costs=("parameters",))
             volumes.append(volume(run(oracle, metrics_of_two_aims)))
     assert max(found["bayesian"]) < whole
@@ -203,14 +195,13 @@ def test_trials_that_run_at_once_spread(costs, monkeypatch):
     def least_distance():
         oracle = create("bayesian", TWO_AIMS, ERROR, 40, costs=costs)
         for _ in range(20):
-            trial = oracle.create_trial("first")
-            end(oracle, trial, metrics_of_two_aims(trial.hyperparameters.values))
+            trial = contract.create_trial(oracle)
+            contract.complete(oracle, trial, metrics_of_two_aims(trial.hyperparameters.values))
         if costs:  # the same weights for all, which would else spread by these
             objectives = oracle.objectives(list(oracle.trials.values()))
             aim = oracle.aim(objectives, np.random.default_rng(3))
             oracle.aim = lambda objectives, generator: aim
-        running = [oracle.create_trial(f"worker {number}") for number in range(6)]
-        assert all(trial.status == "RUNNING" for trial in running)
+        running = [contract.create_trial(oracle) for _ in range(6)]
         cube = UnitCube(oracle.hyperparameters.space)
         points = cube.points(cube.rows([trial.hyperparameters.values for trial in running]))
         pairs = itertools.combinations(points, 2)
@@ -219,6 +210,16 @@ def test_trials_that_run_at_once_spread(costs, monkeypatch):
     spread = least_distance()
     monkeypatch.setattr(bayesian, "_RUNNING", "none is told of")
     assert spread > 2 * least_distance()
+
+
+@pytest.mark.parametrize("tuner", ["random", "bayesian"])
+def test_seed_zero_is_a_seed(tuner):
+    """keras-tuner takes 0 for none and draws one."""
+    same, again, other = (
+        run(create(tuner, MIXED, SCORE, 4, seed), lambda values: {"score": score(values)})
+        for seed in (0, 0, 1)
+    )
+    assert same == again != other
 
 
 # --- the grid -----------------------------------------------------------------------------------
@@ -253,11 +254,11 @@ def test_a_grid_is_that_of_keras_tuner_where_one_trial_runs_at_a_time():
     theirs = keras_tuner.oracles.GridSearchOracle(
         objective=keras_tuner.Objective("score", "max"), hyperparameters=hyperparameters(space)
     )
-    theirs.verbose, theirs.save, theirs._save_trial = 0, lambda: None, lambda trial: None
     own = create("grid", space, SCORE, None)
-    found, expected = (run(oracle, lambda values: {"score": 0.0}) for oracle in (own, theirs))
+    every = (own, contract.checked(theirs, None))
+    found, expected = (run(oracle, lambda values: {"score": 0.0}) for oracle in every)
     assert found == expected
-    assert len(found) == 2 * 3 * 11  # ten values of a float and its default
+    assert len(found) == 2 * 3 * 11 == oracles.grid_size(space) - 2 * 11
 
 
 def test_a_grid_does_not_depend_on_the_order_in_which_trials_end():
@@ -266,18 +267,17 @@ def test_a_grid_does_not_depend_on_the_order_in_which_trials_end():
     running, found = {}, {}
     while True:
         for worker in {0, 1, 2, 3} - set(running):
-            trial = oracle.create_trial(str(worker))
-            if trial.status == "RUNNING":
+            trial = contract.create_trial(oracle)
+            if trial is not None:
                 running[worker] = trial
-                found[int(trial.trial_id)] = trial.hyperparameters.values
+                found[contract.number_of(trial)] = contract.values_of(trial)
         if not running:
             break
         trial = running.pop(int(generator.choice(list(running))))
         if generator.random() < 0.3:
-            trial.status = "FAILED"
-            oracle.end_trial(trial)
+            contract.fail(oracle, trial, "no memory")
         else:
-            end(oracle, trial, {"score": 0.0})
+            contract.complete(oracle, trial, {"score": 0.0})
     assert [found[number] for number in sorted(found)] == points_of_small()
 
 

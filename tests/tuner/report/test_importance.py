@@ -41,7 +41,7 @@ def make_trials(count, score, seed=0):
 
 def test_the_parameter_that_makes_the_score_has_nearly_all_of_it():
     trials = make_trials(60, lambda values, _: np.log2(values["latent_dim"]))
-    found = importance.of(trials, SPACE)
+    found = importance.compute(trials, SPACE)
     name, (share, spread) = next(iter(found.shares.items()))
     assert name == "latent_dim"
     assert share > 0.95
@@ -55,7 +55,7 @@ def test_two_parameters_are_told_from_the_others_and_in_their_order():
         category = {"relu": 0.0, "elu": 4.0, "gelu": 1.0}[values["activation"]]
         return category + np.log10(values["learning_rate"]) + generator.normal(0, 0.1)
 
-    found = importance.of(make_trials(120, score), SPACE)
+    found = importance.compute(make_trials(120, score), SPACE)
     first, second, *others = found.shares
     assert (first, second) == ("activation", "learning_rate")
     assert all(found.shares[name][0] < 0.05 for name in others)
@@ -66,7 +66,7 @@ def test_two_parameters_are_told_from_the_others_and_in_their_order():
 
 
 def test_shares_add_up_to_one_and_only_what_varies_has_one():
-    found = importance.of(make_trials(40, lambda values, _: values["depth"] ** 2), SPACE)
+    found = importance.compute(make_trials(40, lambda values, _: values["depth"] ** 2), SPACE)
     assert sum(share for share, _ in found.shares.values()) == pytest.approx(1)
     assert set(found.shares) == set(SPACE) - {"pad_to_fit"}
     shares = [share for share, _ in found.shares.values()]
@@ -76,7 +76,7 @@ def test_shares_add_up_to_one_and_only_what_varies_has_one():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_noise_is_said_to_be_noise(seed):
-    found = importance.of(make_trials(50, lambda _, g: g.normal(), seed), SPACE)
+    found = importance.compute(make_trials(50, lambda _, g: g.normal(), seed), SPACE)
     assert found.explained < 0.1
     assert not found.means_something
 
@@ -96,7 +96,7 @@ def test_a_conditional_parameter_counts_where_it_is_active():
     def score(values, _):
         return np.log10(values["scale"]) if "scale" in values else -1.0  # that of its default, 0.1
 
-    found = importance.of(make_trials(100, score), SPACE)
+    found = importance.compute(make_trials(100, score), SPACE)
     assert next(iter(found.shares)) == "scale"
     assert found.shares["scale"][0] > 0.9
     assert found.shares["likelihood"][0] < 0.1
@@ -105,7 +105,7 @@ def test_a_conditional_parameter_counts_where_it_is_active():
 def test_one_trial_that_went_wrong_does_not_hide_the_rest():
     trials = make_trials(40, lambda values, _: np.log2(values["latent_dim"]))
     trials[7]["score"] = -1e6
-    found = importance.of(trials, SPACE)
+    found = importance.compute(trials, SPACE)
     assert next(iter(found.shares)) == "latent_dim"
     assert found.means_something
 
@@ -121,25 +121,25 @@ def test_epochs_count_where_trials_differ_in_them():
     for record in trials:
         record["epochs"] = (1, 3, 9)[record["number"] % 3]
         record["score"] = float(np.log(record["epochs"]))
-    found = importance.of(trials, SPACE)
+    found = importance.compute(trials, SPACE)
     assert next(iter(found.shares)) == "epochs"
 
 
 def test_same_trials_same_answer():
     trials = make_trials(20, lambda values, g: values["depth"] + g.normal())
-    assert importance.of(trials, SPACE) == importance.of(trials, SPACE)
+    assert importance.compute(trials, SPACE) == importance.compute(trials, SPACE)
 
 
 def test_too_little_is_no_answer():
     trials = make_trials(20, lambda values, _: values["depth"])
     for record in trials[7:]:
         record["status"] = "failed"
-    assert importance.of(trials, SPACE) is None
-    assert importance.of([], SPACE) is None
+    assert importance.compute(trials, SPACE) is None
+    assert importance.compute([], SPACE) is None
     equal = make_trials(20, lambda *_: 1.0)
-    assert importance.of(equal, SPACE) is None
+    assert importance.compute(equal, SPACE) is None
     same = [trials[0] | {"number": k, "score": float(k)} for k in range(10)]
-    assert importance.of(same, SPACE) is None
+    assert importance.compute(same, SPACE) is None
 
 
 def test_values_beyond_the_space_are_a_choice():
@@ -147,6 +147,6 @@ def test_values_beyond_the_space_are_a_choice():
     for record in trials:
         record["values"]["widths"] = [[], [8], [8, 16]][record["number"] % 3]
         record["score"] = float(len(record["values"]["widths"]))
-    found = importance.of(trials, SPACE)
+    found = importance.compute(trials, SPACE)
     assert next(iter(found.shares)) == "widths"
     assert found.explained > 0.9

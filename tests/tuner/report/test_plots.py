@@ -76,7 +76,7 @@ def project(tmp_path):
 
 @pytest.mark.parametrize("name", ["draw", "coordinates", "front", "importance_bars"])
 def test_each_picture_is_a_png_for_light_and_for_dark_ground(name, project):
-    found = importance.of(project.trials.values(), SPACE)
+    found = importance.compute(project.trials.values(), SPACE)
     functions = {
         "draw": lambda file, theme: basic.draw(project, file, SPACE, theme, found),
         "coordinates": lambda file, theme: parallel_coordinates.coordinates(

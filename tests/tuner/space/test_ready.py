@@ -1,6 +1,7 @@
 """The search spaces against the constructors, and how they are narrowed."""
 
 import inspect
+import math
 
 import pytest
 
@@ -59,11 +60,16 @@ def test_parameters_are_arguments_of_the_model(name):
     assert derived <= set(arguments)
 
 
-@pytest.mark.parametrize("name", zoo.names())
-@pytest.mark.parametrize("image_shape", [(28, 28, 1), (140, 1), (30,)])
+@pytest.mark.parametrize(
+    ("name", "image_shape"),
+    [
+        (name, image_shape)
+        for name in zoo.names()
+        for image_shape in ((28, 28, 1), (140, 1), (30,))
+        if len(image_shape) > 1 or "unet" not in name  # U-Nets take no vectors
+    ],
+)
 def test_a_default_is_in_its_own_range_and_parents_come_first(name, image_shape):
-    if len(image_shape) == 1 and "unet" in name:
-        pytest.skip("U-Nets take no vectors")
     known = []
     for key, parameter in ready.for_data(ready.get(name), image_shape).parameters.items():
         assert parameter.accepts(parameter.default), key
@@ -71,7 +77,9 @@ def test_a_default_is_in_its_own_range_and_parents_come_first(name, image_shape)
             assert parameter.default in parameter.values, key
             assert len(set(map(repr, parameter.values))) == len(parameter.values), key
         if isinstance(parameter, Int):
-            assert parameter.default in parameter.values(), key
+            low, step, default = parameter.low, parameter.step, parameter.default
+            steps = math.log(default / low, step) if parameter.log else (default - low) / step
+            assert steps == pytest.approx(round(steps)), key
         if parameter.when is not None:
             assert parameter.when.parent in known, key
         known.append(key)
@@ -296,11 +304,6 @@ def test_labels_are_of_one_kind_and_lead_back():
     assert [mixed.value_of(label) for label in mixed.labels] == list(mixed.values)
     assert Choice((4, 8), 4).labels == (4, 8)
     assert Choice((True, False), True).labels == ("True", "False")
-
-
-def test_a_grid_of_whole_numbers():
-    assert Int(2, 20, 4, step=2, log=True).values() == [2, 4, 8, 16]
-    assert Int(1, 4, 2).values() == [1, 2, 3, 4]
 
 
 def test_free_parameters_are_those_that_vary():

@@ -144,7 +144,9 @@ def test_weights_fill_the_simplex_evenly():
 
 
 def test_costs_of_a_record_by_name():
-    found = costs.of(record(0, 1.0, 12, None, latency_ms=0.5), ("latency", "parameters", "macs"))
+    found = costs.from_record(
+        record(0, 1.0, 12, None, latency_ms=0.5), ("latency", "parameters", "macs")
+    )
     assert found == {"latency": 0.5, "parameters": 12.0}
 
 

@@ -23,14 +23,14 @@ def draw(
     target: style.Target,
     parameters: dict[str, Parameter],
     theme: str = "light",
-    found: Importance | None = None,
+    importances: Importance | None = None,
 ) -> bool:
     """Draws the score of each trial with the best so far, and the score over each parameter.
 
     Args:
         target: A path, or an `io.BytesIO`.
         parameters: The space's, whose kind decides between a logarithmic axis and names.
-        found: Puts the most important parameters first; None: the order of the space.
+        importances: Puts the most important parameters first; None: the order of the space.
 
     Returns:
         True if there was something to draw; otherwise nothing is written.
@@ -38,7 +38,7 @@ def draw(
     scored = scored_of(project)
     if not scored:
         return False
-    kinds = ordered(importance.varied(scored, parameters), found)
+    kinds = ordered(importance.varied(scored, parameters), importances)
     names = list(kinds)[:_PANELS]
     down = -(-len(names) // _ACROSS)
     label = score_label(project.identity)
@@ -58,22 +58,24 @@ def draw(
 
 
 def write(
-    project: Project, parameters: dict[str, Parameter], found: Importance | None = None
+    project: Project, parameters: dict[str, Parameter], importances: Importance | None = None
 ) -> Path | None:
     """Writes `search.png` to the folder of the search, and returns its path."""
     path = project.folder / "search.png"
-    return path if draw(project, path, parameters, found=found) else None
+    return path if draw(project, path, parameters, importances=importances) else None
 
 
-def importance_bars(found: Importance | None, target: style.Target, theme: str = "light") -> bool:
+def importance_bars(
+    importances: Importance | None, target: style.Target, theme: str = "light"
+) -> bool:
     """Draws the share of each parameter with its spread, the largest on top; 12 at most.
 
     Returns:
         True if there was something to draw: an importance that means something.
     """
-    if found is None or not found.means_something:
+    if importances is None or not importances.means_something:
         return False
-    shares = list(found.shares.items())[:_BARS]
+    shares = list(importances.shares.items())[:_BARS]
     with style.picture(target, theme, 10, 1.4 + 0.36 * len(shares)) as (figure, colours):
         axes = figure.subplots()
         places = np.arange(len(shares))[::-1]
@@ -106,8 +108,8 @@ def importance_bars(found: Importance | None, target: style.Target, theme: str =
         axes.set_xlim(0, float(ends.max()) * 1.1)
         axes.set_xlabel("share of the explained variance of the scores")
         axes.set_title(
-            f"the forest explains {100 * found.explained:.0f} % of the variance of "
-            f"{found.num_trials} scores, out of bag",
+            f"the forest explains {100 * importances.explained:.0f} % of the variance of "
+            f"{importances.num_trials} scores, out of bag",
             fontsize=12,
         )
     return True
@@ -127,9 +129,9 @@ def score_label(identity: dict[str, Any]) -> str:
     return identity["objective"] + (f" ({unit})" if unit else "")
 
 
-def ordered(kinds: dict[str, Parameter], found: Importance | None) -> dict[str, Parameter]:
+def ordered(kinds: dict[str, Parameter], importances: Importance | None) -> dict[str, Parameter]:
     """Returns the parameters with the most important ones first."""
-    shares = {} if found is None else found.shares
+    shares = {} if importances is None else importances.shares
     names = sorted(kinds, key=lambda name: -shares.get(name, (0.0, 0.0))[0])
     return {name: kinds[name] for name in names}
 
@@ -210,9 +212,9 @@ def _fit(axes, scores: list[float]) -> int:
 
 
 def _draw_parameter(axes, scored, name, parameter, best, colours) -> None:
-    found = [record for record in scored if importance.is_in(record, name)]
-    values = [importance.value(record, name) for record in found]
-    scores = [record["score"] for record in found]
+    active = [record for record in scored if importance.is_in(record, name)]
+    values = [importance.value(record, name) for record in active]
+    scores = [record["score"] for record in active]
     if isinstance(parameter, Choice | Boolean):
         categories = in_order(values, parameter)
         names = [short_text(value) for value in categories]
@@ -228,7 +230,7 @@ def _draw_parameter(axes, scored, name, parameter, best, colours) -> None:
     elif isinstance(parameter, Int):
         axes.set_xticks(sorted(set(values)))
     axes.scatter(values, scores, color=colours["first"], s=26, alpha=0.75)
-    for record, value in zip(found, values, strict=True):
+    for record, value in zip(active, values, strict=True):
         if record["number"] == best["number"]:
             axes.scatter([value], [record["score"]], color=colours["second"], s=60, zorder=4)
     axes.margins(x=0.12)

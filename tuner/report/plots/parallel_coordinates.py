@@ -28,7 +28,7 @@ def coordinates(
     target: plot_style.Target,
     parameters: dict[str, Parameter],
     theme: str = "light",
-    found: Importance | None = None,
+    importances: Importance | None = None,
 ) -> bool:
     """Draws a line for each trial through its settings, number of parameters and score.
 
@@ -39,13 +39,13 @@ def coordinates(
         target: A path, or an `io.BytesIO`.
         parameters: The space's, by name.
         theme: `"light"` or `"dark"`.
-        found: The 8 most important parameters are drawn; None: the first of the space.
+        importances: The 8 most important parameters are drawn; None: the first of the space.
 
     Returns:
         True if there was something to draw: two trials with a score and a parameter that varies.
     """
     scored = basic.scored_of(project)
-    kinds = basic.ordered(importance.varied(scored, parameters), found)
+    kinds = basic.ordered(importance.varied(scored, parameters), importances)
     if len(scored) < 2 or not kinds:
         return False
     axes_shown = [_of_parameter(scored, n, kinds[n]) for n in list(kinds)[:_AXES]]
@@ -209,12 +209,12 @@ def _draw_axis(axes, x: int, axis: _Axis, colours: dict[str, str]) -> None:
 
 def _spread(places: list[float], ranks: list[int]) -> np.ndarray:
     """Parts the trials that cross an axis at the same place, the better ones above."""
-    found = np.array(places, float)
+    spread = np.array(places, float)
     for place in set(places):
         same = [k for k, each in enumerate(places) if each == place]
         same.sort(key=lambda k: -ranks[k])
-        found[same] += np.linspace(-_WIDE / 2, _WIDE / 2, len(same)) if len(same) > 1 else 0
-    return found
+        spread[same] += np.linspace(-_WIDE / 2, _WIDE / 2, len(same)) if len(same) > 1 else 0
+    return spread
 
 
 def _wrapped(text: str, letters: int = _LETTERS) -> str:

@@ -59,12 +59,12 @@ def front_of(project: Project, names: Sequence[str]) -> list[dict[str, Any]]:
 
 def with_costs(records: Sequence[dict[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
     """Returns the trials that have all of these costs, each with its `costs` filled in."""
-    found = []
+    complete = []
     for record in records:
-        known = costs.of(record, names) | (record.get("costs") or {})
+        known = costs.from_record(record, names) | (record.get("costs") or {})
         if all(known.get(name) is not None for name in names):
-            found.append(record | {"costs": known})
-    return found
+            complete.append(record | {"costs": known})
+    return complete
 
 
 class _Panel:
@@ -141,15 +141,15 @@ class _Panel:
 
     def _kinds(self, shown: list[dict[str, Any]]) -> dict[int, str]:
         best, default = self.project.best, table.default_trial(self.project)
-        found = {
+        kinds = {
             record["number"]: "front" if record["number"] in self.on_front else "dominated"
             for record in shown
         }
         winner = self.project.winner
         for kind, record in (("defaults", default), ("winner", winner), ("best", best)):
-            if record is not None and record["number"] in found:
-                found[record["number"]] = kind
-        return found
+            if record is not None and record["number"] in kinds:
+                kinds[record["number"]] = kind
+        return kinds
 
     def _legend(self, axes: Axes, colours: dict[str, str], kinds: set[str]) -> None:
         handles = [
@@ -184,13 +184,13 @@ class _Panel:
         if len(line) > _LABELLED:
             line = [line[k] for k in np.linspace(0, len(line) - 1, _LABELLED).round().astype(int)]
         wanted = {*line, *(self.on_front if len(self.on_front) <= _LABELLED else ())}
-        found = []
+        labels = []
         for record in shown:
             number, kind = record["number"], kinds[record["number"]]
             text = str(number) if number in wanted else ""
             text = f"{number} {kind}" if kind in _NAMED else text
-            found.append((text, *self.place(record), kind in ("best", "winner")))
-        return found
+            labels.append((text, *self.place(record), kind in ("best", "winner")))
+        return labels
 
 
 _NAMED = ("best", "winner", "defaults")
