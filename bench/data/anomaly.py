@@ -14,13 +14,14 @@ twice. On the test split (seed 0), what the mean squared error of PCA with 32 co
 """
 
 import dataclasses
+import numbers
 
 import numpy as np
 
 from bench.data import biased, composed, defects, standard
 from bench.data import dataset as datasets
 from bench.data.dataset import Dataset, Split
-from bench.metrics import anomaly
+from bench.errors import BenchError
 
 NAMES = ("normal", "anomaly")
 INTACT = "intact"
@@ -52,18 +53,30 @@ def one_class(dataset: Dataset, normal_class: int | str) -> AnomalyDataset:
         The data with label 1 for images of other classes, whose labels are the groups.
 
     Raises:
-        BenchError: see `anomaly.one_class_splits`.
+        BenchError: without labels, for an unknown class, for a split without normals, or a test
+            split without anomalies.
     """
-    found = anomaly.one_class_splits(dataset, normal_class)
-    names = dataset.class_names or tuple(str(label) for label in range(dataset.num_classes))
-    if isinstance(normal_class, str):
-        label = names.index(normal_class)
-    else:
-        label = int(normal_class)
+    label = _label_of(dataset, normal_class)
+    is_normal = {name: getattr(dataset, name).labels == label for name in datasets.PARTS}
+    for name, found in is_normal.items():
+        if not found.any():
+            raise BenchError(
+                f"one_class: the {name} split of {dataset.name} must hold images of "
+                f"normal_class. Received: normal_class={normal_class!r}, which has none. "
+                "Raise the limit on images, or choose another class."
+            )
+    if is_normal["test"].all():
+        raise BenchError(
+            f"one_class: the test split of {dataset.name} must hold other classes than "
+            f"normal_class. Received: normal_class={normal_class!r} alone."
+        )
     train, validation = (
-        Split(images, np.zeros(len(images), "int64")) for images in (found.train, found.validation)
+        _all_normal(getattr(dataset, name).images[is_normal[name]])
+        for name in ("train", "validation")
     )
-    test = Split(found.test, found.test_labels, None, dataset.test.labels)
+    is_anomaly = (~is_normal["test"]).astype("int64")
+    test = Split(dataset.test.images, is_anomaly, None, dataset.test.labels)
+    names = dataset.class_names or tuple(str(each) for each in range(dataset.num_classes))
     return AnomalyDataset(
         dataset.name,
         "anomaly",
@@ -72,6 +85,29 @@ def one_class(dataset: Dataset, normal_class: int | str) -> AnomalyDataset:
         normal_class_name=names[label],
         group_names=names,
     )
+
+
+def _label_of(dataset: Dataset, normal_class: int | str) -> int:
+    if any(getattr(dataset, name).labels is None for name in datasets.PARTS):
+        raise BenchError(
+            f"one_class: dataset must have labels in all splits. Received: {dataset.name}. "
+            "Give a data set of classes, such as digits or fashion_mnist."
+        )
+    label = normal_class
+    if isinstance(normal_class, str) and normal_class in dataset.class_names:
+        label = dataset.class_names.index(normal_class)
+    is_label = isinstance(label, numbers.Integral) and not isinstance(label, bool)
+    if not is_label or not 0 <= label < dataset.num_classes:
+        names = f" or one of {', '.join(dataset.class_names)}" if dataset.class_names else ""
+        raise BenchError(
+            f"one_class: normal_class must be a label from 0 to {dataset.num_classes - 1}"
+            f"{names}. Received: normal_class={normal_class!r}."
+        )
+    return int(label)
+
+
+def _all_normal(images: np.ndarray) -> Split:
+    return Split(images, np.zeros(len(images), "int64"))
 
 
 def defects_digits(seed: int) -> Dataset:
@@ -133,10 +169,7 @@ def _with_defects(name: str, source: Dataset, seed: int) -> AnomalyDataset:
     group_names = (INTACT, *defects.KINDS)
     groups = np.zeros(len(intact), "int64")
     groups[damaged_rows] = [group_names.index(kind) for kind in kinds]
-    train, validation = (
-        Split(part.images, np.zeros(len(part), "int64"))
-        for part in (source.train, source.validation)
-    )
+    train, validation = (_all_normal(part.images) for part in (source.train, source.validation))
     return AnomalyDataset(
         name,
         "anomaly",

@@ -61,23 +61,6 @@ def composed_digits(seed: int) -> Dataset:
     return _composed("composed_digits", found, _digit_alphas, "digit", seed)
 
 
-def best_threshold_iou(split: Split, num_thresholds: int = 256) -> float:
-    """Returns the IoU of the best global threshold on brightness, brighter or darker.
-
-    The IoU is over all pixels of the split together. It is a floor that a model must beat.
-    """
-    values = (split.images * (num_thresholds - 1)).astype("int64").ravel()
-    is_object = split.targets.ravel() == 1
-    inside = np.bincount(values[is_object], minlength=num_thresholds)
-    outside = np.bincount(values[~is_object], minlength=num_thresholds)
-    best = 0.0
-    for direction in (1, -1):
-        hits = inside[::direction].cumsum()
-        false_alarms = outside[::direction].cumsum()
-        best = max(best, float((hits / (is_object.sum() + false_alarms)).max()))
-    return best
-
-
 def _composed(name: str, found: Dataset, alphas_of, object_name: str, seed: int) -> Dataset:
     parts = []
     for index, part in enumerate(dataset.PARTS):

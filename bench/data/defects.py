@@ -20,46 +20,6 @@ MIN_SIDE = 8  # of an image, in pixels
 MAX_TRIES = 50
 
 
-def scratch(images: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Draws a thin, bent line over each image: bright on dark, or dark on bright.
-
-    Args:
-        images: float `(n, height, width, channels)` in `[0, 1]`, of at least 8 x 8 pixels.
-        generator: Source of all choices.
-
-    Returns:
-        The damaged images, float32, and masks, uint8 `(n, height, width, 1)`, 1 where damaged.
-
-    Raises:
-        BenchError: for other images, or an image that cannot be damaged so; as in all defects.
-    """
-    return _each(images, generator, "scratch")
-
-
-def cut_paste(images: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Copies a rectangle of each image to another place of it; see `scratch`.
-
-    It covers 2 to 15 % of the image, its sides are up to 3.3 to 1.
-
-    Reference: Li et al., 2021. https://arxiv.org/abs/2104.04015
-    """
-    return _each(images, generator, "cut_paste")
-
-
-def noise_patch(
-    images: np.ndarray, generator: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Replaces an ellipse of each image by uniform noise in `[0, 1]`; see `scratch`."""
-    return _each(images, generator, "noise_patch")
-
-
-def missing_part(
-    images: np.ndarray, generator: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Replaces an ellipse of each image by the colour of its frame; see `scratch`."""
-    return _each(images, generator, "missing_part")
-
-
 def defective(images: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Damages every image in one way; each kind comes once in every four images.
 
@@ -67,11 +27,15 @@ def defective(images: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, np
     kind that works. What an image gets depends on `seed` and its row alone, not on those after.
 
     Args:
-        images: See `scratch`.
+        images: float `(n, height, width, channels)` in `[0, 1]`, of at least 8 x 8 pixels.
         seed: Int >= 0.
 
     Returns:
-        The damaged images, their masks, and the name of each image's defect.
+        The damaged images, float32; masks, uint8 `(n, height, width, 1)`, 1 where damaged; and
+        the name of each image's defect.
+
+    Raises:
+        BenchError: for other images, or an image that no kind can damage.
     """
     images = _checked(images)
     if not isinstance(seed, numbers.Integral) or isinstance(seed, bool) or seed < 0:
@@ -82,13 +46,17 @@ def defective(images: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, np
         order = np.random.default_rng([seed, 0, block]).permutation(KINDS)
         generator = np.random.default_rng([seed, 1, row])
         for kind in np.roll(order, -place):
-            found = _damaged(image, generator, kind)
+            found = damage(image, generator, kind)
             if found is not None:
                 damaged[row], masks[row, ..., 0] = found
                 kinds.append(str(kind))
                 break
         else:
-            raise _undamaged("defective", row)
+            raise BenchError(
+                f"defective: image {row} must have something to damage. Received: at most "
+                f"{MIN_PIXELS - 1} pixels that would change by {MIN_CHANGE:g} in {MAX_TRIES} "
+                "tries of each kind. Leave it out."
+            )
     return damaged, masks, np.array(kinds)
 
 
@@ -157,24 +125,26 @@ KINDS = tuple(_DAMAGES)
 # --- shared -------------------------------------------------------------------------------------
 
 
-def _each(images: np.ndarray, generator: np.random.Generator, kind: str):
-    images = _checked(images)
-    if not isinstance(generator, np.random.Generator):
-        raise BenchError(
-            f"{kind}: generator must be a numpy.random.Generator. "
-            f"Received: generator={generator!r}. Give numpy.random.default_rng(seed)."
-        )
-    damaged, masks = images.copy(), _no_masks(images)
-    for row, image in enumerate(images):
-        found = _damaged(image, generator, kind)
-        if found is None:
-            raise _undamaged(kind, row)
-        damaged[row], masks[row, ..., 0] = found
-    return damaged, masks
+def damage(
+    image: np.ndarray, generator: np.random.Generator, kind: str
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Damages one image in one way; None where nothing would be seen of it.
 
+    `scratch` is a thin, bent line, bright on dark or dark on bright. `cut_paste` copies a
+    rectangle, 2 to 15 % of the image with sides up to 3.3 to 1, to another place of it.
+    `noise_patch` fills an ellipse with uniform noise in `[0, 1]`, `missing_part` with the colour
+    of the image's frame.
 
-def _damaged(image: np.ndarray, generator: np.random.Generator, kind: str):
-    """Returns the damaged image and its mask, or None where nothing would be seen of it."""
+    Args:
+        image: float32 `(height, width, channels)` in `[0, 1]`.
+        generator: Source of all choices.
+        kind: Of `KINDS`.
+
+    Returns:
+        The damaged image, and bools `(height, width)`, true where it was damaged.
+
+    Reference: cut and paste: Li et al., 2021. https://arxiv.org/abs/2104.04015
+    """
     for _ in range(MAX_TRIES):
         drawn = _DAMAGES[kind](image, generator)
         is_changed = (np.abs(drawn - image) >= MIN_CHANGE).any(axis=-1)
@@ -210,14 +180,6 @@ def _frame_colour(image: np.ndarray) -> np.ndarray:
 
 def _no_masks(images: np.ndarray) -> np.ndarray:
     return np.zeros((*images.shape[:-1], 1), "uint8")
-
-
-def _undamaged(owner: str, row: int) -> BenchError:
-    return BenchError(
-        f"{owner}: image {row} must have something to damage. Received: at most "
-        f"{MIN_PIXELS - 1} pixels that would change by {MIN_CHANGE:g} in {MAX_TRIES} tries. "
-        "Leave it out, or take defective, which tries other kinds."
-    )
 
 
 def _checked(images: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How well anomalies are found, as images and as pixels, and the closed-form floor to beat.
+"""How well anomalies are found, as images and as pixels.
 
 A score is higher for what is stranger; label 1 is an anomaly, 0 is normal. Nothing is clipped: an
 area below 0.5 says that anomalies look more normal than normals do, which happens for simple
@@ -6,27 +6,13 @@ shapes, and has to be seen. All curves are exact: every distinct score is a thre
 has equal scores is decided together.
 """
 
-import numbers
-import typing
-
 import numpy as np
 
-from bench.data.dataset import PARTS, Dataset
 from bench.errors import BenchError
-from bench.evaluation import closed_forms
 from bench.metrics import anomaly_curves as curves
 
 MODES = ("interpolated", "upae")
 AUPRO_LIMIT = 0.3
-
-
-class OneClassSplits(typing.NamedTuple):
-    """Holds normal images for training and validation, and all of test; label 1 is an anomaly."""
-
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
-    test_labels: np.ndarray
 
 
 # --- images -------------------------------------------------------------------------------------
@@ -53,31 +39,6 @@ def auroc(labels: np.ndarray, scores: np.ndarray) -> float:
 def average_precision(labels: np.ndarray, scores: np.ndarray) -> float:
     """Computes the step sum of precision over recall, `sum_k (R_k - R_(k-1)) P_k`."""
     return curves.average_precision(curve(labels, scores))
-
-
-def trapezoid_precision_recall(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Computes the area below straight lines through the precision-recall points.
-
-    The curve starts at recall 0, precision 1. Some tools report this area as AUPR; it is another
-    number than `average_precision`, and flatters where points are few.
-    """
-    counts = curve(labels, scores)
-    precision = np.append(1.0, curves.precision(counts))
-    recall = np.append(0.0, counts.true_positives / counts.true_positives[-1])
-    return float(np.trapezoid(precision, recall))
-
-
-def f1_max(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Computes the F1 score of the best threshold, which only the labels can tell.
-
-    It is never below `f1_floor`, which is what answering "anomaly" every time gets.
-    """
-    return float(curves.f1(curve(labels, scores)).max())
-
-
-def f1_floor(labels: np.ndarray) -> float:
-    """Computes `2 pi / (1 + pi)`, with `pi` the share of anomalies: F1 without looking."""
-    return curves.floor(curves.checked_labels("labels", labels))
 
 
 def equal_error_rate(
@@ -245,99 +206,3 @@ def pixel_summary(
         "test_best_dice": float(curves.f1(counts).max()),
         "test_dice_floor": curves.floor(is_anomaly),
     }
-
-
-# --- protocol and floor -------------------------------------------------------------------------
-
-
-def one_class_splits(dataset: Dataset, normal_class: int | str) -> OneClassSplits:
-    """Takes one class for normal: training and validation see nothing else, test sees all.
-
-    Args:
-        dataset: A data set whose splits have labels.
-        normal_class: A label, or its name in `dataset.class_names`.
-
-    Raises:
-        BenchError: without labels, for an unknown class, for a split without normals, or a test
-            split without anomalies.
-    """
-    if any(getattr(dataset, name).labels is None for name in PARTS):
-        raise BenchError(
-            f"one_class_splits: dataset must have labels in all splits. Received: {dataset.name}. "
-            "Give a data set of classes, such as digits or fashion_mnist."
-        )
-    label = normal_class
-    if isinstance(normal_class, str) and normal_class in dataset.class_names:
-        label = dataset.class_names.index(normal_class)
-    is_label = isinstance(label, numbers.Integral) and not isinstance(label, bool)
-    if not is_label or not 0 <= label < dataset.num_classes:
-        names = f" or one of {', '.join(dataset.class_names)}" if dataset.class_names else ""
-        raise BenchError(
-            f"one_class_splits: normal_class must be a label from 0 to {dataset.num_classes - 1}"
-            f"{names}. Received: normal_class={normal_class!r}."
-        )
-    is_normal = {name: getattr(dataset, name).labels == label for name in PARTS}
-    for name, found in is_normal.items():
-        if not found.any():
-            raise BenchError(
-                f"one_class_splits: the {name} split of {dataset.name} must hold images of "
-                f"normal_class. Received: normal_class={normal_class!r}, which has none. "
-                "Raise the limit on images, or choose another class."
-            )
-    if is_normal["test"].all():
-        raise BenchError(
-            f"one_class_splits: the test split of {dataset.name} must hold other classes than "
-            f"normal_class. Received: normal_class={normal_class!r} alone."
-        )
-    return OneClassSplits(
-        dataset.train.images[is_normal["train"]],
-        dataset.validation.images[is_normal["validation"]],
-        dataset.test.images,
-        (~is_normal["test"]).astype("int64"),
-    )
-
-
-def pca_score_maps(
-    train: np.ndarray, test: np.ndarray, num_components: int, *, normalised: bool = False
-) -> np.ndarray:
-    """Computes the squared residual of each pixel after a projection on principal components.
-
-    It is the floor of the reconstruction errors: no linear autoencoder does better on `train`.
-
-    Args:
-        train: Normal images, the first axis the images.
-        test: Images of the same shape.
-        num_components: Positive int; capped at the number of pixels and of images in `train`.
-        normalised: Divides by the pixel's mean squared residual on `train`, plus 1e-3: what a
-            predicted variance does for an autoencoder, here fixed for each pixel.
-
-    Returns:
-        float64, the mean over channels: `(images, height, width)` or `(images, length)`;
-        `(images, features)` for flat vectors.
-
-    Raises:
-        BenchError: for other shapes, values that are not finite, or fewer than 2 training images.
-    """
-    is_int = isinstance(num_components, numbers.Integral) and not isinstance(num_components, bool)
-    if not is_int or num_components < 1:
-        raise BenchError(
-            "pca_scores: num_components must be an int >= 1. "
-            f"Received: num_components={num_components!r}."
-        )
-    train, test = curves.checked_scores("train", train), curves.checked_scores("test", test)
-    if train.ndim < 2 or train.shape[1:] != test.shape[1:]:
-        raise BenchError(
-            "pca_scores: train and test must be images of one shape. "
-            f"Received: {train.shape} and {test.shape}."
-        )
-    model = closed_forms.create("pca_normalised" if normalised else "pca", num_components)
-    model.fit(train)
-    return model.score_map(test)
-
-
-def pca_scores(
-    train: np.ndarray, test: np.ndarray, num_components: int, *, normalised: bool = False
-) -> np.ndarray:
-    """Computes the mean of `pca_score_maps` of each test image, `(images,)`; see there."""
-    maps = pca_score_maps(train, test, num_components, normalised=normalised)
-    return maps.reshape(len(maps), -1).mean(axis=1)

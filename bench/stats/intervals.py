@@ -1,7 +1,6 @@
 """Intervals and ranks: what may be said of a mean over seeds, and of a median of timings."""
 
 import dataclasses
-import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -179,8 +178,3 @@ def _finite(values: Sequence[float]) -> np.ndarray:
             f"Received: {values.size} values, {int((~np.isfinite(values)).sum())} not finite."
         )
     return values
-
-
-def geometric_mean(values: Sequence[float]) -> float:
-    """Computes the geometric mean of positive values, such as ratios."""
-    return math.exp(float(np.mean(np.log(_finite(values)))))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bench.data import anomaly, catalog, defects, tasks, time_series
+from bench.data.dataset import Dataset, Split
 from bench.errors import BenchError
 
 
@@ -38,9 +39,24 @@ class TestOneClass:
         found = anomaly.one_class(all_digits, 8)
         assert anomaly.describe(found) == {"normal_class_name": "8", "num_classes": 10}
 
-    def test_unknown_class(self, all_digits):
-        with pytest.raises(BenchError, match="normal_class must be a label from 0 to 9"):
-            anomaly.one_class(all_digits, 10)
+    @pytest.mark.parametrize("normal_class", [10, -1, "three", 1.0, True, None])
+    def test_unknown_class(self, all_digits, normal_class):
+        with pytest.raises(BenchError, match="a label from 0 to 9 or one of 0, 1, 2"):
+            anomaly.one_class(all_digits, normal_class)
+
+    @pytest.mark.parametrize(
+        ("labels", "message"),
+        [
+            (([0, 1], [0, 1], None), "must have labels in all splits"),
+            (([0, 1], [1, 1], [0, 1]), "the validation split of toy must hold images"),
+            (([0, 1], [0, 1], [0, 0]), "the test split of toy must hold other classes"),
+        ],
+    )
+    def test_missing_classes(self, labels, message):
+        images = np.zeros((2, 8, 8, 1), "float32")
+        parts = [Split(images, None if each is None else np.array(each)) for each in labels]
+        with pytest.raises(BenchError, match=message):
+            anomaly.one_class(Dataset("toy", "reconstruction", *parts), 0)
 
 
 @pytest.fixture(scope="module", params=["defects_digits", "defects_faces", "defects_textures"])

@@ -2,9 +2,13 @@
 
 import numpy as np
 import pytest
+import threadpoolctl
 
+from bench.data import catalog, defects, download
+from bench.data.anomaly import one_class
 from bench.errors import BenchError
 from bench.evaluation import closed_forms
+from bench.metrics import anomaly
 
 
 @pytest.fixture
@@ -104,3 +108,65 @@ def test_wrong_names_and_sizes(images):
             closed_forms.create("pca", code_size)
     with pytest.raises(BenchError, match="training images must be at least 2"):
         closed_forms.create("pca", 3).fit(images[:1])
+
+
+def score_maps(train, test, num_components, normalised=False):
+    baseline = closed_forms.create("pca_normalised" if normalised else "pca", num_components)
+    baseline.fit(train)
+    return baseline.score_map(test)
+
+
+class TestScoreMaps:
+    def test_residual_of_a_line(self):
+        """Normals vary along the first axis alone; a step of 3 along the second costs 9."""
+        train = np.zeros((20, 4))
+        train[:, 0] = np.linspace(-1, 1, 20)
+        test = np.array([[5.0, 0, 0, 0], [0, 3.0, 0, 0], [7.0, 0, -2.0, 0]])
+        maps = score_maps(train, test, 1)
+        expected = [[0, 0, 0, 0], [0, 9, 0, 0], [0, 0, 4, 0]]
+        np.testing.assert_allclose(maps, expected, atol=1e-9)
+
+    def test_normalised_by_the_residual_of_training(self):
+        generator = np.random.default_rng(2)
+        train = generator.normal(size=(3_000, 3)) * [10, 1, 0]
+        test = np.array([[0.0, 2.0, 0.0], [0.0, 0.0, 2.0]])
+        plain = score_maps(train, test, 1).mean(axis=1)
+        assert plain[0] == pytest.approx(plain[1], rel=0.02)
+        by_pixel = score_maps(train, test, 1, normalised=True)
+        assert by_pixel[0, 1] == pytest.approx(4 / (1 + 1e-3), rel=0.1)
+        assert by_pixel[1, 2] == pytest.approx(4 / 1e-3, rel=1e-3)
+
+    def test_maps_have_the_shape_of_the_model_s(self, digits):
+        maps = score_maps(digits[:200], digits[200:210], 4)
+        assert maps.shape == (10, 8, 8)
+        series = digits[:20].reshape(20, 64, 1)
+        assert score_maps(series[:10], series[10:], 1).shape == (10, 64)
+
+    def test_finds_other_digits(self):
+        found = one_class(catalog.load("digits"), 0)
+        scores = score_maps(found.train.images, found.test.images, 8).mean(axis=(1, 2))
+        assert anomaly.auroc(found.test.labels, scores) > 0.98
+
+    @pytest.mark.skipif(download.find("fashion_mnist") is None, reason="no Fashion-MNIST here")
+    def test_garments(self):
+        """All 6,000 images of a class, the full test set: closed form, so no seed moves it."""
+        dataset = catalog.load("fashion_mnist")
+        for label, expected in ((0, 0.8965), (1, 0.9853)):
+            found = one_class(dataset, label)
+            normals = np.concatenate([found.train.images, found.validation.images])
+            assert len(normals) == 6_000
+            # Threads would wait for each other on a machine that is busy.
+            with threadpoolctl.threadpool_limits(1):
+                maps = score_maps(normals, found.test.images, 32)
+            scores = maps.mean(axis=(1, 2))
+            assert anomaly.auroc(found.test.labels, scores) == pytest.approx(expected, abs=0.002)
+
+    def test_finds_defects(self, digits):
+        """The whole chain on real images: defects, score maps, pixel metrics above chance."""
+        normals, test = digits[:1500], digits[1500:]
+        damaged, masks, _ = defects.defective(test, 0)
+        maps = score_maps(normals, damaged, 24)
+        found = anomaly.pixel_summary(masks, maps)
+        assert found["test_pixel_auroc"] > 0.7
+        assert found["test_aupro"] > 0.3  # chance: 0.15
+        assert found["test_best_dice"] > found["test_dice_floor"] + 0.1

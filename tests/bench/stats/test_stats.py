@@ -129,7 +129,3 @@ def test_direction():
 def test_single_seeds_share_only_when_equal():
     table = [Interval(m, None, None, 1) for m in (1.0, 1.0, 1.001)]
     assert intervals.shared_ranks(table) == [1, 1, 3]
-
-
-def test_geometric_mean():
-    assert intervals.geometric_mean([0.5, 8.0]) == pytest.approx(2.0)
