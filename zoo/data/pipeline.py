@@ -21,7 +21,7 @@ from zoo.data import cache as pixel_cache
 from zoo.data.augmentation import Augmentation
 from zoo.data.batching import dtype_in_keras
 from zoo.data.folder import Folder
-from zoo.training import device_data
+from zoo.data.order import Source, orders_of_rows
 
 _OWNER = "batches"
 _NUM_AHEAD = 2  # batches; AUTOTUNE would let them grow to half of the memory
@@ -266,7 +266,7 @@ def _array_rows(array: np.ndarray, dtype: str, divisor: float | None = None) -> 
 def _orders(num_rows: int, shuffle: bool, seed: int | None) -> tf.data.Dataset:
     """Returns the rows of an epoch in their order; by the seed alone, unlike those of Keras."""
     if not shuffle:
-        return device_data.orders(num_rows, shuffle=False)
+        return orders_of_rows(num_rows, shuffle=False)
     num_begun = [0]
 
     def order(_):
@@ -352,10 +352,10 @@ def in_order(dataset: tf.data.Dataset) -> tf.data.Dataset:
     found = getattr(dataset, "zoo_batches", None)
     if found is None:
         return dataset
-    return _dataset(found.parts, device_data.orders(len(found.parts[0]), False), found.batch_size)
+    return _dataset(found.parts, orders_of_rows(len(found.parts[0]), False), found.batch_size)
 
 
-def kept(data: Any) -> device_data.Source | None:
+def kept(data: Any) -> Source | None:
     """Returns what a data set of `batches` can train on without it; None for any other data.
 
     An array in memory is taken whatever its size, pixels in a file up to 1 GiB; images that are
@@ -372,9 +372,7 @@ def kept(data: Any) -> device_data.Source | None:
         return None
     arrays = tuple(map(np.asarray, arrays))
     forms = tuple((part.dtype, part.divisor) for part in found.parts)
-    return device_data.Source(
-        arrays if len(arrays) > 1 else arrays[0], found.batch_size, found.orders, forms
-    )
+    return Source(arrays if len(arrays) > 1 else arrays[0], found.batch_size, found.orders, forms)
 
 
 # --- arrays that `fit` gets -------------------------------------------------------------------
@@ -395,7 +393,7 @@ def of_mapped(data: Any, batch_size: int | None = None, shuffle: bool = False) -
     """
     leaves = [np.asanyarray(leaf) for leaf in keras.tree.flatten(data)]
     parts = [_array_rows(leaf, dtype_in_keras(leaf)) for leaf in leaves]
-    orders = device_data.orders(len(leaves[0]), shuffle)
+    orders = orders_of_rows(len(leaves[0]), shuffle)
     found = _dataset(parts, orders, batch_size or 32)
 
     def packed(*batch):

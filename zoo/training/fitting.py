@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import batching, pipeline
+from zoo.data.order import Source, orders_of_rows
 from zoo.training import adam
 from zoo.training import device_data as resident_training
 from zoo.training import predict as device_prediction
@@ -90,11 +91,11 @@ class Fitting(DataChecks, keras.Model):
         found = pipeline.of_mapped(data, batch_size, bool(arguments.get("shuffle", True)))
         return super().fit(found, **arguments | {"shuffle": False})
 
-    def _source(self, data, arguments: dict) -> resident_training.Source:
-        orders = resident_training.orders(num_rows(data), arguments.get("shuffle", True))
-        return resident_training.Source(data, arguments.get("batch_size") or 32, orders)
+    def _source(self, data, arguments: dict) -> Source:
+        orders = orders_of_rows(num_rows(data), arguments.get("shuffle", True))
+        return Source(data, arguments.get("batch_size") or 32, orders)
 
-    def _fit_resident(self, source: resident_training.Source, arguments: dict):
+    def _fit_resident(self, source: Source, arguments: dict):
         """Trains with what Keras calls for each group of batches replaced."""
         ours = ("sample_weight", "batch_size", "shuffle")
         arguments = {key: value for key, value in arguments.items() if key not in ours}

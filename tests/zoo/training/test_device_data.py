@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 import zoo
+from zoo.data.order import Source, orders_of_rows
 from zoo.training import device_data
 
 SHAPE = (8, 8, 1)
@@ -268,7 +269,7 @@ def test_floats_of_any_kind_are_those_of_keras(digits):
 
     found = both(digits, fit, optimizer="sgd")
     assert_same(found)
-    source = device_data.Source(digits[:64].astype("float64"), 16, device_data.orders(64, False))
+    source = Source(digits[:64].astype("float64"), 16, orders_of_rows(64, False))
     kept = device_data.ResidentTraining(model_of(), source, 1)
     assert kept.data.dtype == "float32"
 
