@@ -8,7 +8,7 @@ from bench.commands import docs, inspect, report, run
 from bench.commands import list as list_command
 from bench.compare import command as compare
 from bench.errors import BenchError
-from bench.execution import local
+from bench.execution.engine import ENVIRONMENT
 from bench.reproduce import command as reproduce
 from bench.scaling import command as scale
 
@@ -26,7 +26,7 @@ EXAMPLES = f"""{run.EXAMPLES.rstrip()}
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command and returns its exit code: 0 done, 1 failed job, 2 wrong use, 130 Ctrl-C."""
-    for name, value in local.ENVIRONMENT.items():
+    for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     options = make_parser().parse_args(_with_new_name(arguments))
     try:

@@ -20,7 +20,7 @@ from bench.compare import contenders
 from bench.compare import worker as compare_worker
 from bench.compare.worker import Contender, Data, Worker
 from bench.errors import BenchError
-from bench.execution import local
+from bench.execution import processes
 from bench.execution.contender_process import ContenderError
 from bench.runs import suites
 from bench.stats import paired
@@ -129,7 +129,7 @@ def compare(request: Request, console=None) -> Outcome:
         has_checkouts = any(part.is_checkout for part in specifications)
         # Each side of two checkouts imports its own `zoo`.
         without_zoo = ("bench.profiling.steps", "keras")
-        context = local.forkserver(without_zoo if has_checkouts else models.modules())
+        context = processes.forkserver(without_zoo if has_checkouts else models.modules())
         with console.status("loading data"):
             dataset = catalog.load(request.dataset)
         if has_checkouts and not _starts_without_zoo(context):
@@ -178,14 +178,11 @@ def _check(request: Request) -> list[contenders.Specification]:
 
 def _starts_without_zoo(context) -> bool:
     """Tells whether processes start without `zoo`: a server of an earlier run may have it."""
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_send_whether_without_zoo, args=(sender,), daemon=True)
-    process.start()
-    sender.close()
+    child = processes.Child(context, _send_whether_without_zoo)
     try:
-        return receiver.recv()
+        return child.receive()
     finally:
-        process.join()
+        child.end()
 
 
 def _send_whether_without_zoo(connection) -> None:

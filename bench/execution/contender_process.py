@@ -4,10 +4,11 @@ A request is a tuple of a name and arguments; its answer is `("ok", value)` or `
 """
 
 import contextlib
+import traceback
 from collections.abc import Callable
 from typing import Any
 
-from bench.execution import local
+from bench.execution.processes import Child, ChildEndedError, leave_interrupts_to_the_parent
 
 _END_SECONDS = 1.0
 
@@ -23,7 +24,7 @@ def serve(connection, answers: dict[str, Callable], first: str) -> None:
         answers: What is called, by the name of the request.
         first: The request that is answered before any has come.
     """
-    local.leave_interrupts_to_the_parent()
+    leave_interrupts_to_the_parent()
     request: tuple = (first,)
     try:
         while True:
@@ -32,14 +33,14 @@ def serve(connection, answers: dict[str, Callable], first: str) -> None:
             except (BrokenPipeError, ConnectionResetError):
                 return
             except Exception as error:  # the parent shows it in the row
-                text = " ".join(str(error).split())
-                connection.send(("failed", f"{type(error).__name__}: {text}"[:500]))
+                text = traceback.format_exception_only(error)
+                connection.send(("failed", " ".join("".join(text).split())[:500]))
             request = connection.recv()
     except (EOFError, OSError):  # the parent is done, or gone
         return
 
 
-class ContenderProcess:
+class ContenderProcess(Child):
     """The parent's end.
 
     Args:
@@ -50,22 +51,18 @@ class ContenderProcess:
 
     def __init__(self, context, name: str, target: Callable, *arguments):
         self.name = name
-        self.connection, other = context.Pipe()
-        self.process = context.Process(target=target, args=(other, *arguments), daemon=True)
-        self.process.start()
-        other.close()
+        super().__init__(context, target, *arguments, both_ways=True)
 
     def answer(self) -> Any:
         """Returns the next answer.
 
         Raises:
-            SideError: if the side failed, or its process ended.
+            ContenderError: if the side failed, or its process ended.
         """
         try:
-            status, value = self.connection.recv()
-        except (EOFError, OSError):
-            self.process.join()
-            status, value = "failed", f"the process ended with {self.process.exitcode}"
+            status, value = self.receive()
+        except ChildEndedError as error:
+            status, value = "failed", str(error)
         if status != "ok":
             raise ContenderError(self.name, value)
         return value
@@ -76,8 +73,4 @@ class ContenderProcess:
         return self.answer()
 
     def close(self) -> None:
-        self.connection.close()
-        self.process.join(_END_SECONDS)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
+        self.end(_END_SECONDS)

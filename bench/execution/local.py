@@ -1,96 +1,30 @@
-"""Where jobs run: in processes of this machine, one or several at a time.
-
-A job is a case of the benchmark or a trial of a search. An engine takes jobs by `start` and gives
-what they tell by `messages`: `("stage", text)`, `("epoch", number, logs)`, `("trace", text)` and,
-last and always, `("record", dict)`: whatever becomes of a job, there is a record. `has_room` and
-`num_running` tell how many run, `note` what to know of their timings, and `close` ends them all.
-Another engine is `bench.execution.ray_engine`.
-"""
+"""Jobs in processes of this machine, one or several at a time."""
 
 import dataclasses
-import multiprocessing
 import multiprocessing.connection
-import multiprocessing.forkserver
 import os
-import signal
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from bench.errors import BenchError
+from bench.execution.engine import Job, Message, RunJob, too_late
+from bench.execution.processes import (
+    Child,
+    ChildEndedError,
+    end_with_the_parent,
+    leave_interrupts_to_the_parent,
+)
 
-# Before Keras is imported.
-ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
 _POLL_SECONDS = 0.2
 _END_SECONDS = 5.0
-
-
-class Job(Protocol):
-    """What an engine runs, as plain data that can be pickled.
-
-    Attributes:
-        id: Names the job among those of its engine.
-        needs: Files in the output folder that it reads, by their names there.
-    """
-
-    id: str
-    needs: tuple[str, ...]
-
-    def run(self, output: Path, run_id: str, connection) -> None:
-        """Runs in a process of its own: sends messages, the record last, and writes to `output`."""
-
-    def failure(self, run_id: str, error: str) -> dict[str, Any]:
-        """Returns the record of a job whose process could not send its own."""
-
-
-Message = tuple[Job, str, tuple[Any, ...]]
-
-
-def forkserver(preload: Sequence[str]):
-    """Returns the context whose processes are forked from one that has imported everything.
-
-    That one starts to import now, while the caller goes on.
-
-    Args:
-        preload: Modules to import; a forkserver that runs already keeps what it has.
-    """
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    if "forkserver" not in multiprocessing.get_all_start_methods():  # Windows
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(preload))
-    multiprocessing.forkserver.ensure_running()
-    return context
-
-
-def too_late(seconds: float) -> str:
-    """Returns the error of a job that was ended at its limit."""
-    return f"took over {seconds:g} seconds"
-
-
-def leave_interrupts_to_the_parent() -> None:
-    """Ignores Ctrl-C, which reaches all processes of a terminal at once."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def end_with_the_parent() -> None:
-    """Ends this process as soon as the one that started it is gone, however that ended."""
-
-    def wait() -> None:
-        multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 @dataclasses.dataclass
 class _Running:
     job: Job
-    process: Any
-    receiver: Any
+    child: Child
     slot: int
     started: float
 
@@ -99,7 +33,8 @@ class LocalEngine:
     """Runs each job in a process of its own.
 
     Args:
-        context: From `forkserver`.
+        context: From `processes.forkserver`.
+        run_job: Runs one job, in its process.
         output: Folder of the records.
         run_id: Goes into each record.
         num_workers: Jobs at a time, one by default. Each of several gets its own share of the
@@ -113,6 +48,7 @@ class LocalEngine:
     def __init__(
         self,
         context,
+        run_job: RunJob,
         output: Path,
         run_id: str,
         *,
@@ -120,6 +56,7 @@ class LocalEngine:
         timeout_seconds: float | None = None,
     ):
         self.context = context
+        self.run_job = run_job
         self.output = output
         self.run_id = run_id
         self.timeout_seconds = timeout_seconds
@@ -146,27 +83,27 @@ class LocalEngine:
     def start(self, job: Job) -> None:
         """Starts a job in a free slot."""
         slot = min(set(range(len(self.shares))) - set(self.running))
-        receiver, sender = self.context.Pipe(duplex=False)
-        process = self.context.Process(
-            target=_run_job,
-            args=(job, str(self.output), self.run_id, sender, self.shares[slot]),
-            daemon=True,
+        child = Child(
+            self.context,
+            _run_in_child,
+            self.run_job,
+            job,
+            self.output,
+            self.run_id,
+            self.shares[slot],
         )
-        process.start()
-        sender.close()
-        self.running[slot] = _Running(job, process, receiver, slot, time.monotonic())
+        self.running[slot] = _Running(job, child, slot, time.monotonic())
 
     def messages(self) -> Iterator[Message]:
         """Waits a moment and gives what has come from the running jobs."""
-        by_receiver = {running.receiver: running for running in self.running.values()}
-        ready = multiprocessing.connection.wait(list(by_receiver), timeout=_POLL_SECONDS)
-        for receiver in ready:
-            running = by_receiver[receiver]
+        by_connection = {running.child.connection: running for running in self.running.values()}
+        ready = multiprocessing.connection.wait(list(by_connection), timeout=_POLL_SECONDS)
+        for connection in ready:
+            running = by_connection[connection]
             try:
-                kind, *content = receiver.recv()
-            except (EOFError, OSError):
-                running.process.join(_END_SECONDS)
-                kind, content = "record", [self._failure(running, _death(running.process.exitcode))]
+                kind, *content = running.child.receive()
+            except ChildEndedError as error:
+                kind, content = "record", [self._failure(running, str(error))]
             if kind == "record":
                 content[0]["num_workers"] = len(self.shares)
                 self._end(running, _END_SECONDS)
@@ -185,24 +122,21 @@ class LocalEngine:
 
     def _end(self, running: _Running, patience_seconds: float) -> None:
         del self.running[running.slot]
-        if patience_seconds:
-            running.process.join(patience_seconds)
-        if running.process.is_alive():
-            running.process.kill()
-            running.process.join()
-        running.receiver.close()
+        running.child.end(patience_seconds)
 
     def _is_over_time(self, running: _Running) -> bool:
         limit = self.timeout_seconds
         return limit is not None and time.monotonic() - running.started > limit
 
 
-def _run_job(job: Job, output: str, run_id: str, connection, cores) -> None:
+def _run_in_child(
+    connection, run_job: RunJob, job: Job, output: Path, run_id: str, cores: frozenset[int] | None
+) -> None:
     leave_interrupts_to_the_parent()
     end_with_the_parent()
     if cores is not None:
         os.sched_setaffinity(0, cores)  # before TensorFlow sizes its thread pools by it
-    job.run(Path(output), run_id, connection)
+    run_job(job, output, run_id, connection)
 
 
 def _shares(num_workers: int) -> list[frozenset[int] | None]:
@@ -218,11 +152,3 @@ def _shares(num_workers: int) -> list[frozenset[int] | None]:
             f"{len(cores)} cores."
         )
     return [frozenset(cores[worker::num_workers]) for worker in range(num_workers)]
-
-
-def _death(exit_code: int | None) -> str:
-    if exit_code == -9:
-        return "the process was killed (signal 9): out of memory, or by hand"
-    if exit_code is not None and exit_code < 0:
-        return f"the process ended with signal {-exit_code}"
-    return f"the process ended with exit code {exit_code} and no result"

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
-from bench.execution import local
-from bench.execution.local import Job, Message, too_late
+from bench.execution.engine import ENVIRONMENT, Job, Message, RunJob, too_late
 from bench.records import store
 
 CPUS_PER_JOB = 1
@@ -31,6 +30,7 @@ class RayEngine:
     again.
 
     Args:
+        run_job: Runs one job, in its process.
         output: Folder of the records, on the driver.
         run_id: Goes into each record.
         address: `HOST:PORT` or `"auto"`; None: a cluster on this machine that ends with the run,
@@ -44,6 +44,7 @@ class RayEngine:
 
     def __init__(
         self,
+        run_job: RunJob,
         output: Path,
         run_id: str,
         *,
@@ -52,6 +53,7 @@ class RayEngine:
         timeout_seconds: float | None = None,
     ):
         self.ray = _import_ray()
+        self.run_job = run_job
         self.output = output
         self.run_id = run_id
         self.timeout_seconds = timeout_seconds
@@ -80,7 +82,7 @@ class RayEngine:
         self.num_workers = num_workers or room
         self.running: dict[Any, _Running] = {}  # by the reference of the result
         self.queue = Queue(actor_options={"num_cpus": 0})
-        self.task = self.ray.remote(max_calls=1, max_retries=0, **needed)(_run_job)
+        self.task = self.ray.remote(max_calls=1, max_retries=0, **needed)(_on_node)
 
     @property
     def note(self) -> str:
@@ -102,7 +104,9 @@ class RayEngine:
     def start(self, job: Job) -> None:
         """Gives a job to the cluster, which chooses the node."""
         files = {name: (self.output / name).read_bytes() for name in job.needs}
-        result = self.task.remote(job, files, self.run_id, self.queue, str(Path.cwd()))
+        result = self.task.remote(
+            self.run_job, job, files, self.run_id, self.queue, str(Path.cwd())
+        )
         self.running[result] = _Running(job)
 
     def messages(self) -> Iterator[Message]:
@@ -251,11 +255,11 @@ class _ToDriver:
         pass
 
 
-def _run_job(
-    job: Job, needed: dict[str, bytes], run_id: str, queue, folder: str
+def _on_node(
+    run_job: RunJob, job: Job, needed: dict[str, bytes], run_id: str, queue, folder: str
 ) -> tuple[dict, dict[str, bytes]]:
     """Runs a job in this process; returns its record and its files by their names."""
-    for name, value in local.ENVIRONMENT.items():
+    for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     if Path(folder).is_dir():  # a path of data that is relative to the driver's folder
         os.chdir(folder)
@@ -269,7 +273,7 @@ def _run_job(
             path = Path(output, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        job.run(Path(output), run_id, to_driver)
+        run_job(job, Path(output), run_id, to_driver)
         paths = [path for path in Path(output).rglob("*") if path.is_file()]
         files = {path.relative_to(output).as_posix(): path.read_bytes() for path in paths}
     return to_driver.record, {name: files[name] for name in files if name not in needed}

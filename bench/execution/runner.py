@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from bench.execution.engine import Engine
 from bench.leaderboard import time_to_quality
 from bench.records import store
 from bench.runs.job import Job
@@ -18,7 +19,7 @@ class Runner:
     """Runs cases that are not finished yet, and is the only one that writes records.
 
     Args:
-        engine: Of `bench.execution.local` or `bench.execution.ray_engine`.
+        engine: See `bench.execution.engine`.
         output: Folder of the records.
         fresh: Whether cases that are finished run again.
         stamp: Fields that each record gets.
@@ -29,7 +30,7 @@ class Runner:
 
     def __init__(
         self,
-        engine,
+        engine: Engine,
         output: Path,
         console: Console,
         *,

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from bench.data import cache, catalog, tasks
 from bench.execution import local
+from bench.execution.processes import forkserver
 from bench.execution.runner import Runner
 from bench.records import store as record_store
 from bench.records.config import RunConfig
@@ -96,7 +97,7 @@ def _run(
     record_store.check_writable(output)
     with record_store.folder_lock(output), contextlib.ExitStack() as stack:
         run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-        context = local.forkserver(("bench.evaluation.job_runner", *models.modules()))
+        context = forkserver(("bench.evaluation.job_runner", *models.modules()))
         engine = stack.enter_context(contextlib.closing(_engine(how, context, output, run_id)))
         store = stack.enter_context(cache.kept(output))
         with console.status("loading data"):
@@ -126,14 +127,27 @@ def _run_part(runner: Runner, part: _Work) -> list[job.Job]:
     return [*wanted, *baselines]
 
 
+def run_job(wanted: job.Job, output: Path, run_id: str, connection) -> None:
+    """Runs a job in its own process: the one way from here to what imports Keras.
+
+    Args:
+        output: Folder of the records.
+        run_id: Goes into the record.
+        connection: Gets the messages, the record last.
+    """
+    from bench.evaluation import job_runner
+
+    job_runner.run(wanted, output, run_id, connection)
+
+
 def _engine(request: Request, context, output: Path, run_id: str):
     """Returns what cases run on."""
     options = {"num_workers": request.workers, "timeout_seconds": request.timeout_seconds}
     if request.engine == "ray":
         from bench.execution import ray_engine
 
-        return ray_engine.RayEngine(output, run_id, address=request.ray_address, **options)
-    return local.LocalEngine(context, output, run_id, **options)
+        return ray_engine.RayEngine(run_job, output, run_id, address=request.ray_address, **options)
+    return local.LocalEngine(context, run_job, output, run_id, **options)
 
 
 def _resolve_all(requests: list[Request], store: cache.Store) -> list[_Work]:

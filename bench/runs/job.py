@@ -8,7 +8,6 @@ import dataclasses
 import itertools
 import random
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from bench.records import config, options, store
@@ -51,12 +50,6 @@ class Job:
     def needs(self) -> tuple[str, ...]:
         """Files of earlier cases that this one reads: none."""
         return ()
-
-    def run(self, output: Path, run_id: str, connection) -> None:
-        """Runs the case in this process and sends what there is to tell, the record last."""
-        from bench.evaluation import job_runner  # with Keras, which the parent does without
-
-        job_runner.run(self, output, run_id, connection)
 
     def failure(self, run_id: str, error: str) -> dict[str, Any]:
         """Returns the record of a case whose process could not send its own."""

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 
-from bench.execution import local
+from bench.execution.engine import too_late
 from tuner.search import table
 from tuner.search.scheduler import Scheduler
 from tuner.trials.store import Project
@@ -48,7 +48,7 @@ def run(scheduler: Scheduler, engine, console: Console) -> int:
 def _is_lost(result: dict[str, Any], engine) -> bool:
     """Tells whether a trial was ended by something else than its settings or its time limit."""
     limit = getattr(engine, "timeout_seconds", None)
-    is_late = limit is not None and result.get("error") == local.too_late(limit)
+    is_late = limit is not None and result.get("error") == too_late(limit)
     return bool(result.get("is_lost")) and not is_late
 
 

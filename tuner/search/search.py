@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from bench.data import cache
 from bench.execution import local
+from bench.execution.processes import forkserver
 from bench.records.store import check_writable, folder_lock
 from tuner.search import runner
 from tuner.search.request import Request as Request
@@ -86,5 +87,9 @@ def _engine(request: Request, project: Project):
     if request.engine == "ray":
         from bench.execution import ray_engine
 
-        return ray_engine.RayEngine(project.folder, "", address=request.ray_address, **options)
-    return local.LocalEngine(local.forkserver(trial.PRELOAD), project.folder, "", **options)
+        return ray_engine.RayEngine(
+            trial.run_job, project.folder, "", address=request.ray_address, **options
+        )
+    return local.LocalEngine(
+        forkserver(trial.PRELOAD), trial.run_job, project.folder, "", **options
+    )

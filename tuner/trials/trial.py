@@ -90,7 +90,7 @@ class Data:
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """All that a trial needs, as plain data; see `bench.execution.local.Job`.
+    """All that a trial needs, as plain data; see `bench.execution.engine.Job`.
 
     Attributes:
         values: By parameter, as `keras_tuner` has them.
@@ -139,17 +139,16 @@ class Job:
         hp.values = dict(self.values)
         return hp
 
-    def run(self, output: Path, run_id: str, connection) -> None:
-        """Runs the trial in this process and sends what there is to tell, the record last."""
-        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # not a word on each tracing
-        connection.send(
-            ("record", run(self, output, lambda text: connection.send(("stage", text))))
-        )
-        connection.close()
-
     def failure(self, run_id: str, error: str) -> dict[str, Any]:
         """Returns the result of a trial whose process could not send its own: it is lost."""
         return {"status": "failed", "error": error, "scores": [], "is_lost": True}
+
+
+def run_job(job: Job, output: Path, run_id: str, connection) -> None:
+    """Runs a trial in this process and sends what there is to tell, the record last."""
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # not a word on each tracing
+    connection.send(("record", run(job, output, lambda text: connection.send(("stage", text)))))
+    connection.close()
 
 
 class DivergedError(FloatingPointError):

@@ -189,7 +189,7 @@ def test_a_killed_case_is_a_failure_and_the_rest_goes_on(
             for case, kind, content in super().messages():
                 yield case, kind, content
                 if kind == "epoch" and case.seed == 0:
-                    os.kill(self.running[0].process.pid, signal.SIGKILL)
+                    os.kill(self.running[0].child.process.pid, signal.SIGKILL)
 
     monkeypatch.setattr(local, "LocalEngine", Deadly)
     outcome = session.run(tiny_request(tmp_path, epochs=EPOCHS), quiet)

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from bench.errors import BenchError
-from bench.execution import local, session
+from bench.execution import local, processes, session
 from bench.records import store
 
 HAS_TWO_CORES = hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) > 1
@@ -56,13 +56,13 @@ def test_more_workers_than_cores_are_refused_before_any_work(tmp_path, tiny_requ
 
 
 def test_several_workers_say_that_timings_are_not_comparable(tmp_path):
-    assert local.LocalEngine(None, tmp_path, "run", num_workers=1).note == ""
+    assert local.LocalEngine(None, session.run_job, tmp_path, "run", num_workers=1).note == ""
     if HAS_TWO_CORES:
-        note = local.LocalEngine(None, tmp_path, "run", num_workers=2).note
+        note = local.LocalEngine(None, session.run_job, tmp_path, "run", num_workers=2).note
         assert "speeds are not comparable" in note
 
 
 def test_a_dead_process_is_told_from_a_failed_one():
-    assert "out of memory" in local._death(-9)
-    assert "signal 11" in local._death(-11)
-    assert "exit code 3" in local._death(3)
+    assert "out of memory" in processes.death(-9)
+    assert "signal 11" in processes.death(-11)
+    assert "exit code 3" in processes.death(3)

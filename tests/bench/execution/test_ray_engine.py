@@ -68,7 +68,9 @@ def test_a_killed_process_is_a_failure_and_makes_room(cluster, tmp_path, descend
     plan = RunConfig("digits", limit=60, epochs=100_000, batch_size=64)  # for as long as it takes
     checksum = catalog.load("digits", limit=60).checksum
     case = job.Job(plan, checksum, "model", "autoencoder", "tiny", 0)
-    with contextlib.closing(ray_engine.RayEngine(tmp_path, "run", num_workers=1)) as engine:
+    with contextlib.closing(
+        ray_engine.RayEngine(session.run_job, tmp_path, "run", num_workers=1)
+    ) as engine:
         engine.start(case)
         assert not engine.has_room
         told = []
@@ -76,7 +78,7 @@ def test_a_killed_process_is_a_failure_and_makes_room(cluster, tmp_path, descend
             for message in engine.messages():
                 told.append(message)
                 for pid, name in descendants(os.getpid()).items():
-                    if name.startswith("ray::_run_job"):
+                    if name.startswith("ray::_on_node"):
                         os.kill(pid, signal.SIGKILL)
         assert engine.has_room
     assert told[0] == (case, "stage", ("loading",))

@@ -8,6 +8,7 @@ import pytest
 from tiny_search import open_scheduler, quiet, request, run
 
 from bench.execution import local
+from bench.execution.engine import too_late
 from tuner.search import runner
 from tuner.search.request import resolve
 
@@ -47,7 +48,7 @@ class Engine:
 
 
 OK = {"status": "ok", "error": None, "scores": [1.0]}
-KILLED, LATE = "the process was killed (signal 9)", local.too_late(Engine.timeout_seconds)
+KILLED, LATE = "the process was killed (signal 9)", too_late(Engine.timeout_seconds)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_two_workers_give_what_one_process_gives_though_one_is_killed(
         start(engine, job)
         if not killed:
             killed.append(job.number)
-            next(iter(engine.running.values())).process.kill()
+            next(iter(engine.running.values())).child.process.kill()
 
     monkeypatch.setattr(local.LocalEngine, "start", start_and_kill_the_first)
     project = run(tmp_path, max_trials=2, executions=2, workers=2, isolated=True).project
@@ -107,7 +108,7 @@ def test_a_ray_cluster_gives_what_one_process_gives_though_a_process_is_killed(
 
     def kill_one(engine):
         for pid, name in {} if killed else descendants(os.getpid()).items():
-            if name.startswith("ray::_run_job"):
+            if name.startswith("ray::_on_node"):
                 killed.append(pid)
                 os.kill(pid, signal.SIGKILL)
                 break
