@@ -13,8 +13,7 @@ import numpy as np
 
 from bench.execution import contender_process
 from bench.execution.contender_process import ContenderProcess
-from bench.profiling import steps, timing
-from bench.records import environment
+from bench.profiling import steps, surroundings, timing
 
 LEARNING_RATE = 3e-3
 _FEWEST_CALLS = 3
@@ -97,7 +96,7 @@ class _Holder:
             "jit_compile": bool(self.model.jit_compile),
             "steps_per_execution": self.model.steps_per_execution,
             "precision": self.model.dtype_policy.name,
-            "environment": environment.describe(),
+            "environment": surroundings.describe(),
         }
 
     def prepare(self, what: str) -> dict[str, Any]:

@@ -17,8 +17,7 @@ from bench.data import anomaly, cache
 from bench.evaluation import anomaly_scores, closed_forms, fit, quality
 from bench.metrics import feature_classifier, generative, representation, segmentation
 from bench.profiling import macs as mac_counter
-from bench.profiling import memory, roofline, throughput
-from bench.records import environment
+from bench.profiling import memory, roofline, surroundings, throughput
 from bench.runs.job import Job
 
 
@@ -31,7 +30,7 @@ def run(case: Job, output: Path, run_id: str, connection) -> None:
     record = case.start_record(run_id)
     try:
         baseline_mib = memory.resident_mib()
-        record |= environment.describe()
+        record |= surroundings.describe()
         connection.send(("stage", "loading"))
         dataset = load(case, output)
         record |= describe(dataset)

@@ -183,7 +183,7 @@ def measure(workload: Workload, rates: Machine) -> dict[str, Any]:
     import tensorflow as tf
 
     from bench.peers import worker, workloads
-    from bench.records import environment
+    from bench.profiling import surroundings
     from zoo.training import device_data
 
     data = workloads.load(workload)
@@ -217,7 +217,7 @@ def measure(workload: Workload, rates: Machine) -> dict[str, Any]:
         "share": sum(floors[:2]) / step,
         "time_of": {kind: clocked.get(kind, 0.0) / sum(clocked.values()) for kind in KINDS},
         **{f"machine_{name}": rate for name, rate in dataclasses.asdict(rates).items()},
-        **environment.describe(),
+        **surroundings.describe(),
     }
 
 

@@ -19,7 +19,7 @@ from bench.execution.contender_process import ContenderError, ContenderProcess
 from bench.peers import worker, workloads
 from bench.peers.table import KEYS, OURS
 from bench.peers.workloads import WORKLOADS, Workload
-from bench.records import environment
+from bench.profiling import surroundings
 from bench.stats import intervals, paired
 
 WHATS = ("train", "infer")
@@ -88,7 +88,7 @@ def measure(request: Request, name: str, progress=None) -> list[dict[str, Any]]:
     found = _Found({key: [] for key in keys}, {side: [] for side in sides}, {}, {})
     for number in range(request.rounds):
         _round(request, workload, data, number, sides, found, tell)
-    described = environment.describe()
+    described = surroundings.describe()
     return [_record(request, workload, side, what, found, described) for side, what in keys]
 
 

@@ -10,8 +10,8 @@ import json
 import time
 from pathlib import Path
 
-from bench.profiling import timing
-from bench.records import environment, store
+from bench.profiling import surroundings, timing
+from bench.records import store
 
 FILE_NAME = "machine.json"
 _SIZES = (256, 512, 1024, 2048, 4096, 8192)
@@ -116,7 +116,7 @@ def _effective(dtype: str) -> str:
 
 def _key(dtype: str) -> str:
     """Names what the rate depends on."""
-    found = environment.describe()
+    found = surroundings.describe()
     parts = (found[name] for name in ("device", "cpu_model", "threads", "tensorflow_version"))
     return ", ".join(str(part) for part in (*parts, dtype))
 

@@ -27,31 +27,28 @@ KINDS: dict[str, type] = {
     "threads": int,
 }
 FIELDS = tuple(KINDS)
+# What only Keras and TensorFlow know: `bench.profiling.surroundings` asks them.
+OF_TENSORFLOW = ("backend", "device", "threads")
 
 
 def describe() -> dict[str, Any]:
-    """Describes the machine and the software: the `FIELDS` of a record.
+    """Describes the machine and the software: the `FIELDS` of a record but `OF_TENSORFLOW`.
 
-    Only the device and the number of threads need TensorFlow, which is imported for them; the
-    versions are read from the installed packages. What cannot be found out is None.
+    Versions are read from the installed packages. What cannot be found out is None.
     """
-    device, threads = _device_and_threads()
     commit, dirty = _git()
     return {
         "python_version": platform.python_version(),
         "keras_version": _version("keras"),
         "tensorflow_version": _version("tensorflow", "tensorflow-cpu", "tf-nightly"),
         "numpy_version": np.__version__,
-        "backend": _backend(),
-        "device": device,
         "cpu_model": _cpu_model(),
-        "num_cpus": _num_cpus(),
+        "num_cpus": num_cpus(),
         "ram_gib": _ram_gib(),
         "os": platform.platform(),
         "git_commit": commit,
         "git_dirty": dirty,
         "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
-        "threads": threads,
     }
 
 
@@ -62,26 +59,8 @@ def _version(*distributions: str) -> str | None:
     return None
 
 
-def _backend() -> str | None:
-    try:
-        import keras
-    except ImportError:
-        return None
-    return keras.backend.backend()
-
-
-def _device_and_threads() -> tuple[str | None, int | None]:
-    try:
-        import tensorflow as tf
-    except ImportError:
-        return None, None
-    gpus = tf.config.list_physical_devices("GPU")
-    names = [tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in gpus]
-    device = ", ".join(name or "GPU" for name in names) or "CPU"
-    return device, tf.config.threading.get_intra_op_parallelism_threads() or _num_cpus()
-
-
-def _num_cpus() -> int | None:
+def num_cpus() -> int | None:
+    """Returns the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count()

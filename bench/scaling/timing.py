@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.records import environment
+from bench.profiling import surroundings
 from bench.scaling import points as scaling_points
 from bench.scaling.points import Point
 
@@ -24,7 +24,7 @@ _NUM_EPOCHS = {False: 5, True: 3}
 
 def machine() -> dict[str, Any]:
     """Returns this machine, as `scale_points.MACHINE` tells one from another."""
-    found = environment.describe()
+    found = surroundings.describe()
     return {name: found[name] for name in scaling_points.MACHINE}
 
 
@@ -39,7 +39,7 @@ def measure(
         rounds: At least 2, so that what the machine does meanwhile does not fall on one point.
         known: Ids and rounds that are measured already.
     """
-    surroundings, where = environment.describe(), machine()
+    described, where = surroundings.describe(), machine()
     calls: dict[Point, Callable] = {}
     models: dict[tuple, Any] = {}
     for turn in range(rounds):
@@ -63,7 +63,7 @@ def measure(
             except Exception as error:  # too large for the memory, or for this model
                 lines = str(error).splitlines() or [""]
                 record |= {"status": "failed", "error": f"{type(error).__name__}: {lines[0]}"}
-            yield point, record | surroundings
+            yield point, record | described
 
 
 def _call(point: Point, models: dict[tuple, Any]) -> Callable[[bool], dict[str, Any]]:

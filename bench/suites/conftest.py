@@ -15,8 +15,7 @@ import pytest
 
 import zoo
 from bench.data import catalog, tasks
-from bench.profiling import macs, memory, steps, timing
-from bench.records import environment
+from bench.profiling import macs, memory, steps, surroundings, timing
 from bench.runs import models, selection, suites
 
 BATCH_SIZE = 64
@@ -82,7 +81,7 @@ def pytest_benchmark_group_stats(config, benchmarks, group_by):
 
 
 def pytest_benchmark_update_machine_info(config, machine_info):
-    machine_info.update(environment.describe())
+    machine_info.update(surroundings.describe())
     machine_info["garbage_collection"] = "off" if config.option.benchmark_disable_gc else "on"
 
 

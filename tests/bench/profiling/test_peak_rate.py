@@ -76,8 +76,8 @@ def test_another_machine_measures_again(measured, monkeypatch, tmp_path):
     measured += [rate(100.0), rate(50.0)]
     peak_rate.matmul_rate("float32", tmp_path)
     monkeypatch.setattr(peak_rate, "_known", {})
-    described = peak_rate.environment.describe() | {"cpu_model": "another"}
-    monkeypatch.setattr(peak_rate.environment, "describe", lambda: described)
+    described = peak_rate.surroundings.describe() | {"cpu_model": "another"}
+    monkeypatch.setattr(peak_rate.surroundings, "describe", lambda: described)
     assert peak_rate.matmul_rate("float32", tmp_path).gflops == 50.0
 
 

@@ -194,12 +194,9 @@ def test_a_whole_file_or_the_earlier_one(tmp_path, monkeypatch):
     assert (tmp_path / "page").read_bytes() == b"earlier"
 
 
-def test_environment_has_its_fields_and_says_none_where_it_does_not_know(monkeypatch):
-    for name in ("keras", "tensorflow"):
-        monkeypatch.setitem(sys.modules, name, None)  # importing it fails
+def test_environment_has_its_fields():
     found = environment.describe()
-    assert tuple(found) == environment.FIELDS
-    assert (found["device"], found["threads"], found["backend"]) == (None, None, None)
+    assert set(found) == set(environment.FIELDS) - set(environment.OF_TENSORFLOW)
     assert found["keras_version"] == importlib.metadata.version("keras")
     assert found["numpy_version"] == np.__version__
     assert found["num_cpus"] >= 1
