@@ -13,9 +13,10 @@ from bench.data import tasks
 from bench.profiling import macs as mac_counter
 from bench.profiling import peak_rate, roofline, timing
 from bench.profiling.macs import MacCount
+from bench.profiling.steps import TrainingStep
 from bench.profiling.timing import Timing
-from bench.profiling.training_step import TrainingStep
 from bench.records.config import RunConfig
+from zoo import checks
 
 _EPOCH_SECONDS = 0.2  # of training from a pipeline; several are timed
 
@@ -130,7 +131,7 @@ def sweep(measure, batch_sizes: tuple[int, ...]) -> list[dict[str, Any]]:
         try:
             timed = measure(batch_size)
         except (tf.errors.OpError, MemoryError, ValueError) as error:
-            line["error"] = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            line["error"] = checks.one_line(error)[:200]
         else:
             line["images_per_second"] = timed.images_per_second
             line["low"], line["high"] = timed.images_per_second_low, timed.images_per_second_high

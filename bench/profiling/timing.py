@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bench.profiling import steps
-from bench.profiling.training_step import TrainingStep
+from bench.profiling.steps import TrainingStep
 from bench.stats import intervals
 
 GARBAGE_COLLECTION = "off while timing"

@@ -9,7 +9,7 @@ import pytest
 
 import zoo
 from bench.profiling import timing
-from bench.profiling.training_step import TrainingStep
+from bench.profiling.steps import TrainingStep
 from bench.stats import intervals
 
 NUM_IMAGES = 512

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import zoo
 from bench.profiling import timing
-from bench.profiling.training_step import TrainingStep
+from bench.profiling.steps import TrainingStep
 
 QUICK = {"min_samples": 30, "min_seconds": 0.0, "warmup_limit_seconds": 5.0}
 
