@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from zoo import checks
 from zoo.cli import models, train, use
 
 EXAMPLES = """examples:
@@ -26,8 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return options.run(options)
     except (ValueError, OSError) as error:
-        text = " ".join(str(error).split()) or type(error).__name__
-        print(f"error: {text}", file=sys.stderr)
+        print(f"error: {checks.one_line(error, with_kind=False)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped. Nothing is half-written.", file=sys.stderr)

@@ -33,9 +33,17 @@ def size(text: str) -> tuple[int, int]:
     return height, width
 
 
-def one_line(error: BaseException) -> str:
-    """Returns an exception as one line: its kind, and up to 500 characters in all."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:_ERROR_LENGTH]
+def one_line(error: BaseException, *, with_kind: bool = True) -> str:
+    """Returns an exception as one line of at most 500 characters.
+
+    Args:
+        with_kind: Whether it begins with the name of the exception's class, as it always does
+            where there is no message.
+    """
+    kind, text = type(error).__name__, " ".join(str(error).split())
+    if not text:
+        return kind
+    return (f"{kind}: {text}" if with_kind else text)[:_ERROR_LENGTH]
 
 
 def one_of(owner: str, **arguments) -> None:

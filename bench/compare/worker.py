@@ -74,20 +74,18 @@ class _Holder:
 
     def build(self) -> dict[str, Any]:
         """Returns what is known of the model and of the software."""
-        zoo = import_zoo(self.side.code)
+        import_zoo(self.side.code)
         import keras
 
-        keras.utils.set_random_seed(0)
-        self.model = zoo.create(
+        from bench.evaluation.build import build_compiled
+
+        self.model = build_compiled(
             self.side.model,
-            image_shape=self.data.image_shape,
-            preset=self.side.preset,
-            dtype=self.side.precision,
-            seed=0,
-            **self.side.arguments,
-        )
-        self.model.compile(
+            self.data.image_shape,
             keras.optimizers.Adam(LEARNING_RATE),
+            preset=self.side.preset,
+            arguments=self.side.arguments,
+            precision=self.side.precision,
             jit_compile=self.side.jit,
             steps_per_execution=self.side.steps_per_execution,
         )

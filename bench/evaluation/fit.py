@@ -11,6 +11,7 @@ import keras
 import zoo
 from bench.data import tasks
 from bench.evaluation import diagnostics, quality, snapshots
+from bench.evaluation.build import build_compiled
 from bench.evaluation.quality_curve import QualityCurve
 from bench.introspection import summary
 from bench.profiling import memory
@@ -146,20 +147,17 @@ def train(case: Job, dataset, connection) -> Trained:
 
 def _build(case: Job, dataset, task: str) -> keras.Model:
     plan = case.plan
-    model = zoo.create(
+    return build_compiled(
         case.model,
-        image_shape=dataset.image_shape,
-        preset=case.preset,
-        dtype=plan.precision,
-        seed=case.seed,
-        **(tasks.arguments(task, dataset) | dict(case.arguments)),
-    )
-    model.compile(
+        dataset.image_shape,
         keras.optimizers.Adam(plan.learning_rate),
+        preset=case.preset,
+        arguments=tasks.arguments(task, dataset) | dict(case.arguments),
+        seed=case.seed,
+        precision=plan.precision,
         jit_compile=plan.jit_compile,
         steps_per_execution=plan.steps_per_execution,
     )
-    return model
 
 
 def _training_data(case: Job, dataset, task: str) -> tuple:

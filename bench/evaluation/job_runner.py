@@ -19,6 +19,7 @@ from bench.metrics import feature_classifier, generative, representation, segmen
 from bench.profiling import macs as mac_counter
 from bench.profiling import memory, roofline, surroundings, throughput
 from bench.runs.job import Job
+from zoo import checks
 
 
 def run(case: Job, output: Path, run_id: str, connection) -> None:
@@ -43,18 +44,12 @@ def run(case: Job, output: Path, run_id: str, connection) -> None:
         return
     except Exception as error:  # a failed case is a row, whatever went wrong
         record |= getattr(error, "fields", {})
-        record["error"] = one_line(error)
+        record["error"] = checks.one_line(error)
         with contextlib.suppress(BrokenPipeError):
             connection.send(("trace", traceback.format_exc()))
     with contextlib.suppress(BrokenPipeError):
         connection.send(("record", record))
     connection.close()
-
-
-def one_line(error: BaseException) -> str:
-    """Returns an exception as one line."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}"[:500]
 
 
 def load(case: Job, output: Path):

@@ -1,6 +1,5 @@
 """Measures on the test split what a model is for, and keeps the first images for pictures."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from bench.data import tasks
 from bench.evaluation import anomaly_scores, closed_forms, label_swap
 from bench.metrics import anomaly, feature_classifier, reconstruction, segmentation
 from bench.runs.job import Job
+from zoo.files import new_file
 
 NUM_SAMPLES = 8
 NUM_SHOWN = 6  # normals, and as many anomalies, in the pictures of anomalies
@@ -222,10 +222,8 @@ def _finite(values) -> np.ndarray:
 def keep_arrays(case: Job, output: Path, folder: str, arrays: dict[str, np.ndarray]) -> str:
     """Writes the arrays as a whole, and returns the file's name in the output folder."""
     name = Path(folder) / f"{case.id}.npz"
-    (output / folder).mkdir(exist_ok=True)
-    temporary = output / f".{case.id}.{os.getpid()}.npz"
-    np.savez_compressed(temporary, **arrays)
-    os.replace(temporary, output / name)
+    with new_file(output / name) as temporary:
+        np.savez_compressed(temporary, **arrays)
     return str(name)
 
 

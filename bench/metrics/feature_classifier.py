@@ -6,7 +6,6 @@ file is kept beside the records.
 
 import dataclasses
 import hashlib
-import os
 from pathlib import Path
 
 import keras
@@ -14,6 +13,7 @@ import numpy as np
 from keras import layers
 
 from bench.data.dataset import Dataset
+from zoo.files import new_file
 
 SEED = 11
 VERSION = "conv-32-64-128-v2"
@@ -56,10 +56,8 @@ def of(dataset: Dataset, folder: Path | None = None) -> Classifier:
     else:
         network = _train(dataset)
         if path is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-            temporary = folder / f".{os.getpid()}.keras"
-            network.save(temporary)
-            os.replace(temporary, path)
+            with new_file(path) as temporary:
+                network.save(temporary)
     digest = hashlib.sha256()
     for weight in network.get_weights():
         digest.update(np.ascontiguousarray(weight).data)

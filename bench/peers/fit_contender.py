@@ -9,19 +9,17 @@ class FitContender:
     """A Keras model.
 
     Args:
-        make: Returns the model; called when the seed is set.
+        make: Takes an optimizer and returns the compiled model; called when the seed is set.
         targets: What `fit` gets as `y`.
-        loss: What `compile` gets.
     """
 
     note = ""
 
-    def __init__(self, workload: Workload, data: Data, seed: int, make, targets, loss=None):
+    def __init__(self, workload: Workload, data: Data, seed: int, make, targets):
         keras.utils.set_random_seed(seed)
         self.batch_size, self.epochs = workload.batch_size, workload.epochs
-        self.data, self.targets, self.model = data, targets, make()
         adam = keras.optimizers.Adam(LEARNING_RATE, epsilon=ADAM_EPSILON)
-        self.model.compile(adam, loss=loss)
+        self.data, self.targets, self.model = data, targets, make(adam)
 
     @property
     def num_parameters(self) -> int:

@@ -131,10 +131,16 @@ class KerasContender(FitContender):
     """A plain Keras model."""
 
     def __init__(self, workload: Workload, data: Data, seed: int):
-        make = {"dense": dense, "vae": VAE, "upae": UPAE, "unet": unet}[workload.network]
+        network = {"dense": dense, "vae": VAE, "upae": UPAE, "unet": unet}[workload.network]
         targets = {"dense": data.train, "unet": data.train_masks}.get(workload.network)
         loss = {"dense": "mse", "unet": "binary_crossentropy"}.get(workload.network)
-        super().__init__(workload, data, seed, make, targets, loss)
+
+        def make(optimizer):
+            model = network()
+            model.compile(optimizer, loss=loss)
+            return model
+
+        super().__init__(workload, data, seed, make, targets)
 
     def outputs(self) -> dict:
         x = ops.convert_to_tensor(self.data.test)

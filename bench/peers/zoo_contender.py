@@ -3,6 +3,7 @@
 import keras
 
 import zoo
+from bench.evaluation.build import build_compiled
 from bench.peers.fit_contender import FitContender
 from bench.peers.workloads import Data, Workload
 from bench.profiling import macs as mac_counter
@@ -25,10 +26,11 @@ class ZooContender(FitContender):
     """
 
     def __init__(self, workload: Workload, data: Data, seed: int, autotune: bool = False):
-        def make():
+        def make(optimizer):
             name, preset, arguments = MODELS[workload.network]
-            return zoo.create(
-                name, image_shape=data.train.shape[1:], preset=preset, seed=seed, **arguments
+            shape = data.train.shape[1:]
+            return build_compiled(
+                name, shape, optimizer, preset=preset, arguments=arguments, seed=seed
             )
 
         super().__init__(workload, data, seed, make, data.train_masks)

@@ -111,7 +111,7 @@ def _train(source: str, place: str, size_mib: float, num_epochs: int) -> dict[st
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
 
-    import zoo
+    from bench.evaluation.build import build_compiled
     from bench.profiling import memory
 
     _return_freed_blocks()
@@ -121,9 +121,8 @@ def _train(source: str, place: str, size_mib: float, num_epochs: int) -> dict[st
         images = generator.random((num_images, *IMAGE_SHAPE), dtype="float32")
     else:
         images = _written(Path(place) / "images.npy", num_images, generator)
-    keras.utils.set_random_seed(0)
-    model = zoo.create("autoencoder", IMAGE_SHAPE, preset="dense", hidden_units=(32,))
-    model.compile("adam")
+    small = {"hidden_units": (32,)}
+    model = build_compiled("autoencoder", IMAGE_SHAPE, preset="dense", arguments=small)
     model.fit(images[: 2 * _BATCH_SIZE], batch_size=_BATCH_SIZE, verbose=0)
     start_mib = memory.own_mib()
     found: dict[str, Any] = {"mib": [], "resident_mib": []}

@@ -69,7 +69,7 @@ def measure(
 def _call(point: Point, models: dict[tuple, Any]) -> Callable[[bool], dict[str, Any]]:
     """Returns a function that times a point and gives the fields of its record."""
     from bench.profiling import macs, steps, timing
-    from bench.profiling.training_step import TrainingStep
+    from bench.profiling.steps import TrainingStep
 
     if point.build not in models:
         models[point.build] = _model(point)
@@ -128,10 +128,9 @@ def _call(point: Point, models: dict[tuple, Any]) -> Callable[[bool], dict[str, 
 
 def _model(point: Point) -> tuple[Any, str]:
     """Returns a compiled model with its widths multiplied, and its task."""
-    import keras
-
     import zoo
     from bench.data import tasks
+    from bench.evaluation.build import build_compiled
     from bench.runs import models, selection
 
     (choice,) = selection.select([point.model], "core", "small", models.catalogue())
@@ -142,10 +141,8 @@ def _model(point: Point) -> tuple[Any, str]:
         if name in found:
             found[name] = [max(1, round(point.width * units)) for units in found[name]]
     found |= tasks.arguments(entry.model_class.task, _as_dataset(point.image_size, 10))
-    keras.utils.set_random_seed(0)
-    model = zoo.create(choice.model, **found | {"image_shape": shape})
-    model.compile(keras.optimizers.Adam(1e-3))
-    return model, entry.model_class.task
+    found.pop("image_shape", None)
+    return build_compiled(choice.model, shape, arguments=found), entry.model_class.task
 
 
 def _data(task: str, image_size: int, num_images: int) -> tuple[Any, Any]:

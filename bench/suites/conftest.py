@@ -15,6 +15,7 @@ import pytest
 
 import zoo
 from bench.data import catalog, tasks
+from bench.evaluation.build import build_compiled
 from bench.profiling import macs, memory, steps, surroundings, timing
 from bench.runs import models, selection, suites
 
@@ -95,15 +96,13 @@ def model(request, dataset) -> Trained:
     """The model of a suite, trained for some epochs; its memory is measured meanwhile."""
     (choice,) = selection.select([request.param], "core", "small", models.catalogue())
     task = zoo.get(choice.model).model_class.task
-    keras.utils.set_random_seed(0)
-    built = zoo.create(
+    built = build_compiled(
         choice.model,
-        image_shape=dataset.image_shape,
+        dataset.image_shape,
+        keras.optimizers.Adam(3e-3),
         preset=choice.preset,
-        seed=0,
-        **(tasks.arguments(task, dataset) | dict(choice.arguments)),
+        arguments=tasks.arguments(task, dataset) | dict(choice.arguments),
     )
-    built.compile(keras.optimizers.Adam(3e-3))
     x, *y = tasks.pairs(task, dataset.train)
     settings = {"batch_size": BATCH_SIZE, "verbose": 0}
     with memory.PeakMemory() as peak:

@@ -10,6 +10,7 @@ import zoo
 from bench.profiling import macs
 from tuner.space.parameters import Boolean, Choice, Fixed, Int, Parameter
 from tuner.space.space import Space
+from zoo import checks
 
 
 class RefusedError(keras_tuner.errors.FailedTrialError):
@@ -90,7 +91,7 @@ class ZooHyperModel(keras_tuner.HyperModel):
                 **(self.arguments | self.space.arguments(values)),
             )
         except (ValueError, TypeError) as error:
-            raise RefusedError(" ".join(str(error).split())) from error
+            raise RefusedError(checks.one_line(error, with_kind=False)) from error
         self._check_budget(model)
         model.compile(keras.optimizers.Adam(self.space.training(values)["learning_rate"]))
         return model

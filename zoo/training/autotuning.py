@@ -24,6 +24,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from zoo import checks
 from zoo.files import new_file
 from zoo.registry import keras_start
 from zoo.training import device_data
@@ -220,9 +221,8 @@ def _measure(model, data, batch_size: int, precision: str | None = None) -> list
             except Exception as error:  # XLA has no kernel for some operation
                 if not jit_compile:  # it is the model's, or of its data
                     raise
-                text = " ".join(str(error).split())[:200]
-                error_text = f"{type(error).__name__}: {text}"
-                ways.append(Trial(jit_compile, precision=precision, error=error_text))
+                text = checks.one_line(error)[:200]
+                ways.append(Trial(jit_compile, precision=precision, error=text))
                 continue
             ways += [first] if many is None else [first, many]
         for _ in range(_ROUNDS):
@@ -290,7 +290,7 @@ def _of_precision(model, data, batch_size: int, precision: str) -> Trial:
         other.compile(type(model.optimizer).from_config(model.optimizer.get_config()))
         return _best(_measure(other, data, batch_size, precision))
     except Exception as error:
-        return Trial(precision=precision, error=" ".join(str(error).split())[:200])
+        return Trial(precision=precision, error=checks.one_line(error)[:200])
 
 
 def _of_threads(model, data, batch_size: int, threads: int) -> Trial:
