@@ -1,4 +1,7 @@
-"""The rules of the layout, checked on the syntax tree; a failure names file and line."""
+"""The layout of the packages, as `architecture/rooms.py` lists it; a failure names file and line.
+
+The rules are in `architecture/rules.py`, each tested in `architecture/test_rules.py`.
+"""
 
 import ast
 import subprocess
@@ -6,132 +9,182 @@ import sys
 from pathlib import Path
 
 import pytest
+from architecture import rules
+from architecture.rooms import (
+    CONTRACTS,
+    EXCEPTIONS,
+    FORBIDDEN,
+    IMPORTS_NOT_YET,
+    LONG_FILES,
+    LONG_NOT_YET,
+    MOST_LINES,
+    PRIVATE_NOT_YET,
+    ROOMS,
+    TUNER_MAY_IMPORT,
+    as_text,
+)
+from architecture.tree import Tree
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("zoo", "bench", "tuner")
-FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
-# What a package must not import: imports go keras, numpy <- zoo <- bench <- tuner.
-FORBIDDEN = {
-    "zoo": {"bench", "tuner", "matplotlib", "sklearn", "skimage", "scipy", "keras_tuner"},
-    "bench": {"tuner", "keras_tuner"},
-    "tuner": set(),
-}
 # The step, whole arrays, Jacobians, data on the device, and batches of files by tf.data.
 MAY_IMPORT_TENSORFLOW = {
-    *("zoo/data/batching.py", "zoo/data/pipeline.py"),
+    *(f"zoo/data/{name}.py" for name in ("batching", "order", "pipeline")),
     *("zoo/layers/batch_normalization.py", "zoo/layers/gradients.py"),
     *(f"zoo/training/{name}.py" for name in ("adam", "data_checks", "device_data", "fitting")),
-    *(f"zoo/training/{name}.py" for name in ("model", "predict")),
+    *(f"zoo/training/{name}.py" for name in ("keras_contract", "model", "predict")),
 }
-# Read records only: they measure nothing.
-READS_RECORDS = ("report/", "leaderboard/", "records/store", "stats/")
+DRAWS = ("bench.report.plots", "bench.scaling.plots", "tuner.report.plots")
 
 
-def name_of(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
+@pytest.fixture(scope="module")
+def tree():
+    return Tree(ROOT, tuple(ROOMS))
 
 
-def imports(path: Path):
-    """Yields `(top module, module, line, is it at module level?)`."""
-    tree = ast.parse(path.read_text())
-    top_level = set(map(id, tree.body))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            modules = [node.module or ""]
-        else:
-            continue
-        for module in modules:
-            yield module.split(".")[0], module, node.lineno, id(node) in top_level
+# --- rooms --------------------------------------------------------------------------------------
 
 
-def broken(rule):
-    """Returns `file:line module` for each import that breaks a rule."""
-    return [
-        f"{name_of(path)}:{line} imports {module}"
-        for path in FILES
-        for top, module, line, at_top in imports(path)
-        if rule(name_of(path), top, module, at_top)
-    ]
+def test_every_module_is_in_a_room(tree):
+    assert not rules.homeless(tree, ROOMS)
 
 
-def test_packages_import_one_way():
-    assert not broken(lambda file, top, *_: top in FORBIDDEN[file.split("/")[0]])
+def test_rooms_import_only_rooms_above_them(tree):
+    assert not rules.out_of_order(tree, ROOMS, EXCEPTIONS | IMPORTS_NOT_YET)
 
 
-def test_tensorflow_stays_in_few_files_of_zoo():
-    def rule(file, top, *_):
-        return file.startswith("zoo/") and top == "tensorflow" and file not in MAY_IMPORT_TENSORFLOW
-
-    assert not broken(rule)
+def test_there_is_no_circle(tree):
+    assert not rules.circles(tree)
 
 
-def test_rich_and_pillow_wait_for_the_command_line():
+def test_rooms_without_keras_do_not_reach_it(tree):
+    assert not rules.reaches_keras(tree, ROOMS, EXCEPTIONS | IMPORTS_NOT_YET)
+
+
+def test_what_is_said_to_need_keras_does(tree):
+    assert not rules.needless_keras(tree, ROOMS, EXCEPTIONS)
+
+
+def test_rooms_without_keras_are_imported_without_it(tree):
+    """As Python does it, where the rule above reads the text."""
+    names = [name for name in tree.modules if rules.is_without_keras(name, ROOMS)]
+    code = (
+        f"import importlib, sys\n"
+        f"for name in {[name for name in names if '__main__' not in name]}:\n"
+        f"    importlib.import_module(name)\n"
+        f"    if {rules.KERAS} & set(sys.modules): sys.exit(name)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_reports_and_leaderboards_do_not_measure(tree):
+    assert not rules.reaches_measuring(tree, ("bench.report", "bench.leaderboard"))
+
+
+def test_no_room_is_crowded(tree):
+    assert not rules.crowded(tree, ROOMS)
+
+
+def test_files_are_short(tree):
+    too_long = rules.long_files(tree, MOST_LINES, LONG_FILES)
+    assert not [place for place in too_long if place.partition(":")[0] not in LONG_NOT_YET]
+
+
+def test_every_exception_is_needed(tree):
+    assert not rules.unused_exceptions(tree, EXCEPTIONS)
+
+
+def test_tests_have_the_rooms_of_the_code():
+    tests = ROOT / "tests"
+    files = [path.relative_to(tests).as_posix() for path in sorted(tests.rglob("*.py"))]
+    assert not rules.tests_elsewhere(files, ROOMS)
+
+
+def test_the_page_about_the_layout_shows_these_rooms():
+    page = ROOT / "ARCHITECTURE.md"
+    assert not page.exists() or as_text() in page.read_text()
+
+
+# --- packages -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_packages_import_one_way(tree, package):
+    def forbidden(target):
+        return target.split(".")[0] in FORBIDDEN[package]
+
+    assert not rules.foreign_imports(tree, package, forbidden)
+
+
+def test_the_search_takes_little_of_the_benchmark(tree):
+    assert not rules.beyond_the_list(tree, "tuner", "bench", TUNER_MAY_IMPORT)
+
+
+def test_nobody_uses_private_names_of_others(tree):
+    assert not rules.private_names(tree, CONTRACTS + PRIVATE_NOT_YET)
+
+
+def test_tensorflow_stays_in_few_files_of_zoo(tree):
+    places = rules.foreign_imports(tree, "zoo", lambda target: target.split(".")[0] == "tensorflow")
+    assert {place.partition(":")[0] for place in places} <= MAY_IMPORT_TENSORFLOW, places
+
+
+def test_rich_and_pillow_wait_for_the_command_line(tree):
     """`import zoo` loads neither: inside functions only, rich in the command line alone."""
-
-    def rule(file, top, _, at_top):
-        is_misplaced = top == "rich" and not file.startswith("zoo/cli/")
-        return file.startswith("zoo/") and top in ("rich", "PIL") and (at_top or is_misplaced)
-
-    assert not broken(rule)
-
-
-def test_nobody_reaches_into_private_keras():
-    assert not broken(lambda file, top, module, _: module.startswith("keras.src"))
-
-
-def test_matplotlib_is_in_the_plots_only():
-    def rule(file, top, *_):
-        return top == "matplotlib" and not file.startswith(
-            ("bench/report/plots/", "bench/scaling/plots", "tuner/report/plots/")
-        )
-
-    assert not broken(rule)
-
-
-def test_reports_do_not_measure():
-    def rule(file, top, module, _):
-        reads_only = file.startswith(tuple(f"bench/{name}" for name in READS_RECORDS))
-        return reads_only and top in {"keras", "zoo"}
-
-    assert not broken(rule)
-
-
-def test_one_training_step():
     found = [
-        f"{name_of(path)}:{node.lineno}"
-        for path in FILES
-        if "/peers/" not in name_of(path)  # where the ways of others are
-        for node in ast.walk(ast.parse(path.read_text()))
+        f"{tree.place(name, imported.line)} imports {imported.target}"
+        for name in tree.modules
+        if name.startswith("zoo.")
+        for imported in tree.imports(name)
+        if (top := imported.target.split(".")[0]) in ("rich", "PIL")
+        and (not imported.in_function or (top == "rich" and not name.startswith("zoo.cli.")))
+    ]
+    assert not found
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_matplotlib_is_in_the_plots_only(tree, package):
+    places = rules.foreign_imports(
+        tree, package, lambda target: target.split(".")[0] == "matplotlib"
+    )
+    names = {path.replace("/", ".") for path in (place.partition(":")[0] for place in places)}
+    assert not [name for name in names if not name.startswith(DRAWS)], places
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+def test_one_training_step(tree):
+    places = [
+        f"{module.path}:{node.lineno}"
+        for module in tree.modules.values()
+        if "/peers/" not in module.path  # where the ways of others are
+        for node in ast.walk(module.syntax)
         if isinstance(node, ast.FunctionDef) and node.name in ("train_step", "test_step")
     ]
-    places = sorted(place.split(":")[0] for place in found)
     # The second player's step comes after the base's.
-    assert places == [
+    assert [place.partition(":")[0] for place in sorted(places)] == [
         "zoo/training/adversarial.py",
         "zoo/training/model.py",
         "zoo/training/model.py",
-    ], found
+    ], places
 
 
-def test_no_asserts_and_no_junk_drawer():
-    asserts = [
-        f"{name_of(path)}:{node.lineno}"
-        for path in FILES
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Assert)
-    ]
-    assert not asserts
-    assert not [name_of(path) for path in FILES if path.stem in ("utils", "helpers", "misc")]
+def test_no_asserts_and_no_junk_drawer(tree):
+    assert not rules.asserts(tree)
+    drawers = ("utils", "helpers", "misc", "common")
+    assert not [name for name in tree.modules if name.split(".")[-1] in drawers]
 
 
-def test_each_model_file_is_in_the_table_of_contents():
-    models = ROOT / "zoo/models"
-    found = {module for _, module, _, _ in imports(models / "__init__.py")}
-    listed = {module for module in found if module.startswith("zoo.models.")}
-    files = {f"zoo.models.{path.stem}" for path in models.glob("*.py") if path.stem[0] != "_"}
-    assert files == listed
+def test_each_model_file_is_in_the_table_of_contents(tree):
+    contents = tree.modules["zoo.models"].syntax  # imported for types: the classes are lazy
+    listed = {node.module for node in ast.walk(contents) if isinstance(node, ast.ImportFrom)}
+    files = {
+        name
+        for name in tree.modules
+        if name.startswith("zoo.models.") and not name.split(".")[-1].startswith("_")
+    }
+    assert files <= listed, files - listed
 
 
 @pytest.mark.parametrize("module", ["matplotlib", "sklearn", "skimage", "keras_tuner", "rich"])
