@@ -347,7 +347,7 @@ def repository(tmp_path, monkeypatch):
     git("init", "--quiet")
     git("add", ".")
     git("commit", "--quiet", "-m", "fast")
-    base = folder / "zoo" / "base.py"
+    base = folder / "zoo" / "training" / "model.py"
     text = base.read_text()
     slow = "tf.raw_ops.Conv2D(input=tf.ones((4, 64, 64, 32)), filter=tf.ones((5, 5, 32, 32)), "
     slow += 'strides=[1] * 4, padding="SAME")'

@@ -531,8 +531,8 @@ def test_seed_changes_the_split_and_the_noise_only(tmp_path):
 def test_checksum_is_the_same_in_another_process(tmp_path):
     np.savez(tmp_path / "data.npz", images=numbered(40, 4, 4, 1), labels=np.arange(40) % 4)
     code = (
-        "import sys; from bench import datasets;"
-        "print(datasets.load(sys.argv[1], noise='masking:0.3').checksum, 'keras' in sys.modules)"
+        "import sys; from bench.data import catalog;"
+        "print(catalog.load(sys.argv[1], noise='masking:0.3').checksum, 'keras' in sys.modules)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "data.npz")]
     root = Path(catalog.__file__).parents[2]

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-import zoo
 from bench.data import tasks
 from bench.data.dataset import Dataset, Split
 from bench.errors import BenchError
+from zoo.training.model import TASKS
 
 
 def dataset(task="reconstruction", num_classes=3, **fields):
@@ -20,7 +20,7 @@ def dataset(task="reconstruction", num_classes=3, **fields):
 
 class TestMisfit:
     def test_every_task_of_the_zoo_is_known(self):
-        for task in zoo.base.TASKS:
+        for task in TASKS:
             tasks.incompatibility(task, dataset())
             assert tasks.pairs(task, dataset(targets=np.zeros((12, 8, 8, 1))).train)
 
@@ -42,10 +42,7 @@ class TestMisfit:
     def test_anomalies_are_for_models_without_labels(self):
         strange = dataset("anomaly", num_classes=2)
         for found in (strange, dataset(num_classes=2)):
-            fits = {
-                task: tasks.incompatibility(task, found, is_one_class=True)
-                for task in zoo.base.TASKS
-            }
+            fits = {task: tasks.incompatibility(task, found, is_one_class=True) for task in TASKS}
             assert fits.pop("reconstruction") is None
             assert all("anomalies are found here without" in reason for reason in fits.values())
         assert tasks.incompatibility("conditional", strange) is not None

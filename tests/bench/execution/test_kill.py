@@ -115,10 +115,10 @@ def test_a_stopped_and_a_killed_run_go_on_and_leave_no_process(
 
 CHILD = """
 import multiprocessing, os, time
-from bench import engines
+from bench.execution import local
 
 def work():
-    engines.end_with_the_parent()
+    local.end_with_the_parent()
     print(os.getpid(), flush=True)
     time.sleep(600)  # tells its parent nothing, as a case in a long step
 

@@ -48,7 +48,7 @@ def test_the_whole_process_is_told_too():
 FORKED = """
 import os
 import numpy as np
-from bench import memory
+from bench.profiling import memory
 
 held = np.ones(400 * 2**17)  # 400 MiB, in the parent and hence in the child
 del held

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 import zoo
+from zoo.training.model import TASKS
 
 U_NETS = set(zoo.names("*unet*"))
 # What a model cannot do, and so does not offer.
@@ -157,5 +158,5 @@ class TestDocumentation:
         entry = zoo.get(name)
         assert entry.paper.startswith("https://")
         assert entry.summary.endswith(".")
-        assert entry.model_class.task in zoo.base.TASKS
+        assert entry.model_class.task in TASKS
         assert {"tiny", "small", "base"} <= set(entry.presets)
