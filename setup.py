@@ -42,11 +42,35 @@ setup(
     long_description=(ROOT / "README.md").read_text(),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    keywords=[
+        *("keras", "tensorflow", "autoencoder", "variational autoencoder", "u-net"),
+        *("anomaly detection", "denoising", "segmentation", "benchmark", "hyperparameter search"),
+    ],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Operating System :: OS Independent",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3 :: Only",
+        *(f"Programming Language :: Python :: 3.{minor}" for minor in (11, 12, 13)),
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Topic :: Scientific/Engineering :: Image Processing",
+    ],
+    entry_points={
+        "console_scripts": [
+            "zoo = zoo.__main__:main",
+            "zoo-bench = bench.__main__:main",
+            "zoo-tune = tuner.__main__:main",
+        ]
+    },
     python_requires=">=3.11",
     package_data={
         "bench": [
             "data/embedded/*",
             "experiments/*.yaml",
+            "peers/requirements.txt",
             "report/templates/*",
             "reproduce/published.yaml",
         ]

@@ -32,6 +32,7 @@ MAY_IMPORT_TENSORFLOW = {
     *("zoo/layers/batch_normalization.py", "zoo/layers/gradients.py"),
     *(f"zoo/training/{name}.py" for name in ("adam", "data_checks", "device_data", "fitting")),
     *(f"zoo/training/{name}.py" for name in ("keras_contract", "model", "predict")),
+    "zoo/testing/tensors.py",
 }
 DRAWS = ("bench.report.plots", "bench.scaling.plots", "tuner.report.plots")
 

@@ -12,9 +12,11 @@ from zoo.version import __version__ as __version__
 if _typing.TYPE_CHECKING:
     from zoo import losses as losses
     from zoo import models as models
+    from zoo import testing as testing
     from zoo.data.pipeline import batches as batches
     from zoo.diagnostics import callback as callbacks  # noqa: F401
     from zoo.models._pca_start import start_from_pca as start_from_pca
+    from zoo.persistence.export import export as export
     from zoo.persistence.saving import load as load
     from zoo.registry import presets as presets
     from zoo.registry.entries import create as create
@@ -34,6 +36,7 @@ _PLACES = {
     "batches": "zoo.data.pipeline:batches",
     "callbacks": "zoo.diagnostics.callback",
     "create": "zoo.registry.entries:create",
+    "export": "zoo.persistence.export:export",
     "get": "zoo.registry.entries:get",
     "load": "zoo.persistence.saving:load",
     "losses": "zoo.losses",
@@ -43,6 +46,7 @@ _PLACES = {
     "register": "zoo.registry.entries:register",
     "schedules": "zoo.training.schedules",
     "start_from_pca": "zoo.models._pca_start:start_from_pca",
+    "testing": "zoo.testing",
 }
 
 

@@ -64,9 +64,8 @@ ROOMS: dict[str, tuple[Room, ...]] = {
             most_modules=32,
         ),
         Room("persistence", "saving, loading, export"),
-        Room(
-            "(root)", "the names a user imports; a battery for own models", modules=("", "testing")
-        ),
+        Room("testing", "the battery of checks, for models of your own too"),
+        Room("(root)", "the names a user imports", modules=("",)),
         Room("cli", "python -m zoo"),
         Room("(root)", "the command line", modules=("__main__",)),
     ),

@@ -1,5 +1,7 @@
 """Damage to images that a model learns to repair."""
 
+from typing import ClassVar
+
 import keras
 from keras import ops
 
@@ -35,6 +37,8 @@ class Corrupting:
             the pixels that are hit.
         **kwargs: Of the next base class.
     """
+
+    EXCEPTIONS: ClassVar = {"equal_parts": "the damage is drawn at random."}
 
     def __init__(self, image_shape, *, corruption="gaussian", level=0.2, **kwargs):
         super().__init__(image_shape, **kwargs)

@@ -1,5 +1,7 @@
 """The adversarial autoencoder: codes that a discriminator takes for draws from a prior."""
 
+from typing import ClassVar
+
 import keras
 from keras import ops
 
@@ -56,6 +58,10 @@ class AdversarialAutoencoder(Adversarial, Autoencoder):
     Reference: Makhzani et al., 2016, section 2 (deterministic encoder).
     https://arxiv.org/abs/1511.05644
     """
+
+    EXCEPTIONS: ClassVar = {
+        "equal_parts": "the codes that the discriminator compares with are drawn at random.",
+    }
 
     def __init__(
         self, image_shape, *, latent_dim=16, prior="normal", adversarial_weight=0.001, **kwargs

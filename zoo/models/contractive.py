@@ -1,5 +1,7 @@
 """The contractive autoencoder: a code that moves little when the image moves."""
 
+from typing import ClassVar
+
 import keras
 from keras import ops
 
@@ -66,6 +68,8 @@ class ContractiveAutoencoder(Autoencoder):
 
     Reference: Rifai et al., 2011, Eq. 7 and 11. https://icml.cc/2011/papers/455_icmlpaper.pdf
     """
+
+    EXCEPTIONS: ClassVar = {"equal_parts": "the probes of the penalty are drawn at random."}
 
     def __init__(
         self,

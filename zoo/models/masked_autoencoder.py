@@ -1,6 +1,7 @@
 """The masked autoencoder: a transformer that fills in hidden patches."""
 
 import math
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -94,6 +95,11 @@ class MaskedAutoencoder(ZooModel):
 
     Reference: He et al., 2022, section 3. https://arxiv.org/abs/2111.06377
     """
+
+    EXCEPTIONS: ClassVar = {
+        "equal_parts": "the hidden patches are drawn at random.",
+        "divisible_shapes": "the size of the patches follows from the shape.",
+    }
 
     def __init__(
         self,

@@ -1,6 +1,7 @@
 """The sparse autoencoder of interpretability: one overcomplete layer, a few active units."""
 
 import math
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -111,6 +112,8 @@ class TopKSparseAutoencoder(Autoencoder):
     Reference: Gao et al., 2024, sections 2.3 and A.2. https://arxiv.org/abs/2406.04093
     Bricken et al., 2023. https://transformer-circuits.pub/2023/monosemantic-features
     """
+
+    EXCEPTIONS: ClassVar = {"divisible_shapes": "one dense layer takes any shape."}
 
     # All that an `Autoencoder` takes but image_shape, latent_dim and seed: it describes deeper
     # networks or other losses.

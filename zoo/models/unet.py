@@ -1,5 +1,7 @@
 """The U-Net, and the constructor that its family shares."""
 
+from typing import ClassVar
+
 from keras import ops
 
 from zoo import checks, losses
@@ -30,6 +32,8 @@ class UNetFamily(ZooModel):
         interpolation: Of `"upsample"`: `"nearest"`, or `"bilinear"` for images.
         **kwargs: See `ZooModel`.
     """
+
+    EXCEPTIONS: ClassVar = {"flat_vectors": "convolutions need places."}
 
     def __init__(
         self,

@@ -1,6 +1,7 @@
 """The variational autoencoder and the beta-VAE."""
 
 import math
+from typing import ClassVar
 
 import keras
 from keras import ops
@@ -63,6 +64,8 @@ class VAE(Autoencoder):
 
     Reference: Kingma and Welling, 2014, Eq. 7 and 10. https://arxiv.org/abs/1312.6114
     """
+
+    EXCEPTIONS: ClassVar = {"equal_parts": "the code is drawn at random."}
 
     FIXED = dict.fromkeys(
         ("latent_activation", "reconstruction"),

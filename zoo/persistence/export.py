@@ -72,9 +72,8 @@ def export(
 
     Example:
         >>> import tempfile, zoo
-        >>> from zoo.persistence.export import export
         >>> model = zoo.create("autoencoder", image_shape=(8, 8, 1), preset="tiny")
-        >>> folder = export(model, tempfile.mkdtemp(), method="anomaly_score")
+        >>> folder = zoo.export(model, tempfile.mkdtemp(), method="anomaly_score")
     """
     if not isinstance(model, ZooModel):
         raise TypeError(
