@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from bench.commands import docs, inspect, report, run
+from bench.commands import docs, inspect, migrate, report, run
 from bench.commands import list as list_command
 from bench.compare import command as compare
 from bench.errors import BenchError
@@ -12,7 +12,7 @@ from bench.execution.engine import ENVIRONMENT
 from bench.reproduce import command as reproduce
 from bench.scaling import command as scale
 
-COMMANDS = (run, report, inspect, compare, reproduce, scale, docs, list_command)
+COMMANDS = (run, report, inspect, compare, reproduce, scale, docs, list_command, migrate)
 OLD_NAMES = {"look": "inspect", "table": "docs"}  # work until the next version
 EXAMPLES = f"""{run.EXAMPLES.rstrip()}
   python -m bench report runs/digits-core                 pictures and a page from the records

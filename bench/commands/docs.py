@@ -20,6 +20,7 @@ from bench.errors import BenchError
 from bench.peers import roofline_bound
 from bench.peers import table as peers_table
 from bench.records import store
+from bench.records.schema import Record
 from bench.reproduce import table
 from bench.scaling import command as scale_command
 
@@ -187,7 +188,7 @@ def _ends(kind: str) -> tuple[str, str]:
     return rf"(?m)^<!-- {kind}: ", rf"(?m)^<!-- end of {kind} -->"
 
 
-def _records(sources: Sequence[Path]) -> list[dict[str, Any]]:
+def _records(sources: Sequence[Path]) -> list[Record]:
     return [record for source in sources for record in store.read(source)[0]]
 
 

@@ -7,8 +7,10 @@ from typing import Any
 from bench.errors import BenchError
 from bench.leaderboard import findings
 from bench.leaderboard import rows as leaderboard_rows
-from bench.records import config, rerun, store
+from bench.records import config as run_config
+from bench.records import rerun
 from bench.records.options import GROUPS
+from bench.records.schema import Record
 from bench.report import anomaly_tables
 
 # Metric, how it is called, its decimals: the first that a model's records have is its result.
@@ -26,7 +28,7 @@ SIZES = {
 }
 
 
-def markdown(found: list[dict[str, Any]], entries: list[Any]) -> str:
+def markdown(found: list[Record], entries: list[Any]) -> str:
     """Returns a table with a row per registered model, the baselines, and the commands.
 
     Args:
@@ -36,7 +38,6 @@ def markdown(found: list[dict[str, Any]], entries: list[Any]) -> str:
     Raises:
         BenchError: if a model has no finished record.
     """
-    found = [dict.fromkeys(store.RECORD_FIELDS) | record for record in found]
     rows = [row for row in leaderboard_rows.rows(found) if not row.failed]
     tables = list(dict.fromkeys(row.table for row in rows))
     marks = {table: chr(ord("a") + number) for number, table in enumerate(tables)}
@@ -46,7 +47,7 @@ def markdown(found: list[dict[str, Any]], entries: list[Any]) -> str:
         "| --- | --- | --- | --- | --: | --- | --: | --- |",
     ]
     for entry in entries:
-        own = [row for row in rows if row["kind"] == "model" and row["model"] == entry.name]
+        own = [row for row in rows if not row.baseline and row.record.model.name == entry.name]
         if not own:
             raise BenchError(
                 f"no finished record of {entry.name!r}. "
@@ -54,19 +55,22 @@ def markdown(found: list[dict[str, Any]], entries: list[Any]) -> str:
             )
         for row in own:
             about = [f"`{entry.name}`", entry.summary.rstrip("."), f"[paper]({entry.paper})"]
-            given = (row["arguments"] or {}).items()
-            preset = " ".join([f"`{row['preset']}`", *(f"{name}={value}" for name, value in given)])
+            given = (row.record.model.arguments or {}).items()
+            preset = " ".join(
+                [f"`{row.record.model.preset}`", *(f"{name}={value}" for name, value in given)]
+            )
             lines.append(_line([*about, preset, *_numbers(row), marks[row.table]]))
     for row in rows:
-        if row["kind"] == "baseline":
-            name = f"{row['model']}-{row['code_size']}" if row["code_size"] else row["model"]
+        if row.baseline:
+            model = row.record.model
+            name = f"{model.name}-{model.latent_size}" if model.latent_size else model.name
             about = [name, "Baseline in closed form", "", ""]
             lines.append(_line([*about, *_numbers(row), marks[row.table]]))
     lines += ["", *_commands(found, marks)]
     return "\n".join(lines)
 
 
-def results(found: list[dict[str, Any]], metrics: list[str], output: Path) -> str:
+def results(found: list[Record], metrics: list[str], output: Path) -> str:
     """Returns a table of all rows of a record file, and the command that made the records.
 
     Args:
@@ -84,7 +88,6 @@ def results(found: list[dict[str, Any]], metrics: list[str], output: Path) -> st
         parts = [table.markdown for part in tables for table in part]
         command = rerun.command(output, found)
         return "\n\n".join([*parts, f"```bash\n{command}\n```\n"])
-    found = [dict.fromkeys(store.RECORD_FIELDS) | record for record in found]
     rows = [row for row in leaderboard_rows.rows(found) if not row.failed]
     if metrics == ["diagnosis"]:
         command = rerun.command(output, found)
@@ -116,7 +119,7 @@ def options(group: str) -> str:
         _line(["option", "what it is", "value", "default"]),
         _line(["---", "---", "---", "---"]),
     ]
-    for option in config.all_options():
+    for option in run_config.all_options():
         if option.group == group:
             value = ", ".join(f"`{choice}`" for choice in option.choices) or option.expected
             several = ", or several" if option.several else ""
@@ -137,9 +140,8 @@ def _cell(row: leaderboard_rows.Row, metric: str) -> str:
 
 
 def _numbers(row: leaderboard_rows.Row) -> list[str]:
-    speed = next(
-        (r["train_images_per_second"] for r in row.records if r["train_images_per_second"]), None
-    )
+    speeds = (record.speed.train_images_per_second for record in row.records)
+    speed = next(filter(None, speeds), None)
     shown = [result for result in RESULTS if result[0] in row.quality][:1]
     shown += [result for result in FURTHER if result[0] in row.quality]
     measured = [
@@ -147,7 +149,7 @@ def _numbers(row: leaderboard_rows.Row) -> list[str]:
         for metric, name, decimals in shown
     ]
     return [
-        f"{row['params_total']:,}",
+        f"{row.record.model.params_total:,}",
         ", ".join(measured),
         "" if speed is None else f"{'~' * row.unsteady}{speed:,.0f}",
     ]
@@ -159,16 +161,17 @@ def with_half_width(interval, form: str) -> str:
     return format(interval.mean, form) + ("" if half is None else f" ± {half:{form}}")
 
 
-def _commands(found: list[dict[str, Any]], marks: dict[str, str]) -> list[str]:
+def _commands(found: list[Record], marks: dict[str, str]) -> list[str]:
     """Returns a paragraph per data set: what it is, and the command that made its records."""
     lines = []
     for table, mark in marks.items():
-        own = [r for r in found if _table_of(r) == table and r["status"] == "ok"]
-        first = next(record for record in own if record["kind"] == "model")
-        shape = " x ".join(map(str, first["image_shape"]))
+        own = [record for record in found if _table_of(record) == table and record.is_ok]
+        first = next(record for record in own if record.kind == "model")
+        data, config = first.data, first.config
+        shape = " x ".join(map(str, data.image_shape))
         lines += [
-            f"Data {mark}: `{table}`, {first['num_test']:,} test images of {shape}; "
-            f"{first['epochs']} epochs of batch {first['batch_size']} on {first['num_train']:,} "
+            f"Data {mark}: `{table}`, {data.num_test:,} test images of {shape}; "
+            f"{config.epochs} epochs of batch {config.batch_size} on {data.num_train:,} "
             "training images for each model.",
             "",
             "```bash",
@@ -179,8 +182,8 @@ def _commands(found: list[dict[str, Any]], marks: dict[str, str]) -> list[str]:
     return lines[:-1]
 
 
-def _table_of(record: dict[str, Any]) -> str:
-    return ", ".join(part for part in (record["dataset"], record["noise"]) if part)
+def _table_of(record: Record) -> str:
+    return ", ".join(part for part in (record.data.name, record.config.noise) if part)
 
 
 def _line(cells: list[str]) -> str:

@@ -62,11 +62,11 @@ class PCA(_Scoring):
     components are those of the clean images.
 
     Args:
-        code_size: Positive int; capped at the number of pixels and of training images.
+        latent_size: Positive int; capped at the number of pixels and of training images.
     """
 
-    def __init__(self, code_size: int):
-        self.code_size = code_size
+    def __init__(self, latent_size: int):
+        self.latent_size = latent_size
 
     def fit(self, images: np.ndarray, targets: np.ndarray | None = None) -> None:
         from sklearn import decomposition
@@ -78,13 +78,13 @@ class PCA(_Scoring):
                 "Raise the limit on images."
             )
         rows = clean.reshape(len(clean), -1).astype("float64")
-        code_size = min(self.code_size, *rows.shape)
+        latent_size = min(self.latent_size, *rows.shape)
         # The covariance's eigenvectors: exact, and fast for many images of few pixels.
         solver = "covariance_eigh" if rows.shape[1] <= 4_096 else "full"
-        self.model = decomposition.PCA(code_size, svd_solver=solver).fit(rows)
+        self.model = decomposition.PCA(latent_size, svd_solver=solver).fit(rows)
         self.image_shape = clean.shape[1:]
-        self.num_parameters = rows.shape[1] * (code_size + 1)
-        self.forward_macs = 2 * rows.shape[1] * code_size
+        self.num_parameters = rows.shape[1] * (latent_size + 1)
+        self.forward_macs = 2 * rows.shape[1] * latent_size
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
         _check_input(self, images)
@@ -93,7 +93,7 @@ class PCA(_Scoring):
         return projected.reshape(images.shape).astype("float32")
 
     def encode(self, images: np.ndarray) -> np.ndarray:
-        """Returns the projections on the components, `(n, code_size)`."""
+        """Returns the projections on the components, `(n, latent_size)`."""
         _check_input(self, images)
         return self.model.transform(images.reshape(len(images), -1).astype("float64"))
 
@@ -143,7 +143,7 @@ def names() -> list[str]:
     return list(_CLASSES)
 
 
-def create(name: str, code_size: int | None = None) -> MeanImage | PCA | Identity:
+def create(name: str, latent_size: int | None = None) -> MeanImage | PCA | Identity:
     """Creates a baseline: `"mean_image"`, `"pca"`, `"pca_normalised"` or `"identity"`.
 
     Each has `fit(images, targets=None)` and `reconstruct(images)`, and after `fit` the ints
@@ -151,13 +151,13 @@ def create(name: str, code_size: int | None = None) -> MeanImage | PCA | Identit
     images with `score_map(images)`, and the two kinds of PCA have `encode(images)`.
 
     Raises:
-        BenchError: for an unknown name, or a `code_size` of PCA that is not an int >= 1.
+        BenchError: for an unknown name, or a `latent_size` of PCA that is not an int >= 1.
     """
     if name not in _CLASSES:
         raise BenchError(f"unknown baseline {name!r}. Baselines: {', '.join(_CLASSES)}.")
     if not issubclass(_CLASSES[name], PCA):
         return _CLASSES[name]()
-    whole = isinstance(code_size, numbers.Integral) and not isinstance(code_size, bool)
-    if not whole or code_size < 1:
-        raise BenchError(f"{name}: code_size must be an int >= 1. Received: {code_size!r}.")
-    return _CLASSES[name](int(code_size))
+    whole = isinstance(latent_size, numbers.Integral) and not isinstance(latent_size, bool)
+    if not whole or latent_size < 1:
+        raise BenchError(f"{name}: latent_size must be an int >= 1. Received: {latent_size!r}.")
+    return _CLASSES[name](int(latent_size))

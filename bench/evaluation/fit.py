@@ -118,7 +118,7 @@ def train(case: Job, dataset, connection) -> Trained:
                 **({} if plan.augment else {"batch_size": plan.batch_size}),
             )
     except DivergenceError as error:
-        error.fields = {"health": diagnostics.of_training(check)}
+        error.fields = {"diagnostics": diagnostics.of_training(check)}
         raise
     train_seconds = time.perf_counter() - started
     watching_seconds = looks.paused_seconds + check.seconds + (keeper.seconds if keeper else 0)
@@ -136,7 +136,7 @@ def train(case: Job, dataset, connection) -> Trained:
         "train_loss": curves["loss"][-1],
         "val_loss": curves["val_loss"][-1],
         "history": curves,
-        "health": diagnostics.of_training(check),
+        "diagnostics": diagnostics.of_training(check),
         "structure": summary.structure(model),
         "loss_terms": summary.loss_terms(model),
         "optimizer_settings": summary.optimizer_settings(model),

@@ -18,37 +18,38 @@ from bench.evaluation import anomaly_scores, closed_forms, fit, quality
 from bench.metrics import feature_classifier, generative, representation, segmentation
 from bench.profiling import macs as mac_counter
 from bench.profiling import memory, roofline, surroundings, throughput
+from bench.records import schema
 from bench.runs.job import Job
 from zoo import checks
 
 
 def run(case: Job, output: Path, run_id: str, connection) -> None:
-    """Runs a case and sends messages: `("stage", text)`, `("epoch", n, logs)`, `("record", dict)`.
+    """Runs a job and sends messages: `("stage", text)`, `("epoch", n, logs)`, `("record", Record)`.
 
     A failure is a record too, with the error's last line.
     """
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # warns of each new shape of a batch
-    record = case.start_record(run_id)
+    fields = case.first_fields(run_id)
     try:
         baseline_mib = memory.resident_mib()
-        record |= surroundings.describe()
+        fields |= surroundings.describe()
         connection.send(("stage", "loading"))
         dataset = load(case, output)
-        record |= describe(dataset)
+        fields |= describe(dataset)
         measure = run_model if case.kind == "model" else run_baseline
-        record |= measure(case, dataset, output, connection)
-        if record.get("peak_rss_mib") is not None:
-            record["peak_rss_mib"] -= baseline_mib
-        record["status"] = "ok"
+        fields |= measure(case, dataset, output, connection)
+        if fields.get("peak_rss_mib") is not None:
+            fields["peak_rss_mib"] -= baseline_mib
+        fields["status"] = "ok"
     except BrokenPipeError:  # the parent is gone, and with it who would keep a record
         return
     except Exception as error:  # a failed case is a row, whatever went wrong
-        record |= getattr(error, "fields", {})
-        record["error"] = checks.one_line(error)
+        fields |= getattr(error, "fields", {})
+        fields["error"] = checks.one_line(error)
         with contextlib.suppress(BrokenPipeError):
             connection.send(("trace", traceback.format_exc()))
     with contextlib.suppress(BrokenPipeError):
-        connection.send(("record", record))
+        connection.send(("record", schema.from_fields(fields, type(case.plan))))
     connection.close()
 
 
@@ -85,7 +86,7 @@ def run_baseline(case: Job, dataset, output: Path, connection) -> dict[str, Any]
         baseline.fit(quality.as_masks(dataset.train.targets, dataset.num_mask_classes))
         found = quality.of_masks(case, dataset, lambda split: baseline.predict(len(split)), output)
     else:
-        baseline = closed_forms.create(case.model, case.code_size)
+        baseline = closed_forms.create(case.model, case.latent_size)
         baseline.fit(dataset.train.images, dataset.train.targets)
         connection.send(("stage", "testing"))
         if dataset.task == "anomaly":
@@ -111,8 +112,8 @@ def run_model(case: Job, dataset, output: Path, connection) -> dict[str, Any]:
     found |= measure_more(case, model, dataset, output)
     macs = mac_counter.count_macs(model)
     found |= {
-        "config": plain_config(model),
-        "code_size": int(np.prod(model.code_shape)) if hasattr(model, "code_shape") else None,
+        "model_config": plain_config(model),
+        "latent_size": int(np.prod(model.code_shape)) if hasattr(model, "code_shape") else None,
         "paper": zoo.get(case.model).paper,
         "params_total": num_values(model.weights),
         "params_trainable": num_values(model.trainable_weights),

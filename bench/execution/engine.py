@@ -24,7 +24,7 @@ class Job(Protocol):
     id: str
     needs: tuple[str, ...]
 
-    def failure(self, run_id: str, error: str) -> dict[str, Any]:
+    def failure(self, run_id: str, error: str) -> Any:
         """Returns the record of a job whose process could not send its own."""
 
 
@@ -54,7 +54,7 @@ class Engine(Protocol):
         """Waits a moment and gives what has come from the running jobs.
 
         `("stage", text)`, `("epoch", number, logs)`, `("trace", text)` and, last and always,
-        `("record", dict)`: whatever becomes of a job, there is a record.
+        `("record", record)`: whatever becomes of a job, there is a record.
         """
 
     def close(self) -> None:

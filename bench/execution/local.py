@@ -105,7 +105,7 @@ class LocalEngine:
             except ChildEndedError as error:
                 kind, content = "record", [self._failure(running, str(error))]
             if kind == "record":
-                content[0]["num_workers"] = len(self.shares)
+                content[0] |= {"num_workers": len(self.shares)}
                 self._end(running, _END_SECONDS)
             yield running.job, kind, tuple(content)
         for running in [r for r in self.running.values() if self._is_over_time(r)]:

@@ -12,7 +12,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bench.execution.engine import Engine
 from bench.leaderboard import time_to_quality
 from bench.records import store
+from bench.records.schema import Record
 from bench.runs.job import Job
+
+# What is told of a finished job, the first that it has: metric, name, form.
+_SHOWN = (("auroc", "AUROC", ".4f"), ("iou_image", "IoU", ".4f"), ("mse", "MSE", ".5f"))
 
 
 class Runner:
@@ -45,18 +49,18 @@ class Runner:
         self.latest = {} if fresh else self._read()
         self._counted: set[str] = set()  # cases that ran now or are counted as kept
 
-    def _read(self) -> dict[str, dict[str, Any]]:
+    def _read(self) -> dict[str, Record]:
         if not (self.output / store.FILE_NAME).exists():
             return {}
         found, warnings = store.read(self.output)
         for warning in warnings:
             self.console.print(f"[yellow]warning:[/] {escape(warning)}")
-        return {record["case_id"]: record for record in store.latest(found)}
+        return {record.job_id: record for record in store.latest(found)}
 
-    def found(self, wanted: list[Job]) -> list[dict[str, Any]]:
+    def found(self, wanted: list[Job]) -> list[Record]:
         """Returns the records of cases that have one, each once."""
         by_id = {case.id: None for case in wanted if case.id in self.latest}
-        return [self.latest[case_id] for case_id in by_id]
+        return [self.latest[job_id] for job_id in by_id]
 
     def run_all(self, wanted: list[Job], target: float | None = None) -> None:
         """Runs the cases that are not finished; a failed one is tried again.
@@ -64,7 +68,7 @@ class Runner:
         Args:
             target: Value of the validation metric that the time to reach is asked for.
         """
-        done = [case for case in wanted if self.latest.get(case.id, {}).get("status") == "ok"]
+        done = [case for case in wanted if self._is_done(case)]
         waiting = collections.deque(case for case in wanted if case not in done)
         kept = [case for case in done if case.id not in self._counted]
         self.num_kept += len(kept)
@@ -106,20 +110,24 @@ class Runner:
             self._keep_trace(case, content[0])
         elif kind == "record":
             record = content[0] | self.stamp
-            record |= time_to_quality.reached(record, target)
+            record |= time_to_quality.reached(record.training, target)
             self._append(case, record)
             self.num_run += 1
             progress.console.print(result_line(case, record))
 
-    def _append(self, case: Job, record: dict[str, Any]) -> None:
+    def _is_done(self, case: Job) -> bool:
+        return case.id in self.latest and self.latest[case.id].is_ok
+
+    def _append(self, case: Job, record: Record) -> None:
         store.append(self.output / store.FILE_NAME, record)
-        self.latest[case.id] = dict.fromkeys(store.RECORD_FIELDS) | record
+        self.latest[case.id] = record
 
     def _ask_for(self, target: float | None, case: Job) -> None:
         """Writes a kept record again where another target is asked for than it tells of."""
         record = self.latest[case.id]
-        if target is not None and record["quality_curve"] and record["target"] != target:
-            self._append(case, record | time_to_quality.reached(record, target))
+        training = record.training
+        if target is not None and training.quality_curve and training.target != target:
+            self._append(case, record | time_to_quality.reached(training, target))
 
     def _progress(self) -> Progress:
         return Progress(
@@ -140,21 +148,17 @@ class Runner:
             (self.output / "traces" / f"{case.id}.txt").write_text(trace)
 
 
-def result_line(case: Job, record: dict[str, Any]) -> str:
-    """Returns what is said of a case at its end, in the markup of rich."""
+def result_line(case: Job, record: Record) -> str:
+    """Returns what is said of a job at its end, in the markup of rich."""
     title = f"{escape(case.title)} seed {case.seed}"
-    if record["status"] != "ok":
-        return f"[red]failed[/] {title}: {escape(record['error'])}"
-    seconds = record.get("train_seconds")
+    if not record.is_ok:
+        return f"[red]failed[/] {title}: {escape(record.error or 'no error given')}"
+    seconds = record.training.seconds
     trained = f", trained in {seconds:.1f} s" if seconds else ""
-    if record.get("test_auroc") is not None:
-        quality = f"AUROC {record['test_auroc']:.4f}"
-    elif record.get("test_iou_image") is not None:
-        quality = f"IoU {record['test_iou_image']:.4f}"
-    else:
-        quality = f"MSE {record['test_mse']:.5f}"
-    if record.get("test_accuracy") is not None:
-        quality += f", accuracy {record['test_accuracy']:.3f}"
-    if record.get("normal_class_name") is not None:
-        quality += f", normal: {escape(record['normal_class_name'])}"
-    return f"[green]done[/]   {title}: {quality}{trained}"
+    metrics = record.quality.metrics
+    shown = [f"{name} {metrics[key]:{form}}" for key, name, form in _SHOWN if key in metrics][:1]
+    if "accuracy" in metrics:
+        shown.append(f"accuracy {metrics['accuracy']:.3f}")
+    if record.data.normal_class_name is not None:
+        shown.append(f"normal: {escape(record.data.normal_class_name)}")
+    return f"[green]done[/]   {title}: {', '.join(shown)}{trained}"

@@ -16,6 +16,7 @@ from bench.execution.processes import forkserver
 from bench.execution.runner import Runner
 from bench.records import store as record_store
 from bench.records.config import RunConfig
+from bench.records.schema import Record
 from bench.runs import job, models, selection
 from bench.runs.experiment import Experiment
 from bench.runs.request import Request as Request
@@ -35,7 +36,7 @@ class Outcome:
     num_run: int
     num_kept: int
     num_failed: int
-    records: list[dict[str, Any]]
+    records: list[Record]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +114,7 @@ def _run(
             console.print(part.headline)
             wanted += _run_part(runner, part)
     found = runner.found(wanted)
-    num_failed = sum(record["status"] != "ok" for record in found)
+    num_failed = sum(not record.is_ok for record in found)
     return Outcome(output, runner.num_run, runner.num_kept, num_failed, found)
 
 
@@ -121,8 +122,8 @@ def _run_part(runner: Runner, part: _Work) -> list[job.Job]:
     """Runs the models, then the baselines, whose size follows from the models."""
     wanted = part.model_jobs()
     runner.run_all(wanted, part.request.target)
-    code_sizes = {record["code_size"] for record in runner.found(wanted)} - {None}
-    baselines = job.baseline_jobs(part.plans, part.checksum, sorted(code_sizes), part.task)
+    latent_sizes = {record.model.latent_size for record in runner.found(wanted)} - {None}
+    baselines = job.baseline_jobs(part.plans, part.checksum, sorted(latent_sizes), part.task)
     runner.run_all(baselines)
     return [*wanted, *baselines]
 

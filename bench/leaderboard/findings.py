@@ -20,17 +20,17 @@ def merged_findings(row: Row) -> list[dict[str, Any]] | None:
 
     None where no record of the row was diagnosed.
     """
-    checked = [record for record in row.records if isinstance(record.get("health"), dict)]
+    checked = [record for record in row.records if record.training.diagnostics is not None]
     if not checked:
         return None
     found: dict[tuple[Any, Any], dict[str, Any]] = {}
     for record in checked:
-        listed = record["health"].get("findings")
+        listed = record.training.diagnostics.get("findings")
         for finding in listed if isinstance(listed, list) else []:
             if isinstance(finding, dict):
                 key = (str(finding.get("code")), str(finding.get("layer")))
                 merged = found.setdefault(key, {**finding, "seeds": []})
-                merged["seeds"].append(record["seed"])
+                merged["seeds"].append(record.seed)
     for merged in found.values():
         merged["in_all"] = len(merged["seeds"]) == len(checked)
     return list(found.values())
@@ -53,7 +53,9 @@ def markdown(rows: Sequence[Row]) -> str:
     Args:
         rows: Of a reconstruction, the baseline `mean_image` among them.
     """
-    floor = next((row for row in rows if row.baseline and row["model"] == "mean_image"), None)
+    floor = next(
+        (row for row in rows if row.baseline and row.record.model.name == "mean_image"), None
+    )
     lines = [_line(HEADS), _line(["---", "--:", *["---"] * (len(HEADS) - 2)])]
     for row in rows:
         if not row.baseline:
@@ -75,7 +77,7 @@ def _explained(row: Row, floor: Row | None) -> str:
 
 
 def _loss(row: Row) -> str:
-    curves = [(record["history"] or {}).get("loss") or [] for record in row.records]
+    curves = [(record.training.history or {}).get("loss") or [] for record in row.records]
     curves = [curve for curve in curves if len(curve) > 1]
     if not curves:
         return "not known"
@@ -89,7 +91,7 @@ def _weights(row: Row) -> str:
     changes = [
         change
         for record in row.records
-        for change in ((record["health"] or {}).get("layer_changes") or {}).values()
+        for change in ((record.training.diagnostics or {}).get("layer_changes") or {}).values()
         if change is not None
     ]
     if not changes:

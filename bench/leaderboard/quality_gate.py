@@ -31,17 +31,19 @@ def withheld(rows: list[Row]) -> dict[int, str]:
     """
     references: dict[str, list[Row]] = {}
     for row in rows:
-        if not row.failed and not row.baseline and row["precision"] == "float32":
+        if not row.failed and not row.baseline and row.record.config.precision == "float32":
             references.setdefault(leaderboard_rows.key_without(row, _SETTINGS), []).append(row)
     found = {}
     for index, row in enumerate(rows):
-        if row.failed or row.baseline or row["precision"] is None:
+        if row.failed or row.baseline or row.record.config.precision is None:
             continue
         if all(row.middle(field) is None for field in TIMINGS):
             continue  # there is nothing to withhold
         same = references.get(leaderboard_rows.key_without(row, _SETTINGS), [])
-        plain = [other for other in same if not other["jit_compile"]]
-        if row["precision"] == "float32" and (not row["jit_compile"] or not plain):
+        plain = [other for other in same if not other.record.training.jit_compile]
+        if row.record.config.precision == "float32" and (
+            not row.record.training.jit_compile or not plain
+        ):
             continue  # what others answer to
         reason = _reason(row, plain or same)
         if reason is not None:
@@ -51,7 +53,7 @@ def withheld(rows: list[Row]) -> dict[int, str]:
 
 def _reason(row: Row, references: list[Row]) -> str | None:
     """Returns why a row does not pass, None where it does."""
-    name = "float32" if row["precision"] != "float32" else "float32 without compilation"
+    name = "float32" if row.record.config.precision != "float32" else "float32 without compilation"
     shared = [(other, set(other.seeds) & set(row.seeds)) for other in references]
     reference, seeds = max(shared, key=lambda pair: len(pair[1]), default=(None, set()))
     if not seeds:
@@ -71,5 +73,5 @@ def _reason(row: Row, references: list[Row]) -> str | None:
 
 
 def _mean(row: Row, seeds: set[int]) -> float | None:
-    values = [r[f"test_{row.ranked_by}"] for r in row.records if r["seed"] in seeds]
+    values = [r.quality.metrics.get(row.ranked_by) for r in row.records if r.seed in seeds]
     return None if None in values else sum(values) / len(values)

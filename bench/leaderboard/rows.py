@@ -11,67 +11,19 @@ import dataclasses
 import json
 import math
 import statistics
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from bench.errors import BenchError
 from bench.leaderboard import one_class
-from bench.records import options
-from bench.records import store as record_store
-from bench.records.config import RunConfig
+from bench.records import metrics, options, store
+from bench.records.schema import Record
 from bench.stats import intervals
 
-METRICS = {
-    "mse": "MSE",
-    "mae": "MAE",
-    "psnr": "PSNR",
-    "ssim": "SSIM",
-    "ms_ssim": "MS-SSIM",
-    "bce": "cross-entropy",
-    "iou_image": "IoU by image",
-    "iou_dataset": "IoU of all pixels",
-    "boundary_f1": "outline F1",
-    "accuracy": "accuracy",
-    "recall_lowest": "lowest group recall",
-    "recall_spread": "group recall spread",
-    "label_consistency": "right label read",
-    "flip_rate": "flip rate",
-    "auroc": "AUROC",
-    "average_precision": "average precision",
-    "f1_max": "best F1",
-    "f1_floor": "F1 floor",
-    "eer": "equal error rate",
-    "f1_at_eer": "F1 at equal error",
-    "false_positive_rate": "normals flagged",
-    "true_positive_rate": "anomalies flagged",
-    "pixel_auroc": "pixel AUROC",
-    "aupro": "AUPRO",
-    "best_dice": "best Dice",
-    "dice_floor": "Dice floor",
-    "elbo": "ELBO",
-    "nll": "negative log-likelihood",
-    "bits_per_dimension": "bits per dimension",
-    "sample_precision": "sample precision",
-    "sample_recall": "sample recall",
-    "sample_density": "sample density",
-    "sample_coverage": "sample coverage",
-    "frechet_distance": "Frechet distance",
-    "linear_probe_accuracy": "linear probe accuracy",
-    "knn_accuracy": "k-NN accuracy",
-    "cluster_nmi": "cluster NMI",
-    "cluster_ari": "cluster ARI",
-}
+METRICS = metrics.ranking()  # their labels
 # Shown where they decide the rank, on cards and in CSV: a table of all would be too wide.
-DETAILS = (
-    *("mae", "ms_ssim", "bce", "elbo", "nll", "bits_per_dimension"),
-    *("sample_precision", "sample_recall", "sample_density", "sample_coverage"),
-    *("frechet_distance", "linear_probe_accuracy", "knn_accuracy", "cluster_nmi", "cluster_ari"),
-)
-_LOWER_IS_BETTER = (
-    *("mse", "mae", "bce", "recall_spread", "eer", "false_positive_rate"),
-    *("nll", "bits_per_dimension", "frechet_distance"),
-)
-HIGHER_IS_BETTER = tuple(name for name in METRICS if name not in _LOWER_IS_BETTER)
+DETAILS = tuple(name for name in METRICS if metrics.METRICS[name].is_detail)
+HIGHER_IS_BETTER = tuple(name for name in METRICS if metrics.higher_is_better(name))
 TIMINGS = (
     *("train_images_per_second", "end_to_end_images_per_second"),
     *("infer_images_per_second", "latency_ms"),
@@ -80,13 +32,28 @@ TIMINGS = (
 TABLE_FIELDS = ("task", "dataset", "noise", "dataset_checksum")
 
 
-def group_fields(config_class: type[RunConfig] = RunConfig) -> tuple[str, ...]:
-    """Returns the fields in which the records of a row do not differ."""
-    return (
-        *("kind", "model", "preset", "config", "code_size", "task", "dataset", "dataset_checksum"),
-        *(option.name for option in options.of(config_class) if option.tells_rows_apart),
-        *("optimizer", "jit_compile", "device", "cpu_model"),
-    )
+def run_settings(record: Record) -> dict[str, Any]:
+    """Returns in what the records of a row do not differ, beside the arguments of the model."""
+    apart = [option.name for option in options.of(record.config) if option.tells_rows_apart]
+    return {
+        "kind": record.kind,
+        "model": record.model.name,
+        "preset": record.model.preset,
+        "latent_size": record.model.latent_size,
+        "task": record.data.task,
+        "dataset": record.data.name,
+        "dataset_checksum": record.data.checksum,
+        **{name: getattr(record.config, name) for name in apart},
+        "optimizer": record.training.optimizer,
+        "jit_compile": record.training.jit_compile,
+        "device": record.machine.device,
+        "cpu_model": record.machine.cpu_model,
+    }
+
+
+def model_settings(record: Record) -> dict[str, Any]:
+    """Returns the arguments of the model's constructor, but for the seed."""
+    return {key: value for key, value in (record.model.config or {}).items() if key != "seed"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,33 +69,38 @@ class Row:
         detail: What tells this row from others of the same model and preset; often empty.
     """
 
-    records: tuple[dict[str, Any], ...]
+    records: tuple[Record, ...]
     quality: dict[str, intervals.Interval]
     ranked_by: str
     rank: int | None = None
     detail: str = ""
 
-    def __getitem__(self, field: str) -> Any:
-        """Returns a field that all records of the row share."""
-        return self.records[0][field]
+    def __getitem__(self, name: str) -> Any:
+        """Returns a value that all records of the row share, by its name."""
+        return self.records[0][name]
+
+    @property
+    def record(self) -> Record:
+        """Returns the first record, for what all of them share."""
+        return self.records[0]
 
     @property
     def name(self) -> str:
         """Model and preset, with what tells the row from its namesakes: `vae small (beta=4)`."""
-        name = " ".join(part for part in (self["model"], self["preset"]) if part)
+        name = " ".join(part for part in (self.record.model.name, self.record.model.preset) if part)
         return f"{name} ({self.detail})" if self.detail else name
 
     @property
     def failed(self) -> bool:
-        return self["status"] != "ok"
+        return not self.record.is_ok
 
     @property
     def baseline(self) -> bool:
-        return self["kind"] == "baseline"
+        return self.record.kind == "baseline"
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        found = (record["seed"] for record in self.records)
+        found = (record.seed for record in self.records)
         return tuple(dict.fromkeys(seed for seed in found if seed is not None))
 
     @property
@@ -136,13 +108,14 @@ class Row:
         """Number of seeds that the quality is an average of."""
         if self.ranked_by in self.quality:
             return self.quality[self.ranked_by].num
-        return len({record["seed"] for record in self.records})
+        return len({record.seed for record in self.records})
 
     @property
     def normal_classes(self) -> dict[int, str]:
         """Labels of the classes that are normal in turn, and their names; else empty."""
         found = {
-            record["normal_class"]: record["normal_class_name"] or str(record["normal_class"])
+            record.config.normal_class: record.data.normal_class_name
+            or str(record.config.normal_class)
             for record in self.records
         }
         return {label: found[label] for label in one_class.classes_in_turn(self.records)}
@@ -150,7 +123,7 @@ class Row:
     @property
     def missing_classes(self) -> str:
         """What is missing of the classes of the data, `3 of 10 classes`; empty if nothing is."""
-        num, wanted = len(self.normal_classes), self["num_classes"] or 0
+        num, wanted = len(self.normal_classes), self.record.data.num_classes or 0
         return f"{num} of {wanted} classes" if 0 < num < wanted else ""
 
     @property
@@ -158,7 +131,7 @@ class Row:
         """The data that the row is ranked on, `digits`, `digits, gaussian:0.2` or
         `digits, one class`.
         """
-        parts = [self["dataset"], self["noise"]]
+        parts = [self.record.data.name, self.record.config.noise]
         if normal := self.normal_classes:
             names = ", ".join(normal.values())
             short = names if len(normal) <= 3 else self.missing_classes
@@ -169,29 +142,28 @@ class Row:
     def unsteady(self) -> bool:
         """True if a timing did not settle, the machine was busy, or other cases ran beside."""
         return any(
-            r["noisy"] or r["timing_stable"] is False or (r["num_workers"] or 1) > 1
+            r.speed.noisy or r.speed.stable is False or (r.machine.num_workers or 1) > 1
             for r in self.records
         )
 
-    def middle(self, field: str) -> float | None:
-        """Returns the median of a numeric field over the seeds, None where no seed has it."""
-        values = [record[field] for record in self.records if record[field] is not None]
+    def middle(self, name: str) -> float | None:
+        """Returns the median of a number over the seeds, None where no seed has it.
+
+        Args:
+            name: Of the value among all of a record.
+        """
+        values = [record[name] for record in self.records if record[name] is not None]
         return statistics.median(values) if values else None
 
 
-def rows(
-    records: list[dict[str, Any]],
-    metric: str | None = None,
-    config_class: type[RunConfig] = RunConfig,
-) -> list[Row]:
+def rows(records: Iterable[Record], metric: str | None = None) -> list[Row]:
     """Groups records over their seeds and ranks the groups.
 
     Args:
-        records: Records as `store.read` gives them; a missing field counts as unknown.
+        records: Records as `store.read` gives them.
         metric: What decides the rank, a key of `METRICS`; None: the AUROC for anomalies, the
             image-wise IoU for masks, the lowest recall of a group or the accuracy where all models
             tell classes, else the MSE.
-        config_class: Says in which options runs may differ.
 
     Returns:
         The rows of each dataset by rank, baselines among them, then those without the metric;
@@ -202,15 +174,9 @@ def rows(
     """
     if metric not in (None, *METRICS):
         raise BenchError(f"metric must be one of {', '.join(METRICS)}. Received: metric={metric!r}")
-    groups: dict[str, list[dict[str, Any]]] = {}
-    fields = group_fields(config_class)
-    for latest in record_store.latest(records):
-        record = dict.fromkeys(record_store.RECORD_FIELDS) | latest
-        key = {field: record[field] for field in fields}
-        key["config"] = _without_seed(record["config"])
-        if record["status"] != "ok":
-            key["error"] = record["error"]
-        groups.setdefault(json.dumps(key, sort_keys=True), []).append(record)
+    groups: dict[str, list[Record]] = {}
+    for record in store.latest(records):
+        groups.setdefault(_key(record), []).append(record)
     decisive = _decisive(list(groups.values()))
     found = [
         _row(group, metric or decisive.get(_table(group[0])) or _default_metric(group[0]))
@@ -219,17 +185,23 @@ def rows(
     tables: dict[tuple[Any, ...], list[Row]] = {}
     for row in found:
         if not row.failed:
-            key = (*_table(row.records[0]), *row.normal_classes)
+            key = (*_table(row.record), *row.normal_classes)
             tables.setdefault(key, []).append(row)
     ranked = [row for table in tables.values() for row in _ranked(table, table[0].ranked_by)]
-    return _told_apart(ranked + [row for row in found if row.failed], fields)
+    return _told_apart(ranked + [row for row in found if row.failed])
 
 
-def key_without(row: Row, fields: Collection[str]) -> str:
-    """Returns what tells a row's configuration from others, but for `fields`."""
-    key = {field: row[field] for field in group_fields() if field not in fields}
-    key["config"] = _without_seed(row["config"])
-    return json.dumps(key, sort_keys=True)
+def _key(record: Record) -> str:
+    """Returns what records have in common where they differ in their seeds alone."""
+    error = {} if record.is_ok else {"error": record.error}
+    own = {"model_config": model_settings(record), **run_settings(record), **error}
+    return json.dumps(own, sort_keys=True)
+
+
+def key_without(row: Row, names: Collection[str]) -> str:
+    """Returns what tells a row's configuration from others, but for some settings."""
+    own = {k: v for k, v in run_settings(row.record).items() if k not in names}
+    return json.dumps({"model_config": model_settings(row.record), **own}, sort_keys=True)
 
 
 def half_width(interval: intervals.Interval) -> float | None:
@@ -240,39 +212,39 @@ def half_width(interval: intervals.Interval) -> float | None:
     return half if math.isfinite(half) else None
 
 
-def _table(record: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(record[field] for field in TABLE_FIELDS)
+def _table(record: Record) -> tuple[Any, ...]:
+    """Returns the data that a record can be ranked on."""
+    return (record.data.task, record.data.name, record.config.noise, record.data.checksum)
 
 
-def _decisive(groups: list[list[dict[str, Any]]]) -> dict[tuple[Any, ...], str]:
+def _decisive(groups: list[list[Record]]) -> dict[tuple[Any, ...], str]:
     """Returns what decides the rank of each table: what its models are for."""
-    tables: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    tables: dict[tuple[Any, ...], list[Record]] = {}
     for record in (record for group in groups for record in group):
-        if record["kind"] == "model" and record["status"] == "ok":
+        if record.kind == "model" and record.is_ok:
             tables.setdefault(_table(record), []).append(record)
     return {
         table: next(
             metric
             for metric in ("auroc", "iou_image", "recall_lowest", "accuracy", "mse")
-            if metric == "mse" or all(record[f"test_{metric}"] is not None for record in models)
+            if metric == "mse" or all(metric in record.quality.metrics for record in models)
         )
         for table, models in tables.items()
     }
 
 
-def _default_metric(record: dict[str, Any]) -> str:
+def _default_metric(record: Record) -> str:
     """Returns what decides the rank of a table of baselines alone."""
-    return "auroc" if record["task"] == "anomaly" else "mse"
+    return "auroc" if record.data.task == "anomaly" else "mse"
 
 
-def _row(group: list[dict[str, Any]], metric: str) -> Row:
-    group = sorted(
-        group,
-        key=lambda record: (record["seed"] is None, record["seed"], record["normal_class"] or 0),
-    )
+def _row(group: list[Record], metric: str) -> Row:
+    group = sorted(group, key=lambda r: (r.seed is None, r.seed, r.config.normal_class or 0))
     quality = {}
     for name in METRICS:
-        values = one_class.values_by_seed(group, f"test_{name}")
+        values = one_class.values_by_seed(
+            group, [record.quality.metrics.get(name) for record in group]
+        )
         if values and all(value is not None and math.isfinite(value) for value in values):
             quality[name] = intervals.mean_interval(values)
     return Row(tuple(group), quality, metric)
@@ -291,34 +263,29 @@ def _ranked(table: list[Row], metric: str) -> list[Row]:
 def _rank_interval(row: Row, metric: str) -> intervals.Interval:
     """A baseline has no seeds to vary over: its interval is the value itself."""
     quality = row.quality[metric]
-    if row["kind"] == "baseline":
+    if row.baseline:
         return dataclasses.replace(quality, low=quality.mean, high=quality.mean)
     return quality
 
 
-def _told_apart(rows: list[Row], fields: Collection[str]) -> list[Row]:
+def _told_apart(rows: list[Row]) -> list[Row]:
     """Gives rows of one model, preset and dataset a detail: the settings in which they differ."""
     namesakes: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in rows:
-        namesakes.setdefault((row.failed, row.name, row.table), []).append(_settings(row, fields))
+        namesakes.setdefault((row.failed, row.name, row.table), []).append(_settings(row))
     found = []
     for row in rows:
-        same, own = namesakes[row.failed, row.name, row.table], _settings(row, fields)
+        same, own = namesakes[row.failed, row.name, row.table], _settings(row)
         differing = [key for key in own if any(own[key] != other.get(key) for other in same)]
-        if len(differing) > 1 and "code_size" in differing:  # follows from the rest
-            differing.remove("code_size")
+        if len(differing) > 1 and "latent_size" in differing:  # follows from the rest
+            differing.remove("latent_size")
         told = [f"{key}={own[key]}" for key in differing]
         detail = ", ".join(filter(None, [row.missing_classes, *told]))
         found.append(dataclasses.replace(row, detail=detail))
     return found
 
 
-def _settings(row: Row, fields: Collection[str]) -> dict[str, Any]:
-    config = _without_seed(row["config"])
-    found = {field: row[field] for field in fields if field != "config"}
-    found["dataset_checksum"] = (row["dataset_checksum"] or "")[:8]
-    return config | found
-
-
-def _without_seed(config: dict[str, Any] | None) -> dict[str, Any]:
-    return {key: value for key, value in (config or {}).items() if key != "seed"}
+def _settings(row: Row) -> dict[str, Any]:
+    """Returns what a row may be told from its namesakes by, as its name shows it."""
+    found = model_settings(row.record) | run_settings(row.record)
+    return found | {"dataset_checksum": (row.record.data.checksum or "")[:8]}

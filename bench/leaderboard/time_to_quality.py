@@ -6,19 +6,21 @@ The curve comes from `bench.evaluation.quality_curve`, which measures; this modu
 import dataclasses
 import math
 import statistics
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-# Metric of the curve, and whether less of it is better.
-LOWER_IS_BETTER = {"mse": True, "iou_image": False}
-NAMES = {"mse": "MSE", "iou_image": "IoU by image"}
+from bench.records import metrics
+from bench.records.metrics import METRICS
+from bench.records.schema import Record, Training
+
 FIELDS = ("images_to_target", "seconds_to_target")
 
 
-def reached(record: dict[str, Any], target: float | None) -> dict[str, Any]:
+def reached(training: Training, target: float | None) -> dict[str, Any]:
     """Finds the first look at which a curve has reached the target.
 
     Args:
-        record: With `quality_metric` and `quality_curve`, a list of dicts of `images`, `seconds`
+        training: With `quality_metric` and `quality_curve`, a list of dicts of `images`, `seconds`
             and `value`.
         target: Value of the metric, or None.
 
@@ -26,16 +28,16 @@ def reached(record: dict[str, Any], target: float | None) -> dict[str, Any]:
         `target`, `images_to_target` and `seconds_to_target`, the last two None where no look
         reached it. Empty without a target or a curve.
     """
-    curve = record.get("quality_curve")
+    curve = training.quality_curve
     if target is None or not curve:
         return {}
-    is_lower_better = LOWER_IS_BETTER[record["quality_metric"]]
+    is_higher_better = metrics.higher_is_better(training.quality_metric)
     found = dict.fromkeys(FIELDS)
     for point in curve:
         value = point["value"]
         if value is None or not math.isfinite(value):
             continue
-        if value <= target if is_lower_better else value >= target:
+        if value >= target if is_higher_better else value <= target:
             found = {"images_to_target": point["images"], "seconds_to_target": point["seconds"]}
             break
     return {"target": float(target), **found}
@@ -56,16 +58,17 @@ class Summary:
     num: int
 
 
-def summary(records: list[dict[str, Any]], field: str) -> Summary | None:
+def summary(records: Iterable[Record], field: str) -> Summary | None:
     """Summarises `images_to_target` or `seconds_to_target` over seeds.
 
     Returns:
         None where no record has a target.
     """
-    asked = [record for record in records if record.get("target") is not None]
+    asked = [record.training for record in records if record.training.target is not None]
     if not asked:
         return None
-    values = [math.inf if record[field] is None else record[field] for record in asked]
+    values = [getattr(training, field) for training in asked]
+    values = [math.inf if value is None else value for value in values]
     return Summary(statistics.median(values), sum(map(math.isfinite, values)), len(values))
 
 
@@ -82,20 +85,24 @@ def text(found: Summary | None, number) -> str:
     return f"{middle} ({found.num_reached} of {found.num})" if some else middle
 
 
-def note(records: list[dict[str, Any]]) -> str | None:
+def note(records: Sequence[Record]) -> str | None:
     """Returns the sentence that the columns need, None where no record has a target."""
-    asked = [record for record in records if record.get("target") is not None]
+    asked = [record.training for record in records if record.training.target is not None]
     if not asked:
         return None
     targets = {
-        f"{NAMES[record['quality_metric']]} of "
-        f"{'at most' if LOWER_IS_BETTER[record['quality_metric']] else 'at least'} "
-        f"{record['target']:g}": None
-        for record in asked
+        f"{METRICS[training.quality_metric].label} of "
+        f"{'at least' if metrics.higher_is_better(training.quality_metric) else 'at most'} "
+        f"{training.target:g}": None
+        for training in asked
     }
-    schedules = {f"{record['evaluate_every']:g}": None for record in asked}
+    schedules = {
+        f"{record.config.evaluate_every:g}": None
+        for record in records
+        if record.training.target is not None
+    }
     return (
-        f"Time to target: until a validation {' or '.join(targets)}, looked at every "
+        f"Time to target: until a validation {' or '.join(targets)}, evaluated every "
         f"{' or '.join(schedules)} epochs; the median over the seeds, a seed that never got there "
         "counted as infinite. Seconds are those of training, compilation in them, validation not."
     )

@@ -10,23 +10,11 @@ from typing import Any
 
 import numpy as np
 
-KINDS: dict[str, type] = {
-    "python_version": str,
-    "keras_version": str,
-    "tensorflow_version": str,
-    "numpy_version": str,
-    "backend": str,
-    "device": str,
-    "cpu_model": str,
-    "num_cpus": int,
-    "ram_gib": float,
-    "os": str,
-    "git_commit": str,
-    "git_dirty": bool,
-    "load_average": float,
-    "threads": int,
-}
-FIELDS = tuple(KINDS)
+FIELDS = (
+    *("python_version", "keras_version", "tensorflow_version", "numpy_version", "backend"),
+    *("device", "cpu_model", "num_cpus", "ram_gib", "os", "git_commit", "git_dirty"),
+    *("load_average", "threads"),
+)
 # What only Keras and TensorFlow know: `bench.profiling.surroundings` asks them.
 OF_TENSORFLOW = ("backend", "device", "threads")
 

@@ -155,11 +155,8 @@ def _by_class(row: Row) -> dict[int, float | None]:
 
 def _mean_of_score(row: Row, name: str) -> float | None:
     """Returns the mean over seeds, and of a seed over its classes."""
-    flat = [
-        {**record, "auroc_of_score": (record["scores"].get(name) or {}).get("auroc")}
-        for record in row.records
-    ]
-    return _mean(one_class.values_by_seed(flat, "auroc_of_score"))
+    values = [(record.quality.scores.get(name) or {}).get("auroc") for record in row.records]
+    return _mean(one_class.values_by_seed(row.records, values))
 
 
 def _mean(values: list[float | None]) -> float | None:

@@ -239,7 +239,7 @@ def to_csv(rows: list[Row]) -> str:
             for field in ("kind", "model", "preset", *leaderboard_rows.TABLE_FIELDS)
         }
         line |= {field: row[field] for field in ("epochs", "batch_size", "precision")}
-        line |= {field: row[field] for field in ("params_total", "forward_macs", "code_size")}
+        line |= {field: row[field] for field in ("params_total", "forward_macs", "latent_size")}
         is_shown = index not in withheld
         line |= {field: row.middle(field) if is_shown else None for field in TIMINGS}
         line["speed_withheld"] = withheld.get(index)
@@ -255,7 +255,7 @@ def to_csv(rows: list[Row]) -> str:
             line[f"test_{metric}_high"] = interval.high if known else None
         line |= {"num_seeds": row.num_seeds, "seeds": " ".join(map(str, row.seeds))}
         line |= {"unsteady_timing": row.unsteady, "status": row["status"], "error": row["error"]}
-        lines.append(line | {"config": json.dumps(row["config"])})
+        lines.append(line | {"config": json.dumps(row.record.model.config)})
     text = io.StringIO()
     writer = csv.DictWriter(text, list(lines[0]) if lines else ["rank"], lineterminator="\n")
     writer.writeheader()

@@ -128,14 +128,15 @@ def _of_cards(
 
 def _records_csv(records: list[dict[str, Any]]) -> str:
     text = io.StringIO()
-    names = list(dict.fromkeys(name for record in records for name in record))
+    lines = [record.fields() for record in records]
+    names = list(dict.fromkeys(name for line in lines for name in line))
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
-    for record in records:
+    for line in lines:
         writer.writerow(
             {
-                name: json.dumps(value) if isinstance(value, dict | list) else value
-                for name, value in record.items()
+                name: json.dumps(value) if isinstance(value, dict | list | tuple) else value
+                for name, value in line.items()
             }
         )
     return text.getvalue()

@@ -4,7 +4,6 @@ import argparse
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,6 +12,7 @@ from bench.data import binarize, catalog
 from bench.errors import BenchError
 from bench.execution import session
 from bench.records import store
+from bench.records.schema import Record
 from bench.reproduce import entries as published_entries
 from bench.reproduce import table, verdicts
 from bench.reproduce.entries import Entry
@@ -82,7 +82,7 @@ def reproduce(
     store.check_writable(request.output)
     counts = _count(chosen, console)
     missing: set[str] = set()
-    found: list[dict[str, Any]] = []
+    found: list[Record] = []
     trainings = [entry for entry in chosen if entry.recipe and not entry.is_count]
     for number, entry in enumerate(trainings, start=1):
         if not _is_here(entry, missing, console):

@@ -10,6 +10,7 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.records import store
+from bench.records.schema import Record
 from bench.report import page_parts
 from bench.report.tables import plain_markdown
 from bench.reproduce import entries as published_entries
@@ -131,7 +132,7 @@ def _equal(counted: Sequence[Row]) -> str:
     return f"{equal} of {len(counted)} counts of parameters are equal"
 
 
-def of_records(found: list[dict[str, Any]]) -> list[Row]:
+def of_records(found: list[Record]) -> list[Row]:
     """Returns a row for each published number, parameters being counted now."""
     from bench.reproduce import parameter_counts
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.data import binarize
 from bench.leaderboard import one_class, rows
+from bench.records.schema import Record
 from bench.reproduce.entries import Entry
 from bench.stats import intervals
 
@@ -60,39 +61,44 @@ def of_count(entry: Entry, number: int) -> Row:
     return Row(entry, YES if agrees(entry, ours) else NO, ours)
 
 
-def of_records(entry: Entry, records: Collection[dict[str, Any]]) -> Row:
+def of_records(entry: Entry, records: Collection[Record]) -> Row:
     """Returns the row of an entry from those of the records that its recipe made."""
     if entry.why_not:
         return Row(entry, NOT_RUN, note=entry.why_not)
     own = [record for record in records if is_of(entry, record)]
-    done = [record for record in own if record["status"] == "ok"]
-    failed = [record for record in own if record["status"] != "ok"]
-    flat = [record | {"_value": value(entry, record)} for record in done]
-    flat = [record for record in flat if record["_value"] is not None]
+    failed = [record for record in own if not record.is_ok]
+    found = {
+        index: number
+        for index, record in enumerate(own)
+        if record.is_ok and (number := value(entry, record)) is not None
+    }
     if failed:
-        return Row(entry, NO, note=f"failed: {failed[0]['error'] or 'no error given'}")
-    if not flat:
+        return Row(entry, NO, note=f"failed: {failed[0].error or 'no error given'}")
+    if not found:
         note = f"needs {entry.data}: {entry.needed}" if entry.needed else ""
         return Row(entry, NOT_RUN, note=note)
-    ours = intervals.mean_interval(one_class.values_by_seed(flat, "_value"))
-    seeds = tuple(sorted({record["seed"] for record in flat}))
+    measured = [own[index] for index in found]
+    values = one_class.values_by_seed(measured, list(found.values()))
+    ours = intervals.mean_interval(values)
+    seeds = tuple(sorted({record.seed for record in measured}))
     return Row(entry, YES if agrees(entry, ours) else NO, ours, seeds)
 
 
-def value(entry: Entry, record: dict[str, Any]) -> float | None:
+def value(entry: Entry, record: Record) -> float | None:
     """Returns the number that an entry is about, None where the record lacks it."""
-    found: Any = record
-    for key in entry.field.split("."):
+    name, *keys = entry.field.split(".")
+    found: Any = record.get(name)
+    for key in keys:
         found = found.get(key) if isinstance(found, dict) else None
     if not isinstance(found, int | float) or not math.isfinite(found):
         return None
     return entry.offset + entry.factor * found
 
 
-def is_of(entry: Entry, record: dict[str, Any]) -> bool:
+def is_of(entry: Entry, record: Record) -> bool:
     """Tells whether a record comes from the recipe of an entry, whatever its seed."""
     recipe = entry.recipe
-    if record["kind"] != "model" or not recipe or entry.is_count:
+    if record.kind != "model" or not recipe or entry.is_count:
         return False
     model, preset = recipe["model"].split(":")
     arguments = recipe.get("arguments") or {}
@@ -112,13 +118,13 @@ def is_of(entry: Entry, record: dict[str, Any]) -> bool:
         "augment": None,
     }
     has = {field: _plain(record[field]) for field in wanted}
-    given = _plain(record["arguments"] or {})
+    given = _plain(record.model.arguments or {})
     return has == {k: _plain(v) for k, v in wanted.items()} and given == _plain(arguments)
 
 
 def of_all(
     entries: Sequence[Entry],
-    records: Collection[dict[str, Any]],
+    records: Collection[Record],
     counts: dict[str, int] | None = None,
     missing: Collection[str] = (),
 ) -> list[Row]:

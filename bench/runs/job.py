@@ -10,8 +10,9 @@ import random
 from datetime import UTC, datetime
 from typing import Any
 
-from bench.records import config, options, store
+from bench.records import config, options, schema, store
 from bench.records.config import RunConfig
+from bench.records.schema import Record
 from bench.runs.selection import ModelSpec
 
 ANOMALY_FLOOR_SIZE = 32  # components of the published floor
@@ -27,7 +28,7 @@ class Job:
     model: str
     preset: str | None
     seed: int
-    code_size: int | None = None
+    latent_size: int | None = None
     timing: bool = False
     arguments: tuple[tuple[str, Any], ...] = ()
     sweep_batch_sizes: tuple[int, ...] = ()  # at which speed is measured too
@@ -39,28 +40,31 @@ class Job:
         del identity["timing"], identity["sweep_batch_sizes"]  # measured beside the result
         if not self.arguments:
             del identity["arguments"]
+        identity["code_size"] = identity.pop("latent_size")
         identity["plan"] = config.identity(self.plan, self.kind)
         return identity
 
     @property
     def id(self) -> str:
-        return store.case_id(self.identity)
+        return store.job_id(self.identity)
 
     @property
     def needs(self) -> tuple[str, ...]:
         """Files of earlier cases that this one reads: none."""
         return ()
 
-    def failure(self, run_id: str, error: str) -> dict[str, Any]:
-        """Returns the record of a case whose process could not send its own."""
-        return self.start_record(run_id) | {"error": error}
+    def failure(self, run_id: str, error: str) -> Record:
+        """Returns the record of a job whose process could not send its own."""
+        return schema.from_fields(self.first_fields(run_id) | {"error": error}, type(self.plan))
 
-    def start_record(self, run_id: str) -> dict[str, Any]:
-        """Returns what is known before the case runs; it counts as failed until it is done."""
+    def first_fields(self, run_id: str) -> dict[str, Any]:
+        """Returns what is known before the job runs; it counts as failed until it is done.
+
+        The names are those of `bench.records.schema.from_fields`.
+        """
         plan = self.plan
-        record: dict[str, Any] = {
-            "schema_version": store.SCHEMA_VERSION,
-            "case_id": self.id,
+        fields: dict[str, Any] = {
+            "job_id": self.id,
             "run_id": run_id,
             "time_utc": datetime.now(UTC).isoformat(timespec="seconds"),
             "status": "failed",
@@ -68,25 +72,24 @@ class Job:
             "kind": self.kind,
             "model": self.model,
             "preset": self.preset,
-            "config": {},
             "arguments": dict(self.arguments),
             "dataset": plan.dataset,
             "dataset_argument": plan.dataset,
             "dataset_checksum": self.dataset_checksum,
             "seed": self.seed,
-            "code_size": self.code_size,
+            "latent_size": self.latent_size,
         }
         for option in options.of(plan):
             if option.name != "dataset" and not (option.of_training and self.kind == "baseline"):
-                record[option.name] = getattr(plan, option.name)
+                fields[option.name] = getattr(plan, option.name)
         if self.kind == "model":
-            record["optimizer"] = "adam"
-        return record
+            fields["optimizer"] = "adam"
+        return fields
 
     @property
     def title(self) -> str:
         if self.kind == "baseline":
-            return self.model if self.code_size is None else f"{self.model}-{self.code_size}"
+            return self.model if self.latent_size is None else f"{self.model}-{self.latent_size}"
         given = ",".join(f"{name}={value}" for name, value in self.arguments)
         return ":".join(filter(None, (self.model, self.preset, given)))
 
@@ -123,7 +126,7 @@ def model_jobs(
 
 
 def baseline_jobs(
-    plans: list[RunConfig], checksum: str, code_sizes: list[int], task: str = "reconstruction"
+    plans: list[RunConfig], checksum: str, latent_sizes: list[int], task: str = "reconstruction"
 ) -> list[Job]:
     """Returns the baselines of the task, each once though the plans differ in how they train.
 
@@ -133,21 +136,21 @@ def baseline_jobs(
     """
     found: dict[str, Job] = {}
     for plan in plans:
-        for name, size in _baselines(plan, code_sizes, task):
+        for name, size in _baselines(plan, latent_sizes, task):
             case = Job(plan, checksum, "baseline", name, None, 0, size)
             found.setdefault(case.id, case)
     return list(found.values())
 
 
-def _baselines(plan: RunConfig, code_sizes: list[int], task: str) -> list[tuple[str, int | None]]:
+def _baselines(plan: RunConfig, latent_sizes: list[int], task: str) -> list[tuple[str, int | None]]:
     if task == "segmentation":
         return [("all_foreground", None), ("all_background", None), ("mean_mask", None)]
     if task == "anomaly" or plan.normal_class is not None:
-        sizes = sorted({*code_sizes, ANOMALY_FLOOR_SIZE})
+        sizes = sorted({*latent_sizes, ANOMALY_FLOOR_SIZE})
         pairs = itertools.product(("pca", "pca_normalised"), sizes)
         return [("mean_image", None), *pairs]
     found: list[tuple[str, int | None]] = [("mean_image", None)]
-    found += [("pca", size) for size in code_sizes]
+    found += [("pca", size) for size in latent_sizes]
     if plan.noise is not None:
         found.append(("identity", None))
     return found

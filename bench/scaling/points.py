@@ -58,7 +58,7 @@ class Point:
         return self.model, self.image_size, self.width
 
     def id(self, machine: dict) -> str:
-        return store.case_id({"machine": machine, **dataclasses.asdict(self)})
+        return store.job_id({"machine": machine, **dataclasses.asdict(self)})
 
 
 def along(model: str, axis: str, quick: bool = False) -> list[tuple[float, Point]]:

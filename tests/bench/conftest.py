@@ -39,7 +39,7 @@ def lasting():
     def fields(record):
         return {
             name: value
-            for name, value in record.items()
+            for name, value in record.fields().items()
             if name not in OF_THE_MOMENT and not name.endswith("_seconds")
         }
 

@@ -120,11 +120,12 @@ def confirm(
     roles: dict[str, Any] = {"number": record["number"]}
     for role, setting in settings.items():
         outcome = session.run(_request(project, setting, num_seeds), console)
-        of_model = [each for each in outcome.records if each["kind"] == "model"]
-        failed = [each for each in of_model if each["status"] != "ok"]
+        of_model = [each for each in outcome.records if each.kind == "model"]
+        failed = [each for each in of_model if not each.is_ok]
         if failed:
-            raise BenchError(f"{failed[0]['model']} failed on fresh seeds: {failed[0]['error']}")
-        roles[role] = [each["case_id"] for each in of_model]
+            name, error = failed[0].model.name, failed[0].error
+            raise BenchError(f"{name} failed on fresh seeds: {error}")
+        roles[role] = [each.job_id for each in of_model]
     store.write_whole(project.folder / FOLDER / _FILE, json.dumps(roles).encode())
     confirmation = read(project)
     if confirmation is None:
@@ -140,23 +141,21 @@ def read(project: Project) -> Confirmation | None:
     except (OSError, ValueError):
         return None
     every, _ = store.read(folder)
-    by_id = {record["case_id"]: record for record in store.latest(every)}
-    if not all(case_id in by_id for role in ("winner", "default") for case_id in roles[role]):
+    by_id = {record.job_id: record for record in store.latest(every)}
+    if not all(job_id in by_id for role in ("winner", "default") for job_id in roles[role]):
         return None
-    winner, default = (
-        [by_id[case_id] for case_id in roles[role]] for role in ("winner", "default")
-    )
+    winner, default = ([by_id[job_id] for job_id in roles[role]] for role in ("winner", "default"))
     objective = objectives.OBJECTIVES[project.identity["objective"]]
     field = objective.test_field or f"test_{objective.name}"
     return Confirmation(
         metric=objective.name,
         unit=objective.unit,
         higher_is_better=objective.direction == "max",
-        seeds=[record["seed"] for record in winner],
+        seeds=[record.seed for record in winner],
         winner=[record[field] for record in winner],
         default=[record[field] for record in default],
-        winner_parameters=winner[0]["params_total"],
-        default_parameters=default[0]["params_total"],
+        winner_parameters=winner[0].model.params_total,
+        default_parameters=default[0].model.params_total,
         number=roles["number"],
     )
 

@@ -85,7 +85,7 @@ class Space:
             name: [type(parameter).__name__, repr(parameter)]
             for name, parameter in self.parameters.items()
         }
-        return store.case_id(
+        return store.job_id(
             {"model": self.model, "parameters": plain, "largest_multiple": self.largest_multiple}
         )
 

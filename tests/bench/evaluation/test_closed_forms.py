@@ -19,20 +19,20 @@ def images(digits):
 def test_pca_error_is_the_discarded_variance(images):
     rows = images.reshape(600, 64).astype("float64")
     eigenvalues = np.sort(np.linalg.eigvalsh(np.cov(rows.T, bias=True)))[::-1]
-    for code_size in (1, 8, 16):
-        pca = closed_forms.create("pca", code_size)
+    for latent_size in (1, 8, 16):
+        pca = closed_forms.create("pca", latent_size)
         pca.fit(images)
         error = np.mean((pca.reconstruct(images) - images) ** 2)
-        assert error == pytest.approx(eigenvalues[code_size:].sum() / 64, rel=1e-4)
-        assert pca.num_parameters == 64 * code_size + 64
-        assert pca.forward_macs == 2 * 64 * code_size
+        assert error == pytest.approx(eigenvalues[latent_size:].sum() / 64, rel=1e-4)
+        assert pca.num_parameters == 64 * latent_size + 64
+        assert pca.forward_macs == 2 * 64 * latent_size
 
 
 def test_pca_with_all_components_is_exact_and_caps_the_code(images):
     pca = closed_forms.create("pca", 1_000)
     pca.fit(images)
     np.testing.assert_allclose(pca.reconstruct(images), images, atol=1e-5)
-    assert pca.code_size == 1_000
+    assert pca.latent_size == 1_000
     assert pca.num_parameters == 64 * 65
 
 
@@ -103,9 +103,9 @@ def test_images_must_be_those_that_were_fitted(images, name):
 def test_wrong_names_and_sizes(images):
     with pytest.raises(BenchError, match="unknown baseline 'median'"):
         closed_forms.create("median")
-    for code_size in (None, 0, 2.5, True, "8"):
-        with pytest.raises(BenchError, match="code_size must be an int >= 1"):
-            closed_forms.create("pca", code_size)
+    for latent_size in (None, 0, 2.5, True, "8"):
+        with pytest.raises(BenchError, match="latent_size must be an int >= 1"):
+            closed_forms.create("pca", latent_size)
     with pytest.raises(BenchError, match="training images must be at least 2"):
         closed_forms.create("pca", 3).fit(images[:1])
 

@@ -159,7 +159,7 @@ def test_a_case_from_end_to_end(tmp_path, name):
     case = job.Job(
         *(plan, dataset.checksum, "model" if is_model else "baseline", name),
         *("tiny" if is_model else None, 0),
-        code_size=None if is_model else 4,
+        latent_size=None if is_model else 4,
     )
     sent = []
     connection = types.SimpleNamespace(send=sent.append, close=lambda: None)

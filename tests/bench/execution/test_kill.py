@@ -58,7 +58,7 @@ def finished(output):
     if not (output / store.FILE_NAME).exists():
         return []
     found, _ = store.read(output)
-    return [record["case_id"] for record in found if record["status"] == "ok"]
+    return [record["job_id"] for record in found if record["status"] == "ok"]
 
 
 def whole_lines(output):

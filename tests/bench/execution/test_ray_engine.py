@@ -42,10 +42,10 @@ def test_a_cluster_gives_the_records_of_a_local_run(
     on_cluster = session.run(tiny_request(there, engine="ray"), quiet)
     local = session.run(tiny_request(here), quiet)
     assert (on_cluster.num_run, on_cluster.num_failed) == (4, 0)
-    by_id = {record["case_id"]: record for record in local.records}
+    by_id = {record["job_id"]: record for record in local.records}
     for record in on_cluster.records:
-        other = by_id.pop(record["case_id"])
-        assert set(record) == set(other)
+        other = by_id.pop(record["job_id"])
+        assert set(record.fields()) == set(other.fields())
         assert record["num_workers"] == 2
         assert record["threads"] == 1
         assert record["test_mse"] == pytest.approx(other["test_mse"], rel=1e-4)
@@ -84,7 +84,7 @@ def test_a_killed_process_is_a_failure_and_makes_room(cluster, tmp_path, descend
     assert told[0] == (case, "stage", ("loading",))
     _, kind, (record,) = told[-1]
     assert kind == "record"
-    assert (record["case_id"], record["status"]) == (case.id, "failed")
+    assert (record["job_id"], record["status"]) == (case.id, "failed")
     assert (record["run_id"], record["num_workers"]) == ("run", 1)
     assert record["error"].startswith("the process was killed")
 

@@ -20,12 +20,12 @@ ROOT = Path(__file__).parents[3]
 
 
 ALWAYS_KNOWN = (
-    *("schema_version", "case_id", "run_id", "time_utc", "status", "kind", "model", "preset"),
-    *("config", "arguments", "paper", "dataset", "dataset_checksum", "task", "image_shape"),
+    *("job_id", "run_id", "time_utc", "status", "kind", "model", "preset"),
+    *("model_config", "arguments", "paper", "dataset", "dataset_checksum", "task", "image_shape"),
     *("num_train", "num_validation", "num_test", "noise", "limit", "seed", "epochs", "batch_size"),
     *("samples_seen", "optimizer", "learning_rate", "precision", "jit_compile", "jit"),
     *("steps_per_execution", "num_workers", "params_total", "params_trainable", "forward_macs"),
-    *("uncounted_layers", "code_size", "build_seconds", "first_step_seconds", "train_seconds"),
+    *("uncounted_layers", "latent_size", "build_seconds", "first_step_seconds", "train_seconds"),
     *("train_images_per_second", "infer_images_per_second", "infer_batch_size", "latency_ms"),
     *("peak_memory_mib", "timing_stable", "test_mse", "test_mae", "test_psnr", "test_ssim"),
     *("train_loss", "val_loss", "history", "samples_file", "python_version", "keras_version"),
@@ -65,7 +65,7 @@ def test_each_case_gives_a_whole_record(finished):
     assert models[1]["train_images_per_second"] is None  # speed is measured in the first round
     baselines = {record["model"]: record for record in found if record["kind"] == "baseline"}
     assert set(baselines) == {"mean_image", "pca", "identity"}
-    assert baselines["pca"]["code_size"] == models[0]["code_size"] == 8
+    assert baselines["pca"]["latent_size"] == models[0]["latent_size"] == 8
     first = models[0]
     assert first["task"] == "denoising"
     assert first["samples_seen"] == 60
@@ -112,8 +112,9 @@ def test_a_line_cut_off_runs_again_and_the_good_lines_stay(finished, tmp_path):
     assert now[:4] == good[:4]
     assert now[4] == good[-1][:40] + b"\n"
     again, before = json.loads(now[5]), json.loads(good[-1])
-    assert again["case_id"] == before["case_id"]
-    assert again["test_mse"] == pytest.approx(before["test_mse"], rel=1e-6)
+    assert again["job_id"] == before["job_id"]
+    errors = [line["quality"]["metrics"]["mse"] for line in (again, before)]
+    assert errors[0] == pytest.approx(errors[1], rel=1e-6)
 
 
 def test_failures_are_rows(tmp_path):
@@ -126,7 +127,7 @@ def test_failures_are_rows(tmp_path):
     assert [record["model"] for record in failed] == ["autoencoder"]
     assert "Pad to (32, 32, 1)" in failed[0]["error"]
     assert "\n" not in failed[0]["error"]
-    trace = tmp_path / "runs/traces" / f"{failed[0]['case_id']}.txt"
+    trace = tmp_path / "runs/traces" / f"{failed[0]['job_id']}.txt"
     assert "Traceback" in trace.read_text()
     late = dataclasses.replace(request, timeout_seconds=0.01)
     outcome = session.run(late, quiet())
@@ -142,7 +143,7 @@ def test_errors_come_before_long_work(tmp_path):
         (tiny(tmp_path / "x", seeds=0), "--seeds must be at least 1"),
         (tiny(tmp_path / "x", epochs=-1), "--epochs must be at least 1"),
         (tiny(tmp_path / "x", learning_rate=0.0), "--learning-rate must be above 0"),
-        (tiny(tmp_path / "x", target=0.1), "--target needs looks"),
+        (tiny(tmp_path / "x", target=0.1), "--target needs evaluations"),
         (tiny(tmp_path / "x", evaluate_every=1.5), "--evaluate-every must be at most .* epochs, 1"),
     ):
         with pytest.raises(BenchError, match=message):

@@ -4,7 +4,7 @@ import pytest
 
 from bench.leaderboard import findings as training_findings
 from bench.leaderboard import rows
-from bench.records import store
+from bench.records import schema, store
 
 FLOOR = 0.08  # MSE of the mean image
 
@@ -23,22 +23,22 @@ def training(seed=0, loss=(0.1, 0.02), mse=0.02, changes=(0.1, 0.6), findings=()
         "dataset": "made_up",
         "model": "autoencoder",
         "preset": "tiny",
-        "config": {},
+        "model_config": {},
         "arguments": {},
         "seed": seed,
         "history": {"loss": list(loss)},
         "test_mse": mse,
-        "health": {
+        "diagnostics": {
             "findings": list(findings),
             "layer_changes": {f"layer{n}": change for n, change in enumerate(changes)},
         },
     }
-    record = dict.fromkeys(store.RECORD_FIELDS) | made | changed
-    return record | {"case_id": store.case_id(record)}
+    record = made | changed
+    return schema.from_fields(record | {"job_id": store.job_id(record)})
 
 
 def floor():
-    return training(kind="baseline", model="mean_image", preset=None, mse=FLOOR, health=None)
+    return training(kind="baseline", model="mean_image", preset=None, mse=FLOOR, diagnostics=None)
 
 
 def cells(*found):
@@ -70,7 +70,7 @@ def test_a_good_training():
         ({"changes": (None,)}, 3, "not known"),
         ({"mse": 0.079}, 4, "no: no more than the mean image (MSE 0.0790)"),
         ({"mse": 0.16}, 4, "no: worse than the mean image (MSE 0.1600)"),
-        ({"health": None}, 5, "not known"),
+        ({"diagnostics": None}, 5, "not known"),
     ],
 )
 def test_what_went_wrong(changed, column, text):

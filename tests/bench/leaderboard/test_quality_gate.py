@@ -7,7 +7,7 @@ import pytest
 
 from bench.leaderboard import quality_gate
 from bench.leaderboard import rows as leaderboard_rows
-from bench.records import store
+from bench.records import schema, store
 from bench.report import tables
 
 
@@ -15,14 +15,13 @@ def make_records(values, *, metric="mse", model="vae", precision="float32", **ch
     """One record per value, over the seeds 0, 1, ..."""
     found = []
     for seed, value in enumerate(values):
-        record = dict.fromkeys(store.RECORD_FIELDS) | {
-            "schema_version": 1,
+        record = {
             "status": "ok",
             "kind": "model",
             "model": model,
             "preset": "small",
             "seed": seed,
-            "config": {"latent_dim": 8, "seed": seed},
+            "model_config": {"latent_dim": 8, "seed": seed},
             "dataset": "digits",
             "task": "reconstruction",
             "batch_size": 64,
@@ -34,7 +33,7 @@ def make_records(values, *, metric="mse", model="vae", precision="float32", **ch
             f"test_{metric}": value,
             **changes,
         }
-        found.append(record | {"case_id": store.case_id(record)})
+        found.append(schema.from_fields(record | {"job_id": store.job_id(record)}))
     return found
 
 
@@ -84,7 +83,7 @@ def test_without_a_reference_nothing_is_shown():
 
 
 @pytest.mark.parametrize(
-    "other", [{"model": "upae"}, {"batch_size": 128}, {"config": {"latent_dim": 4}}]
+    "other", [{"model": "upae"}, {"batch_size": 128}, {"model_config": {"latent_dim": 4}}]
 )
 def test_only_the_same_configuration_is_a_reference(other):
     found = [*FLOAT32, *make_records([0.01, 0.02], precision="mixed_bfloat16", **other)]

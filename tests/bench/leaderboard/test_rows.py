@@ -8,7 +8,7 @@ from rich.console import Console
 
 from bench.errors import BenchError
 from bench.leaderboard import rows as leaderboard_rows
-from bench.records import store
+from bench.records import schema, store
 from bench.report import tables
 
 
@@ -16,14 +16,13 @@ def make_records(model, values, preset="small", kind="model", **changes):
     """One record per value of the test MSE, over the seeds 0, 1, ..."""
     found = []
     for seed, value in enumerate(values):
-        record = dict.fromkeys(store.RECORD_FIELDS) | {
-            "schema_version": 1,
+        record = {
             "status": "ok",
             "kind": kind,
             "model": model,
             "seed": seed,
             "preset": preset,
-            "config": {"latent_dim": 8},
+            "model_config": {"latent_dim": 8},
             "dataset": "digits",
             "dataset_checksum": "ab",
             "task": "reconstruction",
@@ -38,8 +37,7 @@ def make_records(model, values, preset="small", kind="model", **changes):
             "noisy": False,
             **changes,
         }
-        record["case_id"] = store.case_id(record)
-        found.append(record)
+        found.append(schema.from_fields(record | {"job_id": store.job_id(record)}))
     return found
 
 
@@ -48,7 +46,7 @@ TIED = [
     *make_records("conv", [0.0100, 0.0102, 0.0098]),
     *make_records("dense", [0.0101, 0.0103, 0.0099]),
     *make_records("poor", [0.0500, 0.0501, 0.0502]),
-    *make_records("mean_image", [0.0700], preset=None, kind="baseline", config={}),
+    *make_records("mean_image", [0.0700], preset=None, kind="baseline", model_config={}),
     *make_records("huge", [None, None], **FAILURE),
 ]
 
@@ -102,9 +100,9 @@ def test_a_row_without_the_metric_comes_after_those_with_it():
 
 
 def test_records_may_lack_fields_and_hold_what_is_not_finite():
-    bare = {"case_id": "a", "status": "ok", "kind": "model", "model": "vae", "test_mse": math.nan}
-    dead = {"case_id": "b", "status": "failed", "kind": "model", "model": "vae", "error": "died"}
-    rows = leaderboard_rows.rows([dead, bare])
+    bare = {"job_id": "a", "status": "ok", "kind": "model", "model": "vae", "test_mse": math.nan}
+    dead = {"job_id": "b", "status": "failed", "kind": "model", "model": "vae", "error": "died"}
+    rows = leaderboard_rows.rows([schema.from_fields(dead), schema.from_fields(bare)])
     assert [(row.rank, row.failed) for row in rows] == [(None, False), (None, True)]
     assert "died" in tables.to_markdown(rows)
 
@@ -118,14 +116,14 @@ def test_a_failed_run_that_was_run_again_is_no_failure():
 
 def test_namesakes_are_told_apart_by_what_differs():
     small = make_records("vae", [0.1], epochs=5)
-    large = make_records("vae", [0.2], config={"latent_dim": 64}, epochs=5)
+    large = make_records("vae", [0.2], model_config={"latent_dim": 64}, epochs=5)
     rows = leaderboard_rows.rows(small + large)
     assert [row.name for row in rows] == ["vae small (latent_dim=8)", "vae small (latent_dim=64)"]
-    pca = make_records("pca", [0.1], None, "baseline", config={}, code_size=8)
-    pca += make_records("pca", [0.2], None, "baseline", config={}, code_size=16)
+    pca = make_records("pca", [0.1], None, "baseline", model_config={}, latent_size=8)
+    pca += make_records("pca", [0.2], None, "baseline", model_config={}, latent_size=16)
     assert [row.name for row in leaderboard_rows.rows(pca)] == [
-        "pca (code_size=8)",
-        "pca (code_size=16)",
+        "pca (latent_size=8)",
+        "pca (latent_size=16)",
     ]
     longer = make_records("vae", [0.3], epochs=50)
     assert leaderboard_rows.rows(small + longer)[0].name == "vae small (epochs=5)"
@@ -133,7 +131,8 @@ def test_namesakes_are_told_apart_by_what_differs():
 
 def test_a_seed_in_the_configuration_is_a_seed():
     both = [
-        record | {"config": {"seed": record["seed"]}} for record in make_records("vae", [0.1, 0.2])
+        record | {"model_config": {"seed": record["seed"]}}
+        for record in make_records("vae", [0.1, 0.2])
     ]
     assert len(leaderboard_rows.rows(both)) == 1
 

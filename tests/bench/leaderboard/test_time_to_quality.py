@@ -15,7 +15,8 @@ from bench.evaluation.quality_curve import QualityCurve
 from bench.execution import session
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard import time_to_quality
-from bench.records import store
+from bench.records import schema, store
+from bench.records.sections import Training
 from bench.report import tables
 
 BATCH_SIZE = 8
@@ -142,7 +143,7 @@ def curve(*values, metric="mse"):
         {"images": 10 * i, "seconds": float(i), "value": value}
         for i, value in enumerate(values, start=1)
     ]
-    return {"quality_metric": metric, "quality_curve": points}
+    return Training(quality_metric=metric, quality_curve=points)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +166,7 @@ def test_the_first_look_at_the_target_counts(record, target, images):
 
 def test_without_target_or_curve_there_is_nothing():
     assert time_to_quality.reached(curve(0.1), None) == {}
-    assert time_to_quality.reached({"quality_curve": None}, 0.1) == {}
+    assert time_to_quality.reached(Training(), 0.1) == {}
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,8 @@ def test_without_target_or_curve_there_is_nothing():
 )
 def test_a_seed_that_never_gets_there_counts_as_infinite(reached, median, text):
     found = time_to_quality.summary(
-        [{"target": 0.1, "images_to_target": images} for images in reached], "images_to_target"
+        [schema.from_fields({"target": 0.1, "images_to_target": images}) for images in reached],
+        "images_to_target",
     )
     assert found.median == median
     assert time_to_quality.text(found, lambda number: f"{number:.0f}") == text
@@ -208,10 +210,10 @@ def test_run_records_the_curve_and_another_target_needs_no_training(tmp_path, ti
     assert all(len(row.records) == 1 for row in rows)  # nothing is counted twice
     text = tables.to_markdown(rows)
     assert "never" in text
-    assert "validation MSE of at most 1e-09, looked at every 1 epochs" in text
+    assert "validation MSE of at most 1e-09, evaluated every 1 epochs" in text
 
 
 def test_tables_without_a_target_have_no_such_column(tmp_path, tiny_request, quiet):
-    record = dict.fromkeys(store.RECORD_FIELDS) | {"status": "ok", "case_id": "a", "seed": 0}
+    record = {"status": "ok", "job_id": "a", "seed": 0}
     record |= {"kind": "model", "model": "vae", "test_mse": 0.1, "dataset": "digits"}
-    assert "target" not in tables.to_markdown(leaderboard_rows.rows([record]))
+    assert "target" not in tables.to_markdown(leaderboard_rows.rows([schema.from_fields(record)]))

@@ -11,7 +11,7 @@ import zoo
 from bench.data import catalog
 from bench.data.dataset import Dataset, Split
 from bench.metrics import generative
-from bench.records import store
+from bench.records import schema
 
 LATENT_DIM, NUM_PIXELS, SCALE = 2, 6, 0.3
 
@@ -326,7 +326,7 @@ def test_models_of_the_zoo(name, monkeypatch):
     keras.utils.set_random_seed(0)
     model = zoo.create(name, image_shape=(8, 8, 1), preset="tiny", seed=0, **ARGUMENTS[name])
     found = generative.summary(model, catalog.load("digits"), PixelReader())
-    assert set(found) <= set(store.RECORD_FIELDS)
+    assert set(found) <= set(schema.NAMES)
     has_likelihood = name not in ("wae_mmd", "adversarial_autoencoder", "autoencoder")
     assert ("test_nll" in found) == has_likelihood
     assert ("test_sample_recall" in found) == (name != "autoencoder")

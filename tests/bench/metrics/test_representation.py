@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from bench.data import catalog
 from bench.data.dataset import Dataset, Split
 from bench.metrics import representation
-from bench.records import store
+from bench.records import schema
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,7 @@ def test_pixels_of_digits_are_read_as_by_hand(digits_data):
     assert 0.05 < found["test_majority_accuracy"] < 0.15
     assert found["num_probe_train_images"] == len(train)
     assert found["num_probe_test_images"] == len(test)
-    assert set(found) <= set(store.RECORD_FIELDS)
+    assert set(found) <= set(schema.NAMES)
 
 
 def test_intervals_are_wilsons(digits_data):

@@ -11,7 +11,7 @@ import zoo
 from bench.data.dataset import Split
 from bench.profiling import macs as mac_counter
 from bench.profiling import peak_rate, roofline, throughput, timing
-from bench.records import store
+from bench.records import schema, store
 from bench.runs.job import RunConfig
 
 
@@ -66,7 +66,7 @@ def of_autoencoder(dataset):
 
 def test_the_fields_of_a_record(of_autoencoder):
     model, found = of_autoencoder
-    assert set(found) <= set(store.RECORD_FIELDS)
+    assert set(found) <= set(schema.NAMES)
     for name, images in (("train", 32), ("infer", 16)):
         seconds = found[f"{name}_call_ms"] / 1e3
         assert found[f"{name}_images_per_second"] == pytest.approx(images / seconds)
@@ -92,8 +92,8 @@ def test_the_fields_of_a_record(of_autoencoder):
 
 def test_records_keep_every_field(of_autoencoder, tmp_path):
     _, found = of_autoencoder
-    case = {"case_id": "a", "status": "ok", "kind": "model", "model": "autoencoder"}
-    store.append(tmp_path / "records.jsonl", case | found)
+    case = {"job_id": "a", "status": "ok", "kind": "model", "model": "autoencoder"}
+    store.append(tmp_path / "records.jsonl", schema.from_fields(case | found))
     (kept,), warnings = store.read(tmp_path)
     assert warnings == []
     assert {name: kept[name] for name in found} == found

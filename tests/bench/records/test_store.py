@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import importlib.metadata
 import json
@@ -10,13 +11,15 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchError
-from bench.records import environment, store
+from bench.records import environment, schema, store
+from bench.records.sections import Machine
 
 ROOT = Path(store.__file__).parents[2]  # where a fresh process finds the package
 
 
-def make_record(case_id="a" * 16, **changes):
-    return {"case_id": case_id, "status": "ok", "kind": "model", "model": "vae"} | changes
+def make_record(job_id="a" * 16, **changes):
+    fields = {"job_id": job_id, "status": "ok", "kind": "model", "model": "vae"}
+    return schema.from_fields(fields | changes)
 
 
 @pytest.fixture
@@ -24,14 +27,20 @@ def path(tmp_path):
     return tmp_path / "run" / "records.jsonl"
 
 
-def test_a_record_comes_back_with_every_field_in_order(path):
+def test_a_record_comes_back_with_every_value_in_its_section(path):
     store.append(path, make_record(seed=3, test_mse=0.5, extra="kept"))
     (record,), warnings = store.read(path)
     assert warnings == []
-    assert tuple(record) == (*store.RECORD_FIELDS, "extra")
-    assert (record["seed"], record["test_mse"], record["extra"]) == (3, 0.5, "kept")
-    assert record["schema_version"] == store.SCHEMA_VERSION
-    assert record["test_ssim"] is None
+    assert record == make_record(seed=3, test_mse=0.5, extra="kept")
+    assert (record.seed, record.quality.metrics, record.further) == (
+        3,
+        {"mse": 0.5},
+        {"extra": "kept"},
+    )
+    line = json.loads(path.read_text())
+    assert line["schema_version"] == schema.SCHEMA_VERSION == 2
+    assert line["quality"] == {"metrics": {"mse": 0.5}, "versions": {"mse": 1}}
+    assert line["model"] == {"name": "vae"}
 
 
 def test_a_folder_stands_for_its_record_file(path):
@@ -44,13 +53,13 @@ def test_numpy_becomes_plain_and_what_is_not_finite_becomes_null(path):
     store.append(path, make_record(seed=np.int64(7), test_mse=np.nan, history=history))
     line = json.loads(path.read_text())
     assert line["seed"] == 7
-    assert line["test_mse"] is None
-    assert line["history"] == {"loss": [1.5, None], "val_loss": [0.25, None]}
+    assert line["quality"]["metrics"] == {}
+    assert line["training"]["history"] == {"loss": [1.5, None], "val_loss": [0.25, None]}
 
 
 def test_a_value_that_is_not_data_is_refused_and_nothing_is_written(path):
     with pytest.raises(TypeError, match="plain data"):
-        store.append(path, make_record(config={"layer": object()}))
+        store.append(path, make_record(model_config={"layer": object()}))
     assert not path.exists()
 
 
@@ -63,7 +72,7 @@ def test_wherever_a_writer_is_killed_the_other_records_are_kept(path):
         path.write_bytes(both[:length])
         store.append(path, make_record("after"))
         found, warnings = store.read(path)
-        assert [record["case_id"] for record in found] == ["first", "after"]
+        assert [record.job_id for record in found] == ["first", "after"]
         cut = length > len(whole)
         assert warnings == ["records.jsonl line 2: cut off or not JSON; left out."] * cut
 
@@ -71,11 +80,12 @@ def test_wherever_a_writer_is_killed_the_other_records_are_kept(path):
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        (b'{"schema_version": 1, "case', "cut off or not JSON"),
+        (b'{"schema_version": 2, "job', "cut off or not JSON"),
         (b"\xff\xfe", "cut off or not JSON"),
         (b"[" * 100_000, "cut off or not JSON"),
         (b"[1, 2]", "not a JSON object"),
-        (b'{"schema_version": 99}', "schema_version 99 is not 1"),
+        (b'{"schema_version": 99}', "schema_version 99 is not 2"),
+        (b'{"schema_version": 2, "job_id": "x", "status": "ok"}', "without kind, model"),
         (b'{"schema_version": 1, "case_id": "x", "status": "ok"}', "without kind, model"),
     ],
 )
@@ -85,27 +95,45 @@ def test_a_bad_line_is_named_and_the_good_ones_are_kept(path, line, problem):
         file.write(line + b"\n")
     store.append(path, make_record("after"))
     found, warnings = store.read(path)
-    assert [record["case_id"] for record in found] == ["before", "after"]
+    assert [record.job_id for record in found] == ["before", "after"]
     assert len(warnings) == 1
     assert warnings[0].startswith(f"records.jsonl line 2: {problem}")
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("test_mse", "0.1"), ("seed", True), ("history", [1]), ("noisy", 1)]
+    ("place", "value"),
+    [
+        ("quality.metrics.mse", "0.1"),
+        ("seed", True),
+        ("training.history", [1]),
+        ("speed.noisy", 1),
+        ("config.epochs", "many"),
+        ("data", 3),
+    ],
 )
-def test_a_value_of_the_wrong_kind_is_unknown_and_named(path, field, value):
-    store.append(path, make_record(**{field: value}))
+def test_a_value_of_the_wrong_kind_is_unknown_and_named(path, place, value):
+    line = make_record(epochs=2, test_mse=0.5, noisy=True).to_json()
+    *sections, name = place.split(".")
+    owner = line
+    for section in sections:
+        owner = owner.setdefault(section, {})
+    owner[name] = value
+    store.append_line(path, line)
     (record,), warnings = store.read(path)
-    assert record[field] is None
-    assert warnings[0].startswith(f"records.jsonl line 1: {field} is not")
+    assert warnings == [warning for warning in warnings if f"1: {place} is not" in warning]
+    assert len(warnings) == 1
+    found = record.to_json()
+    for part in place.split("."):
+        found = found.get(part, {})
+    assert not found
 
 
 def test_numbers_that_json_or_python_overstep_are_unknown(path):
-    store.append(path, make_record(test_mse=1.5, test_mae=2.5))
+    store.append(path, make_record(latency_ms=1.5, peak_memory_mib=2.5))
     path.write_text(path.read_text().replace("1.5", "1e999").replace("2.5", "NaN"))
     (record,), _ = store.read(path)
-    assert record["test_mse"] is None
-    assert record["test_mae"] is None
+    assert record.speed.latency_ms is None
+    assert record.memory.peak_mib is None
 
 
 def test_a_missing_file_names_the_command_that_makes_one(tmp_path):
@@ -132,11 +160,11 @@ def test_the_last_record_of_a_case_counts_but_no_failure_displaces_an_ok(statuse
     assert found == [same[kept], other]
 
 
-def test_case_id_is_the_hash_of_canonical_json():
+def test_job_id_is_the_hash_of_canonical_json():
     expected = hashlib.sha256(b'{"a":[1,2],"b":{"c":null}}').hexdigest()[:16]
-    assert store.case_id({"b": {"c": np.nan}, "a": (np.int32(1), 2)}) == expected
-    assert store.case_id({"a": [1, 2], "b": {"c": None}}) == expected
-    assert store.case_id({"a": [2, 1], "b": {"c": None}}) != expected
+    assert store.job_id({"b": {"c": np.nan}, "a": (np.int32(1), 2)}) == expected
+    assert store.job_id({"a": [1, 2], "b": {"c": None}}) == expected
+    assert store.job_id({"a": [2, 1], "b": {"c": None}}) != expected
 
 
 def test_a_second_run_into_the_folder_is_refused_while_the_first_lasts(tmp_path):
@@ -154,7 +182,7 @@ def test_a_second_run_into_the_folder_is_refused_while_the_first_lasts(tmp_path)
         other.kill()
         other.wait()
     with store.folder_lock(tmp_path):
-        assert (tmp_path / ".lock").read_text().strip() == str(os.getpid())
+        assert (tmp_path / ".owner").read_text().strip() == str(os.getpid())
     with store.folder_lock(tmp_path):
         pass
 
@@ -197,6 +225,7 @@ def test_a_whole_file_or_the_earlier_one(tmp_path, monkeypatch):
 def test_environment_has_its_fields():
     found = environment.describe()
     assert set(found) == set(environment.FIELDS) - set(environment.OF_TENSORFLOW)
+    assert set(environment.FIELDS) <= {field.name for field in dataclasses.fields(Machine)}
     assert found["keras_version"] == importlib.metadata.version("keras")
     assert found["numpy_version"] == np.__version__
     assert found["num_cpus"] >= 1

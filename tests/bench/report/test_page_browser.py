@@ -10,7 +10,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from bench.records import store
+from bench.records import schema, store
 from bench.report import write
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
@@ -119,8 +119,8 @@ def make_record(folder, model, seed, task="reconstruction"):
         "remedy": "Lower the learning rate.",
     }
     shift = 1 + 0.02 * seed
-    return record | {
-        "case_id": name,
+    record |= {
+        "job_id": name,
         "status": "ok",
         "kind": "model",
         "model": model,
@@ -136,7 +136,7 @@ def make_record(folder, model, seed, task="reconstruction"):
             {"layer": f"encoder/conv{k}", "kind": "Conv2D", "output_shape": [4, 4, 8]}
             for k in range(30)
         ],
-        "health": {"findings": [finding] if model == "vae" else []},
+        "diagnostics": {"findings": [finding] if model == "vae" else []},
         "noisy": model == "upae",
         "test_mse": MSE[model] * shift,
         "test_psnr": 20.0,
@@ -149,6 +149,7 @@ def make_record(folder, model, seed, task="reconstruction"):
             for name in (term, f"val_{term}")
         },
     }
+    return schema.from_fields(record)
 
 
 @pytest.fixture(scope="module")

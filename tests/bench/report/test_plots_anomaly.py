@@ -7,19 +7,18 @@ import pytest
 from PIL import Image
 
 from bench.leaderboard import rows as leaderboard_rows
-from bench.records import store
+from bench.records import schema, store
 from bench.report import anomaly_tables
 from bench.report.plots import anomaly as anomaly_plots
 
 
 def make(model="upae", normal_class=None, seed=0, auroc=0.9, **changes):
-    record = dict.fromkeys(store.RECORD_FIELDS) | {
-        "schema_version": 1,
+    fields = {
         "status": "ok",
         "kind": "model",
         "model": model,
         "preset": "small",
-        "config": {"latent_dim": 8},
+        "model_config": {"latent_dim": 8},
         "dataset": "fashion_mnist",
         "dataset_checksum": "ab",
         "task": "anomaly",
@@ -33,7 +32,7 @@ def make(model="upae", normal_class=None, seed=0, auroc=0.9, **changes):
         "scores": {"squared_error": {"auroc": auroc}, "latent_distance": {"auroc": 1 - auroc}},
         **changes,
     }
-    return record | {"case_id": store.case_id(record)}
+    return schema.from_fields(fields | {"job_id": store.job_id(fields)})
 
 
 def in_turn(classes, model="upae", seeds=(0,), shift=0.0):
@@ -74,9 +73,11 @@ class TestRows:
         assert row.detail == ""
 
     def test_higher_is_better_also_among_baselines_alone(self):
-        made = [make("pca", auroc=a, code_size=k, kind="baseline") for a, k in ((0.7, 4), (0.8, 8))]
+        made = [
+            make("pca", auroc=a, latent_size=k, kind="baseline") for a, k in ((0.7, 4), (0.8, 8))
+        ]
         rows = leaderboard_rows.rows(made)
-        assert [row["code_size"] for row in rows] == [8, 4]
+        assert [row["latent_size"] for row in rows] == [8, 4]
         assert [row.rank for row in rows] == [1, 2]
 
     def test_below_a_half_stays(self):

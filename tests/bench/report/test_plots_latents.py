@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 
 from bench.errors import BenchError
-from bench.records import store
+from bench.records import schema
 from bench.report.plots import latents
 
 
@@ -19,8 +19,8 @@ def generator():
 
 
 def record_of(name="a", **fields):
-    full = dict.fromkeys(store.RECORD_FIELDS) | {
-        "case_id": name,
+    full = {
+        "job_id": name,
         "status": "ok",
         "kind": "model",
         "model": f"model_{name}",
@@ -28,7 +28,7 @@ def record_of(name="a", **fields):
         "seed": 0,
         "codes_file": f"codes/{name}.npz",
     }
-    return full | fields
+    return schema.from_fields(full | fields)
 
 
 def keep(folder, name="a", num=60, size=5, labels=None, names=("one", "two", "three"), **arrays):

@@ -16,7 +16,7 @@ import pytest
 
 from bench.errors import BenchError
 from bench.leaderboard import rows as leaderboard_rows
-from bench.records import store
+from bench.records import schema, store
 from bench.report import text as report_text
 from bench.report import write
 
@@ -50,9 +50,7 @@ def make_record(model, seed=0, **changes):
     preset, parameters, mse, speed = MODELS.get(model, (None, None, 0.05, None))
     shift = 1 + 0.02 * (seed - 1)
     kind = "model" if model in MODELS else "baseline"
-    record = dict.fromkeys(store.RECORD_FIELDS) | ENVIRONMENT
-    record |= {
-        "schema_version": 1,
+    record = ENVIRONMENT | {
         "run_id": "run",
         "status": "ok",
         "kind": kind,
@@ -61,7 +59,7 @@ def make_record(model, seed=0, **changes):
         "preset": preset,
         "dataset": "digits",
         "dataset_argument": "digits",
-        "config": {"latent_dim": 16, "widths": [64, 32]} if parameters else {},
+        "model_config": {"latent_dim": 16, "widths": [64, 32]} if parameters else {},
         "dataset_checksum": "ab" * 32,
         "task": "reconstruction",
         "image_shape": [8, 8, 1],
@@ -91,7 +89,7 @@ def make_record(model, seed=0, **changes):
             "uncounted_layers": [],
             "params_trainable": parameters,
             "forward_macs": 11 * parameters,
-            "code_size": 16,
+            "latent_size": 16,
             "build_seconds": 0.2,
             "first_step_seconds": 1.1,
             "train_seconds": 8.5,
@@ -107,19 +105,19 @@ def make_record(model, seed=0, **changes):
             "history": {"loss": loss, "val_loss": loss * 1.1},
         }
     record |= changes
-    record["case_id"] = store.case_id({"model": model, "seed": seed, "changes": changes})
-    return record
+    record["job_id"] = store.job_id({"model": model, "seed": seed, "changes": changes})
+    return schema.from_fields(record)
 
 
 def write_samples(folder, record, inputs, targets):
     """Stores targets with an error of the record's size as its reconstructions."""
     noise = np.random.default_rng(record["seed"]).normal(size=targets.shape)
-    name = f"samples/{record['case_id']}.npz"
+    name = f"samples/{record['job_id']}.npz"
     (folder / "samples").mkdir(parents=True, exist_ok=True)
     arrays = {"inputs": inputs, "targets": targets}
     arrays["reconstructions"] = np.clip(targets + noise * np.sqrt(record["test_mse"]), 0, 1)
     np.savez(folder / name, **{key: value.astype(np.float32) for key, value in arrays.items()})
-    record["samples_file"] = name
+    record.artifacts.samples = name
 
 
 def blobs(shape, num=8):
@@ -292,7 +290,8 @@ def test_markdown_has_each_model_each_picture_and_each_warning(run):
 def test_csv_files_have_every_row(run):
     found = list(csv.DictReader(io.StringIO((run[0] / "records.csv").read_text())))
     assert len(found) == 3 * len(MODELS) + 3
-    assert set(store.RECORD_FIELDS) <= set(found[0])
+    known = {"job_id", "dataset", "test_mse", "model_config", "latent_size", "cpu_model", "epochs"}
+    assert known <= set(found[0])
     assert json.loads(found[0]["history"])["loss"][0] > 0
     assert found[-1]["error"] == "ResourceExhausted: <no> memory & no | luck"
     board = list(csv.DictReader(io.StringIO((run[0] / "leaderboard.csv").read_text())))
@@ -345,7 +344,7 @@ def test_samples_that_cannot_be_used_are_named(tmp_path, damage):
     elif damage == "pickle":
         np.savez(file, **dict.fromkeys(("inputs", "targets", "reconstructions"), np.array([{}])))
     elif damage == "outside":
-        record["samples_file"] = f"../{tmp_path.name}/../{file.name}"
+        record.artifacts.samples = f"../{tmp_path.name}/../{file.name}"
         file.rename(tmp_path.parent / file.name)
     else:
         with open(file, "wb") as stream:
@@ -435,8 +434,8 @@ def test_a_card_tells_what_is_known_of_the_model(tmp_path):
     finding = {"code": "dead", "severity": "warning", "layer": "encoder/conv1", "number": 0.5}
     finding |= {"text": "Half of the units are <dead>.", "remedy": "Lower the rate."}
     made = [make_record("vae", seed, **known) for seed in range(3)]
-    made[0]["health"] = made[2]["health"] = {"findings": [finding]}
-    made[1]["health"] = {"findings": []}
+    made[0].training.diagnostics = made[2].training.diagnostics = {"findings": [finding]}
+    made[1].training.diagnostics = {"findings": []}
     page = write_page(tmp_path, *made)
     for text in ("encoder/conv1", "Conv2D", "4 x 4 x 8", "80", "beta_1", "clipnorm"):
         assert text in page.texts
@@ -449,7 +448,7 @@ def test_a_card_tells_what_is_known_of_the_model(tmp_path):
 
 
 def test_a_healthy_model_is_called_so_and_an_unknown_one_is_not(tmp_path):
-    healthy = make_record("vae") | {"health": {"findings": []}}
+    healthy = make_record("vae") | {"diagnostics": {"findings": []}}
     page = write_page(tmp_path, healthy, make_record("autoencoder"))
     assert page.texts.count("Diagnosis") == 1
     assert sum("Nothing was found" in text for text in page.texts) == 1
@@ -460,9 +459,9 @@ def test_a_healthy_model_is_called_so_and_an_unknown_one_is_not(tmp_path):
 @pytest.mark.parametrize(
     "odd",
     [
-        {"health": {"findings": "none"}},
-        {"health": {"findings": [None, 3]}},
-        {"health": {}},
+        {"diagnostics": {"findings": "none"}},
+        {"diagnostics": {"findings": [None, 3]}},
+        {"diagnostics": {}},
         {"structure": ["conv", {"layer": None}]},
         {"frames_file": "none.npz", "layers_file": "../x", "latent_file": "", "codes_file": "."},
         {"history": {"loss": [None, 1.0], "kl": "no", "val_kl": [1.0, None]}},

@@ -16,7 +16,7 @@ from bench.commands import docs
 from bench.data import binarize, catalog
 from bench.errors import BenchError
 from bench.leaderboard import rows as leaderboard_rows
-from bench.records import store
+from bench.records import schema, store
 from bench.report import page
 from bench.reproduce import command, parameter_counts, verdicts
 from bench.reproduce import entries as published_entries
@@ -98,7 +98,7 @@ def test_every_recipe_is_one_that_the_harness_takes(entries, tmp_path, monkeypat
         if entry.is_count:
             continue
         assert entry.data in catalog.names(), entry.id
-        assert entry.field.split(".")[0] in store.RECORD_FIELDS, entry.id
+        assert entry.field.split(".")[0] in schema.NAMES, entry.id
         request = command.to_request(entry, command.Request(output=tmp_path))
         request.check()
         assert request.models == (entry.model,)
@@ -250,7 +250,7 @@ def test_a_run_compares_resumes_and_is_shown(on_digits, tmp_path, quiet):
     found, warnings = store.read(tmp_path)
     assert not warnings
     own = [r for r in found if r["kind"] == "model"]
-    assert [r["code_size"] for r in own] == [3, 3]
+    assert [r["latent_size"] for r in own] == [3, 3]
     assert rows[0].ours.mean == pytest.approx(np.mean([r["test_mse"] for r in own]))
     assert rows[0].seeds == rows[1].seeds == (0, 1)
     assert len(leaderboard_rows.rows(found)) >= 2  # records as of any run

@@ -227,6 +227,6 @@ def test_file_and_hash_travel_with_the_records(write, tmp_path):
     assert {(r["experiment"], r["experiment_sha256"]) for r in found} == {("small", sha256)}
     models = [record for record in found if record["kind"] == "model"]
     assert [(r["seed"], r["epochs"]) for r in models] == [(3, 1), (3, 2)]
-    assert len(found) == len({record["case_id"] for record in found}) == 4  # baselines once
+    assert len(found) == len({record["job_id"] for record in found}) == 4  # baselines once
     copy = output / "experiments" / f"small-{sha256[:8]}.yaml"
     assert copy.read_bytes() == path.read_bytes()

@@ -38,10 +38,10 @@ def test_an_id_names_all_that_changes_the_result():
 
 def test_a_baseline_does_not_depend_on_the_budget():
     short, long = (
-        case(kind="baseline", model="pca", code_size=4, plan=dataclasses.replace(PLAN, epochs=e))
+        case(kind="baseline", model="pca", latent_size=4, plan=dataclasses.replace(PLAN, epochs=e))
         for e in (1, 100)
     )
-    assert short.id == long.id != dataclasses.replace(short, code_size=5).id
+    assert short.id == long.id != dataclasses.replace(short, latent_size=5).id
 
 
 def test_core_suite_is_short_and_exists():

@@ -31,7 +31,7 @@ def records(confirmed, project):
     """By role, what the harness measured."""
     roles = json.loads((project.folder / confirm.FOLDER / "confirmation.json").read_text())
     every, _ = store.read(project.folder / confirm.FOLDER)
-    by_id = {record["case_id"]: record for record in every if record["kind"] == "model"}
+    by_id = {record["job_id"]: record for record in every if record["kind"] == "model"}
     assert len(by_id) == 4
     return {role: [by_id[i] for i in roles[role]] for role in ("winner", "default")}
 

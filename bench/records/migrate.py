@@ -1,0 +1,40 @@
+"""Records of version 1, which were flat, as records of version 2. Goes with the next version."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from bench.records import schema
+
+OLD_VERSION = 1
+
+
+def migrated(old: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the line of version 2 for one of version 1; no value is lost or changed.
+
+    Metrics are taken to be of the first version of their definition, whatever that of today is.
+    """
+    fields = {schema.OLD_NAMES.get(name, name): value for name, value in old.items()}
+    del fields["schema_version"]
+    record = schema.from_fields({k: v for k, v in fields.items() if v is not None})
+    record.quality.versions = dict.fromkeys(record.quality.metrics, 1)
+    return record.to_json()
+
+
+def migrated_text(text: str) -> tuple[str, int]:
+    """Returns the content of a record file in version 2, and how many lines were of version 1.
+
+    Lines that are no records of version 1 stay as they are, byte for byte.
+    """
+    lines, count = [], 0
+    for line in text.splitlines(keepends=True):
+        try:
+            found = json.loads(line)
+        except ValueError:
+            found = None
+        is_old = isinstance(found, dict) and found.get("schema_version") == OLD_VERSION
+        if is_old and "case_id" in found:
+            count += 1
+            line = json.dumps(migrated(found), allow_nan=False) + "\n"
+        lines.append(line)
+    return "".join(lines), count
