@@ -4,30 +4,14 @@ import dataclasses
 import fnmatch
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import yaml
+import pydantic
 
 from bench.errors import BenchError
+from bench.runs import yaml_file
 
 PATH = Path(__file__).with_name("published.yaml")
-_RECIPE = (
-    *("dataset", "prepare", "model", "arguments", "epochs", "batch_size", "learning_rate"),
-    *("noise", "resize", "normal_class", "num_labels", "measure", "limit", "seeds"),
-)
-_SHARED = {"id", "source", "why_not", "what", "place"}
-_KEYS = {
-    "counts": {*_SHARED, "model", "arguments", "part", "published", "stated"},
-    "trainings": {
-        *(*_SHARED, "published", "tolerance", "differs", "recipe", "metric", "quick"),
-    },
-}
-_WITHIN = {
-    "published": ("value", "spread", "text"),
-    "tolerance": ("value", "reason"),
-    "recipe": _RECIPE,
-    "metric": ("field", "factor", "offset"),
-}
 _OWNER = {"encoder": "its encoder", "decoder": "its decoder", "quantizer": "its codebook"}
 
 
@@ -96,24 +80,201 @@ def read(path: Path = PATH) -> list[Entry]:
     """Reads a list of published numbers, counts first.
 
     Raises:
-        BenchError: for a missing file, an unknown or missing key, or an id that is there twice.
+        BenchError: for a missing file, and with file and line for an unknown or missing key, a
+            value of the wrong kind, an unknown source, or an id that is there twice.
     """
     try:
-        found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise BenchError(f"cannot read {path}: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BenchError(f"{path}: is not YAML ({' '.join(str(error).split())}).") from error
-    if not isinstance(found, dict):
-        raise BenchError(f"{path}: must hold sources, data, counts and trainings.")
+    except UnicodeDecodeError as error:
+        raise BenchError(f"{path}: must be text in UTF-8.") from error
+    tree = yaml_file.read(path, text)
+    found = tree.check(_File, _File.keys)
     entries: dict[str, Entry] = {}
-    for section, to_entry in (("counts", _count), ("trainings", _training)):
-        for written in found.get(section) or []:
-            entry = _entry(path, section, to_entry, written, found)
-            if entry.id in entries:
-                raise BenchError(f"{path}: {entry.id} is there twice. Rename one.")
-            entries[entry.id] = entry
+    for section in ("counts", "trainings"):
+        for number, written in enumerate(getattr(found, section)):
+            where = (section, number)
+            if written.source not in found.sources:
+                near = yaml_file.suggestion(written.source, tuple(found.sources))
+                tree.fail((*where, "source"), f"unknown source {written.source!r}.{near}")
+            if written.id in entries:
+                tree.fail((*where, "id"), f"{written.id} is there twice. Rename one.")
+            entries[written.id] = written.entry(found)
     return list(entries.values())
+
+
+class _Strict(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+
+_Text = Annotated[str, pydantic.BeforeValidator(str)]  # 0.89 as it stands
+
+
+class _Source(_Strict):
+    name: str
+    url: str
+
+
+class _Data(_Strict):
+    files: str = ""
+    folder: str = ""
+
+
+class _Published(_Strict):
+    value: float
+    spread: float | None
+    text: _Text
+
+
+class _Tolerance(_Strict):
+    value: float
+    reason: str
+
+
+class _Metric(_Strict):
+    field: str
+    factor: float = 1.0
+    offset: float = 0.0
+
+
+class _Recipe(_Strict):
+    dataset: str
+    prepare: dict[str, Any] = {}
+    model: str
+    arguments: dict[str, Any] = {}
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    noise: str = ""
+    resize: list[int] = []
+    normal_class: str = ""
+    num_labels: int = 0
+    measure: list[str] = []
+    limit: int = 0
+    seeds: int = 0
+
+
+class _Count(_Strict):
+    """A number of parameters."""
+
+    id: str
+    source: str
+    published: int
+    stated: bool
+    what: str = ""
+    place: str = ""
+    model: str = ""
+    arguments: dict[str, Any] = {}
+    part: Literal["encoder", "decoder", "quantizer"] | None = None
+    why_not: str = ""
+
+    @pydantic.model_validator(mode="after")
+    def _is_whole(self):
+        if bool(self.model) == bool(self.why_not):
+            raise ValueError(f"{self.id} must have either a model or why_not.")
+        return self
+
+    def entry(self, found: "_File") -> Entry:
+        given = ", ".join(f"{name}={value}" for name, value in self.arguments.items())
+        owner = f", {_OWNER[self.part]}" if self.part else ""
+        model = " ".join(filter(None, [self.model, given]))
+        source = found.sources[self.source]
+        return Entry(
+            id=self.id,
+            what=self.what or f"parameters of {model}{owner}",
+            source=source.name,
+            url=source.url,
+            place="printed there" if self.stated else "added up from the layers there",
+            exactness="exact",
+            published=self.published,
+            spread=None,
+            text=f"{self.published:,}",
+            tolerance=0.0,
+            reason="a count",
+            recipe=self.model_dump(include={"model", "arguments", "part"}, exclude_unset=True),
+            field="params_trainable",
+            quick=bool(self.model),
+            is_count=True,
+            why_not=self.why_not,
+        )
+
+
+class _Training(_Strict):
+    """A number that training gives."""
+
+    id: str
+    what: str
+    source: str
+    place: str
+    published: _Published
+    tolerance: _Tolerance
+    differs: str = ""
+    recipe: _Recipe | None = None
+    metric: _Metric | None = None
+    quick: bool = False
+    why_not: str = ""
+
+    @pydantic.model_validator(mode="after")
+    def _is_whole(self):
+        if (self.recipe is None) == (not self.why_not):
+            raise ValueError(f"{self.id} must have either a recipe or why_not.")
+        if self.recipe is not None and self.metric is None:
+            raise ValueError(f"{self.id} must have a metric.")
+        return self
+
+    def entry(self, found: "_File") -> Entry:
+        source, metric = found.sources[self.source], self.metric or _Metric(field="")
+        dataset = self.recipe and self.recipe.dataset
+        place = found.data.get(dataset, _Data())
+        return Entry(
+            id=self.id,
+            what=self.what,
+            source=source.name,
+            url=source.url,
+            place=self.place,
+            exactness="verified",
+            published=self.published.value,
+            spread=self.published.spread,
+            text=self.published.text,
+            tolerance=self.tolerance.value,
+            reason=self.tolerance.reason,
+            differs=self.differs,
+            recipe=self.recipe.model_dump(exclude_unset=True) if self.recipe else {},
+            field=metric.field,
+            factor=metric.factor,
+            offset=metric.offset,
+            data=dataset,
+            data_files=place.files,
+            data_folder=place.folder,
+            quick=self.quick,
+            why_not=self.why_not,
+        )
+
+
+class _File(_Strict):
+    sources: dict[str, _Source]
+    data: dict[str, _Data] = {}
+    counts: list[_Count] = []
+    trainings: list[_Training] = []
+
+    @classmethod
+    def keys(cls, where: yaml_file.Place) -> tuple[str, ...]:
+        """Returns the keys that are allowed beside the last part of a place."""
+        models = [_MODELS[part] for part in where[:-1] if part in _MODELS]
+        return tuple((models[-1] if models else cls).model_fields)
+
+
+_MODELS: dict[Any, type[_Strict]] = {
+    "sources": _Source,
+    "data": _Data,
+    "counts": _Count,
+    "trainings": _Training,
+    "published": _Published,
+    "tolerance": _Tolerance,
+    "recipe": _Recipe,
+    "metric": _Metric,
+}
 
 
 def choose(entries: Sequence[Entry], only: Sequence[str] | None, quick: bool) -> list[Entry]:
@@ -139,84 +300,6 @@ def choose(entries: Sequence[Entry], only: Sequence[str] | None, quick: bool) ->
         if not chosen:
             raise BenchError("none of these entries is quick. Leave out --quick.")
     return chosen
-
-
-def _entry(path: Path, section: str, to_entry, written: dict[str, Any], found) -> Entry:
-    name = written.get("id", "an entry without id") if isinstance(written, dict) else str(written)
-    where = f"{path}: {name}"
-    if not isinstance(written, dict) or "id" not in written:
-        raise BenchError(f"{where}: must be keys with values, of which one is id.")
-    if unknown := set(written) - _KEYS[section]:
-        raise BenchError(f"{where}: unknown key {min(unknown)!r}.")
-    try:
-        source = found["sources"][written["source"]]
-        return to_entry(written, source, found.get("data") or {})
-    except (KeyError, TypeError, ValueError) as error:
-        raise BenchError(f"{where}: {type(error).__name__} of {error}. Complete it.") from error
-
-
-def _count(written: dict[str, Any], source: dict[str, str], data) -> Entry:
-    part = written.get("part")
-    if ("model" in written) == ("why_not" in written):
-        raise ValueError("either a model or why_not")
-    recipe = {key: written[key] for key in ("model", "arguments", "part") if key in written}
-    given = ", ".join(f"{name}={value}" for name, value in (written.get("arguments") or {}).items())
-    model = " ".join(filter(None, [written.get("model"), given]))
-    how = "printed there" if written["stated"] else "added up from the layers there"
-    owner = f", {_OWNER[part]}" if part else ""
-    return Entry(
-        id=written["id"],
-        what=written.get("what", f"parameters of {model}{owner}"),
-        source=source["name"],
-        url=source["url"],
-        place=how,
-        exactness="exact",
-        published=int(written["published"]),
-        spread=None,
-        text=f"{written['published']:,}",
-        tolerance=0.0,
-        reason="a count",
-        recipe=recipe,
-        field="params_trainable",
-        quick="model" in written,
-        is_count=True,
-        why_not=written.get("why_not", ""),
-    )
-
-
-def _training(written: dict[str, Any], source: dict[str, str], data) -> Entry:
-    published, tolerance = written["published"], written["tolerance"]
-    recipe = dict(written.get("recipe") or {})
-    for name, allowed in _WITHIN.items():
-        if unknown := set(written.get(name) or {}) - set(allowed):
-            raise ValueError(f"{min(unknown)!r} in {name}, which is unknown")
-    if bool(recipe) == bool(written.get("why_not")):
-        raise ValueError("either a recipe or why_not")
-    metric = written["metric"] if recipe else {}
-    place = data.get(recipe.get("dataset"), {})
-    return Entry(
-        id=written["id"],
-        what=written["what"],
-        source=source["name"],
-        url=source["url"],
-        place=written["place"],
-        exactness="verified",
-        published=float(published["value"]),
-        spread=None if published["spread"] is None else float(published["spread"]),
-        text=str(published["text"]),
-        tolerance=float(tolerance["value"]),
-        reason=tolerance["reason"],
-        differs=written.get("differs", ""),
-        recipe=recipe,
-        field=metric.get("field", ""),
-        factor=float(metric.get("factor", 1)),
-        offset=float(metric.get("offset", 0)),
-        data=recipe.get("dataset"),
-        data_files=place.get("files", ""),
-        data_folder=place.get("folder", ""),
-        quick=bool(written.get("quick", False)),
-        why_not=written.get("why_not", ""),
-    )
 
 
 def as_tuple(value: Any) -> Any:

@@ -76,13 +76,15 @@ class Tree:
         try:
             return model.model_validate(self.content)
         except pydantic.ValidationError as error:
-            found = min(
-                error.errors(include_url=False),
-                key=lambda each: int(self.place(each["loc"], True).rpartition(":")[2]),
-            )
+            found = min(error.errors(include_url=False), key=self._urgency)
         where = found["loc"]
         at_key = found["type"] == "extra_forbidden"
         raise BenchError(f"{self.place(where, not at_key)}: {_problem(found, keys)}")
+
+    def _urgency(self, found: dict[str, Any]) -> tuple[bool, int]:
+        """Orders errors: an unknown key first, which may be why another one is missing."""
+        line = int(self.place(found["loc"], of_value=True).rpartition(":")[2])
+        return found["type"] != "extra_forbidden", line
 
 
 def read(path: str | Path, text: str, as_written: bool = False) -> Tree:
@@ -151,6 +153,7 @@ class _Builder:
     def __init__(self, tree: Tree, as_written: bool):
         self.tree = tree
         self.as_written = as_written
+        self.constructor = yaml.constructor.SafeConstructor()
 
     def build(self, node, where: Place) -> Any:
         if isinstance(node, yaml.MappingNode):
@@ -161,7 +164,7 @@ class _Builder:
                 for index, member in enumerate(node.value)
             ]
         if not self.as_written:
-            return yaml.safe_load(yaml.serialize(node))
+            return self.constructor.construct_object(node)
         if node.tag == _NULL:
             return None
         text = Written(node.value)
@@ -169,19 +172,26 @@ class _Builder:
         return text
 
     def _mapping(self, node, where: Place) -> dict[str, Any]:
+        self._refuse_doubles(node)
+        self.constructor.flatten_mapping(node)  # `<<: *other` gives the keys of the other, first
         found: dict[str, Any] = {}
         for key, value in node.value:
-            line = key.start_mark.line + 1
-            if not isinstance(key, yaml.ScalarNode) or not key.value:
-                raise BenchError(f"{self.tree.path}:{line}: a key must be a text.")
-            if key.value in found:
-                first = self.tree.lines[*where, key.value]
-                raise BenchError(
-                    f"{self.tree.path}:{line}: key {key.value!r} is there already, on line {first}."
-                )
             place = self._note((*where, key.value), key, value)
             found[key.value] = self.build(value, place)
         return found
+
+    def _refuse_doubles(self, node) -> None:
+        first: dict[str, int] = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode) or not key.value:
+                raise BenchError(f"{self.tree.path}:{line}: a key must be a text.")
+            if key.value in first:
+                raise BenchError(
+                    f"{self.tree.path}:{line}: key {key.value!r} is there already, "
+                    f"on line {first[key.value]}."
+                )
+            first[key.value] = line
 
     def _note(self, where: Place, key, value) -> Place:
         self.tree.lines[where] = key.start_mark.line + 1

@@ -115,19 +115,21 @@ def test_quick_entries_need_only_what_debian_packages(entries):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("tolerance: {value: 0.0002", "tolerance: {limit: 0.0002", "fashion_mnist_dense.*'limit'"),
-        ("source: keras_vae, stated", "source: no_such, stated", "count_keras.*no_such"),
-        ("id: mnist_blog_deep", "id: mnist_blog_simple", "mnist_blog_simple is there twice"),
-        ("\n    quick: true", "\n    quik: true", "unknown key 'quik'"),
-        ("epochs: 10,", "epoch: 10,", "'epoch' in recipe"),
-        ("sources:", "sources: [", "is not YAML"),
+        ("tolerance: {value: 0.0002", "tolerance: {limit: 0.0002", "LINE: unknown key 'limit'"),
+        ("source: keras_vae, stated", "source: no_such, stated", "LINE: unknown source 'no_such'"),
+        ("id: mnist_blog_deep", "id: mnist_blog_simple", "LINE: mnist_blog_simple is there twice"),
+        ("    quick: true", "    quik: true", "LINE: unknown key 'quik'. Did you mean 'quick'"),
+        ("epochs: 10,", "epoch: 10,", "LINE: unknown key 'epoch'. Did you mean 'epochs'"),
+        ("epochs: 10,", "epochs: ten,", "LINE: epochs: .* Received: 'ten'"),
+        ("sources:", "sources: [", "no YAML"),
     ],
 )
 def test_a_wrong_list_is_refused_in_one_line(tmp_path, old, new, message):
     text = published_entries.PATH.read_text()
-    assert old in text
+    place = text.index(old)
     path = tmp_path / "list.yaml"
     path.write_text(text.replace(old, new, 1))
+    message = message.replace("LINE", f"list.yaml:{text.count(chr(10), 0, place) + 1}")
     with pytest.raises(BenchError, match=message) as caught:
         published_entries.read(path)
     assert "\n" not in str(caught.value)
