@@ -10,6 +10,8 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from zoo import checks
+
 COMMAND = "python -m bench run"
 GROUPS = ("models", "data", "training", "measuring", "execution")
 # What a list in an experiment file is: a run for each value, one value, or not allowed; or an
@@ -22,12 +24,6 @@ def _number(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError(text)
     return value
-
-
-def _size(text: str) -> tuple[int, int]:
-    from zoo import checks  # whoever reads no size does without it
-
-    return checks.size(text)
 
 
 def _size_text(size: Iterable[int]) -> str:
@@ -52,7 +48,7 @@ class Kind:
 TEXT = Kind(str, "a text")
 WHOLE = Kind(int, "a whole number")
 NUMBER = Kind(_number, "a number")
-SIZE = Kind(_size, "HEIGHTxWIDTH", _size_text)
+SIZE = Kind(checks.size, "HEIGHTxWIDTH", _size_text)
 FLAG = Kind(bool, "no value")
 
 

@@ -21,6 +21,7 @@ from bench.errors import BenchError
 from bench.records import migrate, schema
 from bench.records.config import RunConfig
 from bench.records.schema import SCHEMA_VERSION, Record
+from zoo import files
 
 FILE_NAME = "records.jsonl"
 
@@ -213,19 +214,13 @@ def write_whole(path: str | Path, data: bytes) -> None:
     Raises:
         BenchError: if the file cannot be written.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with open(temporary, "wb") as file:
+        with files.new_file(Path(path)) as temporary, open(temporary, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
     except OSError as error:
         raise BenchError(f"cannot write {path}: {error.strerror}.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
 
 
 def write_lines(path: str | Path, found: Iterable[dict[str, Any]]) -> None:

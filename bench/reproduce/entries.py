@@ -10,6 +10,7 @@ import pydantic
 
 from bench.errors import BenchError
 from bench.runs import yaml_file
+from zoo import checks
 
 PATH = Path(__file__).with_name("published.yaml")
 _OWNER = {"encoder": "its encoder", "decoder": "its decoder", "quantizer": "its codebook"}
@@ -96,7 +97,7 @@ def read(path: Path = PATH) -> list[Entry]:
         for number, written in enumerate(getattr(found, section)):
             where = (section, number)
             if written.source not in found.sources:
-                near = yaml_file.suggestion(written.source, tuple(found.sources))
+                near = checks.suggestion(written.source, found.sources)
                 tree.fail((*where, "source"), f"unknown source {written.source!r}.{near}")
             if written.id in entries:
                 tree.fail((*where, "id"), f"{written.id} is there twice. Rename one.")
@@ -283,8 +284,6 @@ def choose(entries: Sequence[Entry], only: Sequence[str] | None, quick: bool) ->
     Raises:
         BenchError: for an id that matches nothing, or where nothing is left.
     """
-    from zoo import checks
-
     chosen = list(entries)
     if only is not None:
         ids = [entry.id for entry in entries]

@@ -15,6 +15,7 @@ from bench.records import config
 from bench.records.options import GRID, NEVER, SINGLE, Option
 from bench.runs import suites, yaml_file
 from bench.runs.yaml_file import Place, Tree, Written, shown
+from zoo import checks
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _STRICT = ConfigDict(extra="forbid")
@@ -201,7 +202,7 @@ def _value_reader(option: Option) -> Callable[[Any], Any]:
         if choices and text not in choices:
             raise ValueError(
                 f"{option.asked} must be one of {', '.join(choices)}. "
-                f"Received: {str(text)!r}.{yaml_file.suggestion(text, choices)}"
+                f"Received: {str(text)!r}.{checks.suggestion(text, choices)}"
             )
         try:
             if text.is_quoted and not is_text:

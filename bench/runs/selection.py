@@ -4,11 +4,11 @@ import ast
 import dataclasses
 import fnmatch
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from bench.errors import BenchError
 from bench.runs import suites
+from zoo import checks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +62,7 @@ def select(
         found = sorted(fnmatch.filter(catalogue, wildcard))
         if not found:
             raise BenchError(
-                f"no model matches {wildcard!r}.{_suggestion(wildcard, catalogue)} "
+                f"no model matches {wildcard!r}.{checks.suggestion(wildcard, catalogue)} "
                 "See: python -m bench list"
             )
         if wildcard in (incompatibilities or {}):
@@ -77,7 +77,7 @@ def select(
             if wanted not in known.presets:
                 raise BenchError(
                     f"unknown preset {wanted!r} of {name!r}."
-                    f"{_suggestion(wanted, known.presets)} "
+                    f"{checks.suggestion(wanted, known.presets)} "
                     f"Its presets: {', '.join(known.presets)}."
                 )
             chosen[ModelSpec(name, wanted, _arguments(name, given, known.arguments))] = None
@@ -96,7 +96,7 @@ def _arguments(name: str, text: str, allowed: tuple[str, ...]) -> tuple[tuple[st
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals or key not in allowed:
             raise BenchError(
-                f"unknown argument {part!r} of {name!r}.{_suggestion(key, allowed)} "
+                f"unknown argument {part!r} of {name!r}.{checks.suggestion(key, allowed)} "
                 f"Write {name}:PRESET:argument=value, of: {', '.join(allowed)}."
             )
         try:
@@ -104,12 +104,6 @@ def _arguments(name: str, text: str, allowed: tuple[str, ...]) -> tuple[tuple[st
         except (ValueError, SyntaxError):
             found[key] = value
     return tuple(sorted(found.items()))
-
-
-def _suggestion(name: str, allowed: Iterable[str]) -> str:
-    from zoo import checks  # with Keras, which takes seconds: for an error alone
-
-    return checks.suggestion(name, allowed)
 
 
 def _hashable(value: Any) -> Any:

@@ -3,6 +3,7 @@
 import math
 
 from bench.errors import BenchError
+from zoo import checks
 
 # At most ten, so that the default stays short as the zoo grows. All with the same code size.
 SUITES: dict[str, tuple[str, ...]] = {
@@ -43,8 +44,6 @@ def members(suite: str) -> tuple[str, ...]:
         BenchError: for a name that no suite has.
     """
     if suite not in SUITES:
-        from zoo import checks
-
         suggestion = checks.suggestion(suite, SUITES)
         raise BenchError(f"unknown suite {suite!r}.{suggestion} Suites: {', '.join(SUITES)}.")
     return SUITES[suite]

@@ -13,6 +13,7 @@ import pydantic
 import yaml
 
 from bench.errors import BenchError
+from zoo import checks
 
 Place = tuple[str | int, ...]
 _NULL = "tag:yaml.org,2002:null"
@@ -112,13 +113,6 @@ def read(path: str | Path, text: str, as_written: bool = False) -> Tree:
     return dataclasses.replace(tree, content=content)
 
 
-def suggestion(name: Any, allowed: tuple[str, ...]) -> str:
-    """Returns `" Did you mean 'x'?"`, or an empty text."""
-    from zoo import checks  # for an error alone
-
-    return checks.suggestion(name, allowed)
-
-
 def shown(value: Any) -> str:
     """Returns a value of a file as an error shows it."""
     if isinstance(value, dict):
@@ -134,7 +128,7 @@ def _problem(found: dict[str, Any], keys: Callable[[Place], tuple[str, ...]]) ->
     name = next((str(part) for part in reversed(where) if isinstance(part, str)), "the file")
     if kind == "extra_forbidden":
         allowed = keys(where)
-        near = suggestion(where[-1], allowed)
+        near = checks.suggestion(where[-1], allowed)
         return f"unknown key {where[-1]!r}.{near} Keys: {', '.join(allowed)}."
     if kind == "model_type":
         return f"must be keys with values. Keys: {', '.join(keys((*where, '')))}."

@@ -10,6 +10,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import Row
 from bench.metrics import anomaly
+from bench.records.schema import Record
 from bench.report.plots import style as plot_style
 
 MAX_MODELS = 7  # lines in a plot of curves, panels of histograms
@@ -22,7 +23,7 @@ _RATES = np.linspace(0, 1, 201)
 
 def score_maps(
     output_folder: str | Path,
-    records: list[dict[str, Any]],
+    records: list[Record],
     target: plot_style.Target,
     theme: str = "light",
 ) -> bool:
@@ -52,7 +53,7 @@ def score_maps(
 
 def score_histograms(
     output_folder: str | Path,
-    records: list[dict[str, Any]],
+    records: list[Record],
     target: plot_style.Target,
     theme: str = "light",
 ) -> bool:
@@ -83,7 +84,7 @@ def score_histograms(
 
 def curves(
     output_folder: str | Path,
-    records: list[dict[str, Any]],
+    records: list[Record],
     target: plot_style.Target,
     theme: str = "light",
 ) -> bool:
@@ -131,8 +132,8 @@ def curves(
 # --- what the files hold ------------------------------------------------------------------------
 
 
-def _load_maps(output_folder: str | Path, record: dict[str, Any]) -> dict[str, Any] | None:
-    name = record.get("anomaly_file")
+def _load_maps(output_folder: str | Path, record: Record) -> dict[str, Any] | None:
+    name = record.artifacts.anomalies
     found = plot_style.load_arrays(output_folder, name, (*_SHOWN, "pixel_limit"))
     if found is None or found["score_maps"].ndim < 2 or found["inputs"].ndim not in (3, 4):
         return None
@@ -143,14 +144,14 @@ def _load_maps(output_folder: str | Path, record: dict[str, Any]) -> dict[str, A
     return found
 
 
-def _load_scores(output_folder: str | Path, record: dict[str, Any]) -> dict[str, Any] | None:
-    found = plot_style.load_arrays(output_folder, record.get("anomaly_file"), _SCORED)
+def _load_scores(output_folder: str | Path, record: Record) -> dict[str, Any] | None:
+    found = plot_style.load_arrays(output_folder, record.artifacts.anomalies, _SCORED)
     if found is None or len(set(found["labels"].tolist())) != 2:
         return None
     return found
 
 
-def _rows(records: list[dict[str, Any]]) -> list[Row]:
+def _rows(records: list[Record]) -> list[Row]:
     found = leaderboard_rows.rows(records)
     return [row for row in found if not row.failed and "auroc" in row.quality]
 
@@ -161,14 +162,16 @@ def _panels(output_folder, records) -> tuple[str, list[tuple[str, dict[str, Any]
     models = [row for row in rows if not row.baseline] or rows
     in_turn = next((row for row in models if row.normal_classes), None)
     if in_turn is not None:
-        by_class = {r["normal_class"]: r for r in reversed(in_turn.records)}
+        by_class = {r.config.normal_class: r for r in reversed(in_turn.records)}
         named = [
             (f"normal: {in_turn.normal_classes.get(label, label)}", by_class[label])
             for label in sorted(by_class)
         ]
     else:
         named = [(row.name, row.records[0]) for row in models[:MAX_MODELS]]
-    loaded = [(name, _load_scores(output_folder, r), r["test_auroc"]) for name, r in named]
+    loaded = [
+        (name, _load_scores(output_folder, r), r.quality.metrics["auroc"]) for name, r in named
+    ]
     title = "" if in_turn is None else in_turn.name
     return title, [(name, found, auroc) for name, found, auroc in loaded if found is not None]
 

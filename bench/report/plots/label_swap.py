@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from bench.records.schema import Record
 from bench.report.plots import style
 
 
 def wrong_labels(
     output_folder: str | Path,
-    records: list[dict[str, Any]],
+    records: list[Record],
     target: style.Target,
     theme: str = "light",
 ) -> bool:
@@ -45,7 +46,7 @@ def wrong_labels(
     return True
 
 
-def _load_swaps(output_folder: str | Path, record: dict[str, Any]) -> dict[str, Any] | None:
+def _load_swaps(output_folder: str | Path, record: Record) -> dict[str, Any] | None:
     keys = ("inputs", "redrawn", "right", "given", "read", "class_names")
-    found = style.load_arrays(output_folder, record.get("swaps_file"), keys)
+    found = style.load_arrays(output_folder, record.artifacts.swaps, keys)
     return found if found is not None and found["inputs"].ndim == 4 else None

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 
 from bench.errors import BenchError
 from bench.leaderboard import rows as leaderboard_rows
+from bench.records.schema import Record
 from bench.report.plots import style
 
 METHODS = ("pca", "t_sne")
@@ -24,7 +25,7 @@ _SEED = 0
 
 def codes(
     output_folder: str | Path,
-    records: list[dict[str, Any]],
+    records: list[Record],
     target: style.Target,
     theme: str = "light",
     method: str = "pca",
@@ -147,9 +148,9 @@ def _load_first(output_folder: str | Path, row: leaderboard_rows.Row) -> dict[st
     return next(filter(None, (_load(output_folder, record) for record in row.records)), None)
 
 
-def _load(output_folder: str | Path, record: dict[str, Any]) -> dict[str, Any] | None:
+def _load(output_folder: str | Path, record: Record) -> dict[str, Any] | None:
     keys = ("codes", "labels", "class_names")
-    found = style.load_arrays(output_folder, record.get("codes_file"), keys)
+    found = style.load_arrays(output_folder, record.artifacts.latents, keys)
     if found is None:
         return None
     points, labels = found["codes"], found["labels"]

@@ -4,7 +4,6 @@ import itertools
 import math
 import textwrap
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from bench.leaderboard import rows as leaderboard_rows
-from bench.records.store import curve
+from bench.records.schema import Record
 from bench.report.plots import image_grid, style
 from bench.report.plots.style import Target
 
@@ -27,7 +26,7 @@ _MUTED = (128, 138, 155, 255)  # readable on light and on dark ground
 _ACCENT = (0, 130, 200, 255)
 
 
-def loss_curves(records: list[dict[str, Any]], target: Target, theme: str = "light") -> bool:
+def loss_curves(records: list[Record], target: Target, theme: str = "light") -> bool:
     """Draws training and validation loss by epoch, one panel per model, one thin line per seed.
 
     Panels have scales of their own, because the losses of two models are often two quantities.
@@ -40,7 +39,8 @@ def loss_curves(records: list[dict[str, Any]], target: Target, theme: str = "lig
     Returns:
         True if there was something to draw; otherwise nothing is written.
     """
-    found = [row for row in leaderboard_rows.rows(records) if any(map(curve, row.records))]
+    rows = leaderboard_rows.rows(records)
+    found = [row for row in rows if any(record.training.curve() for record in row.records)]
     if not found:
         return False
     several = len({row.table for row in found}) > 1
@@ -55,7 +55,7 @@ def loss_curves(records: list[dict[str, Any]], target: Target, theme: str = "lig
                 axes.set_axis_off()
                 continue
             for name, colour in (("loss", colours["first"]), ("val_loss", colours["second"])):
-                _draw_seeds(axes, [curve(record, name) for record in row.records], colour)
+                _draw_seeds(axes, [record.training.curve(name) for record in row.records], colour)
             axes.set_title(title, fontsize=11)
             axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
             axes.yaxis.set_major_locator(MaxNLocator(4))
@@ -94,7 +94,7 @@ def _draw_seeds(axes: Axes, curves: list[list[float]], colour: str) -> None:
 # --- arrays as rows of pictures -------------------------------------------------------------
 
 
-def learning_gif(output_folder: str | Path, record: dict[str, Any]) -> bytes | None:
+def learning_gif(output_folder: str | Path, record: Record) -> bytes | None:
     """Animates what a model made of a few test images, epoch by epoch.
 
     The first line shows what it should be, the second what it is; a bar and a number below tell
@@ -108,7 +108,7 @@ def learning_gif(output_folder: str | Path, record: dict[str, Any]) -> bytes | N
         The GIF file, or None where the record has no frames, or they are damaged.
     """
     keys = ("frames", "targets", "epochs")
-    found = style.load_arrays(output_folder, record.get("frames_file"), keys)
+    found = style.load_arrays(output_folder, record.artifacts.frames, keys)
     if found is None:
         return None
     frames, targets, epochs = (found[key] for key in keys)

@@ -14,6 +14,7 @@ from bench.data.dataset import Dataset, Split
 from bench.errors import BenchError
 from bench.evaluation import snapshots
 from bench.introspection import activations, summary
+from bench.records import schema
 from bench.report.plots import image_grid, style, training
 from zoo import inspection
 
@@ -45,7 +46,8 @@ def run(dataset, tmp_path_factory):
     model, keeper = make("vae", dataset, epochs=4)
     case = SimpleNamespace(id="case")
     record = snapshots.of_training(case, model, dataset, keeper, folder)
-    return folder, model, keeper, record | {"image_shape": list(dataset.image_shape)}
+    shape = {"image_shape": list(dataset.image_shape)}
+    return folder, model, keeper, schema.from_fields(record | shape)
 
 
 # --- what is kept ---------------------------------------------------------------------------
@@ -117,7 +119,7 @@ def test_what_a_model_does_not_have_is_left_out(name, dataset, tmp_path):
     assert ("latent_file" in record) == (name == "vq_vae")
     for field in record.values():
         assert (tmp_path / field).stat().st_size > 0
-    assert training.learning_gif(tmp_path, record)
+    assert training.learning_gif(tmp_path, schema.from_fields(record))
 
 
 # --- inside a model -------------------------------------------------------------------------
@@ -258,17 +260,17 @@ def test_colours_survive_the_palette(num_colours, tolerance):
 def test_frames_that_cannot_be_used_give_no_animation(tmp_path, damage):
     frames = np.zeros((3, 2, 8, 8, 1), "uint8")
     arrays = {"frames": frames, "targets": frames[0], "epochs": np.arange(3)}
-    record = {"frames_file": "a.npz"}
+    record = schema.from_fields({"frames_file": "a.npz"})
     if damage == "shape":
         arrays["targets"] = frames[0, :1]
     elif damage == "kind":
         arrays["frames"] = frames.astype("float32")
     elif damage == "outside":
-        record["frames_file"] = "../a.npz"
+        record.artifacts.frames = "../a.npz"
     if damage != "missing":
         np.savez(tmp_path / "a.npz", **arrays)
     assert training.learning_gif(tmp_path, record) is None
-    assert training.learning_gif(tmp_path, {}) is None
+    assert training.learning_gif(tmp_path, schema.from_fields({})) is None
 
 
 def test_signed_colours_tell_the_sign_and_nothing_is_white():
