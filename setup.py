@@ -78,7 +78,9 @@ setup(
     packages=find_packages(include=["zoo", "zoo.*", "bench", "bench.*", "tuner", "tuner.*"]),
     install_requires=[
         "filelock>=3.13,<5",
+        "jinja2>=3.1,<4",
         "keras>=3.15,<3.16",
+        "markupsafe>=2.1,<4",
         "matplotlib>=3.9,<4",
         "numpy>=2.0,<3",
         "pillow>=10,<14",

@@ -11,7 +11,7 @@ from bench.records import config as run_config
 from bench.records import rerun
 from bench.records.options import GROUPS
 from bench.records.schema import Record
-from bench.report import anomaly_tables
+from bench.report import anomaly_tables, tables
 
 # Metric, how it is called, its decimals: the first that a model's records have is its result.
 RESULTS = (
@@ -84,8 +84,8 @@ def results(found: list[Record], metrics: list[str], output: Path) -> str:
         BenchError: for an unknown metric.
     """
     if metrics == ["by_class"]:
-        tables = [anomaly_tables.per_class(found), anomaly_tables.by_score(found)]
-        parts = [table.markdown for part in tables for table in part]
+        shown = [*anomaly_tables.per_class(found), *anomaly_tables.by_score(found)]
+        parts = map(tables.titled_markdown, shown)
         command = rerun.command(output, found)
         return "\n\n".join([*parts, f"```bash\n{command}\n```\n"])
     rows = [row for row in leaderboard_rows.rows(found) if not row.failed]

@@ -24,7 +24,14 @@ def add_command(commands) -> None:
 def command(options: argparse.Namespace) -> int:
     """Writes the report, prints the path of each file, and returns the exit code 0."""
     from bench.report import write
+    from bench.reproduce import table
 
-    for path in write.write(options.folder, codes=options.codes, perplexity=options.perplexity):
+    written = write.write(
+        options.folder,
+        codes=options.codes,
+        perplexity=options.perplexity,
+        sections=table.sections(options.folder),
+    )
+    for path in written:
         print(path)
     return 0

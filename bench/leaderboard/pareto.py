@@ -1,6 +1,7 @@
 """What a model costs against what it gives: the costs, and the front that no other model beats."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -43,17 +44,19 @@ class Point:
 
 
 def points(rows: list[Row], cost: Cost) -> list[Point]:
-    """Returns the rows of one table that have the cost and are drawn, those of the front marked.
+    """Returns the rows of one table that have the cost, those of the front marked.
 
     Args:
         rows: Rows of one table, with one `ranked_by`. Baselines are drawn but make no front.
     """
-    kept = drawn(rows)
+    kept = [row for row in rows if row.ranked_by in row.quality]
     if not kept:
         return []
-    metric = kept[0].ranked_by
+    metric, costs = kept[0].ranked_by, values(rows, cost.field)
     placed = [
-        (row, value, row.quality[metric]) for row in kept if (value := row.middle(cost.field))
+        (row, costs[id(row)], row.quality[metric])
+        for row in kept
+        if 0 < costs.get(id(row), 0) < math.inf
     ]
     front = pareto_front(
         [(x, quality.mean) for row, x, quality in placed if not row.baseline],
@@ -80,23 +83,6 @@ def values(rows: list[Row], field: str) -> dict[int, float]:
         for index, row in enumerate(rows)
         if index not in withheld and (value := row.middle(field))
     }
-
-
-def drawn(rows: list[Row]) -> list[Row]:
-    """Leaves out the baselines that are so poor that they would squeeze the models together."""
-    rows = [row for row in rows if row.ranked_by in row.quality]
-    models = [row.quality[row.ranked_by].mean for row in rows if not row.baseline]
-    if not models:
-        return []
-    spread = max(models) - min(models) + 0.2 * abs(max(models))
-
-    def fits(row: Row) -> bool:
-        value = row.quality[row.ranked_by].mean
-        if row.ranked_by in leaderboard_rows.HIGHER_IS_BETTER:
-            return value >= min(models) - spread
-        return value <= max(models) + spread
-
-    return [row for row in rows if fits(row)]
 
 
 def pareto_front(

@@ -3,44 +3,17 @@
 Read from records alone; the leaderboard has the mean over classes.
 """
 
-import dataclasses
 import statistics
+from collections.abc import Sequence
 from typing import Any
 
 from bench.leaderboard import one_class
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import Row
-from bench.report import published_auroc
+from bench.report import published_auroc, tables
+from bench.report.html import Table
 
 UNKNOWN = "-"
-
-
-@dataclasses.dataclass(frozen=True)
-class Table:
-    """A table as text cells.
-
-    Attributes:
-        title: What it shows.
-        head: One cell per column, the first that of the names.
-        lines: Lists of as many cells; the first is the name.
-        notes: Sentences that belong below.
-    """
-
-    title: str
-    head: tuple[str, ...]
-    lines: tuple[tuple[str, ...], ...]
-    notes: tuple[str, ...] = ()
-
-    @property
-    def markdown(self) -> str:
-        """The table as GitHub Markdown, its title above it in bold, its notes as a list."""
-        from bench.report.tables import plain_markdown
-
-        rule = ["---", *["--:"] * (len(self.head) - 1)]
-        cells = [[plain_markdown(cell) for cell in line] for line in (self.head, *self.lines)]
-        lines = [f"| {' | '.join(line)} |" for line in (cells[0], rule, *cells[1:])]
-        notes = [f"- {plain_markdown(note)}" for note in self.notes]
-        return "\n".join([f"**{self.title}**", "", *lines, *([""] if notes else []), *notes])
 
 
 def all_of(records: list[dict[str, Any]]) -> list[Table]:
@@ -50,7 +23,7 @@ def all_of(records: list[dict[str, Any]]) -> list[Table]:
 
 def markdown(records: list[dict[str, Any]]) -> str:
     """Returns every table as Markdown, empty without anomalies."""
-    return "\n\n".join(table.markdown for table in all_of(records))
+    return "\n\n".join(tables.titled_markdown(table) for table in all_of(records))
 
 
 def per_class(records: list[dict[str, Any]]) -> list[Table]:
@@ -83,7 +56,7 @@ def per_class(records: list[dict[str, Any]]) -> list[Table]:
                 sources.setdefault(published.source + differs, []).append(published.method)
         notes += [f"Published: {', '.join(rows)}: {source}." for source, rows in sources.items()]
         head = ("normal class", *(names[label] for label in labels), "mean")
-        found.append(Table(f"AUROC by normal class, {dataset}", head, tuple(lines), tuple(notes)))
+        found.append(_table(f"AUROC by normal class, {dataset}", head, tuple(lines), tuple(notes)))
     return found
 
 
@@ -107,7 +80,7 @@ def by_score(records: list[dict[str, Any]]) -> list[Table]:
                 head = ("score", *(name.replace("_", " ") for name in names))
                 title = f"AUROC by score, {dataset}"
                 notes = ("* The model's own score, by which it is ranked.",)
-                found.append(Table(title, head, tuple(lines), notes))
+                found.append(_table(title, head, tuple(lines), notes))
     return found
 
 
@@ -129,8 +102,18 @@ def by_group(records: list[dict[str, Any]]) -> list[Table]:
         )
         if lines:
             head = ("anomaly", *(name.replace("_", " ") for name in names))
-            found.append(Table(f"AUROC by kind of anomaly, {dataset}", head, lines))
+            found.append(_table(f"AUROC by kind of anomaly, {dataset}", head, lines))
     return found
+
+
+def _table(
+    title: str,
+    head: tuple[str, ...],
+    lines: Sequence[Sequence[str]],
+    notes: Sequence[str] = (),
+) -> Table:
+    """A table of numbers, whose first column has the names."""
+    return Table(head, lines, [False, *[True] * (len(head) - 1)], title, notes)
 
 
 # --- shared -------------------------------------------------------------------------------------

@@ -1,33 +1,43 @@
-"""The page of a report: one self-contained HTML file, readable on a phone and without network."""
+"""The page of a report: what the templates say of records, put together as their context."""
 
-from collections.abc import Iterable
-from html import escape
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from markupsafe import Markup
 
 from bench.leaderboard import pareto
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import Row
-from bench.report import anomaly_tables, page_drawings, page_trade_off, tables
+from bench.report import anomaly_tables, drawings, html, tables, trade_off
 from bench.report import text as report_text
-from bench.report.page_cards import card, filter_data
-from bench.report.page_parts import breakable, document, facts, named, table, themed
-from bench.reproduce import table as reproduce_table
+from bench.report.card_pictures import Figure
+from bench.report.cards import card
+from bench.report.html import Section, Tile
+from bench.report.plots import pareto as pareto_plot
 
 # What the page draws itself, so that it can be asked for the numbers.
 DRAWN_HERE = ("quality_against_parameters", "quality_against_speed", "codes")
+_WIDE, _NARROW = (900, 420), (360, 380)  # pixels of a chart on screens and on phones
+_ON_CHARTS = (
+    "Along the line no cheaper model is better. Bars: 95 % interval over seeds. Orange: baselines, "
+    "which make no line. At the edge with an arrow: what lies far outside, with its value. Point "
+    "at a model, or tap it, for its numbers; a second tap leads to its card.",
+)
 
 
-def html(
+def page(
     output: Path,
     records: list[dict[str, Any]],
     rows: list[Row],
-    warnings: list[str],
-    pictures: dict[str, tuple[bytes, bytes]],
-    strips: dict[int, bytes],
-    card_pictures: dict[int, dict[str, str]],
+    warnings: Sequence[str] = (),
+    pictures: Mapping[str, tuple[bytes, bytes]] | None = None,
+    strips: Mapping[int, bytes] | None = None,
+    card_pictures: Mapping[int, dict[str, list[Figure]]] | None = None,
+    sections: Sequence[Section] = (),
 ) -> str:
-    """Returns the page.
+    """Returns the page, one self-contained HTML file.
 
     Args:
         output: The folder of the run.
@@ -36,51 +46,54 @@ def html(
         warnings: Lines on what could not be read.
         pictures: PNG for light and for dark ground, by the names of `report_text.PICTURES`.
         strips: PNG of the reconstructions of a row, by its number.
-        card_pictures: Sections of the card of a row, heading to HTML, by its number.
+        card_pictures: Pictures in the card of a row by heading, by its number.
+        sections: What a study adds to the page, below the tables.
     """
     columns = _quality_first(rows)
-    figures = "".join(_figure(n, *pictures[n]) for n in pictures if n not in DRAWN_HERE)
-    cards = "".join(
-        card(number, row, columns, strips.get(number), card_pictures.get(number, {}))
+    cards = [
+        card(
+            number, row, columns, (strips or {}).get(number), (card_pictures or {}).get(number, {})
+        )
         for number, row in enumerate(rows)
         if not row.failed
-    )
-    notes = [note for note in tables.footnotes(rows) if not note.startswith("*")]
-    notes = "".join(f"<li>{escape(note)}</li>" for note in notes)
-    sections = [
-        ("board", "Leaderboard", _board(rows) + f'<ul class="notes">{notes}</ul>'),
-        ("failed", "Failed", _failed(rows)),
-        ("anomalies", "Anomalies", _anomalies(records)),
-        ("published", "Published numbers", reproduce_table.section(output)),
-        ("trade-off", "Quality against cost", _trade_offs(rows)),
-        ("pictures", "Pictures", figures),
-        ("models", "Models", f'<div class="cards">{cards}</div>' if cards else ""),
-        ("method", "How it was measured", _method(records)),
-        ("again", "Run it again", _again(output, records)),
+    ]
+    failures = tables.failures(rows)
+    shown = [
+        (
+            *report_text.PICTURES[name],
+            html.Image(light, ": ".join(report_text.PICTURES[name]), dark=dark),
+        )
+        for name, (light, dark) in (pictures or {}).items()
+        if name not in DRAWN_HERE
+    ]
+    method = [
+        (heading, pairs)
+        for heading, fields in report_text.FACTS.items()
+        if (pairs := report_text.facts_of(records, fields))
+    ]
+    again = report_text.command(output, records)
+    parts = html.macros("sections.html.j2")
+    found = [
+        Section("board", "Leaderboard", _board(rows, columns)),
+        Section("failed", "Failed", parts.failed(failures) if failures else Markup()),
+        Section("anomalies", "Anomalies", html.tables("", anomaly_tables.all_of(records))),
+        *sections,
+        Section("trade-off", "Quality against cost", _trade_offs(rows)),
+        Section("pictures", "Pictures", parts.pictures(shown)),
+        Section("models", "Models", parts.cards(cards) if cards else Markup()),
+        Section("method", "How it was measured", parts.method(report_text.METHOD, method)),
+        Section("again", "Run it again", parts.again(report_text.AGAIN, again)),
     ]
     summary = report_text.summary(records, rows)
-    return document(report_text.title_of(rows), summary, _tiles(rows), sections, warnings)
+    return html.page(report_text.title_of(rows), summary, _tiles(rows), found, warnings)
 
 
-def _anomalies(records: list[dict[str, Any]]) -> str:
-    """AUROC by normal class beside published rows, by score and by kind of anomaly."""
-    parts = []
-    for found in anomaly_tables.all_of(records):
-        numeric = [False, *[True] * (len(found.head) - 1)]
-        notes = "".join(f"<li>{escape(note)}</li>" for note in found.notes)
-        parts.append(
-            f"<h3>{escape(found.title)}</h3>{table(found.head, found.lines, numeric)}"
-            f'<ul class="notes">{notes}</ul>'
-        )
-    return "".join(parts)
-
-
-def _tiles(rows: list[Row]) -> str:
+def _tiles(rows: list[Row]) -> list[Tile]:
     """The answers that most readers come for: the best, the smallest and the fastest model."""
     models = [row for row in rows if row.rank is not None and not row.baseline]
     if not models:
-        return ""
-    text = {column.key: column.text for column in tables.columns(rows)}
+        return []
+    columns = {column.key: column for column in tables.columns(rows)}
     metric = models[0].ranked_by
     best = "Highest" if metric in leaderboard_rows.HIGHER_IS_BETTER else "Lowest"
     found = [(f"{best} {leaderboard_rows.METRICS[metric]}", models[0], metric)]
@@ -94,72 +107,90 @@ def _tiles(rows: list[Row]) -> str:
         speeds = pareto.values(models, field)
         if speeds:
             found.append((label, max(models, key=lambda row: speeds.get(id(row), 0)), field))
-    units = {"params_total": " parameters", "train_images_per_second": " images"}
-    units["infer_images_per_second"] = " images"
     tiles = []
     for label, row, key in found:
-        if key not in text:
-            continue
-        shown = escape(text[key](row).replace("/s", "")) + units.get(key, "")
-        shown += "/s" if key.endswith("per_second") else ""
-        tiles.append(
-            f'<a class="tile" href="#row-{rows.index(row)}"><span>{escape(label)}</span>'
-            f"<strong>{breakable(row.name)}</strong><span>{shown}</span></a>"
-        )
-    return f'<div class="tiles">{"".join(tiles)}</div>'
-
-
-def _figure(name: str, light: bytes, dark: bytes) -> str:
-    title, caption = report_text.PICTURES[name]
-    return (
-        f"<figure><h3>{escape(title)}</h3>{themed(light, dark, f'{title}: {caption}')}"
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
-    )
+        if key in columns:
+            text = columns[key].text(row)
+            if key.endswith("per_second"):
+                text = f"{text.removesuffix('/s').removesuffix('-')} images/s"
+            text += " parameters" if key == "params_total" else ""
+            tiles.append(Tile(label, row.name, text, f"row-{rows.index(row)}"))
+    return tiles
 
 
 # --- the leaderboard ------------------------------------------------------------------------
 
 
-def _board(rows: list[Row]) -> str:
-    if all(row.failed for row in rows):
-        return "<p>No run succeeded.</p>"
-    shown = [column for column in _quality_first(rows) if column.key != "preset"]
-    heads = []
-    for column in shown:
-        down = column.key in leaderboard_rows.HIGHER_IS_BETTER or column.key.endswith("per_second")
-        sort = ' aria-sort="ascending"' if column.key == "rank" else ""
-        heads.append(
-            f'<th scope="col" data-kind="{"number" if column.numeric else "text"}" '
-            f'data-first="{"descending" if down else "ascending"}"{sort}>'
-            f'<button type="button">{escape(column.title)}</button></th>'
-        )
-    lines = []
-    for number, row in enumerate(rows):
-        if row.failed:
-            continue
-        kind = "baseline" if row.baseline else "best" if row.rank == 1 else ""
-        cells = "".join(_cell(column, number, row, rows) for column in shown)
-        lines.append(f'<tr class="{kind}" {filter_data(row)}>{cells}</tr>')
-    return (
-        f"{_filters([row for row in rows if not row.failed])}"
-        '<div class="scroll" tabindex="0" role="region" aria-label="Leaderboard"><table>'
-        f"<thead><tr>{''.join(heads)}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
+@dataclasses.dataclass(frozen=True)
+class _Cell:
+    """One cell: what is shown, what is sorted by, and its mark."""
+
+    key: str
+    kind: str
+    text: str
+    value: Any
+    mark: drawings.Mark | None
+    tied: bool
+
+
+def _board(rows: list[Row], columns: list[tables.Column]) -> Markup:
+    """The leaderboard with its filters: by task and data set where there are several."""
+    columns = [column for column in columns if column.key != "preset"]
+    heads = [
+        {
+            "key": column.key,
+            "kind": _kind(column),
+            "first": "descending" if _is_high_first(column) else "ascending",
+            "title": column.title,
+        }
+        for column in columns
+    ]
+    lines = [
+        {
+            "row": row,
+            "link": f"row-{number}",
+            "kind": "baseline" if row.baseline else "best" if row.rank == 1 else "",
+            "cells": [_cell(column, row, rows) for column in columns],
+        }
+        for number, row in enumerate(rows)
+        if not row.failed
+    ]
+    shown = [line["row"] for line in lines]
+    choices = [
+        ("Task", "task", _known(str(row["task"] or "") for row in shown)),
+        ("Data", "table", _known(row.table for row in shown)),
+    ]
+    return html.render(
+        "board.html.j2",
+        heads=heads,
+        lines=lines,
+        choices=[choice for choice in choices if len(choice[2]) > 1],
+        remarks=[note for note in tables.footnotes(rows) if not note.startswith("*")],
     )
 
 
-def _cell(column: tables.Column, number: int, row: Row, rows: list[Row]) -> str:
-    value, text = column.value(row), escape(column.text(row).removesuffix("/s"))
-    if column.key == "model":
-        value, text = row.name, named(row, f'<a href="#row-{number}">', "</a>")
-    elif column.key == "rank" and _is_tied(row, rows):
-        text += '<abbr title="Shares this rank: the intervals overlap.">=</abbr>'
-    if column.key == row.ranked_by:
-        mark = page_drawings.interval_mark(row, rows)
-        text = f'<span class="with-mark">{mark}{text}</span>'
-    kind = "number" if column.numeric else "text"
-    data = "" if value is None else escape(str(value))
-    tag = 'th scope="row"' if column.key == "model" else "td"
-    return f'<{tag} class="{kind}" data-value="{data}">{text}</{tag[:2]}>'
+def _cell(column: tables.Column, row: Row, rows: list[Row]) -> _Cell:
+    value = row.name if column.key == "model" else column.value(row)
+    return _Cell(
+        key=column.key,
+        kind=_kind(column),
+        text=column.text(row).removesuffix("/s"),
+        value="" if value is None else value,
+        mark=drawings.interval_mark(row, rows) if column.key == row.ranked_by else None,
+        tied=column.key == "rank" and _is_tied(row, rows),
+    )
+
+
+def _kind(column: tables.Column) -> str:
+    return "number" if column.numeric else "text"
+
+
+def _is_high_first(column: tables.Column) -> bool:
+    return column.key in leaderboard_rows.HIGHER_IS_BETTER or column.key.endswith("per_second")
+
+
+def _known(values: Any) -> list[str]:
+    return [value for value in dict.fromkeys(values) if value]
 
 
 def _is_tied(row: Row, rows: list[Row]) -> bool:
@@ -172,98 +203,31 @@ def _is_tied(row: Row, rows: list[Row]) -> bool:
     )
 
 
-def _filters(rows: list[Row]) -> str:
-    """Choices by task and data set where there are several, and a search by name."""
-    return (
-        '<form class="filter" hidden>'
-        f"{_select('task', (str(row['task'] or '') for row in rows))}"
-        f"{_select('table', (row.table for row in rows), 'data')}"
-        '<label>Search <input id="filter" type="search" placeholder="vae, small, baseline …" '
-        'autocomplete="off"></label><span id="count" role="status"></span></form>'
-    )
-
-
-def _select(field: str, values: Iterable[str], label: str | None = None) -> str:
-    known = [value for value in dict.fromkeys(values) if value]
-    if len(known) < 2:
-        return ""
-    options = "".join(f"<option>{escape(value)}</option>" for value in known)
-    return (
-        f'<label>{(label or field).capitalize()} <select data-filter="{field}">'
-        f'<option value="">all</option>{options}</select></label>'
-    )
-
-
 def _quality_first(rows: list[Row]) -> list[tables.Column]:
     """The columns of the leaderboard, quality before cost: a phone shows only the first ones."""
     first = ("rank", "model", "preset", "dataset", *leaderboard_rows.METRICS)
     return sorted(tables.columns(rows), key=lambda column: column.key not in first)
 
 
-def _trade_offs(rows: list[Row]) -> str:
+# --- quality against cost -------------------------------------------------------------------
+
+
+def _trade_offs(rows: list[Row]) -> Markup:
     """Quality against each cost, one at a time, for each table."""
-    links = {id(row): number for number, row in enumerate(rows)}
-    groups: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        if not row.failed and row.ranked_by in row.quality:
-            groups.setdefault(tuple(row[f] for f in leaderboard_rows.TABLE_FIELDS), []).append(row)
-    buttons, bodies = [], []
+    found = []
     for cost in pareto.COSTS:
         figures = []
-        for members in groups.values():
-            drawing = page_trade_off.trade_off_plot(members, links, cost)
-            if drawing:
-                metric = members[0].ranked_by
-                way = "higher" if metric in leaderboard_rows.HIGHER_IS_BETTER else "lower"
-                heading = f"{members[0].table}: {leaderboard_rows.METRICS[metric]}, {way} is better"
+        for members in trade_off.by_table(rows):
+            chart = trade_off.chart(members, rows, cost)
+            if chart is not None:
                 figures.append(
-                    f"<figure {filter_data(members[0])}><h3>{escape(heading)}</h3>"
-                    f"{drawing}</figure>"
+                    {
+                        "row": members[0],
+                        "heading": f"{members[0].table}: {chart.y_label}",
+                        "wide": pareto_plot.inline(chart, *_WIDE),
+                        "narrow": pareto_plot.inline(chart, *_NARROW),
+                    }
                 )
         if figures:
-            first = "true" if not buttons else "false"
-            buttons.append(
-                f'<button type="button" aria-pressed="{first}" '
-                f'data-cost="{cost.field}">{cost.short}</button>'
-            )
-            bodies.append(
-                f'<div class="trade-off" data-cost="{cost.field}">{"".join(figures)}</div>'
-            )
-    if not bodies:
-        return ""
-    return (
-        f'<div class="choice" role="group" aria-label="Cost" hidden>{"".join(buttons)}</div>'
-        f'{"".join(bodies)}<ul class="notes"><li>Along the line no cheaper model is better. Bars: '
-        "95 % interval over seeds. Orange: baselines, which make no line. Point at a model, or tap "
-        "it, for its numbers; a second tap leads to its card.</li></ul>"
-    )
-
-
-# --- the rest -------------------------------------------------------------------------------
-
-
-def _failed(rows: list[Row]) -> str:
-    found = [
-        f"<li><strong>{escape(name)}</strong> <span>seeds {escape(seeds)}</span>"
-        f"<code>{escape(error)}</code></li>"
-        for name, seeds, error in tables.failures(rows)
-    ]
-    return f'<ul class="failed">{"".join(found)}</ul>' if found else ""
-
-
-def _method(records: list[dict[str, Any]]) -> str:
-    lines = "".join(f"<li>{escape(line)}</li>" for line in report_text.METHOD)
-    found = "".join(
-        f'<article class="card"><h3>{heading}</h3>{facts(pairs)}</article>'
-        for heading, fields in report_text.FACTS.items()
-        if (pairs := report_text.facts_of(records, fields))
-    )
-    return f'<ul>{lines}</ul><div class="cards">{found}</div>'
-
-
-def _again(output: Path, records: list[dict[str, Any]]) -> str:
-    return (
-        f'<p>{report_text.AGAIN}</p><div class="again">'
-        '<button type="button" id="copy" hidden>Copy</button>'
-        f"<pre><code>{escape(report_text.command(output, records))}</code></pre></div>"
-    )
+            found.append((cost, figures))
+    return html.render("trade_off.html.j2", charts=found, remarks=_ON_CHARTS) if found else Markup()

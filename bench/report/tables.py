@@ -5,14 +5,17 @@ import dataclasses
 import io
 import json
 import math
-from collections.abc import Callable, Iterator
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from bench.leaderboard import quality_gate, time_to_quality
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import METRICS, TIMINGS, Row, half_width
+from bench.report.html import Table
 
 _UNKNOWN = "-"
+_MOST_DECIMALS = 6
 _NAME_WIDTH = 28  # characters that the names of rows have at least, where the terminal is narrow
 
 
@@ -215,17 +218,15 @@ def to_rich_table(rows: list[Row]) -> Any:
 def to_markdown(rows: list[Row]) -> str:
     """Returns the leaderboard, its failures and its footnotes as GitHub Markdown."""
     shown = columns(rows)
-    lines = _markdown_table(
-        [column.title for column in shown],
-        [[column.text(row) for column in shown] for row in rows if not row.failed],
-        [column.numeric for column in shown],
-    )
+    lines = [[plain_markdown(c.text(row)) for c in shown] for row in rows if not row.failed]
+    heads = [plain_markdown(column.title) for column in shown]
+    parts = [markdown_table(heads, lines, [column.numeric for column in shown])]
     failed = failures(rows)
     if failed:
-        lines += ["", "**Failed**", ""]
-        lines += _markdown_table(["model", "seeds", "error"], failed, [False] * 3)
-    lines += [""] + [f"- {plain_markdown(note)}" for note in footnotes(rows)]
-    return "\n".join(lines).rstrip() + "\n"
+        table = Table(("model", "seeds", "error"), failed, [False] * 3, "Failed")
+        parts.append(titled_markdown(table))
+    parts.append("\n".join(f"- {plain_markdown(note)}" for note in footnotes(rows)))
+    return "\n\n".join(parts).rstrip() + "\n"
 
 
 def to_csv(rows: list[Row]) -> str:
@@ -362,23 +363,24 @@ def _time_to_target(rows: list[Row]) -> list[Column]:
 
 
 def _quality(metric: str, rows: list[Row]) -> Column:
-    """A column of means, all with the decimals that its smallest mean and interval call for."""
-    known = [row.quality[metric] for row in rows if metric in row.quality]
-    smallest = min((abs(i.mean) for i in known if i.mean), default=1.0)
-    halves = [half for half in map(half_width, known) if half]
-    leading = -math.floor(math.log10(smallest))
-    wanted = -math.floor(math.log10(min(halves))) if halves else leading + 2
-    decimals = max(0, min(max(wanted, leading + 1), leading + 3, 12))
+    """A column of means, all with the decimals that its intervals call for."""
+    decimals = _decimals([row for row in rows if metric in row.quality], metric)
+    least = 10**-decimals
 
     def text(row: Row) -> str:
         interval = row.quality.get(metric)
         if interval is None:
             return _UNKNOWN
-        half, mean = half_width(interval), f"{interval.mean:.{decimals}f}"
+        mean = f"{interval.mean:.{decimals}f}"
+        if 0 < interval.mean < 0.5 * least:
+            mean = f"<{least:.{decimals}f}"
+        elif abs(interval.mean) >= 1e6:
+            mean = f"{interval.mean:.2e}"
+        half = half_width(interval)
         if half is None:
             return mean if row.baseline else f"{mean} †"
-        if 0 < half < 0.5 * 10**-decimals:
-            return f"{mean} ± <{10**-decimals:.{decimals}f}"
+        if 0 < half < 0.5 * least:
+            return f"{mean} ± <{least:.{decimals}f}"
         return f"{mean} ± {half:.{decimals}f}"
 
     def value(row: Row) -> float | None:
@@ -387,9 +389,33 @@ def _quality(metric: str, rows: list[Row]) -> Column:
     return Column(metric, METRICS[metric].replace(" ", "\n"), text, value)
 
 
-def _markdown_table(
-    titles: list[str], cells: list[list[str]] | list[tuple[str, ...]], right: list[bool]
-) -> list[str]:
-    rule = ["---:" if numeric else "---" for numeric in right]
-    lines = [[*map(plain_markdown, line)] for line in (titles, *cells)]
-    return [f"| {' | '.join(line)} |" for line in (lines[0], rule, *lines[1:])]
+def _decimals(rows: list[Row], metric: str) -> int:
+    """Two digits of the middle interval of the models; without intervals three of their middle."""
+    known = [row.quality[metric] for row in rows if not row.baseline]
+    known = known or [row.quality[metric] for row in rows]
+    halves = [half for half in map(half_width, known) if half]
+    sizes = [abs(interval.mean) for interval in known if interval.mean]
+    if halves:
+        wanted = 1 - math.floor(math.log10(statistics.median(halves)))
+    elif sizes:
+        wanted = 2 - math.floor(math.log10(statistics.median(sizes)))
+    else:
+        wanted = 3
+    return max(0, min(wanted, _MOST_DECIMALS))
+
+
+def markdown_table(
+    head: Sequence[str], lines: Iterable[Sequence[str]], numeric: Sequence[bool]
+) -> str:
+    """Returns a table as GitHub Markdown; the cells are Markdown, see `plain_markdown`."""
+    rule = ["--:" if is_number else "---" for is_number in numeric]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines))
+
+
+def titled_markdown(table: Table) -> str:
+    """Returns a table of texts as GitHub Markdown: title in bold, the table, notes as a list."""
+    head, *lines = ([*map(plain_markdown, line)] for line in (table.head, *table.lines))
+    parts = [f"**{table.title}**", markdown_table(head, lines, table.numeric)]
+    if table.notes:
+        parts.append("\n".join(f"- {plain_markdown(note)}" for note in table.notes))
+    return "\n\n".join(parts)

@@ -8,19 +8,35 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
 from bench.leaderboard import rows as leaderboard_rows
+from bench.leaderboard.pareto import COSTS
 from bench.leaderboard.rows import Row
 from bench.records import store as record_store
-from bench.report import anomaly_tables, page, tables
+from bench.report import anomaly_tables, card_pictures, page, tables, trade_off
 from bench.report import text as report_text
+from bench.report.card_pictures import Figure
+from bench.report.html import Section
+from bench.report.plots import anomaly, label_swap, latents, pareto, style, training
+
+# The costs whose charts are files too, by the names of `report_text.PICTURES`.
+_TRADE_OFFS = {
+    "quality_against_parameters": next(c for c in COSTS if c.field == "params_total"),
+    "quality_against_speed": next(c for c in COSTS if c.field == "infer_images_per_second"),
+}
 
 
-def write(output_folder: str | Path, *, codes: str = "pca", perplexity: float = 30.0) -> list[Path]:
+def write(
+    output_folder: str | Path,
+    *,
+    codes: str = "pca",
+    perplexity: float = 30.0,
+    sections: Sequence[Section] = (),
+) -> list[Path]:
     """Writes the report of a run into its folder.
 
     Files are replaced as a whole, so that a report is never half-written.
@@ -28,7 +44,8 @@ def write(output_folder: str | Path, *, codes: str = "pca", perplexity: float = 
     Args:
         output_folder: The `--output` of a run, with `records.jsonl`.
         codes: How the codes of images are put on a plane, `"pca"` or `"t_sne"`.
-        perplexity: Of t-SNE; see `plots_codes.codes`.
+        perplexity: Of t-SNE; see `plots.latents.codes`.
+        sections: What a study adds to the page.
 
     Returns:
         The files written: `report.html`, `report.md`, `leaderboard.csv`, `records.csv` and the
@@ -49,9 +66,11 @@ def write(output_folder: str | Path, *, codes: str = "pca", perplexity: float = 
     rows = leaderboard_rows.rows(kept)
     plane = {"method": codes, "perplexity": perplexity}
     pictures, strips = _pictures(output, kept, rows, warnings, plane)
-    gifs, card_pictures = _of_cards(output, rows, plane)
+    gifs, in_cards = _of_cards(output, rows, plane)
     texts = {
-        "report.html": page.html(output, kept, rows, warnings, pictures, strips, card_pictures),
+        "report.html": page.page(
+            output, kept, rows, warnings, pictures, strips, in_cards, sections
+        ),
         "report.md": _markdown(output, kept, rows, warnings, list(pictures), list(gifs)),
         "leaderboard.csv": tables.to_csv(rows),
         "records.csv": _records_csv(records),
@@ -72,15 +91,13 @@ def _pictures(
     plane: dict[str, Any],
 ) -> tuple[dict[str, tuple[bytes, bytes]], dict[int, bytes]]:
     """Draws the pictures of the whole run, light and dark, and the strip of each row."""
-    from bench.report.plots import anomaly, label_swap, latents, pareto, style, training
-
-    for record in records:
-        if record["samples_file"] and style.load_samples(output, record) is None:
-            warnings.append(f"samples {record['samples_file']} are missing or damaged; left out.")
+    warnings += _without_samples(output, records)
     draw: dict[str, Callable[[io.BytesIO, str], bool]] = {
         "reconstructions": lambda f, theme: style.reconstruction_strip(output, records, f, theme),
-        "quality_against_parameters": lambda f, t: pareto.quality_against_parameters(rows, f, t),
-        "quality_against_speed": lambda f, theme: pareto.quality_against_speed(rows, f, theme),
+        **{
+            name: lambda f, t, cost=cost: pareto.png(trade_off.charts(rows, cost), f, t)
+            for name, cost in _TRADE_OFFS.items()
+        },
         "wrong_labels": lambda f, t: label_swap.wrong_labels(output, records, f, t),
         "anomaly_scores": lambda f, t: anomaly.score_histograms(output, records, f, t),
         "anomaly_curves": lambda f, t: anomaly.curves(output, records, f, t),
@@ -103,13 +120,23 @@ def _pictures(
     return pictures, strips
 
 
+def _without_samples(output: Path, records: list[dict[str, Any]]) -> list[str]:
+    """Returns one warning on the samples that records name and that cannot be used."""
+    lost = [
+        record["samples_file"]
+        for record in records
+        if record["samples_file"] and style.load_samples(output, record) is None
+    ]
+    if not lost:
+        return []
+    more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+    return [f"samples {lost[0]}{more} are missing or damaged; left out."]
+
+
 def _of_cards(
     output: Path, rows: list[Row], plane: dict[str, Any]
-) -> tuple[dict[str, bytes], dict[int, dict[str, str]]]:
+) -> tuple[dict[str, bytes], dict[int, dict[str, list[Figure]]]]:
     """Returns the animations by name, and the sections of each row's card that are pictures."""
-    from bench.report import page_pictures
-    from bench.report.plots import training
-
     gifs: dict[str, bytes] = {}
     sections = {}
     with_swaps = sum(any(record["swaps_file"] for record in row.records) for row in rows) > 1
@@ -122,7 +149,7 @@ def _of_cards(
             words = re.findall(r"[a-z0-9]+", row.name.lower())
             name = "_".join(["learning", *words])
             gifs[name if name not in gifs else f"{name}_{number}"] = gif
-        sections[number] = page_pictures.of_row(output, row, gif, with_swaps, plane)
+        sections[number] = card_pictures.of_row(output, row, gif, with_swaps, plane)
     return gifs, sections
 
 
@@ -168,8 +195,8 @@ def _markdown(
     parts.append(f"## How it was measured\n\n{method}")
     for title, fields in report_text.FACTS.items():
         found = report_text.facts_of(records, fields)
-        facts = [f"| {name} | {plain(value)} |" for name, value in found]
-        parts.append(f"### {title}\n\n| | |\n| --- | --- |\n" + "\n".join(facts))
+        facts = [(name, plain(value)) for name, value in found]
+        parts.append(f"### {title}\n\n{tables.markdown_table(('', ''), facts, (False, False))}")
     again = report_text.command(output, records)
     parts.append(f"## Run it again\n\n{report_text.AGAIN}\n\n```\n{again}\n```")
     return "\n\n".join(parts) + "\n"

@@ -4,15 +4,14 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
 from bench.records import store
 from bench.records.schema import Record
-from bench.report import page_parts
-from bench.report.tables import plain_markdown
+from bench.report.html import Section, Table, tables
+from bench.report.tables import markdown_table, plain_markdown
 from bench.reproduce import entries as published_entries
 from bench.reproduce import verdicts
 from bench.reproduce.verdicts import MISSING, NO, NOT_RUN, YES, Row
@@ -123,8 +122,7 @@ def _lines(rows: Sequence[Row]) -> str:
         shown = [plain_markdown(cell) for cell in cells(row)]
         shown[0] += f" ([source]({row.entry.url}))"
         lines.append(shown)
-    rule = ["---", "---", "--:", "--:", "---"]
-    return "\n".join(f"| {' | '.join(line)} |" for line in [list(HEAD), rule, *lines])
+    return markdown_table(HEAD, lines, [False, False, True, True, False])
 
 
 def _equal(counted: Sequence[Row]) -> str:
@@ -173,29 +171,27 @@ def write_json(folder: Path, rows: Sequence[Row]) -> Path:
     return path
 
 
-def section(folder: Path) -> str:
-    """Returns the section of the report's page, from the folder's JSON file; empty without one."""
+def sections(folder: Path) -> list[Section]:
+    """Returns the section of the report's page, from the folder's JSON file; none without one."""
     try:
         found = json.loads((folder / FILE_NAME).read_text())
         rows = [(row["cells"], row["source"], row["url"]) for row in found["rows"]]
         text = str(found["summary"])
     except FileNotFoundError:
-        return ""
+        return []
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BenchError(
             f"{folder / FILE_NAME} cannot be read ({error}). "
             f"Make it again: python -m bench reproduce --output {folder}"
         ) from error
-    lines = [[*shown, source] for shown, source, _ in rows]
-    numeric = [False, False, True, True, False, False]
-    links = "".join(
-        f'<li><a href="{escape(url)}">{escape(source)}</a></li>'
-        for source, url in dict.fromkeys((source, url) for _, source, url in rows)
+    table = Table(
+        head=(*HEAD, "source"),
+        lines=[[*shown, source] for shown, source, _ in rows],
+        numeric=[False, False, True, True, False, False],
+        notes=(_NOTE,),
+        links=list(dict.fromkeys((source, url) for _, source, url in rows)),
     )
-    return (
-        f"<p>{escape(text)}</p>{page_parts.table([*HEAD, 'source'], lines, numeric)}"
-        f'<ul class="notes"><li>{escape(_NOTE)}</li>{links}</ul>'
-    )
+    return [Section("published", "Published numbers", tables(text, [table]))]
 
 
 def _reason(row: Row) -> str:

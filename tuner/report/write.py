@@ -6,12 +6,14 @@ and read anywhere, without a network.
 
 import io
 from collections.abc import Callable
-from html import escape
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from bench.records.store import write_whole
-from bench.report.page_parts import breakable, document, facts, table, themed
+from bench.report import html as report_html
+from bench.report.html import Image, Section, Table, Tile
 from bench.report.text import value_text
 from tuner.report import text, trials
 from tuner.report.confirmed import confirmed_section
@@ -41,25 +43,26 @@ def html(project: Project, confirmed: Any = None) -> str:
     parameters = ready.get(project.identity["model"]).parameters
     importances = importance.compute(project.trials.values(), parameters)
     drawings = _pictures(project, parameters, importances)
+    parts = report_html.macros("sections.html.j2")
+    again = parts.again(text.AGAIN, "\n".join(text.commands(project)))
     sections = [
         ("confirmed", "Confirmed on fresh seeds", _confirmed(project, confirmed)),
         ("pictures", "Pictures", _figures(drawings, importances)),
         ("board", "Trials", trials.board(project, parameters, importances)),
         ("failed", "Trials without a score", trials.without_score(project)),
         ("space", "What was searched", _space(project)),
-        ("again", "Run it again", _again(project)),
+        ("again", "Run it again", again),
     ]
     title, summary = text.title_of(project), text.headline(project)
-    return document(title, summary, _tiles(project), sections, project.warnings)
+    shown = [Section(name, heading, Markup(body)) for name, heading, body in sections]
+    return report_html.page(title, summary, _tiles(project), shown, project.warnings)
 
 
-def _tiles(project: Project) -> str:
-    tiles = "".join(
-        f'<a class="tile" href="#trial-{number}"><span>{escape(label)}</span>'
-        f"<strong>{breakable(strong)}</strong><span>{escape(detail)}</span></a>"
+def _tiles(project: Project) -> list[Tile]:
+    return [
+        Tile(label, strong, detail, f"trial-{number}")
         for label, number, strong, detail in text.tiles(project)
-    )
-    return f'<div class="tiles">{tiles}</div>' if tiles else ""
+    ]
 
 
 def _confirmed(project: Project, confirmed: Any) -> str:
@@ -91,44 +94,25 @@ def _pictures(
     return drawn
 
 
-def _figures(drawings: dict[str, tuple[bytes, bytes]], importances: Importance | None) -> str:
-    parts = []
+def _figures(drawings: dict[str, tuple[bytes, bytes]], importances: Importance | None) -> Markup:
+    shown = []
     for name, (title, caption) in text.PICTURES.items():
-        content = ""
         if name in drawings:
-            content = themed(*drawings[name], f"{title}: {caption}")
+            light, dark = drawings[name]
+            shown.append((title, caption, Image(light, f"{title}: {caption}", dark=dark)))
         elif name == "importance" and drawings:
-            caption = text.no_importance(importances)
-        else:
-            continue
-        parts.append(
-            f"<figure><h3>{escape(title)}</h3>{content}"
-            f"<figcaption>{escape(caption)}</figcaption></figure>"
-        )
-    return "".join(parts)
+            shown.append((title, text.no_importance(importances), None))
+    return report_html.macros("sections.html.j2").pictures(shown)
 
 
-# --- the rest -----------------------------------------------------------------------------------
-
-
-def _space(project: Project) -> str:
+def _space(project: Project) -> Markup:
+    """What was searched, and the settings of the search."""
     defaults = project.identity["defaults"]
     lines = [
         (name, values, value_text(defaults[name]) if name in defaults else "")
         for name, values in project.identity["space"].items()
     ]
+    table = Table(("parameter", "values", "default"), lines, (False, False, False))
     settings = [(name, value_text(value)) for name, value in text.settings_of(project)]
-    return (
-        f"{table(('parameter', 'values', 'default'), lines, (False, False, False))}"
-        f'<div class="cards" style="margin-top:1rem"><article class="card"><h3>Settings</h3>'
-        f"{facts(settings)}</article></div>"
-    )
-
-
-def _again(project: Project) -> str:
-    commands = "\n".join(text.commands(project))
-    return (
-        f'<p>{text.AGAIN}</p><div class="again">'
-        '<button type="button" id="copy" hidden>Copy</button>'
-        f"<pre><code>{escape(commands)}</code></pre></div>"
-    )
+    cards = report_html.macros("sections.html.j2").fact_cards([("Settings", settings)])
+    return report_html.tables("", [table]) + cards

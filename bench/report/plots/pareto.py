@@ -1,230 +1,300 @@
-"""Quality against size and against speed, with the front of what no other model beats."""
+"""What things cost against what they give, with the front of what no other beats: for all reports.
 
-import itertools
+One drawing, as SVG for a page or as PNG for a file. The axes are those of the models. What lies far
+outside, a baseline that is exact or a training that went astray, is at the edge with an arrow and
+its value, so that it cannot squeeze the others into one line.
+"""
+
+import dataclasses
 import math
-import textwrap
+from collections.abc import Sequence
 
 import numpy as np
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, FuncFormatter
 
-from bench.leaderboard import pareto
-from bench.leaderboard import rows as leaderboard_rows
-from bench.leaderboard.rows import Row, half_width
-from bench.report.plots import style
+from bench.report.plots import style, svg
+from bench.report.plots.labels import place_labels
 from bench.report.plots.style import Target
-from bench.stats.intervals import Interval
+
+_WIDE = 3  # ratio of the largest to the smallest value from which on an axis is logarithmic
+_TINY = 1e3  # how many times below the median a value has no place on a logarithmic axis
+_MARGIN = 0.08  # of an axis, beyond what is drawn
+_AT = {"left": 0.005, "right": 0.995}  # places of names of lines, parts of the width
+_FRAME = (54, 14, 36, 12)  # pixels left, right, below and above the axes in a page
 
 
-def quality_against_parameters(rows: list[Row], target: Target, theme: str = "light") -> bool:
-    """Draws quality against the number of parameters, with error bars over seeds.
+@dataclasses.dataclass(frozen=True)
+class Mark:
+    """One thing in the picture.
 
-    The Pareto front joins the models that no smaller model beats.
-
-    Args:
-        rows: Rows of `bench.leaderboard.rows.rows`; their `ranked_by` is the quality drawn.
-        target: A path, or an `io.BytesIO`.
-        theme: `"light"` or `"dark"`.
-
-    Returns:
-        True if there was something to draw; otherwise nothing is written.
+    Attributes:
+        name: Written beside it where there is room.
+        x, y: What it costs, above 0, and what it gives.
+        low, high: Ends of the interval of `y`.
+        kind: `"front"`, `"other"` or `"baseline"`; baselines do not decide how the axes run.
+        address, tip: Where it leads to in a page, and what it says when it is pointed at.
     """
-    return _trade_off(rows, target, theme, "params_total", "parameters", fewer_is_better=True)
+
+    name: str
+    x: float
+    y: float
+    low: float
+    high: float
+    kind: str
+    address: str = ""
+    tip: str = ""
 
 
-def quality_against_speed(rows: list[Row], target: Target, theme: str = "light") -> bool:
-    """Draws quality against inference speed, with error bars over seeds.
+@dataclasses.dataclass(frozen=True)
+class Chart:
+    """A picture of marks.
 
-    The Pareto front joins the models that no faster model beats. See
-    `quality_against_parameters` for the arguments and the returned value.
+    Attributes:
+        title: Above a PNG.
+        label: What the picture shows, for those who cannot see it.
+        x_label, y_label: Of the axes; a page leaves out that of `y`.
+        marks: At least one that is no baseline.
+        levels: `(name, y)` of what has no cost: a line across.
+        fewer_is_better: Direction of the cost.
+        may_be_log: Whether `y` may be logarithmic.
     """
-    title = "inference, images per second"
-    return _trade_off(rows, target, theme, "infer_images_per_second", title, fewer_is_better=False)
+
+    title: str
+    label: str
+    x_label: str
+    y_label: str
+    marks: Sequence[Mark]
+    levels: Sequence[tuple[str, float]]
+    fewer_is_better: bool
+    may_be_log: bool
 
 
-def _trade_off(
-    rows: list[Row], target: Target, theme: str, cost: str, title: str, fewer_is_better: bool
-) -> bool:
-    rows = [row for row in rows if row.ranked_by in row.quality]
-    costs = pareto.values(rows, cost)
-    tables: dict[str, list[Row]] = {
-        row.table: [] for row in rows if id(row) in costs and not row.baseline
-    }
-    for row in rows:
-        if row.table in tables:
-            tables[row.table].append(row)
-    if not tables:
+def png(charts: Sequence[Chart], target: Target, theme: str = "light") -> bool:
+    """Draws charts below each other; returns False, and writes nothing, where there is none."""
+    if not charts:
         return False
-    with style.picture(target, theme, 10, 6.2 * len(tables)) as (figure, colours):
-        panels = list(figure.subplots(len(tables), 1, squeeze=False).flat)
-        drawn = []
-        for axes, (table, members) in zip(panels, tables.items(), strict=True):
-            metric = members[0].ranked_by
-            high_is_good = metric in leaderboard_rows.HIGHER_IS_BETTER
-            arrows = {(True, False): "↙", (False, False): "↘", (True, True): "↖"}
-            arrow = arrows.get((fewer_is_better, high_is_good), "↗")
-            axes.set_title(f"{table}   {arrow} better")
-            axes.set_xlabel(title)
-            direction = "higher" if high_is_good else "lower"
-            axes.set_ylabel(f"test {leaderboard_rows.METRICS[metric]} ({direction} is better)")
-            drawn.append(_draw_trade_off(axes, members, colours, cost, fewer_is_better))
+    with style.picture(target, theme, 10, 6.2 * len(charts)) as (figure, colours):
+        panels = figure.subplots(len(charts), 1, squeeze=False)[:, 0]
+        for axes, chart in zip(panels, charts, strict=True):
+            axes.set_title(chart.title)
+            axes.set_ylabel(chart.y_label)
+        drawn = [_Panel(a, chart, colours) for a, chart in zip(panels, charts, strict=True)]
         figure.canvas.draw()
-        for axes, labels in zip(panels, drawn, strict=True):
-            place_labels(figure, axes, labels, colours)
+        for panel in drawn:
+            panel.write_names(figure, 11)
     return True
 
 
-def _draw_trade_off(
-    axes: Axes, rows: list[Row], colours: dict[str, str], cost: str, fewer_is_better: bool
-) -> list[tuple[str, float, float, bool]]:
-    """Draws front, points and baselines; returns (name, x, y, on the front) for the labels."""
-    metric = rows[0].ranked_by
-    high_is_good = metric in leaderboard_rows.HIGHER_IS_BETTER
-    kept = pareto.drawn(rows)
-    costs = pareto.values(rows, cost)
-    placed = [(row, costs[id(row)], row.quality[metric]) for row in kept if id(row) in costs]
-    front = pareto.pareto_front(
-        [(x, quality.mean) for row, x, quality in placed if not row.baseline],
-        fewer_is_better,
-        not high_is_good,
-    )
-    axes.xaxis.set_major_formatter(EngFormatter())
-    style.log_if_wide(axes, "x", [x for _, x, _ in placed])
-    if metric in ("mse", "mae"):
-        style.log_if_wide(axes, "y", [row.quality[metric].mean for row in kept])
-    if front:
-        steps = "steps-post" if fewer_is_better else "steps-pre"
-        line = {"color": colours["first"], "linewidth": 2.2, "alpha": 0.55, "zorder": 2}
-        axes.plot(*zip(*sorted(front), strict=True), drawstyle=steps, **line)
-    labels = []
-    for row, x, quality in placed:
-        best = not row.baseline and (x, quality.mean) in front
-        colour = colours["second" if row.baseline else "first" if best else "muted"]
-        low, high = _bar(quality, axes.get_yscale() == "log")
-        axes.plot([x, x], [low, high], color=colour, linewidth=2.4, alpha=0.6, zorder=3)
-        axes.plot(
-            *(x, quality.mean, "D" if row.baseline else "o"),
+def inline(chart: Chart, width: int, height: int) -> Markup:
+    """Returns a chart as SVG for a page, `width` x `height` pixels where it is not scaled."""
+    left, right, bottom, top = _FRAME
+    frame = (left / width, bottom / height, 1 - (left + right) / width, 1 - (bottom + top) / height)
+    with style.figure("light", width / 72, height / 72, 72, 12, layout=None) as (figure, colours):
+        panel = _Panel(figure.add_axes(frame), chart, colours)
+        figure.canvas.draw()
+        panel.write_names(figure, 12, outlined=False)
+        return svg.inline(figure, f"{chart.label}, {width} wide", panel.links())
+
+
+class _Panel:
+    """A chart on axes, for which the figure is still to place the names."""
+
+    def __init__(self, axes: Axes, chart: Chart, colours: dict[str, str]) -> None:
+        self.axes, self.chart, self.colours = axes, chart, colours
+        models = [mark for mark in chart.marks if mark.kind != "baseline"]
+        self.x = Scale.of_costs([mark.x for mark in chart.marks])
+        self.y = Scale.of_quality(
+            [(mark.low, mark.y, mark.high) for mark in models],
+            [*(m.y for m in chart.marks if m.kind == "baseline"), *(y for _, y in chart.levels)],
+            chart.may_be_log,
+        )
+        self.x.apply(axes, "x", FuncFormatter(_cost_text))
+        self.y.apply(axes, "y", "{x:g}")
+        axes.set_xlabel(chart.x_label)
+        self._draw_front()
+        self.names = [self._draw(f"mark-{n}", mark) for n, mark in enumerate(chart.marks)]
+        self._draw_levels()
+
+    def _draw_front(self) -> None:
+        front = sorted((mark.x, mark.y) for mark in self.chart.marks if mark.kind == "front")
+        if front:
+            x, y = zip(*front, strict=True)
+            self.axes.plot(
+                *(x, [self.y.clipped(value) for value in y]),
+                drawstyle="steps-post" if self.chart.fewer_is_better else "steps-pre",
+                color=self.colours["first"],
+                linewidth=2.2,
+                alpha=0.55,
+                zorder=2,
+            )
+
+    def _draw(self, gid: str, mark: Mark) -> tuple[str, float, float, bool]:
+        """Draws a mark and returns its label; at the edge an arrow tells where it lies."""
+        colour = {"front": "first", "baseline": "second"}.get(mark.kind, "muted")
+        colour, at = self.colours[colour], self.y.clipped(mark.y)
+        way = self.y.side(mark.y)
+        if not way:
+            ends = [self.y.clipped(end) for end in (mark.low, mark.high)]
+            bar = {"color": colour, "linewidth": 2.4, "alpha": 0.6, "zorder": 3, "gid": gid}
+            self.axes.plot([mark.x, mark.x], ends, **bar)
+        self.axes.scatter(
+            *([mark.x], [at]),
+            s=90,
+            marker={-1: "v", 1: "^"}.get(way, "D" if mark.kind == "baseline" else "o"),
             color=colour,
-            markersize=9.5,
-            zorder=5 if best else 4,
-            markeredgecolor=colours["ground"],
-            markeredgewidth=1.5,
+            edgecolors=self.colours["ground"],
+            linewidths=1.5,
+            zorder=5 if mark.kind == "front" else 4,
+            clip_on=False,
+            gid=gid,
         )
-        labels.append((row.name, x, quality.mean, best))
-    lines = [row for row in kept if row.baseline and id(row) not in costs]
-    for row in lines:
-        dashes = {"linestyle": (0, (5, 3)), "zorder": 1}
-        axes.axhline(row.quality[metric].mean, color=colours["second"], **dashes)
-    axes.margins(0.1, 0.12)
-    spots = axes.transAxes.inverted().transform(
-        axes.transData.transform([(x, quality.mean) for _, x, quality in placed])
-    )
-    side = "left" if np.median(spots[:, 0]) > 0.5 else "right"  # the emptier one
-    for row in lines:
-        axes.annotate(
-            row.name,
-            (0.005 if side == "left" else 0.995, row.quality[metric].mean),
-            xycoords=axes.get_yaxis_transform(),
-            xytext=(0, 4),
-            textcoords="offset points",
-            ha=side,
-            color=colours["second"],
-            fontsize=11,
-        )
-    beyond = [f"{row.name} {row.quality[metric].mean:.3g}" for row in rows if row not in kept]
-    if beyond:
-        note = {"fontsize": 11, "color": colours["second"], "fontweight": "normal"}
-        axes.set_title(f"off the scale: {', '.join(beyond)}", loc="right", **note)
-    return sorted(labels, key=lambda label: not label[-1])
+        name = f"{mark.name} {_far_text(mark.y)}" if way else mark.name
+        return (name, mark.x, at, mark.kind == "front")
+
+    def _draw_levels(self) -> None:
+        """Draws a line across for each baseline without a cost, its name above on the side."""
+        inside = sorted((y, name) for name, y in self.chart.levels if not self.y.side(y))
+        colour = self.colours["second"]
+        for y, _ in inside:
+            self.axes.axhline(y, color=colour, linestyle=(0, (5, 3)), linewidth=1.4, zorder=1)
+        places = [self.x.part(mark.x) for mark in self.chart.marks]
+        side = "left" if np.median(places) > 0.5 else "right"  # the emptier one
+        text = {"color": colour, "textcoords": "offset points", "fontsize": "small"}
+        # Names of lines that lie close to each other share a line of text.
+        groups: list[tuple[float, list[str]]] = []
+        for y, name in inside:
+            if groups and self.y.part(y) - self.y.part(groups[-1][0]) < 0.06:
+                groups[-1] = (y, [*groups[-1][1], name])
+            else:
+                groups.append((y, [name]))
+        for y, names in groups:
+            self.axes.annotate(
+                *(", ".join(names), (_AT[side], y)),
+                xycoords=self.axes.get_yaxis_transform(),
+                xytext=(0, 4),
+                ha=side,
+                **text,
+            )
+        for way, arrow in ((-1, "↓"), (1, "↑")):
+            far = [f"{n} {_far_text(y)}" for n, y in self.chart.levels if self.y.side(y) == way]
+            if far:
+                beside = [self.x.part(m.x) for m in self.chart.marks if self.y.side(m.y) == way]
+                side = "left" if beside and max(beside) > 0.5 else "right" if beside else side
+                self.axes.annotate(
+                    *(f"{arrow} {', '.join(far)}", (_AT[side], 0 if way < 0 else 1)),
+                    xycoords="axes fraction",
+                    xytext=(0, 4 if way < 0 else -4),
+                    va="bottom" if way < 0 else "top",
+                    ha=side,
+                    **text,
+                )
+
+    def write_names(self, figure: Figure, size: float, outlined: bool = True) -> None:
+        place_labels(figure, self.axes, self.names, self.colours, size, outlined)
+
+    def links(self) -> dict[str, svg.Link]:
+        """Returns where the marks lead to, by the `gid` of their artists."""
+        places = self.axes.transData.transform([(x, y) for _, x, y, _ in self.names])
+        return {
+            f"mark-{number}": svg.Link(mark.address, mark.kind, mark.tip, tuple(place))
+            for number, (mark, place) in enumerate(zip(self.chart.marks, places, strict=True))
+        }
 
 
-def _bar(quality: Interval, log: bool) -> tuple[float, float]:
-    """The ends of an error bar; on a log axis the lower end cannot go to 0."""
-    half = half_width(quality) or 0.0
-    low = quality.mean - half
-    return max(low, quality.mean / 3) if log else low, quality.mean + half
+@dataclasses.dataclass(frozen=True)
+class Scale:
+    """An axis from `low` to `high`, linear or logarithmic."""
+
+    low: float
+    high: float
+    log: bool
+
+    @classmethod
+    def of_costs(cls, values: Sequence[float]) -> "Scale":
+        """Returns the scale that has room for all of these values, which are above 0."""
+        log = max(values) > _WIDE * min(values)
+        return cls._with_margin(min(values), max(values), log)
+
+    @classmethod
+    def of_quality(
+        cls,
+        models: Sequence[tuple[float, float, float]],
+        others: Sequence[float],
+        may_be_log: bool,
+    ) -> "Scale":
+        """Returns the scale of the models, wider where another value lies near.
+
+        A model farther outside than three times the distance of the quartiles does not count where
+        there are at least five. Intervals are shown as far beyond the values as those are apart.
+        Another value is near if it lies no farther off than that; on a logarithmic axis, than half
+        of that and a factor of two.
+
+        Args:
+            models: `(low, value, high)` of each.
+            others: Values that should be seen, if they are near.
+            may_be_log: Whether the scale may be logarithmic.
+        """
+        values = np.array([value for _, value, _ in models], float)
+        log = bool(may_be_log and values.min() > 0)
+        log = log and np.median(values) < _TINY * values.min()
+        kept = values[_near_the_middle(np.log(values) if log else values)]
+        log = bool(log and kept.max() > _WIDE * kept.min())
+        to, back = (math.log, math.exp) if log else (float, float)
+        low, high = to(kept.min()), to(kept.max())
+        apart = high - low
+        reach = apart or (math.log(2) if log else 0.1 * abs(high) or 1.0)
+        near = 0.5 * apart + math.log(2) if log else apart + 0.05 * abs(high)
+        ends = [end for lower, value, upper in models for end in (lower, upper) if value in kept]
+        known = [to(end) for end in ends if end > 0 or not log]
+        inside = [min(max(end, low - reach), high + reach) for end in known]
+        known = [to(value) for value in others if math.isfinite(value) and (value > 0 or not log)]
+        inside += [value for value in known if low - near <= value <= high + near]
+        low, high = min([low, *inside]), max([high, *inside])
+        return cls._with_margin(back(low), back(high), log)
+
+    @classmethod
+    def _with_margin(cls, low: float, high: float, log: bool) -> "Scale":
+        to, back = (math.log, math.exp) if log else (float, float)
+        start, stop = to(low), to(high)
+        if stop <= start:
+            start, stop = start - (0.1 * abs(start) or 1), stop + (0.1 * abs(stop) or 1)
+        margin = _MARGIN * (stop - start)
+        return cls(back(start - margin), back(stop + margin), log)
+
+    def side(self, value: float) -> int:
+        """Returns -1 for a value below the scale, 1 for one above, else 0."""
+        return -1 if value < self.low else 1 if value > self.high else 0
+
+    def clipped(self, value: float) -> float:
+        return min(max(value, self.low), self.high)
+
+    def part(self, value: float) -> float:
+        """Returns how far along the axis a value within it lies, from 0 to 1."""
+        to = math.log if self.log else float
+        return (to(value) - to(self.low)) / (to(self.high) - to(self.low))
+
+    def apply(self, axes: Axes, name: str, formatter: FuncFormatter | str) -> None:
+        if self.log:
+            style.make_log(axes, name, self.high / self.low)
+        (axes.set_xlim if name == "x" else axes.set_ylim)(self.low, self.high)
+        (axes.xaxis if name == "x" else axes.yaxis).set_major_formatter(formatter)
 
 
-def place_labels(
-    figure: Figure,
-    axes: Axes,
-    labels: list[tuple[str, float, float, bool]],
-    colours: dict[str, str],
-) -> None:
-    """Writes each label where it covers no point, line or other label, near its point if it can.
-
-    Each label takes the cheapest of many places around its point, given where the others are; a
-    few rounds settle it.
-    """
-    renderer = figure.canvas.get_renderer()
-    spots = axes.transData.transform([(x, y) for _, x, y, _ in labels])
-    fixed = [(x - 11, y - 11, x + 11, y + 11) for x, y in spots]
-    fixed += [text.get_window_extent(renderer).extents for text in axes.texts]
-    for line in axes.lines:
-        corners = line.get_transform().transform(_corners(line))
-        fixed += [
-            (*(np.minimum(start, end) - 3), *(np.maximum(start, end) + 3))
-            for start, end in itertools.pairwise(corners)
-        ]
-    texts = [
-        axes.annotate(
-            textwrap.shorten(name, 40, placeholder=" …"),
-            (x, y),
-            xytext=(0, 0),
-            textcoords="offset pixels",
-            va="center",
-            zorder=6,
-            fontsize=11,
-            fontweight="bold" if best else "normal",
-            color=colours["ink" if best else "soft"],
-            path_effects=[withStroke(linewidth=3, foreground=colours["ground"])],
-        )
-        for name, x, y, best in labels
-    ]
-    sizes = [text.get_window_extent(renderer) for text in texts]
-    taken: dict[int, np.ndarray] = {}
-    for _ in range(3):
-        for number, (spot, size) in enumerate(zip(spots, sizes, strict=True)):
-            distances, boxes = _places(spot, size.width, size.height)
-            others = fixed + [box for other, box in taken.items() if other != number]
-            covered = _overlaps(boxes, np.array(others)).sum(axis=1)
-            inside = _overlaps(boxes, axes.get_window_extent().extents[None]).sum(axis=1)
-            outside = size.width * size.height - inside
-            taken[number] = boxes[np.argmin(covered + 5 * outside + 3 * distances)]
-    for number, (spot, text) in enumerate(zip(spots, texts, strict=True)):
-        left, bottom, right, top = taken[number]
-        text.set_position((left - spot[0], (bottom + top) / 2 - spot[1]))
-        near = np.clip(spot, (left, bottom), (right, top))
-        if math.dist(near, spot) > 28:
-            ends = axes.transData.inverted().transform([spot, near])
-            axes.plot(*ends.T, color=colours["soft"], linewidth=0.9, zorder=1.5)
+def _near_the_middle(values: np.ndarray) -> np.ndarray:
+    """Tells of each value whether it lies within three distances of the quartiles."""
+    if len(values) < 5:
+        return np.ones(len(values), bool)
+    lower, upper = np.quantile(values, (0.25, 0.75))
+    apart = 3 * max(upper - lower, 0.1 * abs(np.median(values)))
+    return (values >= lower - apart) & (values <= upper + apart)
 
 
-def _places(spot: np.ndarray, width: float, height: float) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes (left, bottom, right, top) around a point, the usual ones first, and how far off."""
-    angles = np.radians((0, 180, 90, 270, 45, 315, 135, 225, 22, 338, 158, 202))
-    distances = np.repeat((18.0, 30.0, 48.0, 70.0, 96.0, 126.0, 160.0), len(angles))
-    across, up = np.tile(np.cos(angles), 7), np.tile(np.sin(angles), 7)
-    left = spot[0] + distances * across + (across - 1) / 2 * width
-    bottom = spot[1] + distances * up - height / 2
-    return distances, np.stack([left, bottom, left + width, bottom + height], axis=1)
+def _cost_text(value: float, _: int | None = None) -> str:
+    return EngFormatter()(value) if value >= 1000 else f"{value:g}"
 
 
-def _overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """The area that each box shares with each other box, in square pixels."""
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    return np.clip(high - low, 0, None).prod(axis=-1)
-
-
-def _corners(line: Line2D) -> np.ndarray:
-    """The points that a line is drawn through, with the corners of a line in steps."""
-    x, y = (np.asarray(values, float) for values in line.get_data())
-    if line.get_drawstyle() == "steps-post":
-        x, y = np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1]
-    elif line.get_drawstyle() == "steps-pre":
-        x, y = np.repeat(x, 2)[:-1], np.repeat(y, 2)[1:]
-    return np.column_stack([x, y])
+def _far_text(value: float) -> str:
+    return f"{value:.2g}"

@@ -25,7 +25,7 @@ from bench.records.store import write_whole
 Target = str | Path | io.BytesIO
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart; lighter ones on dark ground.
-_THEMES = {
+THEMES = {
     "light": {
         "ground": "#ffffff",
         "ink": "#1b2330",
@@ -136,26 +136,44 @@ def load_arrays(
 
 
 @contextlib.contextmanager
+def figure(
+    theme: str,
+    width: float,
+    height: float,
+    dots_per_inch: float = _PIXELS_PER_INCH,
+    letters: float = 13,
+    layout: str | None = "constrained",
+) -> Iterator[tuple[Figure, dict[str, str]]]:
+    """A figure in the house style, of inches, and the colours of its theme.
+
+    Args:
+        letters: Size of the labels of axes in points; other texts are in proportion.
+    """
+    colours = THEMES[theme]
+    with matplotlib.rc_context(_style(colours, dots_per_inch, letters)):
+        made = Figure(figsize=(width, height), layout=layout)
+        FigureCanvasAgg(made)
+        yield made, colours
+
+
+@contextlib.contextmanager
 def picture(
     target: Target, theme: str, width: float, height: float, layout: str | None = "constrained"
 ) -> Iterator[tuple[Figure, dict[str, str]]]:
     """A figure in the house style, written to the target when the block ends without an error."""
-    colours = _THEMES[theme]
-    with matplotlib.rc_context(_style(colours)):
-        figure = Figure(figsize=(width, height), layout=layout)
-        FigureCanvasAgg(figure)
-        yield figure, colours
+    with figure(theme, width, height, layout=layout) as (made, colours):
+        yield made, colours
         buffer = target if isinstance(target, io.BytesIO) else io.BytesIO()
-        figure.savefig(buffer, format="png", metadata={"Software": None})
+        made.savefig(buffer, format="png", metadata={"Software": None})
     if not isinstance(target, io.BytesIO):
         write_whole(target, buffer.getvalue())
 
 
-def _style(colours: dict[str, str]) -> dict[str, Any]:
+def _style(colours: dict[str, str], dots_per_inch: float, letters: float) -> dict[str, Any]:
     ink, soft, ground = colours["ink"], colours["soft"], colours["ground"]
     return {
-        "figure.dpi": _PIXELS_PER_INCH,
-        "savefig.dpi": _PIXELS_PER_INCH,
+        "figure.dpi": dots_per_inch,
+        "savefig.dpi": dots_per_inch,
         "figure.facecolor": ground,
         "axes.facecolor": ground,
         "savefig.facecolor": "auto",
@@ -179,14 +197,14 @@ def _style(colours: dict[str, str]) -> dict[str, Any]:
         "axes.titlelocation": "left",
         "axes.titleweight": "bold",
         "font.family": "DejaVu Sans",
-        "font.size": 13,
-        "axes.labelsize": 13,
-        "axes.titlesize": 14,
-        "xtick.labelsize": 11.5,
-        "ytick.labelsize": 11.5,
+        "font.size": letters,
+        "axes.labelsize": letters,
+        "axes.titlesize": 1.08 * letters,
+        "xtick.labelsize": 0.885 * letters,
+        "ytick.labelsize": 0.885 * letters,
         "axes.formatter.useoffset": False,
         "legend.frameon": False,
-        "legend.fontsize": 12,
+        "legend.fontsize": 0.92 * letters,
         "lines.solid_capstyle": "round",
         "figure.constrained_layout.h_pad": 0.1,
         "figure.constrained_layout.w_pad": 0.1,
@@ -195,11 +213,15 @@ def _style(colours: dict[str, str]) -> dict[str, Any]:
 
 def log_if_wide(axes: Axes, name: str, values: Sequence[float], ratio: float = 3) -> None:
     """Makes an axis logarithmic where its values are positive and far apart."""
-    if min(values) <= 0 or max(values) / min(values) <= ratio:
-        return
+    if min(values) > 0 and max(values) / min(values) > ratio:
+        make_log(axes, name, max(values) / min(values))
+
+
+def make_log(axes: Axes, name: str, ratio: float) -> None:
+    """Makes an axis logarithmic, with the ticks that suit the ratio of its ends."""
     axis = axes.xaxis if name == "x" else axes.yaxis
     (axes.set_xscale if name == "x" else axes.set_yscale)("log")
-    ticks = (1, 2, 5) if max(values) / min(values) > 10 else (1, 1.5, 2, 3, 5, 7)
+    ticks = (1, 1.5, 2, 3, 5, 7) if ratio <= 10 else (1, 2, 5) if ratio <= 1000 else (1,)
     axis.set_major_locator(LogLocator(subs=ticks, numticks=12))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(EngFormatter() if name == "x" else "{x:g}")

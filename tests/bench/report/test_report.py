@@ -549,11 +549,14 @@ def test_the_front_is_what_no_other_beats():
 
 
 def test_drawing_leaves_matplotlib_as_it_was(tmp_path):
-    from bench.report.plots import pareto as pareto_plots
+    from bench.leaderboard.pareto import COSTS
+    from bench.report import trade_off
+    from bench.report.plots import pareto as pareto_plot
 
     before = dict(matplotlib.rcParams)
-    rows = leaderboard_rows.rows([make_record("vae")])
-    assert pareto_plots.quality_against_speed(rows, tmp_path / "speed.png", "dark")
+    found = trade_off.charts(leaderboard_rows.rows([make_record("vae")]), COSTS[0])
+    assert pareto_plot.png(found, tmp_path / "speed.png", "dark")
+    assert "<svg" in pareto_plot.inline(found[0], 360, 300)
     assert dict(matplotlib.rcParams) == before
 
 

@@ -18,7 +18,7 @@ from bench.errors import BenchError
 from bench.leaderboard import rows as leaderboard_rows
 from bench.records import schema, store
 from bench.report import page
-from bench.reproduce import command, parameter_counts, verdicts
+from bench.reproduce import command, parameter_counts, table, verdicts
 from bench.reproduce import entries as published_entries
 from bench.reproduce.verdicts import MISSING, NO, NOT_RUN, YES
 from bench.stats import intervals
@@ -264,7 +264,9 @@ def test_a_run_compares_resumes_and_is_shown(on_digits, tmp_path, quiet):
     kept = json.loads((tmp_path / "reproduce.json").read_text())
     assert [row["agrees"] for row in kept["rows"]] == ["yes", "no"]
     assert kept["summary"].startswith("1 of 2 that ran agree")
-    html = page.html(tmp_path, found, leaderboard_rows.rows(found), [], {}, {}, {})
+    html = page.page(
+        tmp_path, found, leaderboard_rows.rows(found), sections=table.sections(tmp_path)
+    )
     assert "Published numbers" in html
     assert "1 of 2 that ran agree" in html
 
