@@ -11,7 +11,8 @@ from bench.records import config as run_config
 from bench.records import rerun
 from bench.records.options import GROUPS
 from bench.records.schema import Record
-from bench.report import anomaly_tables, tables
+from bench.report import anomaly_tables
+from bench.report import markdown as markdown_tables
 
 # Metric, how it is called, its decimals: the first that a model's records have is its result.
 RESULTS = (
@@ -85,7 +86,7 @@ def results(found: list[Record], metrics: list[str], output: Path) -> str:
     """
     if metrics == ["by_class"]:
         shown = [*anomaly_tables.per_class(found), *anomaly_tables.by_score(found)]
-        parts = map(tables.titled_markdown, shown)
+        parts = map(markdown_tables.titled, shown)
         command = rerun.command(output, found)
         return "\n\n".join([*parts, f"```bash\n{command}\n```\n"])
     rows = [row for row in leaderboard_rows.rows(found) if not row.failed]

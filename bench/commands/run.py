@@ -48,7 +48,7 @@ def command(options: argparse.Namespace) -> int:
 
     from bench.execution import session
     from bench.leaderboard import rows as leaderboard_rows
-    from bench.report import tables
+    from bench.report import terminal
     from bench.runs import experiment
 
     given = command_line.given(options)
@@ -58,6 +58,6 @@ def command(options: argparse.Namespace) -> int:
     else:
         outcome = session.run_experiment(experiment.read(options.experiment, given), console)
     rows = leaderboard_rows.rows(outcome.records)
-    console.print(tables.to_rich_table(rows))
+    console.print(terminal.to_rich_table(rows))
     console.print(f"pictures and a page: python -m bench report {outcome.output}")
     return 1 if outcome.num_failed else 0

@@ -10,8 +10,9 @@ from typing import Any
 from bench.leaderboard import one_class
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import Row
-from bench.report import published_auroc, tables
+from bench.report import published_auroc
 from bench.report.html import Table
+from bench.report.markdown import titled
 
 UNKNOWN = "-"
 
@@ -23,7 +24,7 @@ def all_of(records: list[dict[str, Any]]) -> list[Table]:
 
 def markdown(records: list[dict[str, Any]]) -> str:
     """Returns every table as Markdown, empty without anomalies."""
-    return "\n\n".join(tables.titled_markdown(table) for table in all_of(records))
+    return "\n\n".join(titled(table) for table in all_of(records))
 
 
 def per_class(records: list[dict[str, Any]]) -> list[Table]:

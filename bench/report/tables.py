@@ -1,4 +1,4 @@
-"""The leaderboard as a table: in the terminal, in Markdown and as CSV."""
+"""The leaderboard as a table: its columns, its notes, and all of it as CSV."""
 
 import csv
 import dataclasses
@@ -6,17 +6,15 @@ import io
 import json
 import math
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from bench.leaderboard import quality_gate, time_to_quality
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import METRICS, TIMINGS, Row, half_width
-from bench.report.html import Table
 
 _UNKNOWN = "-"
 _MOST_DECIMALS = 6
-_NAME_WIDTH = 28  # characters that the names of rows have at least, where the terminal is narrow
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,115 +118,6 @@ def failures(rows: list[Row]) -> list[tuple[str, str, str]]:
     ]
 
 
-def _both_names(column: Column) -> Column:
-    """The model column with the preset in it; any other column as it is."""
-    if column.key != "model":
-        return column
-
-    def text(row: Row) -> str:
-        return f"{row.name} *" if row.baseline else row.name
-
-    return dataclasses.replace(column, text=text)
-
-
-def _fitting(
-    shown: list[Column], max_width: int, width_of: Callable[[list[Column]], int]
-) -> Iterator[list[Column]]:
-    """Deals columns out to as many tables as it takes, each with the names of the rows."""
-    names = [column for column in shown if not column.numeric]
-    rest = [column for column in shown if column.numeric]
-    room = max_width - min(_NAME_WIDTH, width_of(names))
-    found: list[Column] = []
-    for column in rest:
-        if found and width_of([*found, column]) > room:
-            yield [column for column in shown if column in found or column in names]
-            found = []
-        found.append(column)
-    yield [column for column in shown if column in found or column in names]
-
-
-class _Terminal:
-    """A table that rich sets on one line per row, or as two tables where the terminal is narrow."""
-
-    def __init__(self, rows: list[Row]) -> None:
-        self.rows = rows
-
-    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
-        from rich.measure import Measurement
-        from rich.padding import Padding
-        from rich.table import Table
-        from rich.text import Text
-
-        every = columns(self.rows)
-        whole = self._table(every)
-        unbounded = options.update(max_width=1000)
-
-        def width_of(shown: list[Column]) -> int:
-            return Measurement.get(console, unbounded, self._table(shown, 0)).maximum
-
-        if Measurement.get(console, unbounded, whole).maximum <= options.max_width:
-            yield whole
-        else:
-            quality = {*METRICS, "rank", "dataset", "seeds"}
-            named = [_both_names(column) for column in every if column.key != "preset"]
-            of_quality = [c for c in named if c.key == "model" or c.key in quality]
-            for shown in _fitting(of_quality, options.max_width, width_of):
-                yield self._table(shown, 0)
-            yield self._table([c for c in named if c.key not in quality], 0)
-        failed = failures(self.rows)
-        if failed:
-            table = Table(title="Failed", title_justify="left", box=None, padding=(0, 1))
-            for header in ("model", "seeds", "error"):
-                table.add_column(header, overflow="fold")
-            for cells in failed:
-                table.add_row(*(Text(cell, style="red") for cell in cells))
-            yield table
-        for note in footnotes(self.rows):
-            yield Padding(Text(note, style="dim"), (0, 1))
-
-    def _table(self, shown: list[Column], padding: int = 1) -> Any:
-        from rich import box
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(box=box.SIMPLE_HEAD, padding=(0, padding), pad_edge=False)
-        for column in shown:
-            table.add_column(
-                Text(column.title),
-                justify="right" if column.numeric else "left",
-                overflow="fold",
-                no_wrap=column.numeric or None,
-            )
-        for row in self.rows:
-            if not row.failed:
-                style = "italic cyan" if row.baseline else "bold green" if row.rank == 1 else ""
-                table.add_row(*(Text(column.text(row)) for column in shown), style=style)
-        return table
-
-
-def to_rich_table(rows: list[Row]) -> Any:
-    """Returns what `rich.print` shows as the leaderboard, its failures and its footnotes.
-
-    Where the terminal is too narrow for all columns, quality and cost become tables of their
-    own.
-    """
-    return _Terminal(rows)
-
-
-def to_markdown(rows: list[Row]) -> str:
-    """Returns the leaderboard, its failures and its footnotes as GitHub Markdown."""
-    shown = columns(rows)
-    lines = [[plain_markdown(c.text(row)) for c in shown] for row in rows if not row.failed]
-    heads = [plain_markdown(column.title) for column in shown]
-    parts = [markdown_table(heads, lines, [column.numeric for column in shown])]
-    failed = failures(rows)
-    if failed:
-        table = Table(("model", "seeds", "error"), failed, [False] * 3, "Failed")
-        parts.append(titled_markdown(table))
-    parts.append("\n".join(f"- {plain_markdown(note)}" for note in footnotes(rows)))
-    return "\n\n".join(parts).rstrip() + "\n"
-
-
 def to_csv(rows: list[Row]) -> str:
     """Returns every row, failures too, as CSV with plain numbers and intervals in columns."""
     lines = []
@@ -262,13 +151,6 @@ def to_csv(rows: list[Row]) -> str:
     writer.writeheader()
     writer.writerows(lines)
     return text.getvalue()
-
-
-def plain_markdown(text: str) -> str:
-    """Returns a text in one line that is not read as Markdown or HTML."""
-    for mark in "\\`*|[]<>":
-        text = text.replace(mark, f"\\{mark}")
-    return " ".join(text.split())
 
 
 def short_number(value: float | None) -> str:
@@ -402,20 +284,3 @@ def _decimals(rows: list[Row], metric: str) -> int:
     else:
         wanted = 3
     return max(0, min(wanted, _MOST_DECIMALS))
-
-
-def markdown_table(
-    head: Sequence[str], lines: Iterable[Sequence[str]], numeric: Sequence[bool]
-) -> str:
-    """Returns a table as GitHub Markdown; the cells are Markdown, see `plain_markdown`."""
-    rule = ["--:" if is_number else "---" for is_number in numeric]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines))
-
-
-def titled_markdown(table: Table) -> str:
-    """Returns a table of texts as GitHub Markdown: title in bold, the table, notes as a list."""
-    head, *lines = ([*map(plain_markdown, line)] for line in (table.head, *table.lines))
-    parts = [f"**{table.title}**", markdown_table(head, lines, table.numeric)]
-    if table.notes:
-        parts.append("\n".join(f"- {plain_markdown(note)}" for note in table.notes))
-    return "\n\n".join(parts)

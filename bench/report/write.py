@@ -17,7 +17,7 @@ from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.pareto import COSTS
 from bench.leaderboard.rows import Row
 from bench.records import store as record_store
-from bench.report import anomaly_tables, card_pictures, page, tables, trade_off
+from bench.report import anomaly_tables, card_pictures, markdown, page, tables, trade_off
 from bench.report import text as report_text
 from bench.report.card_pictures import Figure
 from bench.report.html import Section
@@ -177,10 +177,10 @@ def _markdown(
     pictures: list[str],
     gifs: list[str],
 ) -> str:
-    plain = tables.plain_markdown
+    plain = markdown.plain
     parts = [f"# {plain(report_text.title_of(rows))}", report_text.summary(records, rows)]
     parts += [f"> **Warning:** {plain(warning)}" for warning in warnings]
-    parts.append(tables.to_markdown(rows).rstrip())
+    parts.append(markdown.leaderboard(rows).rstrip())
     anomalies = anomaly_tables.markdown(records)
     if anomalies:
         parts.append(f"## Anomalies\n\n{anomalies}")
@@ -196,7 +196,7 @@ def _markdown(
     for title, fields in report_text.FACTS.items():
         found = report_text.facts_of(records, fields)
         facts = [(name, plain(value)) for name, value in found]
-        parts.append(f"### {title}\n\n{tables.markdown_table(('', ''), facts, (False, False))}")
+        parts.append(f"### {title}\n\n{markdown.table(('', ''), facts, (False, False))}")
     again = report_text.command(output, records)
     parts.append(f"## Run it again\n\n{report_text.AGAIN}\n\n```\n{again}\n```")
     return "\n\n".join(parts) + "\n"

@@ -11,7 +11,8 @@ from bench.errors import BenchError
 from bench.records import store
 from bench.records.schema import Record
 from bench.report.html import Section, Table, tables
-from bench.report.tables import markdown_table, plain_markdown
+from bench.report.markdown import plain as plain_markdown
+from bench.report.markdown import table as markdown_table
 from bench.reproduce import entries as published_entries
 from bench.reproduce import verdicts
 from bench.reproduce.verdicts import MISSING, NO, NOT_RUN, YES, Row
@@ -99,7 +100,10 @@ def markdown(rows: Sequence[Row]) -> str:
         ]
         open_ones = [row.entry for row in rest if not row.entry.why_not and row.entry.needed]
         needed = dict.fromkeys((entry.data, entry.needed) for entry in open_ones)
-        lines += ["", *(f"Data `{name}`: {plain_markdown(text)}.  " for name, text in needed)]
+        lines += [
+            "",
+            *(f"Data `{name}`: {plain_markdown(text)}.  " for name, text in needed),
+        ]
         parts.append(_folded(f"{len(rest)} published numbers that did not run", "\n".join(lines)))
     return "\n\n".join(parts)
 

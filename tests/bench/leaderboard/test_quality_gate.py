@@ -8,7 +8,7 @@ import pytest
 from bench.leaderboard import quality_gate
 from bench.leaderboard import rows as leaderboard_rows
 from bench.records import schema, store
-from bench.report import tables
+from bench.report import markdown, tables
 
 
 def make_records(values, *, metric="mse", model="vae", precision="float32", **changes):
@@ -113,9 +113,9 @@ def test_a_perfect_reference():
 
 
 def test_training_from_a_pipeline_has_a_column_of_its_own():
-    assert "with data" not in tables.to_markdown(leaderboard_rows.rows(FLOAT32))
+    assert "with data" not in markdown.leaderboard(leaderboard_rows.rows(FLOAT32))
     found = make_records([0.01], end_to_end_images_per_second=543.0)
-    text = tables.to_markdown(leaderboard_rows.rows(found))
+    text = markdown.leaderboard(leaderboard_rows.rows(found))
     assert "| training with data images/s |" in text
     assert "543/s" in text
 
@@ -129,7 +129,7 @@ def test_tables_do_not_show_it():
     speeds = {"latency_ms": 1.11, "end_to_end_images_per_second": 543.0}
     worse = make_records([0.0202, 0.0404], precision="mixed_bfloat16", **speeds)
     rows = leaderboard_rows.rows([*FLOAT32, *worse])
-    text = tables.to_markdown(rows)
+    text = markdown.leaderboard(rows)
     assert "543" not in text
     assert "3.21" in text
     assert "1.11" not in text

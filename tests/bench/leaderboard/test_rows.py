@@ -9,7 +9,7 @@ from rich.console import Console
 from bench.errors import BenchError
 from bench.leaderboard import rows as leaderboard_rows
 from bench.records import schema, store
-from bench.report import tables
+from bench.report import markdown, tables, terminal
 
 
 def make_records(model, values, preset="small", kind="model", **changes):
@@ -53,7 +53,7 @@ TIED = [
 
 def shown(rows, width):
     console = Console(width=width, file=io.StringIO(), color_system=None)
-    console.print(tables.to_rich_table(rows))
+    console.print(terminal.to_rich_table(rows))
     return console.file.getvalue()
 
 
@@ -104,7 +104,7 @@ def test_records_may_lack_fields_and_hold_what_is_not_finite():
     dead = {"job_id": "b", "status": "failed", "kind": "model", "model": "vae", "error": "died"}
     rows = leaderboard_rows.rows([schema.from_fields(dead), schema.from_fields(bare)])
     assert [(row.rank, row.failed) for row in rows] == [(None, False), (None, True)]
-    assert "died" in tables.to_markdown(rows)
+    assert "died" in markdown.leaderboard(rows)
 
 
 def test_a_failed_run_that_was_run_again_is_no_failure():
@@ -166,7 +166,7 @@ def test_cells_are_set_for_people():
     assert found["forward_macs"] == "12.3 k"
     assert found["infer_images_per_second"] == "12.3 k/s"
     assert found["peak_memory_mib"] == "402"
-    assert found["mse"].startswith("0.0089 ± 0.000")
+    assert found["mse"] == "0.00890 ± 0.00025"  # two digits of the interval
     assert found["seeds"] == "3"
     assert found["train_images_per_second"] == found["ssim"] == "-"
 
@@ -198,7 +198,7 @@ def test_a_mark_stands_in_the_cell_and_in_the_footnotes(changes, field, mark):
 
 
 def test_markdown_has_each_model_on_a_line_of_equal_cells():
-    text = tables.to_markdown(leaderboard_rows.rows(TIED))
+    text = markdown.leaderboard(leaderboard_rows.rows(TIED))
     lines = [line for line in text.splitlines() if line.startswith("|")]
     table = lines[: 2 + 4]
     assert len({line.count(" | ") for line in table}) == 1

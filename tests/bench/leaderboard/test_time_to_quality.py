@@ -17,7 +17,7 @@ from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard import time_to_quality
 from bench.records import schema, store
 from bench.records.sections import Training
-from bench.report import tables
+from bench.report import markdown
 
 BATCH_SIZE = 8
 
@@ -208,7 +208,7 @@ def test_run_records_the_curve_and_another_target_needs_no_training(tmp_path, ti
     found, _ = store.read(tmp_path)
     rows = leaderboard_rows.rows(found)
     assert all(len(row.records) == 1 for row in rows)  # nothing is counted twice
-    text = tables.to_markdown(rows)
+    text = markdown.leaderboard(rows)
     assert "never" in text
     assert "validation MSE of at most 1e-09, evaluated every 1 epochs" in text
 
@@ -216,4 +216,4 @@ def test_run_records_the_curve_and_another_target_needs_no_training(tmp_path, ti
 def test_tables_without_a_target_have_no_such_column(tmp_path, tiny_request, quiet):
     record = {"status": "ok", "job_id": "a", "seed": 0}
     record |= {"kind": "model", "model": "vae", "test_mse": 0.1, "dataset": "digits"}
-    assert "target" not in tables.to_markdown(leaderboard_rows.rows([schema.from_fields(record)]))
+    assert "target" not in markdown.leaderboard(leaderboard_rows.rows([schema.from_fields(record)]))
