@@ -11,7 +11,7 @@ class Room:
     """A folder of a package, or modules of its root.
 
     Attributes:
-        name: The folder; `"(root)"` for modules of the package's root.
+        name: The folder, a dot before one inside it; `"(root)"` for modules of the package's root.
         about: What is in it.
         without_keras: Whether it has to work without Keras and TensorFlow, also by way of what it
             imports; of a room with a few modules that need them: the names of those.
@@ -86,6 +86,7 @@ ROOMS: dict[str, tuple[Room, ...]] = {
         Room("introspection", "summary and activations of a model"),
         Room("evaluation", "one job in one process: build, fit, measure, send the record"),
         Room("execution", "where jobs run; is given the function that runs one", True),
+        Room("report.plots", "pictures by matplotlib, in one style", without_keras=True),
         Room("report", "records become text, pictures and a page", without_keras=True),
         Room("compare", "paired timing of two checkouts or settings", is_study=True),
         Room("reproduce", "published numbers, measured again", is_study=True),

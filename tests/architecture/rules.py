@@ -20,7 +20,7 @@ def room_index(rooms: Sequence[Room], module: str) -> int | None:
         if room.modules:
             if len(parts) <= 1 and (parts[0] if parts else "") in room.modules:
                 return index
-        elif parts and parts[0] == room.name:
+        elif parts[: room.name.count(".") + 1] == room.name.split("."):
             return index
     return None
 
