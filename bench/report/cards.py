@@ -64,7 +64,9 @@ def card(
         "sweeps": _sweeps(row),
         "terms": _terms(row),
         "pictures": {heading: found for heading, found in pictures.items() if heading != LEARNING},
-        "config": [(name, report_text.value_text(v)) for name, v in (row["config"] or {}).items()],
+        "config": [
+            (name, report_text.value_text(v)) for name, v in (row.record.model.config or {}).items()
+        ],
         "runs": _runs(row),
         "data": report_text.facts_of(row.records, report_text.DATA),
         "environment": report_text.facts_of(row.records, report_text.FACTS["Environment"]),
@@ -158,11 +160,11 @@ def _runs(row: Row) -> html.Table:
     quality = (f"test_{metric}" for metric in leaderboard_rows.METRICS)
     fields = [
         field
-        for field in ("seed", "normal_class", *quality, "train_seconds", "case_id")
+        for field in ("seed", "normal_class", *quality, "train_seconds", "job_id")
         if any(record.get(field) is not None for record in row.records)
     ]
     lines = [[_cell(record.get(field)) for field in fields] for record in row.records]
-    return html.Table(fields, lines, [field != "case_id" for field in fields])
+    return html.Table(fields, lines, [field != "job_id" for field in fields])
 
 
 def _cell(value: Any) -> str:
