@@ -103,6 +103,26 @@ def what_is_not_a_shape_is_refused(subject: Subject) -> None:
             subject.model_class(shape)
 
 
+def a_model_inside_of_another_is_saved(subject: Subject) -> None:
+    """A Keras model that contains the model loads with equal outputs."""
+    model = subject.uncompiled()
+    example = model.example_inputs()
+    if isinstance(example, dict):
+        inputs = {
+            name: keras.Input(part.shape[1:], dtype=part.dtype, name=name)
+            for name, part in example.items()
+        }
+    else:
+        inputs = keras.Input(example.shape[1:], dtype=example.dtype)
+    outer = keras.Model(inputs, model(inputs))
+    with tempfile.TemporaryDirectory(prefix="zoo-testing-") as folder:
+        outer.save(Path(folder) / "outer.keras")
+        again = keras.saving.load_model(Path(folder) / "outer.keras")
+    data = subject.inputs(0, 4)
+    expected = outer.predict(data, verbose=0)
+    expect.close(again.predict(data, verbose=0), expected, "predictions", rtol=1e-5, atol=1e-6)
+
+
 def saved_models_go_on_in_another_process(subject: Subject) -> None:
     """Outputs, optimizer and noise come back: training goes on as if it had not stopped."""
     if subject.model_class.__module__ == "__main__":
@@ -132,5 +152,6 @@ CHECKS = (
     any_shape_that_fits,
     shape_that_does_not_divide_says_how_to_pad,
     what_is_not_a_shape_is_refused,
+    a_model_inside_of_another_is_saved,
     saved_models_go_on_in_another_process,
 )

@@ -153,8 +153,10 @@ class ZooModel(HasModelCard, Fitting):
         terms = [*self.term_weights, *(["regularization"] if self.losses else [])]
         self.term_trackers = {name: keras.metrics.Mean(name=name) for name in terms}
         # Builds every child: a saved model with an unbuilt one would reload with random weights.
-        self.built = True  # before the pass, else Keras traces it twice
-        self(self.example_inputs(), training=True)
+        # Not by a call, which Keras would count as the model's first place in an outer model.
+        self.built = True
+        with keras.name_scope(self.name):
+            self.compute_output_spec(self.example_inputs(), training=True)
 
     @classmethod
     def argument_names(cls) -> list[str]:
