@@ -20,6 +20,7 @@ import keras_tuner
 
 import zoo
 from bench.data import anomaly, cache, catalog, tasks
+from bench.runs import models
 from tuner.space.hypermodel import (
     OverBudgetError,
     RefusedError,
@@ -32,7 +33,7 @@ from tuner.trials import objectives
 from zoo import checks
 from zoo.persistence.saving import save
 
-PRELOAD = ("zoo", "tuner.trials.trial")
+PRELOAD = (*models.modules(), "tuner.trials.trial")
 _PROBE_STEPS = 8
 Report = Callable[[str], None]
 
