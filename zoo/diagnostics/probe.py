@@ -17,6 +17,7 @@ from zoo import inspection
 from zoo.diagnostics.outputs import gaussian_kl_per_unit
 from zoo.diagnostics.recording import Probe
 from zoo.layers.gradients import gradients_of
+from zoo.training import keras_contract
 from zoo.training.model import ZooModel
 
 _RELU = (keras.activations.relu, keras.activations.relu6)
@@ -31,9 +32,9 @@ def last_activation(model: keras.Model) -> tuple[str | None, str | None]:
     outputs = getattr(model, "outputs", None)
     if isinstance(model, ZooModel) or not outputs or len(outputs) != 1:
         return None, None
-    layer = getattr(outputs[0], "_keras_history", (None,))[0]
+    layer = keras_contract.layer_of(outputs[0])
     while isinstance(layer, keras.layers.Reshape):  # which changes no value
-        layer = layer.input._keras_history[0]
+        layer = keras_contract.layer_of(layer.input)
     while getattr(layer, "layers", None):
         layer = layer.layers[-1]
     activation = getattr(layer, "activation", None)

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from zoo.training import device_data
+from zoo.training import device_data, keras_contract
 
 # Settings of Keras's optimizers with which a step is more than Adam's.
 _FURTHER = (
@@ -63,10 +63,12 @@ def apply_gradients(model, gradients, weights) -> None:
 
 
 def has_variables_of(optimizer, weights) -> bool:
-    """Tells whether a built optimizer knows the weights, as Keras checks in each update."""
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    known = getattr(optimizer, "_trainable_variables_indices", None)
-    return not known or all(optimizer._var_key(weight) in known for weight in weights)
+    """Tells whether a built optimizer knows the weights, as Keras checks in each update.
+
+    True where it cannot be told: Keras then checks.
+    """
+    known = keras_contract.weights_of_optimizer(optimizer)
+    return known is None or {id(weight) for weight in weights} <= {id(weight) for weight in known}
 
 
 def _slots_of_adam(model, weights) -> list[tuple[Any, Any]] | None:
@@ -79,15 +81,10 @@ def _slots_of_adam(model, weights) -> list[tuple[Any, Any]] | None:
         return None
     if device_data.is_distributed(model):
         return None
-    try:
-        places = [optimizer._get_variable_index(weight) for weight in weights]
-        found = [(optimizer._momentums[place], optimizer._velocities[place]) for place in places]
-    except (AttributeError, KeyError):  # another Keras, or weights of another model
-        return None
     is_usual = all(
         weight.dtype == "float32"
         and weight.constraint is None
         and not getattr(weight, "overwrite_with_gradient", False)
         for weight in weights
     )
-    return found if is_usual else None
+    return keras_contract.moments_of_adam(optimizer, weights) if is_usual else None

@@ -91,10 +91,6 @@ class Adversarial(ZooModel):
         self.discriminator_optimizer = _copy_of(self.optimizer, self.discriminator_learning_rate)
         self.discriminator_optimizer.build(self.discriminator.trainable_weights)
 
-    def compile_from_config(self, config):
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        self.build_optimizers()
-
     def fit(self, *args, **kwargs):
         """Trains as `ZooModel.fit` does; the discriminator's weights are averaged likewise."""
         history = super().fit(*args, **kwargs)

@@ -36,12 +36,6 @@ class DataChecks:
                 f"{self.owner}: the model must be compiled first. "
                 "Call model.compile(optimizer='adam')."
             )
-        if self._compile_loss is not None:
-            raise ValueError(
-                f"{self.owner}: compile must be called without a loss, which belongs to the "
-                f"model. Its terms: {', '.join(self.term_weights)}. "
-                "Choose them in the constructor, and pass extra measures as metrics=[...]."
-            )
 
     def _check_data(self, x, y) -> None:
         if is_array(x):

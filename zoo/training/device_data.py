@@ -14,11 +14,11 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.client import device_lib
 
 from zoo import inspection
 from zoo.data import batching
 from zoo.data.order import Source
+from zoo.training import keras_contract
 
 # A call is to take about as long as this many multiply-adds: long enough that what Python does
 # between two calls is little, short enough that progress is seen.
@@ -82,15 +82,15 @@ def _room() -> float | None:
     gpus = tf.config.list_logical_devices("GPU")
     if not gpus:
         return None
-    limits = [d.memory_limit for d in device_lib.list_local_devices() if d.device_type == "GPU"]
-    if not limits:
+    limit = keras_contract.gpu_memory_limit()
+    if limit is None:
         return _SAFE_BYTES
     try:
         name = gpus[0].name.replace("/device:", "")
         used = tf.config.experimental.get_memory_info(name)["current"]
     except (ValueError, RuntimeError):
         used = 0
-    return _MOST_SHARE * (limits[0] - used)
+    return _MOST_SHARE * (limit - used)
 
 
 def steps_per_call(model, batch_size: int, num_rows: int, callbacks: Any) -> int:
@@ -123,7 +123,7 @@ def _looks_at_batches(callback) -> bool:
     if getattr(callback, "looks_at_batches", True) is False:
         return False
     if isinstance(callback, _BY_EPOCH) and type(callback) in _BY_EPOCH:
-        return getattr(callback, "save_freq", getattr(callback, "_save_freq", None)) != "epoch"
+        return not keras_contract.saves_by_epoch(callback)
     hooks = ((getattr(callback, name), getattr(keras.callbacks.Callback, name)) for name in _HOOKS)
     return any(getattr(own, "__func__", own) is not usual for own, usual in hooks)
 
@@ -140,6 +140,8 @@ def _macs_per_image(model) -> int:
 
 class ResidentTraining:
     """What `fit` calls for each group of batches; it takes the place of `model.train_function`.
+
+    That `fit` does so is checked by `keras_contract.fit_calls_our_function`.
 
     Args:
         model: Compiled.

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from zoo.data import batching, pipeline
 from zoo.data.order import Source, orders_of_rows
-from zoo.training import adam
+from zoo.training import adam, keras_contract
 from zoo.training import device_data as resident_training
 from zoo.training import predict as device_prediction
 from zoo.training.data_checks import DataChecks, is_array, num_rows
@@ -64,9 +64,10 @@ class Fitting(DataChecks, keras.Model):
         reason_unsupported = resident_training.reason_unsupported(
             self, data if kept is None else kept.data, kwargs
         )
-        if reason_unsupported is None and resident is not False:
+        may_stay = reason_unsupported is None and resident is not False
+        if may_stay and keras_contract.fit_calls_our_function():
             return self._fit_resident(kept or self._source(data, kwargs), kwargs)
-        if resident:
+        if resident and reason_unsupported is not None:
             raise ValueError(
                 f"{self.owner}: resident must be None or False here, as {reason_unsupported}. "
                 "Received: resident=True. Leave it out."
@@ -112,6 +113,32 @@ class Fitting(DataChecks, keras.Model):
         finally:
             self.steps_per_execution, self.train_function = compiled
 
+    def compile(self, optimizer="rmsprop", loss=None, loss_weights=None, *args, **kwargs):
+        """Compiles as `keras.Model.compile` does, but without a loss, which the model has.
+
+        Raises:
+            ValueError: for a loss or weights of losses.
+        """
+        for name, given in (("loss", loss), ("loss_weights", loss_weights)):
+            if given is not None:
+                raise ValueError(
+                    f"{self.owner}.compile: {name} must be left out, as the loss belongs to the "
+                    f"model. Received: {name}={given!r}. Its terms are "
+                    f"{', '.join(self.term_weights)}: choose them in the constructor, and pass "
+                    "extra measures as metrics=[...]."
+                )
+        super().compile(optimizer, None, None, *args, **kwargs)
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.build_optimizers()
+
+    @property
+    def metrics(self) -> list:
+        """The model's own tracker of the loss in place of Keras's, and all other metrics."""
+        others = [metric for metric in super().metrics if metric.name != "loss"]
+        return [self.loss_tracker, *others]
+
     def make_train_function(self, force=False):
         """Keeps that of resident data, now that `fit` has made its iterator.
 
@@ -129,7 +156,7 @@ class Fitting(DataChecks, keras.Model):
         """Returns the loss terms and metrics, as `keras.Model.evaluate` does."""
         self._check_compiled()
         x, y = batching.from_lists(x), batching.from_lists(y)
-        if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked its validation data
+        if not keras_contract.is_validation_of_fit(kwargs):  # `fit` has checked its data
             self._check_data(x, y)
             self._check_target_is_given(x, y)
         y = self._explicit_target(x, y, kwargs.get("sample_weight"))

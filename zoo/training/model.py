@@ -82,6 +82,7 @@ class ZooModel(HasModelCard, Fitting):
         self.image_shape = checks.image_shape(self.owner, image_shape)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
+        self.loss_tracker = keras.metrics.Mean(name="loss")
         self.card = ModelCard()
 
     def __init_subclass__(cls, **kwargs):
@@ -265,7 +266,7 @@ class ZooModel(HasModelCard, Fitting):
             penalty = sum(ops.cast(ops.sum(value), "float32") for value in self.losses)
             self.term_trackers["regularization"].update_state(penalty, sample_weight=batch_size)
             loss = loss + penalty
-        self._loss_tracker.update_state(loss, sample_weight=batch_size)
+        self.loss_tracker.update_state(loss, sample_weight=batch_size)
         self.track(target, outputs, sample_weight)
         image = target["image"] if isinstance(target, dict) else target
         num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
