@@ -1,8 +1,24 @@
 """Batch normalisation in fewer passes over memory."""
 
+import functools
+import inspect
+
 import keras
 import tensorflow as tf
 from keras import ops
+
+# Arguments that the kernel's way takes into account, or that do not enter the formula.
+_HONOURED = {
+    *("axis", "momentum", "epsilon", "center", "scale", "synchronized"),
+    *(f"{name}_initializer" for name in ("beta", "gamma", "moving_mean", "moving_variance")),
+    *(f"{name}_{kind}" for name in ("beta", "gamma") for kind in ("regularizer", "constraint")),
+}
+# All others of Keras's layer, of this version and of later ones, and their defaults.
+_FURTHER = {
+    parameter.name: parameter.default
+    for parameter in inspect.signature(keras.layers.BatchNormalization.__init__).parameters.values()
+    if parameter.default is not parameter.empty and parameter.name not in _HONOURED
+}
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -13,15 +29,22 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     with the batch's mean and (biased) variance in training, whose moving averages are used
     otherwise. Values, weights and updates are those of `keras.layers.BatchNormalization`, which
-    reads its input in several passes; the kernel needs half the time.
+    reads its input in several passes; the kernel needs half the time. Keras's layer does the work
+    itself where an argument asks for more, such as `renorm`, a mask, or another axis.
     """
+
+    @functools.cached_property
+    def does_more(self) -> bool:
+        """Whether an argument is set that changes the formula."""
+        config = self.get_config()
+        return any(config.get(name, default) != default for name, default in _FURTHER.items())
 
     def call(self, inputs, training=None, mask=None):
         rank = len(inputs.shape)
         is_usual = self.scale and self.center and self.axis in (-1, rank - 1) and mask is None
         in_halves = inputs.dtype not in ("float32", tf.float32)
         is_symbolic = isinstance(inputs, keras.KerasTensor)
-        if is_symbolic or in_halves or not is_usual or self.synchronized:
+        if is_symbolic or in_halves or not is_usual or self.synchronized or self.does_more:
             return super().call(inputs, training=training, mask=mask)
         channels = inputs.shape[-1]
         pixels = inputs if rank == 4 else tf.reshape(inputs, (-1, 1, 1, channels))

@@ -1,4 +1,4 @@
-"""Fused kernels compute what Keras's layers and optimizers do."""
+"""The fused update computes what Keras's Adam does."""
 
 import keras
 import numpy as np
@@ -6,58 +6,6 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from zoo.layers import batch_normalization
-
-
-def _normalised(layer, x):
-    inputs = tf.constant(x)
-    with tf.GradientTape() as tape:
-        tape.watch(inputs)
-        loss = tf.reduce_sum(tf.sin(layer(inputs, training=True)) * x)
-    gradients = tape.gradient(loss, [inputs, layer.gamma.value, layer.beta.value])
-    return [np.asarray(part) for part in (*gradients, layer.moving_mean, layer.moving_variance)]
-
-
-@pytest.mark.parametrize("shape", [(8, 6, 6, 5), (16, 7), (4, 9, 3), (2, 1, 1, 4)])
-def test_batch_normalisation_is_that_of_keras(shape):
-    x = (np.random.default_rng(0).normal(1, 2, shape)).astype("float32")
-    found = []
-    for layer_class in (keras.layers.BatchNormalization, batch_normalization.BatchNormalization):
-        layer = layer_class(momentum=0.9, epsilon=1e-5)
-        layer.build(shape)
-        layer.gamma.assign(np.arange(shape[-1]) + 0.5)
-        layer.beta.assign(np.arange(shape[-1]) * 0.3)
-        found.append(_normalised(layer, x))
-        np.testing.assert_allclose(  # with the averages, as at inference
-            layer(x),
-            (x - layer.moving_mean)
-            / np.sqrt(np.asarray(layer.moving_variance) + 1e-5)
-            * np.asarray(layer.gamma)
-            + np.asarray(layer.beta),
-            rtol=1e-3,
-            atol=1e-4,
-        )
-    for expected, value in zip(*found, strict=True):
-        np.testing.assert_allclose(value, expected, rtol=2e-4, atol=2e-5)
-
-
-def test_batch_of_one_row():
-    layer = batch_normalization.BatchNormalization()
-    x = np.array([[3.0, -1.0]], "float32")
-    np.testing.assert_allclose(layer(x, training=True), np.zeros((1, 2)), atol=1e-6)
-    np.testing.assert_allclose(layer.moving_variance, [0.99, 0.99], rtol=1e-5)
-
-
-def test_a_frozen_layer_uses_and_keeps_its_averages():
-    layer = batch_normalization.BatchNormalization()
-    x = np.random.default_rng(0).normal(3, 2, (6, 4, 4, 2)).astype("float32")
-    layer.build(x.shape)
-    layer.moving_mean.assign([1.0, -2.0])
-    layer.moving_variance.assign([4.0, 0.25])
-    layer.trainable = False
-    expected = (x - [1, -2]) / np.sqrt(np.array([4, 0.25]) + layer.epsilon)
-    np.testing.assert_allclose(layer(x, training=True), expected, rtol=1e-4, atol=1e-5)
-    np.testing.assert_array_equal(layer.moving_mean, [1, -2])
 
 
 def _compiled(optimizer, **arguments):
