@@ -1,25 +1,26 @@
-"""Looks into a model: its layers by path, and what they put out."""
+"""Looks into a model: its layers by path, and what they put out.
+
+Models and layers are those of Keras, which is not imported here: who has a model has it.
+"""
 
 import contextlib
 import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import keras
 
-
-def named_layers(model: keras.Model) -> dict[str, keras.layers.Layer]:
+def named_layers(model) -> dict[str, Any]:
     """Returns the layers that a model consists of, in order, by path: `encoder/conv1`.
 
     Networks inside of the model are opened; the input layers, which do nothing, are left out. A
     layer that has two places is listed at the first one.
     """
-    found: dict[str, keras.layers.Layer] = {}
+    found: dict[str, Any] = {}
     seen: set[int] = set()
 
     def visit(parent, prefix: str) -> None:
         for layer in parent.layers:
-            if id(layer) in seen or isinstance(layer, keras.layers.InputLayer):
+            if id(layer) in seen or _is_input(layer):
                 continue
             seen.add(id(layer))
             path, number = prefix + layer.name, 1
@@ -35,7 +36,11 @@ def named_layers(model: keras.Model) -> dict[str, keras.layers.Layer]:
     return found
 
 
-def variables_of(model: keras.Model) -> tuple[tuple[int, bool], ...]:
+def _is_input(layer) -> bool:
+    return any(kind.__name__ == "InputLayer" for kind in type(layer).__mro__)
+
+
+def variables_of(model) -> tuple[tuple[int, bool], ...]:
     """Returns what a graph of the model holds on to: its variables, and which are trained.
 
     Another tuple means that a layer was replaced, frozen, quantised or given an adapter, and that
@@ -44,7 +49,7 @@ def variables_of(model: keras.Model) -> tuple[tuple[int, bool], ...]:
     return tuple((id(variable), variable.trainable) for variable in model.variables)
 
 
-def kept_while(model: keras.Model, name: str, state: Any) -> dict:
+def kept_while(model, name: str, state: Any) -> dict:
     """Returns a dict that the model keeps under a name: a new one where the state is another."""
     of_state, kept = model.__dict__.get(name, (None, {}))
     if of_state != state:
@@ -54,30 +59,39 @@ def kept_while(model: keras.Model, name: str, state: Any) -> dict:
 
 
 @contextlib.contextmanager
-def watched(
-    layers: Iterable[keras.layers.Layer], note: Callable[[keras.layers.Layer, Any], None]
-) -> Iterator[None]:
-    """Calls `note(layer, output)` whenever one of the layers has run.
+def calls_wrapped(layers: Iterable[Any], around: Callable) -> Iterator[None]:
+    """Has `around(layer, call, *args, **kwargs)` stand for each layer's call, and undoes it.
 
-    Keras has no hooks: while the context lasts, each of these layers has its own `call`.
+    Keras has no hooks: while the context lasts, each of these layers has its own `call`, which
+    Keras looks up on the layer. A quantised layer has its own `quantized_call` likewise.
     """
-    layers = list(layers)
-
-    def watch(layer: keras.layers.Layer) -> None:
-        call = layer.call
-
-        @functools.wraps(call)
-        def watching(*args, **kwargs):
-            output = call(*args, **kwargs)
-            note(layer, output)
-            return output
-
-        object.__setattr__(layer, "call", watching)  # past Keras's tracking
-
+    before: list[tuple[dict, str, Any]] = []
     try:
         for layer in layers:
-            watch(layer)
+            for name in ("call", "quantized_call"):
+                call = getattr(layer, name, None)
+                if call is not None:
+                    attributes = vars(layer)
+                    before.append((attributes, name, attributes.get(name)))
+                    wrapped = functools.wraps(call)(functools.partial(around, layer, call))
+                    object.__setattr__(layer, name, wrapped)  # past Keras's tracking
         yield
     finally:
-        for layer in layers:
-            layer.__dict__.pop("call", None)
+        for attributes, name, own in reversed(before):
+            if own is None:
+                attributes.pop(name, None)
+            else:
+                attributes[name] = own
+
+
+def watched(
+    layers: Iterable[Any], note: Callable[[Any, Any], None]
+) -> contextlib.AbstractContextManager[None]:
+    """Calls `note(layer, output)` whenever one of the layers has run, while the context lasts."""
+
+    def around(layer, call, *args, **kwargs):
+        output = call(*args, **kwargs)
+        note(layer, output)
+        return output
+
+    return calls_wrapped(layers, around)

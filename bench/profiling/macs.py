@@ -1,89 +1,19 @@
 """Counts multiply-accumulates by walking the layers of one forward pass."""
 
+import contextlib
 import dataclasses
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
-from keras import layers
 
-from bench.profiling import layer_calls
-from bench.profiling.layer_calls import LayerCall
+from bench.profiling import mac_formulas
+from bench.profiling.mac_formulas import LayerCall
+from zoo import inspection
 
 COUNTER = "layer-walk-3"
-
-# Work without multiply-accumulates: per output element, or none at all.
-_POINTWISE = (
-    layers.Activation,
-    layers.Add,
-    layers.Average,
-    layers.ELU,
-    layers.LeakyReLU,
-    layers.Masking,
-    layers.Maximum,
-    layers.Minimum,
-    layers.Multiply,
-    layers.PReLU,
-    layers.ReLU,
-    layers.Softmax,
-    layers.Subtract,
-)
-# A product and a sum per output element: their statistics are constants of inference.
-_AFFINE = (layers.BatchNormalization, layers.Normalization, layers.Rescaling)
-# Operations per output element before the layer's own scale and shift, which are one each.
-_NORMALIZATION = {
-    layers.GroupNormalization: 5,  # mean, difference, square, mean of the squares, quotient
-    layers.LayerNormalization: 5,
-    layers.RMSNormalization: 3,
-    layers.UnitNormalization: 3,
-}
-# Input elements that make one output element of a layer that changes the size of images.
-_NEIGHBOURS = {"nearest": 1, "bilinear": 4, "bicubic": 16, "lanczos3": 36, "lanczos5": 100}
-_RESIZING = (layers.UpSampling2D, layers.Resizing)
-_POOLING = tuple(
-    getattr(layers, f"{kind}Pooling{rank}D") for kind in ("Max", "Average") for rank in (1, 2, 3)
-)
-_GLOBAL_POOLING = tuple(
-    getattr(layers, f"Global{kind}Pooling{rank}D")
-    for kind in ("Max", "Average")
-    for rank in (1, 2, 3)
-)
-_ADAPTIVE_POOLING = tuple(
-    getattr(layers, f"Adaptive{kind}Pooling{rank}D")
-    for kind in ("Max", "Average")
-    for rank in (1, 2, 3)
-)
-_FREE = (  # these move values, or do nothing in inference
-    layers.ActivityRegularization,
-    layers.AlphaDropout,
-    layers.CenterCrop,
-    layers.Concatenate,
-    layers.Dropout,
-    layers.Embedding,
-    layers.Flatten,
-    layers.GaussianDropout,
-    layers.GaussianNoise,
-    layers.Identity,
-    layers.InputLayer,
-    layers.Permute,
-    layers.RepeatVector,
-    layers.Reshape,
-    layers.SpectralNormalization,
-    layers.UpSampling1D,
-    layers.UpSampling3D,
-    *(getattr(layers, name) for name in dir(layers) if name.startswith("Random")),
-    *(
-        getattr(layers, f"{kind}{rank}D")
-        for kind in ("ZeroPadding", "Cropping", "SpatialDropout")
-        for rank in (1, 2, 3)
-    ),
-)
-_ATTENTION = (layers.MultiHeadAttention, layers.GroupQueryAttention)
-_CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv3D)
-_TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
-_SEPARABLE = (layers.SeparableConv1D, layers.SeparableConv2D)
-_DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,24 +78,25 @@ def count_macs(
     """
     sample = _sample(model, input_shape, inputs)
     model(sample, training=False)  # a first call also builds, which calls layers once more
-    with layer_calls.recorded() as calls:
+    with _recorded(model) as calls:
         model(sample, training=False)
     total = pointwise = activations = activation_bytes = 0
     by_layer: dict[str, int] = {}
     uncounted: dict[str, None] = {}
     for call in calls:
-        macs = _macs(call)
+        macs = mac_formulas.macs_of(call)
         if macs is None:
-            operations = _pointwise(call)
+            operations = mac_formulas.pointwise_of(call)
             if operations is not None:
                 pointwise += operations
-            elif not isinstance(call.layer, _FREE) and _works_itself(call):
+            elif not isinstance(call.layer, mac_formulas.FREE) and _works_itself(call):
                 uncounted[f"{type(call.layer).__name__}:{call.layer.name}"] = None
         elif macs > 0:  # else its inner layers count themselves
             total += macs
-            pointwise += _pointwise_beside_macs(call)
+            pointwise += mac_formulas.pointwise_beside_macs(call)
             by_layer[_new_name(call.layer.name, by_layer)] = macs
-            if not isinstance(call.layer, _ATTENTION):  # its projections count themselves
+            is_attention = isinstance(call.layer, mac_formulas.ATTENTION)
+            if not is_attention:  # else its projections count themselves
                 elements = math.prod(call.output_shape)
                 activations += elements
                 activation_bytes += elements * num_bytes(call.output_dtype)
@@ -215,89 +146,59 @@ def _symbolic_inputs(model):
         return []
 
 
-def _macs(call: LayerCall) -> int | None:
-    """Returns the MACs of a layer's call, or None when it has none or is unknown."""
-    layer, inputs, outputs = call.layer, call.input_shape, call.output_shape
-    if isinstance(layer, _TRANSPOSED):
-        return math.prod(inputs) * math.prod(layer.kernel_size) * layer.filters
-    if isinstance(layer, _SEPARABLE):
-        spatial, channels = math.prod(outputs) // layer.filters, _channels(layer, inputs)
-        depthwise = channels * layer.depth_multiplier
-        return spatial * depthwise * (math.prod(layer.kernel_size) + layer.filters)
-    if isinstance(layer, _DEPTHWISE):
-        return math.prod(outputs) * math.prod(layer.kernel_size)
-    if isinstance(layer, _CONVOLUTIONS):
-        per_output = math.prod(layer.kernel_size) * _channels(layer, inputs) // layer.groups
-        return math.prod(outputs) * per_output
-    if isinstance(layer, layers.Dense):
-        return math.prod(outputs) * inputs[-1]
-    if isinstance(layer, layers.EinsumDense):
-        given, kernel = layer.equation.replace(" ", "").split("->")[0].split(",")
-        sizes = zip(kernel.replace(".", ""), layer.kernel.shape, strict=True)
-        return math.prod(inputs) * math.prod(size for axis, size in sizes if axis not in given)
-    if isinstance(layer, layers.Dot):
-        axes = (layer.axes,) if isinstance(layer.axes, int) else layer.axes
-        return math.prod(outputs) * inputs[axes[0]]
-    if isinstance(layer, layers.MultiHeadAttention):
-        return _num_scores(call) * (layer.key_dim + layer.value_dim)
-    if isinstance(layer, layers.GroupQueryAttention):
-        return _num_scores(call) * 2 * layer.head_dim
-    if hasattr(layer, "own_macs"):
-        return layer.own_macs(inputs)
-    return None
+def _layers_inside(model: keras.Model) -> list[keras.layers.Layer]:
+    """Returns a model and all layers that it or one of them holds, each once.
+
+    `model.layers` opens networks only: this also finds the layers of a layer, among its attributes
+    and in the lists and dicts there.
+    """
+    found: dict[int, keras.layers.Layer] = {}
+    seen: set[int] = set()
+    waiting: list[Any] = [model]
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, keras.layers.Layer):
+            found[id(value)] = value
+            waiting += vars(value).values()
+        elif isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, (list, tuple, set)):
+            waiting += value
+    return list(found.values())
 
 
-def _num_scores(call: LayerCall) -> int:
-    """Returns how many pairs of a query and a key an attention layer compares, over all heads."""
-    layer, query, value = call.layer, call.shape(0, "query"), call.shape(1, "value")
-    if isinstance(layer, layers.GroupQueryAttention):
-        return layer.num_query_heads * math.prod(query[:-1]) * value[-2]
-    num_keys = math.prod(value[axis] for axis in layer.attention_axes)
-    return layer.num_heads * math.prod(query[:-1]) * num_keys
+@contextlib.contextmanager
+def _recorded(model: keras.Model) -> Iterator[list[LayerCall]]:
+    """Notes every call of a layer of the model, inner calls before the one they are part of."""
+    calls: list[LayerCall] = []
+    running: list[list[keras.layers.Layer]] = []
 
-
-def _pointwise_beside_macs(call: LayerCall) -> int:
-    """Returns the other operations of a layer that has MACs."""
-    layer = call.layer
-    if isinstance(layer, _ATTENTION):  # its softmax, unless that counts itself
-        is_counted = any(isinstance(inner, layers.Softmax) for inner in call.inner)
-        return 0 if is_counted else _num_scores(call)
-    has_bias = getattr(layer, "bias", None) is not None
-    return math.prod(call.output_shape) * (has_bias + _has_activation(layer))
-
-
-def _pointwise(call: LayerCall) -> int | None:
-    """Returns the operations of a layer without MACs, or None when it has none or is unknown."""
-    layer, outputs = call.layer, math.prod(call.output_shape)
-    if isinstance(layer, _POINTWISE):
+    def around(layer, call, *args, **kwargs):
+        for inner in running:
+            inner.append(layer)
+        running.append([])
+        try:
+            outputs = call(*args, **kwargs)
+        finally:
+            inner = running.pop()
+        first = next(iter(_tensors(outputs)), None)
+        calls.append(
+            LayerCall(
+                layer,
+                tuple(_shapes(value) for value in args),
+                {name: _shapes(value) for name, value in kwargs.items()},
+                () if first is None else tuple(first.shape),
+                None if first is None else keras.backend.standardize_dtype(first.dtype),
+                tuple(inner),
+            )
+        )
         return outputs
-    if isinstance(layer, _AFFINE):
-        return 2 * outputs
-    for kind, operations in _NORMALIZATION.items():
-        if isinstance(layer, kind):
-            return (operations + len(layer.weights)) * outputs
-    if isinstance(layer, _RESIZING):
-        neighbours = _NEIGHBOURS[layer.interpolation]
-        return 0 if neighbours == 1 else (2 * neighbours - 1) * outputs
-    if isinstance(layer, _POOLING):
-        return outputs * math.prod(_as_tuple(layer.pool_size))
-    if isinstance(layer, _GLOBAL_POOLING):
-        return math.prod(call.input_shape)
-    if isinstance(layer, _ADAPTIVE_POOLING):
-        return _windows(call)
-    return None
 
-
-def _windows(call: LayerCall) -> int:
-    """Returns the values in all windows of adaptive pooling; neighbours may share a row."""
-    first = 1 if call.layer.data_format == "channels_last" else 2
-    num_axes = len(call.input_shape) - 2
-    values = math.prod(call.input_shape)
-    for axis in range(first, first + num_axes):
-        given, wanted = call.input_shape[axis], call.output_shape[axis]
-        sizes = (-(-(i + 1) * given // wanted) - i * given // wanted for i in range(wanted))
-        values = values // given * sum(sizes)
-    return values
+    with inspection.calls_wrapped(_layers_inside(model), around):
+        yield calls
 
 
 def _works_itself(call: LayerCall) -> bool:
@@ -309,23 +210,17 @@ def _works_itself(call: LayerCall) -> bool:
     return any(len(weight.shape) and id(weight) not in theirs for weight in call.layer.weights)
 
 
-def _channels(layer, shape: tuple) -> int:
-    return shape[-1] if layer.data_format == "channels_last" else shape[1]
-
-
-def _has_activation(layer) -> bool:
-    activation = getattr(layer, "activation", None)
-    is_layer = isinstance(activation, layers.Layer)  # then its own call counts
-    return not is_layer and activation not in (None, keras.activations.linear)
-
-
-def _as_tuple(value) -> tuple[int, ...]:
-    return (value,) if isinstance(value, int) else tuple(value)
-
-
 def _new_name(name: str, taken: dict[str, int]) -> str:
     numbered, number = name, 1
     while numbered in taken:
         number += 1
         numbered = f"{name} (call {number})"
     return numbered
+
+
+def _tensors(value) -> list:
+    return [leaf for leaf in keras.tree.flatten(value) if hasattr(leaf, "shape")]
+
+
+def _shapes(value) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(tensor.shape) for tensor in _tensors(value))
