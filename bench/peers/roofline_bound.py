@@ -156,19 +156,13 @@ def kind_of(operation: str) -> str:
 
 def read_trace(folder: Path) -> dict[str, float]:
     """Returns the seconds of operations of a trace by kind, added up over threads."""
-    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+    from bench.peers import trace_file
 
-    space = xplane_pb2.XSpace()
-    space.ParseFromString(next(folder.rglob("*.xplane.pb")).read_bytes())
     found: collections.Counter[str] = collections.Counter()
-    for plane in space.planes:
-        if "CPU" not in plane.name:
-            continue
-        for line in plane.lines:
-            for event in line.events:
-                match = _OPERATION.match(plane.event_metadata[event.metadata_id].name)
-                if match and not _ENCLOSING.search(match["kind"]):
-                    found[kind_of(match["kind"])] += event.duration_ps / 1e12
+    for event in trace_file.read_events(next(folder.rglob("*.xplane.pb"))):
+        match = _OPERATION.match(event.name)
+        if "CPU" in event.plane and match and not _ENCLOSING.search(match["kind"]):
+            found[kind_of(match["kind"])] += event.seconds
     return dict(found)
 
 
