@@ -12,7 +12,7 @@ from setuptools import find_packages, setup
 ROOT = pathlib.Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "zoo/version.py").read_text())[1]
 
-TENSORFLOW = ">=2.19,<2.22"
+TENSORFLOW = ">=2.19,<2.23"
 HAS_CPU_BUILD = "sys_platform != 'darwin' and platform_machine in 'x86_64 AMD64'"
 HAS_NO_CPU_BUILD = "sys_platform == 'darwin' or platform_machine not in 'x86_64 AMD64'"
 
@@ -79,7 +79,7 @@ setup(
     install_requires=[
         "filelock>=3.13,<5",
         "jinja2>=3.1,<4",
-        "keras>=3.15,<3.16",
+        "keras>=3.11,<3.17",
         "markupsafe>=2.1,<4",
         "matplotlib>=3.9,<4",
         "numpy>=2.0,<3",

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
+from packaging.version import Version
 
 import zoo
 
@@ -72,7 +73,8 @@ def distribution():
         "import json, setuptools; from distutils.core import run_setup\n"
         "found = run_setup('setup.py', stop_after='init')\n"
         "print(json.dumps([found.entry_points, found.packages, found.package_data, "
-        "found.get_classifiers(), found.get_version()]))"
+        "found.get_classifiers(), found.get_version(), "
+        "found.install_requires + found.extras_require['cpu']]))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
@@ -109,6 +111,18 @@ def test_python_versions_are_those_that_are_required(distribution):
     found = [line.rpartition(" ")[2] for line in distribution[3] if ":: Python :: 3." in line]
     assert found[0] == re.search(r"python_requires=\">=(.+?)\"", (ROOT / "setup.py").read_text())[1]
     assert distribution[4] == zoo.__version__
+
+
+def test_the_lowest_versions_that_are_tried_are_those_that_are_allowed(distribution):
+    lowest = {
+        requirement.name: next(s.version for s in requirement.specifier if s.operator == ">=")
+        for requirement in map(Requirement, distribution[5])
+    }
+    lines = (ROOT / ".ci/lowest.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+    assert {"keras", "tensorflow-cpu", "numpy"} <= set(pins)
+    for name, version in pins.items():
+        assert Version(version) == Version(lowest[name]), name
 
 
 def test_version_is_in_the_changelog():
