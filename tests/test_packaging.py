@@ -74,7 +74,7 @@ def distribution():
         "found = run_setup('setup.py', stop_after='init')\n"
         "print(json.dumps([found.entry_points, found.packages, found.package_data, "
         "found.get_classifiers(), found.get_version(), "
-        "found.install_requires + found.extras_require['cpu']]))"
+        "sum(found.extras_require.values(), found.install_requires)]))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
