@@ -6,7 +6,7 @@ import keras
 import keras_tuner
 import numpy as np
 
-import zoo
+from bench.evaluation.build import build_compiled
 from bench.profiling import macs
 from tuner.space.parameters import Boolean, Choice, Fixed, Int, Parameter
 from tuner.space.space import Space
@@ -42,8 +42,8 @@ class ZooHyperModel(keras_tuner.HyperModel):
         max_macs: Limit of the multiply-accumulates of one forward pass, or None.
 
     Example:
-        >>> from tuner import hypermodel, spaces
-        >>> space = spaces.for_data(spaces.get("vae"), (8, 8, 1))
+        >>> from tuner.space import hypermodel, ready
+        >>> space = ready.for_data(ready.get("vae"), (8, 8, 1))
         >>> model = hypermodel.ZooHyperModel(space, (8, 8, 1)).build(
         ...     hypermodel.hyperparameters(space)
         ... )
@@ -81,19 +81,18 @@ class ZooHyperModel(keras_tuner.HyperModel):
             RefusedError: if the model does not take these values together.
         """
         values = declare(self.space, hp)
-        keras.utils.set_random_seed(self.seed)
         try:
-            model = zoo.create(
+            model = build_compiled(
                 self.space.model,
                 self.image_shape,
-                dtype=self.precision,
+                keras.optimizers.Adam(self.space.training(values)["learning_rate"]),
+                arguments=self.arguments | self.space.arguments(values),
                 seed=self.seed,
-                **(self.arguments | self.space.arguments(values)),
+                precision=self.precision,
             )
         except (ValueError, TypeError) as error:
             raise RefusedError(checks.one_line(error, with_kind=False)) from error
         self._check_budget(model)
-        model.compile(keras.optimizers.Adam(self.space.training(values)["learning_rate"]))
         return model
 
     def fit(self, hp: keras_tuner.HyperParameters, model, *args, **kwargs):

@@ -230,7 +230,7 @@ def get(model: str) -> Space:
     if model not in SPACES:
         raise BenchError(
             f"no search space for {model!r}.{checks.suggestion(model, SPACES)} "
-            "Add its line to SPACES in tuner/spaces.py."
+            "Add its line to SPACES in tuner/space/ready.py."
         )
     # The wider stages of a U-Net go on doubling; those of an autoencoder stop.
     return Space(model, dict(SPACES[model]), None if model in _UNETS else 4)
