@@ -73,7 +73,8 @@ setup(
             "peers/requirements.txt",
             "report/templates/*",
             "reproduce/published.yaml",
-        ]
+        ],
+        "tuner": ["report/templates/*"],
     },
     packages=find_packages(include=["zoo", "zoo.*", "bench", "bench.*", "tuner", "tuner.*"]),
     install_requires=[

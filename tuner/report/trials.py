@@ -1,10 +1,13 @@
 """The trials of a search in its report: the table that sorts, and those without a score."""
 
+import dataclasses
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
+from markupsafe import Markup
+
 from tuner.report import importance
+from tuner.report.html import render
 from tuner.report.importance import Importance
 from tuner.report.plots import basic
 from tuner.search import table
@@ -21,80 +24,86 @@ _STATUS = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
 class _Column:
-    """Title, and of a trial the value to sort by and the text to show."""
+    """A column of the table.
 
-    def __init__(
-        self,
-        title: str,
-        value: Callable[[dict[str, Any]], Any],
-        text: Callable[[Any], str] = str,
-        numeric: bool = True,
-        descending: bool = False,
-    ):
-        self.title, self.value, self.text = title, value, text
-        self.numeric, self.descending = numeric, descending
+    Attributes:
+        value: Of a trial, what is sorted by; None: an empty cell.
+        text: Of a value, what is shown.
+        text_of: Of a trial, what is shown whatever the value; None: `text` of the value.
+    """
+
+    title: str
+    value: Callable[[dict[str, Any]], Any]
+    text: Callable[[Any], str] = str
+    numeric: bool = True
+    descending: bool = False
+    text_of: Callable[[dict[str, Any]], str] | None = None
 
     @property
-    def head(self) -> str:
-        first = "descending" if self.descending else "ascending"
-        sort = ' aria-sort="ascending"' if self.title == "rank" else ""
-        kind = "number" if self.numeric else "text"
-        return (
-            f'<th scope="col" data-kind="{kind}" data-first="{first}"{sort}>'
-            f'<button type="button">{escape(self.title)}</button></th>'
-        )
+    def kind(self) -> str:
+        return "number" if self.numeric else "text"
 
-    def cell(self, record: dict[str, Any], tags: str = "") -> str:
+    @property
+    def first(self) -> str:
+        """The order after the first click on the heading."""
+        return "descending" if self.descending else "ascending"
+
+    def cell(self, record: dict[str, Any]) -> dict[str, Any]:
         value = self.value(record)
-        text = "" if value is None else escape(self.text(value))
-        data = "" if value is None else escape(str(value))
-        kind = "number" if self.numeric else "text"
-        tag = 'th scope="row"' if self.title == "trial" else "td"
-        return f'<{tag} class="{kind}" data-value="{data}">{tags}{text}</{tag[:2]}>'
+        text = "" if value is None else self.text(value)
+        return {
+            "title": self.title,
+            "kind": self.kind,
+            "value": "" if value is None else value,
+            "text": text if self.text_of is None else self.text_of(record),
+        }
 
 
 def board(
     project: Project, parameters: dict[str, Parameter], importances: Importance | None
-) -> str:
-    """Returns all trials as a table, best first; a click on a heading sorts by it."""
+) -> Markup:
+    """Returns all trials as a table, best first."""
     if not project.trials:
-        return ""
+        return Markup()
     columns = _columns(project, parameters, importances)
     others = [record for record in project.trials.values() if record["status"] != "ok"]
     others.sort(key=lambda record: record["number"])
     front = {record["number"] for record in project.front}
-    lines = []
-    for record in [*project.ranked, *others]:
-        number = record["number"]
-        kind = "best" if record is project.best else "" if record["status"] == "ok" else "baseline"
-        tags = _tags(project, number, front)
-        cells = "".join(
-            column.cell(record, tags if column.title == "trial" else "") for column in columns
-        )
-        lines.append(f'<tr id="trial-{number}" class="{kind}">{cells}</tr>')
+    lines = [
+        {
+            "number": record["number"],
+            "kind": _kind(project, record),
+            "tags": _tags(project, record["number"], front),
+            "cells": [column.cell(record) for column in columns],
+        }
+        for record in [*project.ranked, *others]
+    ]
     notes = ["Scores are of the validation split."]
     if project.identity.get("executions", 1) > 1:
         notes.append("A score is the mean of the executions; ± is their standard deviation.")
     notes.append("Empty: the parameter is not active, or the trial was not measured.")
-    return (
-        '<div class="scroll" tabindex="0" role="region" aria-label="Trials"><table>'
-        f"<thead><tr>{''.join(column.head for column in columns)}</tr></thead>"
-        f"<tbody>{''.join(lines)}</tbody></table></div>"
-        f'<ul class="notes">{"".join(f"<li>{escape(note)}</li>" for note in notes)}</ul>'
-    )
+    return render("trials.html.j2", columns=columns, lines=lines, remarks=notes)
 
 
-def _tags(project: Project, number: int, front: set[int]) -> str:
+def _kind(project: Project, record: dict[str, Any]) -> str:
+    if record["status"] != "ok":
+        return "baseline"
+    return "best" if record is project.best else ""
+
+
+def _tags(project: Project, number: int, front: set[int]) -> list[tuple[str, str]]:
+    """Returns class and text of what marks a trial."""
     default = table.default_trial(project)
     tags = []
     if project.winner is not None and number == project.winner["number"]:
-        tags.append('<span class="preset">winner</span>')
+        tags.append(("preset", "winner"))
     elif len(front) > 1 and number in front:
-        tags.append('<span class="preset">front</span>')
+        tags.append(("preset", "front"))
     if default is not None and number == default["number"]:
-        tags.append('<span class="tag">defaults</span>')
-    return "".join(f"{tag} " for tag in tags)
+        tags.append(("tag", "defaults"))
+    return tags
 
 
 def _columns(
@@ -106,11 +115,11 @@ def _columns(
     columns = [
         _Column("rank", lambda record: ranks.get(record["number"])),
         _Column("trial", lambda record: record["number"]),
-        _Score(
+        _Column(
             basic.score_label(project.identity),
             lambda record: record["score"],
-            None,
             descending=is_max,
+            text_of=_score_or_status,
         ),
         _Column("parameters", lambda record: record.get("num_parameters"), lambda n: f"{n:,}"),
     ]
@@ -124,15 +133,11 @@ def _columns(
     return columns
 
 
-class _Score(_Column):
-    """The score, or where there is none what became of the trial."""
-
-    def cell(self, record: dict[str, Any], tags: str = "") -> str:
-        if record["status"] == "ok":
-            text, data = table.score_text(record), str(record["score"])
-        else:
-            text, data = _STATUS.get(record["status"], record["status"]), ""
-        return f'<td class="number" data-value="{data}">{escape(text)}</td>'
+def _score_or_status(record: dict[str, Any]) -> str:
+    """Returns the score, or where there is none what became of the trial."""
+    if record["status"] == "ok":
+        return table.score_text(record)
+    return _STATUS.get(record["status"], record["status"])
 
 
 def _of_cost(cost: costs.Cost) -> _Column:
@@ -164,7 +169,7 @@ def _seconds(record: dict[str, Any]) -> float | None:
 # --- without a score ----------------------------------------------------------------------------
 
 
-def without_score(project: Project) -> str:
+def without_score(project: Project) -> Markup:
     """Returns how many trials have no score, by what became of them, with the reasons."""
     groups: dict[str, dict[str, list[int]]] = {}
     for record in sorted(project.trials.values(), key=lambda record: record["number"]):
@@ -175,24 +180,14 @@ def without_score(project: Project) -> str:
             )
     known = [status for status in _STATUS if status in groups]
     order = known + [status for status in groups if status not in known]
-    return "".join(_group(status, groups[status]) for status in order)
-
-
-def _group(status: str, reasons: dict[str, list[int]]) -> str:
-    count = sum(map(len, reasons.values()))
-    lines = [
-        f"<code>{escape(f'{_trials(numbers)}: {reason}')}</code>"
-        for reason, numbers in reasons.items()
+    shown = [
+        {
+            "title": _STATUS.get(status, status),
+            "count": sum(map(len, groups[status].values())),
+            "reasons": [
+                {"numbers": numbers, "text": text} for text, numbers in groups[status].items()
+            ],
+        }
+        for status in order
     ]
-    shown, more = "".join(lines[:_MOST_REASONS]), "".join(lines[_MOST_REASONS:])
-    if more:
-        shown += f"<details><summary>{len(lines) - _MOST_REASONS} more</summary>{more}</details>"
-    title = _STATUS.get(status, status)
-    return (
-        f'<ul class="failed"><li><strong>{escape(title)}</strong> '
-        f"<span>{count} trial{'s' * (count != 1)}</span>{shown}</li></ul>"
-    )
-
-
-def _trials(numbers: list[int]) -> str:
-    return f"trial{'s' * (len(numbers) != 1)} {', '.join(map(str, numbers))}"
+    return render("without_score.html.j2", groups=shown, most=_MOST_REASONS)

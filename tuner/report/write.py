@@ -12,12 +12,13 @@ from typing import Any
 from markupsafe import Markup
 
 from bench.records.store import write_whole
-from bench.report import html as report_html
+from bench.report import html as bench_html
 from bench.report.html import Image, Section, Table, Tile
 from bench.report.text import value_text
-from tuner.report import text, trials
+from tuner.report import importance, text, trials
 from tuner.report.confirmed import confirmed_section
 from tuner.report.importance import Importance
+from tuner.space import ready
 from tuner.trials.store import Project
 
 FILE_NAME = "report.html"
@@ -37,39 +38,30 @@ def write(project: Project, confirmed: Any = None) -> Path:
 
 def html(project: Project, confirmed: Any = None) -> str:
     """Returns the page."""
-    from tuner.report import importance
-    from tuner.space import ready
-
     parameters = ready.get(project.identity["model"]).parameters
     importances = importance.compute(project.trials.values(), parameters)
     drawings = _pictures(project, parameters, importances)
-    parts = report_html.macros("sections.html.j2")
-    again = parts.again(text.AGAIN, "\n".join(text.commands(project)))
+    parts = bench_html.macros("sections.html.j2")
+    commands = "\n".join(text.commands(project))
     sections = [
-        ("confirmed", "Confirmed on fresh seeds", _confirmed(project, confirmed)),
-        ("pictures", "Pictures", _figures(drawings, importances)),
-        ("board", "Trials", trials.board(project, parameters, importances)),
-        ("failed", "Trials without a score", trials.without_score(project)),
-        ("space", "What was searched", _space(project)),
-        ("again", "Run it again", again),
+        Section("confirmed", "Confirmed on fresh seeds", _confirmed(project, confirmed)),
+        Section("pictures", "Pictures", parts.pictures(_figures(drawings, importances))),
+        Section("board", "Trials", trials.board(project, parameters, importances)),
+        Section("failed", "Trials without a score", trials.without_score(project)),
+        Section("space", "What was searched", _space(project)),
+        Section("again", "Run it again", parts.again(text.AGAIN, commands)),
     ]
-    title, summary = text.title_of(project), text.headline(project)
-    shown = [Section(name, heading, Markup(body)) for name, heading, body in sections]
-    return report_html.page(title, summary, _tiles(project), shown, project.warnings)
-
-
-def _tiles(project: Project) -> list[Tile]:
-    return [
+    tiles = [
         Tile(label, strong, detail, f"trial-{number}")
         for label, number, strong, detail in text.tiles(project)
     ]
+    return bench_html.page(
+        text.title_of(project), text.headline(project), tiles, sections, project.warnings
+    )
 
 
-def _confirmed(project: Project, confirmed: Any) -> str:
-    return "" if confirmed is None else confirmed_section(project, confirmed)
-
-
-# --- pictures -----------------------------------------------------------------------------------
+def _confirmed(project: Project, confirmed: Any) -> Markup:
+    return Markup() if confirmed is None else confirmed_section(project, confirmed)
 
 
 def _pictures(
@@ -94,19 +86,22 @@ def _pictures(
     return drawn
 
 
-def _figures(drawings: dict[str, tuple[bytes, bytes]], importances: Importance | None) -> Markup:
-    shown = []
+def _figures(
+    drawings: dict[str, tuple[bytes, bytes]], importances: Importance | None
+) -> list[tuple[str, str, Image | None]]:
+    """Returns title, caption and picture, or why there is none."""
+    figures = []
     for name, (title, caption) in text.PICTURES.items():
         if name in drawings:
             light, dark = drawings[name]
-            shown.append((title, caption, Image(light, f"{title}: {caption}", dark=dark)))
+            figures.append((title, caption, Image(light, f"{title}: {caption}", dark=dark)))
         elif name == "importance" and drawings:
-            shown.append((title, text.no_importance(importances), None))
-    return report_html.macros("sections.html.j2").pictures(shown)
+            figures.append((title, text.no_importance(importances), None))
+    return figures
 
 
 def _space(project: Project) -> Markup:
-    """What was searched, and the settings of the search."""
+    """Returns what was searched, and the settings of the search."""
     defaults = project.identity["defaults"]
     lines = [
         (name, values, value_text(defaults[name]) if name in defaults else "")
@@ -114,5 +109,5 @@ def _space(project: Project) -> Markup:
     ]
     table = Table(("parameter", "values", "default"), lines, (False, False, False))
     settings = [(name, value_text(value)) for name, value in text.settings_of(project)]
-    cards = report_html.macros("sections.html.j2").fact_cards([("Settings", settings)])
-    return report_html.tables("", [table]) + cards
+    cards = bench_html.macros("sections.html.j2").fact_cards([("Settings", settings)])
+    return bench_html.tables("", [table]) + cards

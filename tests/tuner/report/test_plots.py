@@ -1,8 +1,6 @@
 """Pictures of a search, of made-up trials: what is drawn where."""
 
-import contextlib
 import io
-import itertools
 import json
 
 import numpy as np
@@ -10,7 +8,6 @@ import pytest
 
 pytest.importorskip("keras_tuner")
 
-from bench.report.plots import style
 from tuner.report import importance
 from tuner.report.plots import basic, parallel_coordinates, pareto
 from tuner.space import ready
@@ -69,29 +66,16 @@ def make_many(count, seed=0):
     return trials
 
 
-@pytest.fixture
-def project(tmp_path):
-    return make_project(tmp_path / "search", make_many(30))
-
-
-@pytest.mark.parametrize("name", ["draw", "coordinates", "front", "importance_bars"])
-def test_each_picture_is_a_png_for_light_and_for_dark_ground(name, project):
-    found = importance.compute(project.trials.values(), SPACE)
-    functions = {
-        "draw": lambda file, theme: basic.draw(project, file, SPACE, theme, found),
-        "coordinates": lambda file, theme: parallel_coordinates.coordinates(
-            project, file, SPACE, theme, found
-        ),
-        "front": lambda file, theme: pareto.front(project, file, theme),
-        "importance_bars": lambda file, theme: basic.importance_bars(found, file, theme),
-    }
-    files = {}
+def test_importance_is_drawn_for_light_and_for_dark_ground():
+    """The other pictures are looked at on the page, by test_report."""
+    shares = {"latent_dim": (0.7, 0.1), "depth": (0.3, 0.2)}
+    files = []
     for theme in ("light", "dark"):
         file = io.BytesIO()
-        assert functions[name](file, theme) is True
-        files[theme] = file.getvalue()
-        assert files[theme].startswith(b"\x89PNG")
-    assert files["light"] != files["dark"]
+        assert basic.importance_bars(importance.Importance(shares, 0.8, 20), file, theme) is True
+        files.append(file.getvalue())
+        assert files[-1].startswith(b"\x89PNG")
+    assert files[0] != files[1]
 
 
 def test_without_scores_there_is_nothing_to_draw(tmp_path):
@@ -127,6 +111,11 @@ def test_categories_are_in_the_order_of_the_space_and_numbers_by_size():
     widths = Choice(((8, 16), (32,)), (32,))
     assert basic.in_order([[32], [8, 16]], widths) == [[8, 16], [32]]
     assert basic.in_order(["new", None], Choice((None, "old"), None)) == [None, "new"]
+
+
+def names_of(chart):
+    """What is written beside the marks, where anything is."""
+    return [mark.name for mark in chart.marks if mark.name]
 
 
 # --- front --------------------------------------------------------------------------------------
@@ -172,7 +161,10 @@ def test_a_trial_may_be_on_the_front_of_all_costs_and_off_that_of_one(tmp_path):
         ("latency",): [1, 0],
         ("parameters", "latency"): [0, 1],
     }
-    assert pareto.front(project, io.BytesIO())
+    parameters, latency = pareto.charts(project)
+    assert (parameters.x_label, latency.x_label) == ("parameters", "latency of one image, ms")
+    assert [mark.kind for mark in latency.marks] == ["front", "front", "other"]
+    assert names_of(parameters) == ["0 best", "1"]
 
 
 def test_trials_of_unknown_size_are_left_out(tmp_path):
@@ -181,54 +173,30 @@ def test_trials_of_unknown_size_are_left_out(tmp_path):
         del trial["num_parameters"]
     project = make_project(tmp_path, trials)
     assert len(pareto.with_costs(trials, ["parameters"])) == 2
-    assert pareto.front(project, io.BytesIO())
+    assert len(pareto.charts(project)) == 1
     del trials[1]["num_parameters"]
-    assert not pareto.front(make_project(tmp_path, trials), io.BytesIO())
+    assert not pareto.charts(make_project(tmp_path, trials))
 
 
-@pytest.fixture
-def figures(monkeypatch):
-    """The figures that are drawn, kept open."""
-    original, kept = style.picture, []
-
-    @contextlib.contextmanager
-    def keep(*args, **kwargs):
-        with original(*args, **kwargs) as (figure, colours):
-            yield figure, colours
-            kept.append(figure)
-
-    monkeypatch.setattr(style, "picture", keep)
-    return kept
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_the_numbers_of_the_front_cover_neither_each_other_nor_a_trial(seed, tmp_path, figures):
-    generator = np.random.default_rng(seed)
-    trials = [
-        make_trial(k, float(generator.normal(20, 1)), int(np.exp(generator.uniform(6, 12))), seed=k)
-        for k in range(40)
-    ]
+def test_a_chart_marks_the_front_and_names_what_stands_out(tmp_path):
+    trials = make_many(12, seed=3)
     trials[0]["values"] = DEFAULTS
     project = make_project(tmp_path, trials)
-    assert pareto.front(project, io.BytesIO())
-    (axes,) = figures[0].axes
-    texts = [text for text in axes.texts if text.get_text()]
-    front = pareto.front_of(project, ["parameters"])
-    numbers = {*(record["number"] for record in front), project.best["number"], 0}
-    assert {int(text.get_text().split()[0]) for text in texts} == numbers
-    boxes = [text.get_window_extent() for text in texts]
-    assert not [pair for pair in itertools.combinations(boxes, 2) if pair[0].overlaps(pair[1])]
-    shown = [(trial["num_parameters"], trial["score"]) for trial in project.trials.values()]
-    spots = axes.transData.transform(shown)
-    assert not [spot for spot in spots for box in boxes if box.contains(*spot)]
+    (chart,) = pareto.charts(project)
+    front = {record["number"] for record in pareto.front_of(project, ["parameters"])}
+    on_line = {(t["num_parameters"], t["score"]) for t in trials if t["number"] in front}
+    assert {(mark.x, mark.y) for mark in chart.marks if mark.kind == "front"} == on_line
+    assert len(chart.marks) == 12
+    assert {int(name.split()[0]) for name in names_of(chart)} == front | {0}
+    assert f"{project.best['number']} best" in names_of(chart)
+    assert "0 defaults" in names_of(chart)
 
 
-def test_of_a_long_front_some_are_named_its_ends_among_them(tmp_path, figures):
+def test_of_a_long_front_some_are_named_its_ends_among_them(tmp_path):
     trials = [make_trial(k, float(k), 100 * (k + 1), seed=k) for k in range(60)]
-    assert pareto.front(make_project(tmp_path, trials), io.BytesIO())
-    texts = [text.get_text() for text in figures[0].axes[0].texts if text.get_text()]
-    assert 10 <= len(texts) <= 16
-    assert {"0", "59 best"} <= set(texts)
+    (chart,) = pareto.charts(make_project(tmp_path, trials))
+    assert 10 <= len(names_of(chart)) <= 16
+    assert {"0", "59 best"} <= set(names_of(chart))
 
 
 # --- parallel coordinates -----------------------------------------------------------------------

@@ -19,6 +19,7 @@ from tuner.report import confirmed as report_confirmed
 from tuner.report import text as report_text
 from tuner.report import trials as report_trials
 from tuner.report import write
+from tuner.report.plots import pareto as report_pareto
 from tuner.search import table
 from tuner.space import ready, space
 from tuner.trials.store import Project
@@ -129,6 +130,7 @@ def test_text_of_trials_is_escaped(page):
 
 
 def test_every_trial_has_its_row(page):
+    assert 'id="confirmed"' in page
     assert re.findall(r'<tr id="trial-(\d+)"', page) == ["1", "0", "3", "2", "4", "5"]
     body = page.split("<tbody>")[1].split("</tbody>")[0]
     assert body.count('data-value="22.5"') == 1
@@ -140,6 +142,8 @@ def test_there_are_pictures_for_light_and_dark_ground(page):
     titles = re.findall(r"<figure><h3>([^<]*)</h3><picture>", page)
     assert titles == ["Quality against cost", "Settings of the trials", "Progress"]
     assert page.count("prefers-color-scheme: dark)") == 3
+    files = re.findall(r'(?:srcset|src)="(data:image/png[^"]+)"', page)
+    assert len(set(files)) == 6
     assert "Importance needs 8 trials" in page
 
 
@@ -156,8 +160,8 @@ def test_a_parameter_that_is_not_active_is_an_empty_cell(tmp_path):
     trials = [make_trial(k, 20.0 + k, latent_dim=4 * (k + 1)) for k in range(3)]
     del trials[1]["values"]["latent_dim"]
     text = report_trials.board(make_project(tmp_path, trials), {}, None)
-    row = re.search(r'<tr id="trial-1".*?</tr>', text)[0]
-    assert row.endswith('<td class="number" data-value=""></td></tr>')
+    row = re.search(r'<tr id="trial-1".*?</tr>', text, re.DOTALL)[0]
+    assert row.replace("\n", "").endswith('<td class="number" data-value=""></td></tr>')
 
 
 def test_old_trials_without_the_newer_fields_are_shown(tmp_path):
@@ -165,16 +169,18 @@ def test_old_trials_without_the_newer_fields_are_shown(tmp_path):
     for trial in trials:
         for name in ("num_parameters", "train_seconds", "error"):
             trial.pop(name)
-    text = write.html(make_project(tmp_path, trials))
-    assert "Trial 1 has 22.5 dB, 2.5 dB higher than the defaults. " in text
-    assert "no reason given" in text
-    assert "Quality against cost" not in text
+    project = make_project(tmp_path, trials)
+    assert "Trial 1 has 22.5 dB, 2.5 dB higher than the defaults. " in report_text.headline(project)
+    assert "no reason given" in report_trials.without_score(project)
+    assert '<tr id="trial-1" class="best">' in report_trials.board(project, {}, None)
+    assert report_pareto.charts(project) == []
 
 
 def test_a_search_without_a_score_has_a_page(tmp_path):
     text = write.html(make_project(tmp_path, TRIALS[4:]))
     assert "No trial of 2 has a score yet." in text
     assert "<figure>" not in text
+    assert 'id="confirmed"' not in text
     assert "python -m tuner search autoencoder" in text
     assert "tuner export" not in text
 
@@ -283,16 +289,11 @@ def places(drawing):
 
 
 def test_the_drawing_has_the_gain_to_scale_and_right_of_zero(project):
-    zero, low, middle, high = places(report_confirmed.drawing(project, make_confirmed()))
+    zero, low, middle, high = places(report_confirmed.confirmed_section(project, make_confirmed()))
     assert zero < low < middle < high
     assert (middle - low) / (low - zero) == pytest.approx(0.3 / 0.5, rel=0.01)
     lower = make_confirmed(higher_is_better=False, difference=-0.8, interval=(-1.1, -0.5))
-    assert places(report_confirmed.drawing(project, lower)) == [zero, low, middle, high]
-
-
-def test_without_a_confirmation_there_is_no_such_section(project, page):
-    assert 'id="confirmed"' in page
-    assert 'id="confirmed"' not in write.html(project)
+    assert places(report_confirmed.confirmed_section(project, lower)) == [zero, low, middle, high]
 
 
 # --- commands -----------------------------------------------------------------------------------
@@ -329,12 +330,16 @@ def test_the_page_has_the_commands(project, page):
     assert "python -m bench run --dataset fashion_mnist" in text
 
 
-def test_show_writes_page_and_picture(project, capsys):
-    assert command_line.main(["show", str(project.folder)]) == 0
-    told = capsys.readouterr().out
-    for name in ("search.png", "report.html"):
-        assert str(project.folder / name) in told
-        assert (project.folder / name).stat().st_size > 1000
+def test_show_and_report_write_page_and_picture(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(write, "_pictures", lambda *_: {})
+    project = make_project(tmp_path, TRIALS[:2])
+    for command in ("show", "report"):
+        assert command_line.main([command, str(project.folder)]) == 0
+        told = capsys.readouterr().out
+        assert ("best so far: trial 1" in told) == (command == "show")
+        for name in ("search.png", "report.html"):
+            assert str(project.folder / name) in told
+            (project.folder / name).unlink()
 
 
 # --- in a browser -------------------------------------------------------------------------------
@@ -357,6 +362,7 @@ addEventListener('message', event => {
 })</script>"""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BROWSER is None, reason="no chromium or google-chrome on PATH")
 def test_on_a_phone_it_fits_and_sorts(page, tmp_path):
     (tmp_path / "copy.html").write_text(page.replace("</body>", f"{SCRIPT}</body>"))

@@ -1,0 +1,72 @@
+"""A search that an earlier version wrote goes on, and is shown, reported and re-evaluated."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tiny_search import quiet
+
+from tuner.algorithms import oracles
+from tuner.report import text, write
+from tuner.search import confirm, table
+from tuner.search import keras_tuner_contract as contract
+from tuner.search.scheduler import Schedule, Scheduler
+from tuner.space import ready
+from tuner.space.space import narrow
+from tuner.trials.objectives import OBJECTIVES
+from tuner.trials.store import TRIALS_FILE, Project
+from tuner.trials.trial import Data
+
+STORED = Path(__file__).parents[3] / "bench/results/search_autoencoder_fashion_mnist"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return shutil.copytree(STORED, tmp_path / "search")
+
+
+def test_its_space_still_has_its_checksum_and_its_algorithm_its_state(folder):
+    """All starts and ends are repeated: other settings would be refused as another search's."""
+    project = Project.open(folder)
+    identity = project.identity
+    space = narrow(
+        ready.for_data(ready.get("autoencoder"), (28, 28, 1), 10_000), {"latent_dim": 16}
+    )
+    assert space.checksum == identity["space_checksum"]
+    oracle = oracles.create(
+        *("bayesian", space, OBJECTIVES["psnr"]),
+        max_trials=identity["max_trials"],
+        epochs=identity["epochs"],
+        seed=identity["seed"],
+        recorded={event["number"]: event for event in project.events},
+    )
+    schedule = Schedule(space, Data("fashion_mnist"), (28, 28, 1), {})
+    before = (folder / TRIALS_FILE).read_bytes()
+    scheduler = Scheduler(schedule, project, contract.checked(oracle, identity["max_trials"]))
+    assert (folder / TRIALS_FILE).read_bytes() == before
+    assert len(scheduler.oracle.trials) == len(project.trials) == 42
+    job = scheduler.next()
+    assert job.number == 42
+    assert job.max_parameters == identity["max_parameters"]
+
+
+def test_it_is_shown_with_its_winner_and_its_confirmation(folder):
+    project = Project.open(folder)
+    console = quiet(width=200)
+    console.print(table.rich_table(project))
+    assert "best so far: trial 30" in console.file.getvalue()
+    confirmed = confirm.read(project)
+    assert confirmed.sentence.startswith(
+        "on 3 fresh seeds, test psnr: trial 30 19.52 dB with 53,665 parameters, the defaults "
+        "19.3 dB with 178,001: no difference shown (+0.223, 95 % interval -0.131 to +0.576)"
+    )
+    assert "python -m tuner search autoencoder --dataset fashion_mnist" in text.commands(project)[0]
+    assert "--max-trial-seconds 100.0" in text.commands(project)[0]
+
+
+def test_it_is_reported(folder, monkeypatch):
+    monkeypatch.setattr(write, "_pictures", lambda *_: {})
+    project = Project.open(folder)
+    page = write.html(project, confirm.read(project))
+    assert page.count('<tr id="trial-') == 42
+    assert "Noise: +0.223 dB" in page
