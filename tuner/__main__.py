@@ -13,8 +13,9 @@ COMMANDS = (search, show, report, confirm, export, space)
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command and returns its exit code: 0 done, 1 no result, 2 wrong use, 130 Ctrl-C."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    options = make_parser().parse_args(arguments)
     try:
+        _refuse_what_is_gone(sys.argv[1:] if arguments is None else arguments)
+        options = make_parser().parse_args(arguments)
         return options.command(options)
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -22,6 +23,14 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped. What is finished is kept: the same command goes on.", file=sys.stderr)
         return 130
+
+
+def _refuse_what_is_gone(arguments: list[str]) -> None:
+    if arguments and arguments[0] in ("chief", "worker"):
+        raise BenchError(
+            f"`{arguments[0]}` is gone: several machines share a search over a Ray cluster. Use "
+            "`python -m tuner search MODEL --engine ray --ray-address HOST:PORT`."
+        )
 
 
 def make_parser() -> argparse.ArgumentParser:

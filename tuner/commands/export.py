@@ -8,11 +8,11 @@ from bench.errors import BenchError
 
 def add_command(commands) -> None:
     """Adds `export` to the command line."""
-    parser = commands.add_parser("export", help="copy the best model to a .keras file")
+    parser = commands.add_parser("export", help="copy the winner's model to a .keras file")
     parser.set_defaults(command=command)
     parser.add_argument("folder", type=Path)
     parser.add_argument("path", type=Path, help="such as model.keras")
-    parser.add_argument("--trial", type=int, help="another trial than the best")
+    parser.add_argument("--trial", type=int, help="another trial than the winner")
 
 
 def command(options: argparse.Namespace) -> int:

@@ -145,12 +145,12 @@ class Project:
         return tuple(self.folder / name for name in self.model_names(number))
 
     def best_model(self, number: int | None = None) -> Path:
-        """Returns the file of a trial's best execution; of the best trial without a number.
+        """Returns the file of a trial's best execution; of the winner without a number.
 
         Raises:
             BenchError: if there is no such trial, or its model was not kept.
         """
-        record = self.best if number is None else self.trials.get(number)
+        record = self.winner if number is None else self.trials.get(number)
         if record is None or record["status"] != "ok":
             raise BenchError(f"{self.folder} has no trial with a score to export.")
         pick = min if self.identity["direction"] == "min" else max
@@ -158,8 +158,8 @@ class Project:
         path = self.model_paths(record["number"])[execution]
         if not path.exists():
             raise BenchError(
-                f"the model of trial {record['number']} was not kept, only that of the best trial "
-                f"{self.best['number']}. Leave --trial out."
+                f"the model of trial {record['number']} was not kept, only that of the winner, "
+                f"trial {self.winner['number']}. Leave --trial out."
             )
         return path
 

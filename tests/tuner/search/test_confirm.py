@@ -143,3 +143,9 @@ def test_of_several_aims_the_cheapest_that_the_defaults_do_not_beat_wins(tmp_pat
     assert several.winner["number"] == 2
     assert several.best["number"] == 1
     assert [record["number"] for record in several.front] == [3, 2, 4, 1]
+    for number in (1, 2):
+        path = several.model_paths(number)[0]
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    assert several.best_model() == several.model_paths(2)[0]
+    assert several.best_model(1) == several.model_paths(1)[0]

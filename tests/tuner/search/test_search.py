@@ -195,6 +195,7 @@ def test_wrong_requests(changes, message, tmp_path):
         (["export", "nowhere", "model.keras"], "no search in nowhere"),
         (["show", "nowhere"], "no search in nowhere"),
         (["space", "vea"], "Did you mean 'vae'"),
+        (["chief", "vae"], "--engine ray"),
     ],
 )
 def test_wrong_use_is_one_line(arguments, message, tmp_path, monkeypatch, capsys):
