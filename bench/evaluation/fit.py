@@ -87,7 +87,7 @@ def train(case: Job, dataset, connection) -> Trained:
     Raises:
         DivergenceError: if the loss becomes NaN or infinite.
     """
-    plan, task = case.plan, zoo.get(case.model).model_class.task
+    config, task = case.config, zoo.get(case.model).model_class.task
     connection.send(("stage", "building"))
     keras.utils.set_random_seed(case.seed)
     started = time.perf_counter()
@@ -98,11 +98,11 @@ def train(case: Job, dataset, connection) -> Trained:
     check = diagnostics.callback(
         task,
         dataset,
-        batch_size=plan.batch_size,
-        num_labels=plan.num_labels,
+        batch_size=config.batch_size,
+        num_labels=config.num_labels,
         seed=case.seed,
     )
-    looks = QualityCurve(task, dataset, plan.evaluate_every, plan.batch_size)
+    looks = QualityCurve(task, dataset, config.evaluate_every, config.batch_size)
     keeper = snapshots.frame_keeper(task, dataset) if case.seed == 0 else None
     reporter = _Reporter(connection)
     started = time.perf_counter()
@@ -110,12 +110,12 @@ def train(case: Job, dataset, connection) -> Trained:
         with memory.PeakMemory() as peak:
             history = model.fit(
                 *_training_data(case, dataset, task),
-                epochs=plan.epochs,
+                epochs=config.epochs,
                 validation_data=tasks.pairs(task, dataset.validation),
-                validation_batch_size=max(plan.batch_size, quality.TEST_BATCH_SIZE),
+                validation_batch_size=max(config.batch_size, quality.TEST_BATCH_SIZE),
                 callbacks=[check, reporter, looks, *([] if keeper is None else [keeper])],
                 verbose=0,
-                **({} if plan.augment else {"batch_size": plan.batch_size}),
+                **({} if config.augment else {"batch_size": config.batch_size}),
             )
     except DivergenceError as error:
         error.fields = {"diagnostics": diagnostics.of_training(check)}
@@ -124,7 +124,7 @@ def train(case: Job, dataset, connection) -> Trained:
     watching_seconds = looks.paused_seconds + check.seconds + (keeper.seconds if keeper else 0)
     curves = {name: [float(f"{v:.6g}") for v in values] for name, values in history.history.items()}
     fields = {
-        "samples_seen": plan.epochs * dataset.num_train,
+        "samples_seen": config.epochs * dataset.num_train,
         "jit_compile": bool(model.jit_compile),
         "steps_per_execution": model.steps_per_execution,
         "build_seconds": build_seconds,
@@ -146,31 +146,31 @@ def train(case: Job, dataset, connection) -> Trained:
 
 
 def _build(case: Job, dataset, task: str) -> keras.Model:
-    plan = case.plan
+    config = case.config
     return build_compiled(
         case.model,
         dataset.image_shape,
-        keras.optimizers.Adam(plan.learning_rate),
+        keras.optimizers.Adam(config.learning_rate),
         preset=case.preset,
         arguments=tasks.arguments(task, dataset) | dict(case.arguments),
         seed=case.seed,
-        precision=plan.precision,
-        jit_compile=plan.jit_compile,
-        steps_per_execution=plan.steps_per_execution,
+        precision=config.precision,
+        jit_compile=config.jit_compile,
+        steps_per_execution=config.steps_per_execution,
     )
 
 
 def _training_data(case: Job, dataset, task: str) -> tuple:
     """Returns the arguments of `fit`: arrays, or batches that are augmented afresh."""
-    plan = case.plan
-    found = tasks.pairs(task, dataset.train, plan.num_labels, case.seed)
-    if plan.augment is None:
+    config = case.config
+    found = tasks.pairs(task, dataset.train, config.num_labels, case.seed)
+    if config.augment is None:
         return found
     return (
         AugmentedBatches(
             *found,
-            augmentation=augmentation.parse(plan.augment),
-            batch_size=plan.batch_size,
+            augmentation=augmentation.parse(config.augment),
+            batch_size=config.batch_size,
             seed=case.seed,
         ),
     )

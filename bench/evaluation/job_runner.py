@@ -49,20 +49,20 @@ def run(case: Job, output: Path, run_id: str, connection) -> None:
         with contextlib.suppress(BrokenPipeError):
             connection.send(("trace", traceback.format_exc()))
     with contextlib.suppress(BrokenPipeError):
-        connection.send(("record", schema.from_fields(fields, type(case.plan))))
+        connection.send(("record", schema.from_fields(fields, type(case.config))))
     connection.close()
 
 
 def load(case: Job, output: Path):
     """Takes the data of a case as the run keeps them, or loads them: those that it began with."""
-    plan = case.plan
-    settings = {"limit": plan.limit, "noise": plan.noise, "resize": plan.resize}
+    config = case.config
+    settings = {"limit": config.limit, "noise": config.noise, "resize": config.resize}
     store = cache.Store(output)
-    dataset = store.get_or_load(case.dataset_checksum, plan.dataset, **settings)
+    dataset = store.get_or_load(case.dataset_checksum, config.dataset, **settings)
     if dataset.checksum != case.dataset_checksum:
-        raise ValueError(f"the data of {plan.dataset!r} changed while the run was going on")
-    if plan.normal_class is not None:
-        dataset = anomaly.one_class(dataset, plan.normal_class)
+        raise ValueError(f"the data of {config.dataset!r} changed while the run was going on")
+    if config.normal_class is not None:
+        dataset = anomaly.one_class(dataset, config.normal_class)
     return dataset
 
 
@@ -122,7 +122,7 @@ def run_model(case: Job, dataset, output: Path, connection) -> dict[str, Any]:
     if case.timing:
         connection.send(("stage", "timing"))
         settings = throughput.Settings(folder=output, batch_sizes=case.sweep_batch_sizes)
-        found |= throughput.of_model(model, model.task, dataset, case.plan, settings, macs=macs)
+        found |= throughput.of_model(model, model.task, dataset, case.config, settings, macs=macs)
     connection.send(("stage", "drawing"))
     return found | trained.pictures(case, dataset, output)
 
@@ -132,11 +132,11 @@ def measure_more(case: Job, model, dataset, output: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if dataset.task in ("segmentation", "anomaly"):
         return found
-    if "generative" in case.plan.measures:
+    if "generative" in case.config.measures:
         has_reader = generative.needs_reader(model, dataset)
         reader = feature_classifier.of(dataset, output / "classifiers") if has_reader else None
         found |= generative.summary(model, dataset, reader, case.seed)
-    if "representation" in case.plan.measures:
+    if "representation" in case.config.measures:
         found |= representation.summary(model, dataset, case.seed)
     return found
 

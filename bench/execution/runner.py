@@ -88,7 +88,7 @@ class Runner:
             while waiting or self.engine.num_running:
                 while waiting and self.engine.has_room:
                     case = waiting.popleft()
-                    epochs = case.plan.epochs if case.kind == "model" else 1
+                    epochs = case.config.epochs if case.kind == "model" else 1
                     title = f"{case.title} seed {case.seed}"
                     bars[case] = progress.add_task(title, total=epochs, info="starting")
                     self.engine.start(case)

@@ -44,7 +44,7 @@ class _Work:
     """A request with all that was open in it settled."""
 
     request: Request
-    plans: list[RunConfig]
+    configs: list[RunConfig]
     models: list[selection.ModelSpec]
     checksum: str
     task: str
@@ -53,7 +53,7 @@ class _Work:
     def model_jobs(self) -> list[job.Job]:
         request = self.request
         return job.model_jobs(
-            self.plans,
+            self.configs,
             self.checksum,
             self.models,
             request.seed_list,
@@ -123,7 +123,7 @@ def _run_part(runner: Runner, part: _Work) -> list[job.Job]:
     wanted = part.model_jobs()
     runner.run_all(wanted, part.request.target)
     latent_sizes = {record.model.latent_size for record in runner.found(wanted)} - {None}
-    baselines = job.baseline_jobs(part.plans, part.checksum, sorted(latent_sizes), part.task)
+    baselines = job.baseline_jobs(part.configs, part.checksum, sorted(latent_sizes), part.task)
     runner.run_all(baselines)
     return [*wanted, *baselines]
 
@@ -167,10 +167,10 @@ def _resolve_all(requests: list[Request], store: cache.Store) -> list[_Work]:
 
 
 def _resolve(request: Request, dataset, catalogue: dict[str, selection.ModelInfo]) -> _Work:
-    plans = request.make_configs(dataset)
+    configs = request.make_configs(dataset)
     chosen = _choose(request, dataset, catalogue)
-    headline = _headline(request, plans, dataset, len(chosen))
-    return _Work(request, plans, chosen, dataset.checksum, dataset.task, headline)
+    headline = _headline(request, configs, dataset, len(chosen))
+    return _Work(request, configs, chosen, dataset.checksum, dataset.task, headline)
 
 
 def _where(output: Path, experiment: Experiment | None, note: str) -> str:
@@ -179,11 +179,11 @@ def _where(output: Path, experiment: Experiment | None, note: str) -> str:
     return f"{name}records in {escape(str(output))}{note}"
 
 
-def _headline(request: Request, plans: list[RunConfig], dataset, num_models: int) -> str:
+def _headline(request: Request, configs: list[RunConfig], dataset, num_models: int) -> str:
     shape = " x ".join(str(size) for size in dataset.image_shape)
     noise = f", noise {request.noise}" if request.noise else ""
-    settings = f" x {len(plans)} settings" if len(plans) > 1 else ""
-    budgets = {f"{plan.epochs} epochs of batch {plan.batch_size}": None for plan in plans}
+    settings = f" x {len(configs)} settings" if len(configs) > 1 else ""
+    budgets = {f"{config.epochs} epochs of batch {config.batch_size}": None for config in configs}
     num_seeds = len(request.seed_list)
     return (
         f"[bold]{escape(dataset.name)}[/]: {dataset.num_train:,} training, "

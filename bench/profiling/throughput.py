@@ -42,7 +42,7 @@ def of_model(
     model,
     task: str,
     dataset,
-    plan: RunConfig,
+    config: RunConfig,
     settings: Settings | None = None,
     *,
     macs: MacCount | None = None,
@@ -55,7 +55,7 @@ def of_model(
         model: A compiled model, trained or not.
         task: Of the model; says what it is fed with.
         dataset: Its training split feeds the training, its test split inference.
-        plan: Gives batch size and augmentation.
+        config: Gives batch size and augmentation.
         settings: Defaults to `Settings()`.
         macs: Count of one image, where it is known already.
 
@@ -71,16 +71,16 @@ def of_model(
     """
     settings = settings or Settings()
     macs = macs or mac_counter.count_macs(model)
-    x, *y = tasks.pairs(task, dataset.train, plan.num_labels)
+    x, *y = tasks.pairs(task, dataset.train, config.num_labels)
     y = y[0] if y else None
     test_inputs = tasks.inputs(task, dataset.test)
     rate = peak_rate.matmul_rate(model.compute_dtype, settings.folder)
     with timing.Disturbance() as disturbance:
         step = TrainingStep(model)
-        train = timing.time_training(model, x, y, batch_size=plan.batch_size, step=step)
+        train = timing.time_training(model, x, y, batch_size=config.batch_size, step=step)
         infer = timing.time_inference(model, test_inputs, batch_size=settings.infer_batch_size)
         single = timing.time_latency(model, test_inputs)
-        end_to_end = _time_pipeline(step, x, y, plan, train.median_seconds)
+        end_to_end = _time_pipeline(step, x, y, config, train.median_seconds)
     found = {
         **_speed("train", train),
         **_speed("infer", infer),
@@ -140,18 +140,18 @@ def sweep(measure, batch_sizes: tuple[int, ...]) -> list[dict[str, Any]]:
     return found
 
 
-def _time_pipeline(step: TrainingStep, x, y, plan: RunConfig, step_seconds: float) -> Timing:
+def _time_pipeline(step: TrainingStep, x, y, config: RunConfig, step_seconds: float) -> Timing:
     """Times epochs of as many images as take about 0.2 seconds, all images where they are few."""
     import tensorflow as tf
 
     num_images = len(tf.nest.flatten(x)[0])
-    per_call = plan.batch_size * step.num_steps
+    per_call = config.batch_size * step.num_steps
     fitting = max(1, num_images // per_call)
     num_calls = min(max(2, math.ceil(_EPOCH_SECONDS / step_seconds)), fitting)
     rows = np.arange(num_calls * per_call) % num_images  # too few for a batch: some repeat
     pair = (x,) if y is None else (x, y)
     pair = tf.nest.map_structure(lambda part: part[rows], pair)
-    batches = pipeline(pair, per_call, plan.augment)
+    batches = pipeline(pair, per_call, config.augment)
     return timing.time_pipeline(step, batches, images_per_epoch=len(rows))
 
 

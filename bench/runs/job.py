@@ -10,7 +10,8 @@ import random
 from datetime import UTC, datetime
 from typing import Any
 
-from bench.records import config, options, schema, store
+from bench.records import config as run_config
+from bench.records import options, schema, store
 from bench.records.config import RunConfig
 from bench.records.schema import Record
 from bench.runs.selection import ModelSpec
@@ -22,7 +23,7 @@ ANOMALY_FLOOR_SIZE = 32  # components of the published floor
 class Job:
     """One training (or one fit of a baseline), given to a process of its own."""
 
-    plan: RunConfig
+    config: RunConfig
     dataset_checksum: str
     kind: str
     model: str
@@ -41,7 +42,8 @@ class Job:
         if not self.arguments:
             del identity["arguments"]
         identity["code_size"] = identity.pop("latent_size")
-        identity["plan"] = config.identity(self.plan, self.kind)
+        del identity["config"]
+        identity["plan"] = run_config.identity(self.config, self.kind)
         return identity
 
     @property
@@ -55,14 +57,14 @@ class Job:
 
     def failure(self, run_id: str, error: str) -> Record:
         """Returns the record of a job whose process could not send its own."""
-        return schema.from_fields(self.first_fields(run_id) | {"error": error}, type(self.plan))
+        return schema.from_fields(self.first_fields(run_id) | {"error": error}, type(self.config))
 
     def first_fields(self, run_id: str) -> dict[str, Any]:
         """Returns what is known before the job runs; it counts as failed until it is done.
 
         The names are those of `bench.records.schema.from_fields`.
         """
-        plan = self.plan
+        config = self.config
         fields: dict[str, Any] = {
             "job_id": self.id,
             "run_id": run_id,
@@ -73,15 +75,15 @@ class Job:
             "model": self.model,
             "preset": self.preset,
             "arguments": dict(self.arguments),
-            "dataset": plan.dataset,
-            "dataset_argument": plan.dataset,
+            "dataset": config.dataset,
+            "dataset_argument": config.dataset,
             "dataset_checksum": self.dataset_checksum,
             "seed": self.seed,
             "latent_size": self.latent_size,
         }
-        for option in options.of(plan):
+        for option in options.of(config):
             if option.name != "dataset" and not (option.of_training and self.kind == "baseline"):
-                fields[option.name] = getattr(plan, option.name)
+                fields[option.name] = getattr(config, option.name)
         if self.kind == "model":
             fields["optimizer"] = "adam"
         return fields
@@ -95,7 +97,7 @@ class Job:
 
 
 def model_jobs(
-    plans: list[RunConfig],
+    configs: list[RunConfig],
     checksum: str,
     models: list[ModelSpec],
     seeds: list[int],
@@ -112,12 +114,12 @@ def model_jobs(
     for number, seed in enumerate(seeds):
         around = [
             Job(
-                *(plan, checksum, "model", choice.model, choice.preset, seed),
-                timing=number < timing_rounds and plan.normal_class == plans[0].normal_class,
+                *(config, checksum, "model", choice.model, choice.preset, seed),
+                timing=number < timing_rounds and config.normal_class == configs[0].normal_class,
                 arguments=choice.arguments,
                 sweep_batch_sizes=sweep_batch_sizes,
             )
-            for plan in plans
+            for config in configs
             for choice in models
         ]
         random.Random(seed).shuffle(around)
@@ -126,31 +128,33 @@ def model_jobs(
 
 
 def baseline_jobs(
-    plans: list[RunConfig], checksum: str, latent_sizes: list[int], task: str = "reconstruction"
+    configs: list[RunConfig], checksum: str, latent_sizes: list[int], task: str = "reconstruction"
 ) -> list[Job]:
-    """Returns the baselines of the task, each once though the plans differ in how they train.
+    """Returns the baselines of the task, each once though the configs differ in how they train.
 
     Masks: everywhere, nowhere, the mean mask. Images: the mean image, PCA at each code size, and
     the identity where the input is noisy. Anomalies: the mean image, PCA at each code size and at
     32, the published floor, with and without the variance of each pixel.
     """
     found: dict[str, Job] = {}
-    for plan in plans:
-        for name, size in _baselines(plan, latent_sizes, task):
-            case = Job(plan, checksum, "baseline", name, None, 0, size)
+    for config in configs:
+        for name, size in _baselines(config, latent_sizes, task):
+            case = Job(config, checksum, "baseline", name, None, 0, size)
             found.setdefault(case.id, case)
     return list(found.values())
 
 
-def _baselines(plan: RunConfig, latent_sizes: list[int], task: str) -> list[tuple[str, int | None]]:
+def _baselines(
+    config: RunConfig, latent_sizes: list[int], task: str
+) -> list[tuple[str, int | None]]:
     if task == "segmentation":
         return [("all_foreground", None), ("all_background", None), ("mean_mask", None)]
-    if task == "anomaly" or plan.normal_class is not None:
+    if task == "anomaly" or config.normal_class is not None:
         sizes = sorted({*latent_sizes, ANOMALY_FLOOR_SIZE})
         pairs = itertools.product(("pca", "pca_normalised"), sizes)
         return [("mean_image", None), *pairs]
     found: list[tuple[str, int | None]] = [("mean_image", None)]
     found += [("pca", size) for size in latent_sizes]
-    if plan.noise is not None:
+    if config.noise is not None:
         found.append(("identity", None))
     return found

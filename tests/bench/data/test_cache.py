@@ -19,8 +19,8 @@ def digits():
     return catalog.load("digits", noise="gaussian:0.1")
 
 
-def case_of(dataset, plan=PLAN):
-    return job.Job(plan, dataset.checksum, "model", "vae", "small", 0)
+def case_of(dataset, config=PLAN):
+    return job.Job(config, dataset.checksum, "model", "vae", "small", 0)
 
 
 def test_what_is_taken_is_what_was_put(digits, tmp_path):

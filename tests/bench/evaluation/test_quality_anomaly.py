@@ -154,10 +154,10 @@ def test_scores_that_are_no_numbers_are_an_error(tmp_path):
 def test_a_case_from_end_to_end(tmp_path, name):
     """Of the digits, 3 is normal: the record says what was found, of a model and of a baseline."""
     dataset = catalog.load("digits", limit=300)
-    plan = RunConfig("digits", limit=300, normal_class=3, epochs=1, batch_size=32)
+    config = RunConfig("digits", limit=300, normal_class=3, epochs=1, batch_size=32)
     is_model = name == "upae"
     case = job.Job(
-        *(plan, dataset.checksum, "model" if is_model else "baseline", name),
+        *(config, dataset.checksum, "model" if is_model else "baseline", name),
         *("tiny" if is_model else None, 0),
         latent_size=None if is_model else 4,
     )

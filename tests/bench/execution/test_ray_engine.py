@@ -65,9 +65,9 @@ def test_a_cluster_gives_the_records_of_a_local_run(
 def test_a_killed_process_is_a_failure_and_makes_room(cluster, tmp_path, descendants):
     from bench.execution import ray_engine
 
-    plan = RunConfig("digits", limit=60, epochs=100_000, batch_size=64)  # for as long as it takes
+    config = RunConfig("digits", limit=60, epochs=100_000, batch_size=64)  # for as long as it takes
     checksum = catalog.load("digits", limit=60).checksum
-    case = job.Job(plan, checksum, "model", "autoencoder", "tiny", 0)
+    case = job.Job(config, checksum, "model", "autoencoder", "tiny", 0)
     with contextlib.closing(
         ray_engine.RayEngine(session.run_job, tmp_path, "run", num_workers=1)
     ) as engine:

@@ -43,14 +43,14 @@ def dataset():
     return types.SimpleNamespace(train=split(slice(0, 200)), test=split(slice(200, 260)))
 
 
-def measured(dataset, name="autoencoder", settings=None, plan=None, **compiled):
+def measured(dataset, name="autoencoder", settings=None, config=None, **compiled):
     task = zoo.get(name).model_class.task
     given = {"num_classes": 10} if task == "conditional" else {}
     model = zoo.create(name, (8, 8, 1), preset="tiny", **given)
     model.compile(keras.optimizers.Adam(0.01), **compiled)
     before = [variable.numpy() for variable in model.variables]
     found = throughput.of_model(
-        model, task, dataset, plan or RunConfig("digits", batch_size=32), settings
+        model, task, dataset, config or RunConfig("digits", batch_size=32), settings
     )
     for variable, value in zip(model.variables, before, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
@@ -132,8 +132,8 @@ def test_a_size_that_fails_does_not_end_the_sweep():
     ],
 )
 def test_other_inputs_and_settings(dataset, name, compiled, augment):
-    plan = RunConfig("digits", batch_size=32, augment=augment)
-    _, found = measured(dataset, name, plan=plan, **compiled)
+    config = RunConfig("digits", batch_size=32, augment=augment)
+    _, found = measured(dataset, name, config=config, **compiled)
     per_call = 32 * compiled.get("steps_per_execution", 1)
     assert found["end_to_end_images_per_epoch"] % per_call == 0
     assert 2 * per_call <= found["end_to_end_images_per_epoch"] <= 192  # of the 200
@@ -143,7 +143,7 @@ def test_other_inputs_and_settings(dataset, name, compiled, augment):
 def test_few_images_and_uncounted_layers(dataset, monkeypatch):
     count = mac_counter.MacCount(10, 0, 0, 0, {}, ("Odd:a",))
     monkeypatch.setattr(mac_counter, "count_macs", lambda model: count)
-    _, found = measured(dataset, plan=RunConfig("digits", batch_size=256))
+    _, found = measured(dataset, config=RunConfig("digits", batch_size=256))
     assert found["end_to_end_images_per_epoch"] == 256  # some of the 200 twice
     assert found["train_mfu"] is None
     assert found["infer_mfu"] is None

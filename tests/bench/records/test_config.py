@@ -41,8 +41,8 @@ class Digits:
     task, num_train, num_classes = "reconstruction", 1_297, 10
 
 
-def job_of(plan, **changes):
-    return Job(plan, "ab" * 32, **{"kind": "model", "model": "vae", "preset": "small"} | changes)
+def job_of(config, **changes):
+    return Job(config, "ab" * 32, **{"kind": "model", "model": "vae", "preset": "small"} | changes)
 
 
 def test_a_new_option_is_on_the_command_line_with_its_help_and_default():

@@ -29,8 +29,8 @@ def test_an_id_names_all_that_changes_the_result():
         case(model="autoencoder").id,
         case(preset="tiny").id,
         case(dataset_checksum="cd" * 32).id,
-        case(plan=dataclasses.replace(PLAN, epochs=11)).id,
-        case(plan=dataclasses.replace(PLAN, noise="gaussian:0.1")).id,
+        case(config=dataclasses.replace(PLAN, epochs=11)).id,
+        case(config=dataclasses.replace(PLAN, noise="gaussian:0.1")).id,
     }
     assert len(ids) == 7
     assert case().id == case(timing=True).id  # measured beside the result
@@ -38,7 +38,9 @@ def test_an_id_names_all_that_changes_the_result():
 
 def test_a_baseline_does_not_depend_on_the_budget():
     short, long = (
-        case(kind="baseline", model="pca", latent_size=4, plan=dataclasses.replace(PLAN, epochs=e))
+        case(
+            kind="baseline", model="pca", latent_size=4, config=dataclasses.replace(PLAN, epochs=e)
+        )
         for e in (1, 100)
     )
     assert short.id == long.id != dataclasses.replace(short, latent_size=5).id
@@ -139,9 +141,9 @@ def test_speed_is_measured_in_the_first_rounds_whatever_the_seeds():
 def test_looks_at_the_validation_split_do_not_rename_cases_without_them():
     watched = dataclasses.replace(PLAN, evaluate_every=2.0)
     assert "evaluate_every" not in case().identity["plan"]
-    assert case(plan=watched).id != case().id
+    assert case(config=watched).id != case().id
     baseline = {"kind": "baseline", "model": "pca"}
-    assert case(plan=watched, **baseline).id == case(**baseline).id
+    assert case(config=watched, **baseline).id == case(**baseline).id
 
 
 def test_choosing_models_does_without_keras():
