@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 from zoo import checks
-from zoo.cli import models, train, use
+from zoo.cli import check, models, train, use
 
 EXAMPLES = """examples:
   python -m zoo list                                             what there is
+  python -m zoo check photos/                                    what is read of it, and what not
   python -m zoo train vae photos/ --resize 64x64 --output vae.keras
   python -m zoo reconstruct vae.keras photos/ --output copies/
   python -m zoo score vae.keras photos/ --output scores.csv      which images are strange?
@@ -26,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = make_parser().parse_args(arguments)
     try:
         return options.run(options)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, MemoryError) as error:
         print(f"error: {checks.one_line(error, with_kind=False)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -48,6 +49,7 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=formatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    check.add_parser(commands, formatter)
     train.add_parser(commands, formatter)
     _add_reconstruct(commands, formatter)
     _add_score(commands, formatter)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.errors import BenchError
+from bench.errors import BenchError, user_errors
 
 MAX_IMAGES = 256  # enough to tell the range of the code units
 
@@ -70,18 +70,21 @@ def load(model: Any, source: str, most: int = MAX_IMAGES) -> Any:
 
 
 def _of_dataset(source: str) -> tuple[np.ndarray, np.ndarray | None]:
-    from bench.data import catalog, custom, dataset
+    from bench.data import catalog
+    from zoo.data import npz
 
     if source in catalog.names():
         test = catalog.load(source).test
         return test.images, test.labels
-    found = custom.npz(Path(source)).splits
-    images, labels = found.get("test", found["train"])
-    return dataset.unit_range(images), labels
+    with user_errors():
+        found = npz.read(Path(source), with_masks=False)
+    split = found.splits.get("test", found.splits["train"])
+    return found.scale.apply(split.images), split.labels
 
 
 def _of_files(model: Any, path: Path, most: int) -> tuple[np.ndarray, np.ndarray | None]:
     from zoo.data import images
+    from zoo.data.reader import Reader
 
     shape = model.image_shape
     if len(shape) != 3 or shape[-1] not in (1, 3):
@@ -90,11 +93,10 @@ def _of_files(model: Any, path: Path, most: int) -> tuple[np.ndarray, np.ndarray
             "an .npz file."
         )
     color = model.card.color or {1: "grey", 3: "rgb"}[shape[-1]]
-    try:
+    with user_errors():
         files = images.find(path) if path.is_dir() else [path]
-        files, pixels = images.Reader(shape[:2], color).all(files[:most])
-    except ValueError as error:
-        raise BenchError(str(error)) from error
+        reader = Reader(shape[:2], color, value_range=model.card.value_range)
+        files, pixels = reader.all(files[:most])
     names = list(model.card.class_names)
     folders = [file.relative_to(path).parts[0] if path.is_dir() else "" for file in files]
     is_labelled = bool(names) and all(folder in names for folder in folders)

@@ -113,7 +113,7 @@ def load(
 
     Args:
         name_or_path: One of `names()`, or a path. A folder that holds `images` and `masks` is for
-            segmentation.
+            segmentation, an inspection layout for finding anomalies: see `zoo.data.layouts`.
         seed: Of the split, for data without an official one, of what is drawn to compose a data
             set, and of the noise.
         limit: Number of training images to keep (a seeded choice); validation and test keep at
@@ -152,6 +152,8 @@ def load(
         )
     else:
         dataset = _load_path(Path(name_or_path), seed, resize)
+    if noise is not None and dataset.task == "anomaly":
+        raise BenchError(f"--noise is not for data of anomalies. Received: {name_or_path}.")
     datasets.check(dataset)
     if limit is not None:
         dataset = _limited(dataset, limit, seed)
@@ -159,49 +161,14 @@ def load(
 
 
 def _load_path(path: Path, seed: int, resize) -> Dataset:
-    mask_names, class_names = (), ()
-    if path.is_dir() and segmentation.is_image_mask_folder(path):
-        parts, mask_names = segmentation.image_mask_folder(path, resize)
-    else:
-        parts, class_names = _read_images(path, resize)
-    for key, part in parts.items():
-        # Before the split: an index in the error is then the index in the file.
-        where = str(path) if len(parts) == 1 else f"{path}, {key} split"
-        datasets.check_pixels(where, part.images)
-    if len(parts) < 3:
-        datasets.check_number(path, len(parts["train"]))
-        tenth = max(1, len(parts["train"]) // 10)
-        sizes = tuple(0 if key in parts else tenth for key in ("validation", "test"))
-        drawn = datasets.random_split(parts["train"], seed, sizes)
-        train, validation, test = drawn
-        parts = {"validation": validation, "test": test, **parts, "train": train}
-    return Dataset(
-        path.resolve().stem,
-        "segmentation" if mask_names else "reconstruction",
-        *(parts[name] for name in datasets.PARTS),
-        class_names,
-        str(path),
-        mask_names,
+    if path.is_dir() or (path.suffix == ".npz" and path.is_file()):
+        return custom.load(path, seed, resize)
+    from zoo import checks
+
+    raise BenchError(
+        f"unknown dataset {str(path)!r}.{checks.suggestion(path, _ENTRIES)} Give one of "
+        f"{', '.join(_ENTRIES)}, a folder of images, or a .npz file that exists."
     )
-
-
-def _read_images(path: Path, resize) -> tuple[dict[str, Split], tuple[str, ...]]:
-    if path.is_dir():
-        found = custom.image_folder(path, resize)
-    elif path.suffix == ".npz" and path.is_file():
-        found = custom.npz(path)
-    else:
-        from zoo import checks
-
-        raise BenchError(
-            f"unknown dataset {str(path)!r}.{checks.suggestion(path, _ENTRIES)} Give one of "
-            f"{', '.join(_ENTRIES)}, a folder of images, or a .npz file that exists."
-        )
-    parts = {
-        key: Split(datasets.unit_range(images), labels)
-        for key, (images, labels) in found.splits.items()
-    }
-    return parts, tuple(found.class_names)
 
 
 # --- changes --------------------------------------------------------------------------------

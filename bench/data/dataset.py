@@ -55,6 +55,7 @@ class Dataset:
         class_names: One for each label.
         source: Where the data came from.
         mask_names: One for each class of the masks; empty without masks.
+        notes: Lines on what was read of files, and what was left out.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Dataset:
     class_names: tuple[str, ...] = ()
     source: str = ""
     mask_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def image_shape(self) -> tuple[int, ...]:

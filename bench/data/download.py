@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.data import custom
-from bench.errors import BenchError
+from bench.errors import BenchError, user_errors
+from zoo.data import npz
 
 _IDX_FILES = (
     "train-images-idx3-ubyte",
@@ -78,8 +78,7 @@ def official(name: str):
         train, test = _read_cifar(place)
         source = str(place)
     elif place.suffix == ".npz":
-        splits = custom.npz(place).splits
-        train, test = splits["train"], splits.get("test", (None, None))
+        train, test = _read_npz(place)
         source = str(place)
         if train[1] is None or test[1] is None:
             raise BenchError(f"{place}: must hold x_train, y_train, x_test, y_test. Get it again.")
@@ -101,6 +100,14 @@ def official(name: str):
             )
         parts.append((images, np.asarray(labels).reshape(-1).astype("int64")))
     return (*parts, source)
+
+
+def _read_npz(place: Path):
+    """Returns `(images, labels)` of train and test; None for what is not there."""
+    with user_errors():
+        splits = npz.read(place, with_masks=False).splits
+    pairs = [splits.get(name, npz.Arrays(None)) for name in ("train", "test")]
+    return tuple((pair.images, pair.labels) for pair in pairs)
 
 
 def _own_root() -> Path | None:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from bench.errors import BenchError
+from zoo.layers.noise import KINDS
 
 
 def parse(noise: str) -> tuple[str, float]:
@@ -11,8 +12,6 @@ def parse(noise: str) -> tuple[str, float]:
     Raises:
         BenchError: if the kind is unknown, or the level is not in `(0, 1]`.
     """
-    from zoo.layers.noise import KINDS
-
     kind, _, level = noise.partition(":")
     try:
         value = float(level)
@@ -40,8 +39,6 @@ def corrupt(
         level: In `(0, 1]`.
         generator: Source of the noise.
     """
-    from zoo.layers.noise import KINDS
-
     noise = KINDS[kind]
     draw = generator.standard_normal if noise.is_normal else generator.random
     shape = noise.draw_shape(images.shape)

@@ -190,6 +190,7 @@ def _headline(request: Request, configs: list[RunConfig], dataset, num_models: i
         f"{dataset.num_validation:,} validation, {dataset.num_test:,} test images of "
         f"{shape}{noise}\n{num_models} model{'s' * (num_models > 1)} x {num_seeds} "
         f"seed{'s' * (num_seeds > 1)}{settings}, each {' or '.join(budgets)}"
+        + "".join(f"\n{escape(note)}" for note in dataset.notes)
     )
 
 

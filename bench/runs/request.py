@@ -13,6 +13,7 @@ from bench.errors import BenchError, user_errors
 from bench.records import config, options
 from bench.records.config import Invocation, RunConfig
 from bench.runs import suites
+from zoo.data import augmentation
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -79,8 +80,6 @@ class _Asked(Invocation):
             if self.suite is not None:
                 suites.members(self.suite)
         if self.augment is not None:
-            from zoo.data import augmentation
-
             with self.placed("augment"), user_errors():
                 augmentation.parse(self.augment)
         with self.placed("dataset"):

@@ -53,6 +53,7 @@ def model(options, found: data.TrainingData):
         created.card,
         resize=shape[:2] if is_image else None,
         color={1: "grey", 3: "rgb"}[shape[-1]] if is_image else None,
+        value_range=options.range,
         class_names=found.class_names,
     )
     return created
@@ -60,8 +61,7 @@ def model(options, found: data.TrainingData):
 
 def _num_classes(found: data.TrainingData) -> int | None:
     if found.masks is not None:
-        highest = int(found.masks.max())
-        return 1 if highest <= 1 else highest + 1
+        return found.num_mask_classes if found.num_mask_classes > 2 else 1
     return len(found.class_names) or None
 
 

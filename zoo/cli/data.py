@@ -1,22 +1,14 @@
 """Training data of the command line: a folder of images, with masks or classes, or an `.npz`."""
 
 import dataclasses
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from zoo.cli.files import CommandError
-from zoo.data import images, mask_files
+from zoo.data import reading
 
 SPLIT_SEED = 0  # the same files are held out each time, also when training goes on later
-UNLABELLED = -1
-_NPZ_KEYS = {
-    "images": ("x_train", "images", "x"),
-    "labels": ("y_train", "labels", "y"),
-    "masks": ("masks",),
-}
 
 
 @dataclasses.dataclass
@@ -27,17 +19,23 @@ class TrainingData:
         images: Float32 `(n, *image_shape)` in `[0, 1]`.
         labels: Integers `(n,)`, -1 where unlabelled, or None.
         masks: Class numbers `(n, height, width)`, or None.
+        num_mask_classes: Classes of the masks, the background among them; 0 without masks.
         class_names: Names of the labels.
         is_from_files: Whether the images were image files.
         skipped: Lines on files that were left out.
+        said: Lines on what was read.
+        held_out: The validation split that the data bring along, or None.
     """
 
     images: np.ndarray
     labels: np.ndarray | None = None
     masks: np.ndarray | None = None
+    num_mask_classes: int = 0
     class_names: tuple[str, ...] = ()
     is_from_files: bool = False
     skipped: list[str] = dataclasses.field(default_factory=list)
+    said: tuple[str, ...] = ()
+    held_out: "TrainingData | None" = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -51,7 +49,10 @@ class TrainingData:
         return dataclasses.replace(self, **picked)
 
     def split(self, share: float) -> tuple["TrainingData", "TrainingData | None"]:
-        """Returns training and validation rows; the choice depends on their number alone."""
+        """Returns training and validation rows: those that the data bring along, or a choice that
+        depends on the number of rows alone."""
+        if self.held_out is not None and share > 0:
+            return self, self.held_out
         num_held_out = round(share * len(self))
         if share > 0:
             num_held_out = min(max(num_held_out, 1), len(self) - 1)
@@ -61,136 +62,72 @@ class TrainingData:
         return self.rows(np.sort(order[num_held_out:])), self.rows(np.sort(order[:num_held_out]))
 
 
-def load(path: Path, task: str, resize=None, color=None, skip_unreadable=False) -> TrainingData:
-    """Reads training data.
+def load(path: Path, task: str, options: reading.Options | None = None, **settings) -> TrainingData:
+    """Reads training data by `zoo.data.reading`: of splits, that to train on and to validate.
 
     Args:
         path: A folder of images, or an `.npz` file.
-        task: One of `zoo.training.model.TASKS`. With `"segmentation"` a folder has
-            `images/` and `masks/`; with the tasks of labels its sub-folders are classes.
-        resize: `(height, width)` of the images, or None when all have one size.
-        color: `"grey"`, `"rgb"`, or None: grey if all images are grey.
-        skip_unreadable: Whether damaged image files are left out.
+        task: One of `zoo.training.model.TASKS`. `"segmentation"` needs masks; the tasks of labels
+            need classes.
+        options: See `reading.Options`.
+        **settings: Fields of `options`, in its place.
     """
-    if path.is_dir():
-        reader = images.Reader(resize, color, skip_unreadable)
-        read = _segmentation if task == "segmentation" else _images_and_classes
-        data = read(path, reader, task)
-        data.is_from_files, data.skipped = True, reader.skipped
-    elif path.suffix == ".npz" and path.is_file():
-        for option, value in (("--resize", resize), ("--color", color)):
-            if value is not None:
-                raise CommandError(f"{option} is for folders of images, and {path} is none.")
-        data = _npz(path, task)
-    else:
+    options = options or reading.Options(**settings)
+    read = {"segmentation": "masks", "reconstruction": "images"}.get(task, "labels")
+    found = reading.read(path, options, only=("train", "validation"), needed=read)
+    is_from_files = found.kind != "npz"
+    if task == "segmentation" and found.num_mask_classes == 0:
         raise CommandError(
-            f"{path}: must be a folder of images or an .npz file that exists. "
-            "The folder's sub-folders may be classes."
+            f"{path}: must have the folders images/ and masks/ for a segmentation model, with "
+            "files of the same names."
+            if is_from_files
+            else f"{path}: must hold masks, as the model is for segmentation."
         )
+    if read == "labels":
+        _check_labels(path, task, found)
+    parts = {split: _training_data(found, part, task) for split, part in found.parts.items()}
+    data = dataclasses.replace(
+        parts["train"],
+        is_from_files=is_from_files,
+        skipped=list(found.skipped),
+        said=found.said,
+        held_out=parts.get("validation"),
+    )
     if len(data) < 2:
         raise CommandError(f"{path}: at least 2 images are needed. Received: {len(data)}.")
     return data
 
 
-# --- folders --------------------------------------------------------------------------------
-
-
-def _images_and_classes(path: Path, reader: images.Reader, task: str) -> TrainingData:
-    files, values = reader.all(images.find(path))
+def _training_data(found: reading.Found, part: reading.Part, task: str) -> TrainingData:
+    if task == "segmentation":
+        return TrainingData(part.images, masks=part.masks, num_mask_classes=found.num_mask_classes)
     if task == "reconstruction":
-        return TrainingData(values)
-    places = [file.relative_to(path).parts for file in files]
-    class_names = tuple(sorted({place[0] for place in places if len(place) > 1}))
-    loose = [file for file, place in zip(files, places, strict=True) if len(place) == 1]
-    if len(class_names) < 2:
+        return TrainingData(part.images)
+    names = found.class_names
+    if not names:  # of an .npz: their numbers
+        names = tuple(map(str, range(_num_classes(found))))
+    return TrainingData(part.images, part.labels.astype("int32"), class_names=names)
+
+
+def _num_classes(found: reading.Found) -> int:
+    labels = [part.labels for part in found.parts.values() if part.labels is not None]
+    return max(int(each.max()) for each in labels) + 1
+
+
+def _check_labels(path: Path, task: str, found: reading.Found) -> None:
+    if found.kind == "npz":
+        if any(part.labels is None for part in found.parts.values()):
+            raise CommandError(
+                f"{path}: must hold y_train, labels or y, as the model needs labels."
+            )
+        return
+    if len(found.class_names) < 2:
         raise CommandError(
             f"{path}: must have a sub-folder for each class, as the model needs labels. "
-            f"Received: {len(class_names)} sub-folders with images."
+            f"Received: {len(found.class_names)} sub-folders with images."
         )
-    if loose and task != "semi_supervised":
+    if found.loose is not None and task != "semi_supervised":
         raise CommandError(
-            f"{loose[0]}: must lie in the sub-folder of its class. "
+            f"{found.loose}: must lie in the sub-folder of its class. "
             "Images without a class are for semi-supervised models."
         )
-    labels = [class_names.index(p[0]) if len(p) > 1 else UNLABELLED for p in places]
-    return TrainingData(values, np.array(labels, "int32"), class_names=class_names)
-
-
-def _segmentation(path: Path, reader: images.Reader, task: str) -> TrainingData:
-    for name in ("images", "masks"):
-        if not (path / name).is_dir():
-            raise CommandError(
-                f"{path}: must have the folders images/ and masks/ for a segmentation model, with "
-                f"files of the same names. Received: no {name}/."
-            )
-    files, values = reader.all(images.find(path / "images"))
-    masks = []
-    for file, mask_file in zip(
-        files, mask_files.of(files, path / "images", path / "masks"), strict=True
-    ):
-        mask_files.check_size(file, mask_file)
-        masks.append(images.read_mask(mask_file, resize=reader.resize))
-    numbers = mask_files.class_numbers(path / "masks", np.stack(masks))
-    return TrainingData(values, masks=numbers)
-
-
-# --- npz ------------------------------------------------------------------------------------
-
-
-def _npz(path: Path, task: str) -> TrainingData:
-    try:
-        if not zipfile.is_zipfile(path):
-            raise ValueError("it is no zip file, or is cut off")
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: np.asarray(file[key]) for key in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise CommandError(
-            f"{path}: cannot be read as .npz of plain arrays ({error}). Write it with numpy.savez."
-        ) from error
-    found = {
-        name: next((arrays[key] for key in keys if key in arrays), None)
-        for name, keys in _NPZ_KEYS.items()
-    }
-    if found["images"] is None:
-        raise CommandError(
-            f"{path}: must hold x_train, images or x. Received: {', '.join(arrays) or 'nothing'}."
-        )
-    values, labels, masks = found["images"], None, None
-    if values.dtype == bool:
-        values = values.astype("float32")
-    if values.dtype == np.uint8:
-        values = values.astype("float32") / np.float32(255)
-    values = values[..., None] if values.ndim == 3 else values
-    if task == "segmentation":
-        masks = found["masks"] if found["masks"] is not None else found["labels"]
-        masks = _npz_masks(path, masks, values.shape)
-    elif task != "reconstruction":
-        labels = _npz_labels(path, found["labels"], len(values))
-    num_classes = 0 if labels is None else int(labels.max()) + 1
-    return TrainingData(values, labels, masks, tuple(map(str, range(num_classes))))
-
-
-def _npz_labels(path: Path, labels, num: int) -> np.ndarray:
-    if labels is None:
-        raise CommandError(f"{path}: must hold y_train, labels or y, as the model needs labels.")
-    labels = labels.reshape(-1)
-    is_whole = labels.dtype.kind in "uif" and np.array_equal(labels, np.floor(labels))
-    if len(labels) != num or not is_whole or labels.min() < UNLABELLED:
-        raise CommandError(
-            f"{path}: labels must be one whole number per image. Received: {len(labels)} labels "
-            f"of {labels.dtype} for {num} images."
-        )
-    return labels.astype("int32")
-
-
-def _npz_masks(path: Path, masks, shape) -> np.ndarray:
-    if masks is None:
-        raise CommandError(f"{path}: must hold masks, as the model is for segmentation.")
-    if masks.ndim == len(shape) and masks.shape[-1] == 1:
-        masks = masks[..., 0]
-    if masks.shape != shape[:-1] or masks.dtype.kind not in "buif":
-        raise CommandError(
-            f"{path}: masks must hold a class number per pixel, {shape[:-1]}. Received: "
-            f"{masks.shape} of {masks.dtype}."
-        )
-    return mask_files.class_numbers(path, masks.astype("int32"))

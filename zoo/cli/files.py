@@ -1,11 +1,15 @@
 """Files and folders that a command writes: checked first, complete or not there at all."""
 
+import collections
 import contextlib
 import csv
+import itertools
 import os
 import shutil
 import tempfile
 from pathlib import Path
+
+from zoo.data.files import normal
 
 
 class CommandError(ValueError):
@@ -73,23 +77,35 @@ def new_folder(path: Path):
 
 @contextlib.contextmanager
 def new_table(path: Path):
-    """Yields a writer of the rows of a CSV file."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+    """Yields a writer of the rows of a CSV file; bytes of names beyond UTF-8 become `\\udce9`."""
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         yield csv.writer(file)
 
 
 def png_names(files: list[Path], folder: Path) -> dict[Path, Path]:
-    """Returns for each file the relative path of its picture, ending in `.png`.
+    """Returns for each file the relative path of its picture, ending in `.png`, all different.
 
-    `a.jpg` becomes `a.png`; where `a.bmp` is there too, they become `a.jpg.png` and `a.bmp.png`.
+    `a.jpg` becomes `a.png`; where `a.bmp` is there too, they become `a.jpg.png` and `a.bmp.png`;
+    where that is taken, `a.jpg-2.png`. Names that differ in capitals alone are not different: some
+    disks do not tell them apart.
     """
-    stems: dict[Path, int] = {}
     places = {file: file.relative_to(folder) for file in files}
-    for place in places.values():
-        stems[place.with_suffix("")] = stems.get(place.with_suffix(""), 0) + 1
-    return {
-        file: place.with_suffix(".png")
-        if stems[place.with_suffix("")] == 1
-        else place.with_name(place.name + ".png")
-        for file, place in places.items()
-    }
+    stems = {file: _as_on_disk(place.with_suffix("")) for file, place in places.items()}
+    counts = collections.Counter(stems.values())
+    is_shared = {file: counts[stem] > 1 for file, stem in stems.items()}
+    names, taken = {}, set()
+    for file in sorted(files, key=is_shared.get):  # a name of its own comes first
+        place = places[file]
+        base = place.name if is_shared[file] else place.stem
+        candidates = itertools.chain([base], (f"{base}-{number}" for number in itertools.count(2)))
+        for candidate in candidates:
+            name = place.with_name(candidate + ".png")
+            if _as_on_disk(name) not in taken:
+                break
+        taken.add(_as_on_disk(name))
+        names[file] = name
+    return {file: names[file] for file in files}
+
+
+def _as_on_disk(place: Path) -> str:
+    return normal(place.as_posix()).casefold()

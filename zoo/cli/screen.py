@@ -11,8 +11,8 @@ def console():
 
 
 def say(text: str) -> None:
-    """Prints a line as it is: brackets in file names are no markup."""
-    console().print(text, markup=False)
+    """Prints a line as it is: brackets in file names are no markup, and odd bytes are escaped."""
+    console().print(text.encode("utf-8", "backslashreplace").decode(), markup=False)
 
 
 @contextlib.contextmanager

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 
 import zoo
-from zoo import checks
-from zoo.cli import create, data, screen
+from zoo.cli import create, data, reading_options, screen
 from zoo.cli.files import CommandError, check_file
+from zoo.data import reading
 from zoo.files import new_file
 from zoo.registry import entries
 
 DEFAULT_EPOCHS, DEFAULT_QUANTILE = 20, 0.95
 # Options that a model has been given already when its training goes on.
-_FIXED_ON_RESUME = ("preset", "arguments", "resize", "color", "positive")
+_FIXED_ON_RESUME = ("preset", "arguments", "resize", "color", "range", "positive")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -27,9 +27,9 @@ def run(options: argparse.Namespace) -> int:
     resumed = None if options.resume is None else _resumed(options)
     if resumed is not None and options.data.is_dir():
         options.resize, options.color = resumed.card.resize, resumed.card.color
-    found = data.load(options.data, task, options.resize, options.color, options.skip_unreadable)
-    for line in found.skipped:
-        screen.say(f"skipped: {line}")
+    found = data.load(options.data, task, _reading(options, resumed, task))
+    for line in (*(f"skipped: {line}" for line in found.skipped), *found.said):
+        screen.say(line)
     import keras  # after all that may be wrong with the options and the data
 
     keras.utils.set_random_seed(options.seed)
@@ -46,6 +46,23 @@ def run(options: argparse.Namespace) -> int:
         + (f", {len(validation)} more held out" if validation else ""),
     )
     return _fit_and_save(model, training, validation, options)
+
+
+def _reading(options, resumed, task: str) -> reading.Options:
+    """Returns how the data are read: rank 3 is a series where the model's shape says so."""
+    given = create.parse_arguments(options.arguments)
+    shape = given.get("image_shape") if resumed is None else resumed.image_shape
+    num_classes = (
+        given.get("num_classes") if resumed is None else resumed.get_config().get("num_classes")
+    )
+    is_series = isinstance(shape, tuple) and len(shape) == 2
+    is_segmentation = task == "segmentation" and isinstance(num_classes, int)
+    settings = {"num_classes": num_classes if is_segmentation else None}
+    if is_series:
+        settings["data"] = "series"
+    if resumed is not None:
+        settings["value_range"] = resumed.card.value_range
+    return reading_options.of(options, **settings)
 
 
 # --- at the door ----------------------------------------------------------------------------
@@ -201,10 +218,7 @@ def add_parser(commands, formatter) -> None:
         metavar="NAME=VALUE",
         help="constructor arguments, such as latent_dim=8 widths=32,64",
     )
-    parser.add_argument(
-        "--resize", type=checks.size, metavar="HxW", help="size of the model's images"
-    )
-    parser.add_argument("--color", choices=("grey", "rgb"), help="default: as the files are")
+    reading_options.add(parser)
     parser.add_argument("--epochs", type=int, default=DEFAULT_EPOCHS, help="default: %(default)s")
     parser.add_argument("--batch-size", type=int, default=64, help="default: %(default)s")
     parser.add_argument("--learning-rate", type=float, help="of Adam; default: 0.001")
@@ -222,5 +236,4 @@ def add_parser(commands, formatter) -> None:
         "--positive", metavar="CLASS", help="debiasing models: the class to be debiased"
     )
     parser.add_argument("--resume", type=Path, metavar="FILE", help="train this model further")
-    parser.add_argument("--skip-unreadable", action="store_true", help="leave damaged files out")
     parser.add_argument("--overwrite", action="store_true", help="replace the output file")

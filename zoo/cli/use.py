@@ -15,7 +15,10 @@ from zoo.cli.files import (
     new_table,
     png_names,
 )
-from zoo.data import images
+from zoo.data import images, layouts
+from zoo.data.files import normal
+from zoo.data.mask_numbers import nearest
+from zoo.data.reader import Reader
 from zoo.files import new_file
 
 
@@ -37,8 +40,9 @@ class Session:
             raise CommandError(f"--batch-size must be at least 1. Received: {self.batch_size}.")
         self.reader = self._reader(options.skip_unreadable)
         self.files = images.find(options.folder)
+        layouts.check_no_masks(options.folder, self.files)
 
-    def _reader(self, skip_unreadable: bool) -> images.Reader:
+    def _reader(self, skip_unreadable: bool) -> Reader:
         shape, card = self.model.image_shape, self.model.card
         if len(shape) != 3 or shape[-1] not in (1, 3):
             raise CommandError(
@@ -46,7 +50,7 @@ class Session:
                 f"image_shape={shape}. Call it from Python."
             )
         color = card.color or {1: "grey", 3: "rgb"}[shape[-1]]
-        return images.Reader(shape[:2], color, skip_unreadable)
+        return Reader(shape[:2], color, skip_unreadable, card.value_range)
 
     def batches(self, folder: Path | None = None):
         """Yields files, images and the model's input for them, and moves the bar on.
@@ -73,9 +77,9 @@ class Session:
     def _inputs(self, files, pixels, folder):
         if self.model.task != "conditional":
             return pixels
-        names, labels = self.model.card.class_names, []
+        names, labels = [normal(name) for name in self.model.card.class_names], []
         for file in files:
-            name = file.relative_to(folder).parts[0]
+            name = normal(file.relative_to(folder).parts[0])
             if name not in names:
                 raise CommandError(
                     f"{file}: must lie in the sub-folder of its class, as the model needs labels: "
@@ -117,7 +121,7 @@ def reconstruct(options) -> int:
             for path, image, result in zip(
                 files, pixels, session.model.reconstruct(inputs), strict=True
             ):
-                images.write_png(folder / names[path], result)
+                images.write_png(folder / names[path], images.resized(result, images.size_of(path)))
                 error = mean_squared_error(image, result)
                 table.writerow((session.name(path), f"{error:.8g}", f"{psnr(error):.6g}"))
                 errors.append(error)
@@ -212,7 +216,8 @@ def _write_maps(session: Session, path: Path, highest: float) -> None:
         for files, _, inputs in session.batches():
             maps = np.asarray(session.model.score_map(inputs)) / (highest or 1.0)
             for file, score_map in zip(files, maps, strict=True):
-                images.write_png(folder / names[file], score_map)
+                shown = images.resized(score_map, images.size_of(file))
+                images.write_png(folder / names[file], shown)
     screen.say(f"score maps, white is {highest:.5g}: {path}")
 
 
@@ -233,12 +238,22 @@ def segment(options) -> int:
         for files, pixels, inputs in session.batches():
             masks = np.asarray(session.model.segment(inputs))
             for path, image, mask in zip(files, pixels, masks, strict=True):
-                shown = (mask * 255 if is_binary else mask).astype("uint8")
+                whole, image = _as_large_as_the_file(path, mask, image, session.reader)
+                shown = (whole * 255 if is_binary else whole).astype("uint8")
                 images.write_png(folder / "masks" / names[path], shown)
-                painted = images.overlay(image, mask)
+                painted = images.overlay(image, whole)
                 images.write_png(folder / "overlays" / names[path], painted)
                 shares = [f"{np.mean(mask == number):.6g}" for number in classes]
                 table.writerow((session.name(path), *shares))
                 num_images += 1
     screen.say(f"{num_images} images: masks/, overlays/ and shares.csv in {options.output}")
     return 0
+
+
+def _as_large_as_the_file(path: Path, mask, image, reader: Reader):
+    """Returns mask and image in the file's own size; the mask by the nearest pixel."""
+    size = images.size_of(path)
+    if size == mask.shape:
+        return mask, image
+    whole = images.read(path, color=reader.color, value_range=reader.value_range)
+    return nearest(np.asarray(mask), size), whole

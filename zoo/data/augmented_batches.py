@@ -5,12 +5,16 @@ Apart from `augmentation`, which the command line reads without Keras.
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from zoo import checks
 from zoo.data.augmentation import Augmentation, augment
+
+_NUM_AHEAD = 2  # batches
 
 
 class AugmentedBatches(keras.utils.PyDataset):
@@ -97,3 +101,50 @@ class AugmentedBatches(keras.utils.PyDataset):
         # Keras also ends an epoch that never began, when `fit` looks at the first batches.
         self.epoch += self._has_begun
         self._has_begun = False
+
+
+def augmented(
+    batches: tf.data.Dataset,
+    kinds: Sequence[tuple[str, tuple[int, ...]]],
+    plan: Augmentation,
+    seed: int,
+    num_batches: int,
+) -> tf.data.Dataset:
+    """Changes the images of each batch, and masks alike, by seed, epoch and place of the batch.
+
+    Args:
+        batches: Of images `(batch, height, width, channels)`; or of tuples of them and of masks
+            `(batch, height, width)`, whole numbers.
+        kinds: Data type and shape of one row of each.
+        num_batches: In an epoch.
+    """
+    settings = dataclasses.asdict(plan)
+    num_begun = [0]
+
+    def next_epoch(_):
+        num_begun[0] += 1
+        return np.int64(num_begun[0] - 1)
+
+    def change(epoch, place, images, *masks):
+        seeds = (seed, int(epoch), int(place))
+        if not masks:
+            return augment(images, seed=seeds, **settings)
+        images, changed = augment(images, masks[0][..., None], seed=seeds, **settings)
+        return images, changed[..., 0]
+
+    def of_epoch(epoch):
+        def changed(place, batch):
+            batch = batch if isinstance(batch, tuple) else (batch,)
+            found = tf.numpy_function(change, [epoch, place, *batch], [kind for kind, _ in kinds])
+            found = tuple(
+                tf.ensure_shape(values, (None, *shape))
+                for values, (_, shape) in zip(found, kinds, strict=True)
+            )
+            return found if len(found) > 1 else found[0]
+
+        return batches.enumerate().map(changed, num_parallel_calls=tf.data.AUTOTUNE)
+
+    epochs = tf.data.Dataset.range(1)
+    epochs = epochs.map(lambda index: tf.numpy_function(next_epoch, [index], tf.int64))
+    made = epochs.flat_map(of_epoch).apply(tf.data.experimental.assert_cardinality(num_batches))
+    return made.prefetch(_NUM_AHEAD)

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from zoo import checks
-from zoo.data import cache, images, mask_files
+from zoo.data import cache, images, layouts, mask_files, mask_numbers
+from zoo.data.mask_numbers import Seen
 
 _COLORS = {1: "grey", 3: "rgb"}
-_NUM_MASK_NUMBERS = 256
 
 
 class Folder:
@@ -20,6 +20,9 @@ class Folder:
         source: A folder, or a list of files, which keeps its order.
         image_shape: `(height, width, 1 or 3)`: images are resized, and made grey or RGB.
         mask_folder: Where each image has a mask of the same name, or None.
+        value_range: See `images.read`.
+        num_classes: Of the masks, where some may be missing in them.
+        foreground: See `mask_numbers.parse_foreground`.
 
     Raises:
         ValueError: for a folder without images, or an image without a mask.
@@ -31,6 +34,10 @@ class Folder:
         source: str | Path | Sequence[str | Path],
         image_shape: tuple[int, int, int],
         mask_folder: str | Path | None = None,
+        *,
+        value_range: tuple[float, float] | None = None,
+        num_classes: int | None = None,
+        foreground: str | None = None,
     ):
         shape = checks.image_shape(owner, image_shape)
         if len(shape) != 3 or shape[-1] not in _COLORS:
@@ -40,7 +47,7 @@ class Folder:
             )
         self.image_shape = shape
         if isinstance(source, (str, Path)):
-            self.files = images.find(source)
+            self.files = layouts.one_folder(source)
         else:
             self.files = [Path(file) for file in source]
             if not self.files:
@@ -53,7 +60,8 @@ class Folder:
                     "by the place of their image. Received: a list of files."
                 )
             self.mask_files = mask_files.of(self.files, source, mask_folder)
-        self.masks_are_binary: bool | None = None  # unknown until all are read
+        self.value_range, self.num_classes, self.foreground = value_range, num_classes, foreground
+        self.rule: mask_files.Rule | None = None  # of the masks; unknown until all are read
 
     def __len__(self) -> int:
         return len(self.files)
@@ -61,14 +69,18 @@ class Folder:
     def image(self, row: int) -> np.ndarray:
         """Returns an image, float32 `image_shape` in `[0, 1]`."""
         *size, channels = self.image_shape
-        return images.read(self.files[row], resize=tuple(size), color=_COLORS[channels])
+        return images.read(
+            self.files[row],
+            resize=tuple(size),
+            color=_COLORS[channels],
+            value_range=self.value_range,
+        )
 
     def mask(self, row: int) -> np.ndarray:
         """Returns the class numbers of a mask, int32 `(height, width)`."""
-        numbers = self._mask_numbers(row)
-        if self.masks_are_binary is None:
-            return mask_files.class_numbers(self.mask_files[row], numbers)
-        return (numbers > 0).astype("int32") if self.masks_are_binary else numbers
+        numbers, seen = self._mask_numbers(row)
+        rule = self.rule or mask_files.alone(self.mask_files[row], seen, self.num_classes)
+        return rule.apply(numbers)
 
     def check(self) -> None:
         """Reads all once.
@@ -77,8 +89,9 @@ class Folder:
             ValueError: for the first file, by name, that cannot be read, and for masks whose size
                 or numbers do not fit.
         """
-        seen = cache.over_all(self._read_and_see, len(self))
-        self._judge_masks(seen)
+        found = cache.over_all(self._read_and_see, len(self))
+        self._check_white(max(highest for highest, _ in found))
+        self._judge_masks([seen for _, seen in found])
 
     def images_into(self, new: Callable[[tuple[int, ...], str], np.ndarray]) -> None:
         """Decodes all images into one array: bytes, or float32 where a file has more than 8 bits.
@@ -94,6 +107,7 @@ class Folder:
             return bool((kept[row] / np.float32(255) == image).all())
 
         if all(cache.over_all(keep, len(self))):
+            self._check_white(kept.max() / 255)
             return
         kept = new((len(self), *self.image_shape), "float32")
 
@@ -106,13 +120,14 @@ class Folder:
         """Reads all masks into one array of class numbers, uint8 `(n, height, width)`."""
         kept = new((len(self), *self.image_shape[:-1]), "uint8")
 
-        def keep(row: int) -> np.ndarray:
+        def keep(row: int) -> Seen:
             mask_files.check_size(self.files[row], self.mask_files[row])
-            kept[row] = numbers = self._mask_numbers(row)
-            return np.bincount(numbers.ravel(), minlength=_NUM_MASK_NUMBERS) > 0
+            numbers, seen = self._mask_numbers(row)
+            kept[row] = np.minimum(numbers, 255)  # what is more is refused, or stands for 1
+            return seen
 
         self._judge_masks(cache.over_all(keep, len(self)))
-        if self.masks_are_binary:
+        if self.rule.is_binary:
             np.minimum(kept, 1, out=kept)
 
     def fingerprint(self, what: str) -> bytes:
@@ -122,22 +137,33 @@ class Folder:
             what: `"images"` or `"masks"`.
         """
         files = self.files if what == "images" else [*self.files, *self.mask_files]
-        return cache.fingerprint(files, what=what, image_shape=self.image_shape)
+        settings = {
+            "value_range": self.value_range,
+            "num_classes": self.num_classes,
+            "foreground": self.foreground,
+        }
+        given = {name: value for name, value in settings.items() if value is not None}
+        return cache.fingerprint(files, what=what, image_shape=self.image_shape, **given)
 
-    def _mask_numbers(self, row: int) -> np.ndarray:
-        numbers = images.read_mask(self.mask_files[row], resize=self.image_shape[:2])
-        if numbers.min() < 0 or numbers.max() >= _NUM_MASK_NUMBERS:
-            mask_files.is_binary(self.mask_files[row], np.unique(numbers))  # raises
-        return numbers
+    def _mask_numbers(self, row: int) -> tuple[np.ndarray, Seen]:
+        return mask_numbers.read(
+            self.mask_files[row], resize=self.image_shape[:2], foreground=self.foreground
+        )
 
-    def _read_and_see(self, row: int) -> np.ndarray | None:
-        self.image(row)
+    def _read_and_see(self, row: int) -> tuple[float, Seen | None]:
+        highest = float(self.image(row).max())
         if self.mask_files is None:
-            return None
+            return highest, None
         mask_files.check_size(self.files[row], self.mask_files[row])
-        return np.bincount(self._mask_numbers(row).ravel(), minlength=_NUM_MASK_NUMBERS) > 0
+        return highest, self._mask_numbers(row)[1]
 
-    def _judge_masks(self, seen: list[np.ndarray | None]) -> None:
+    def _check_white(self, highest: float) -> None:
+        if self.value_range is None and 0 < highest <= 1.001 / 255:
+            raise ValueError(
+                f"{self.files[0].parent}: images must not be black. Received: {highest:.2g} as the "
+                "highest value of all files. Say what is white, such as value_range=(0, 1)."
+            )
+
+    def _judge_masks(self, seen: list[Seen | None]) -> None:
         if self.mask_files is not None:
-            numbers = np.flatnonzero(np.any(seen, axis=0))
-            self.masks_are_binary = mask_files.is_binary(self.mask_folder, numbers)
+            self.rule = mask_files.judge(self.mask_folder, seen, self.num_classes)

@@ -1,66 +1,55 @@
 """Image files: found in a folder, read as arrays of one size and colour, and written as PNG."""
 
-import contextlib
 import dataclasses
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-# Formats that Pillow names but does not read by itself.
-_STUBS = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
-_SHOWN = ".png, .jpg, .bmp, .gif, .tif or .webp"
-# Pillow's readers leak the errors of struct, zlib and of their own parsing.
-_PILLOW_ERRORS = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError)
+from zoo.data.files import find as find
+from zoo.data.files import suffixes as suffixes
+from zoo.data.mask_numbers import read_mask as read_mask
+from zoo.data.opening import UnreadableImageError as UnreadableImageError
+from zoo.data.opening import is_grey, opened, upright
+from zoo.data.opening import size_of as size_of
+from zoo.data.scaling import Scale
+
 MASK_COLORS = ((230, 60, 60), (60, 140, 230), (70, 180, 90), (240, 180, 40), (150, 90, 200))
 
 
-class UnreadableImageError(ValueError):
-    """A file that should be an image and cannot be read as one; the text names it."""
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What a file holds beside the pixels that are read.
 
-
-def suffixes() -> frozenset[str]:
-    """Returns the file suffixes that Pillow reads, lower case, with the dot."""
-    from PIL import Image
-
-    registered = Image.registered_extensions()
-    readable = set(Image.OPEN) - _STUBS
-    return frozenset(suffix for suffix, kind in registered.items() if kind in readable)
-
-
-def find(folder) -> list[Path]:
-    """Returns the image files of a folder and its sub-folders, sorted by path; no hidden ones.
-
-    Raises:
-        ValueError: if the folder does not exist, or holds no images.
+    Attributes:
+        num_frames: Pages or frames, of which the first is read.
+        is_transparent: Whether it has an alpha that hides something, which is left out.
+        top: Highest value of the type: 255, 65535, or 1 for floats and bits.
+        highest: Highest value in the file.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        what = "is a file" if folder.exists() else "does not exist"
-        raise ValueError(f"{folder}: must be a folder of images, but it {what}.")
-    known = suffixes()
-    found = []
-    for file in folder.rglob("*"):
-        place = file.relative_to(folder)
-        is_hidden = any(part.startswith(".") for part in place.parts)
-        if file.suffix.lower() in known and not is_hidden and file.is_file():
-            found.append(file)
-    if not found:
-        raise ValueError(f"{folder}: holds no images. Put files there that end in {_SHOWN}.")
-    return sorted(found, key=lambda file: file.relative_to(folder).parts)
+
+    num_frames: int
+    is_transparent: bool
+    top: float
+    highest: float
 
 
-def read(file, *, resize: tuple[int, int] | None = None, color: str | None = None) -> np.ndarray:
+def read(
+    file,
+    *,
+    resize: tuple[int, int] | None = None,
+    color: str | None = None,
+    value_range: tuple[float, float] | None = None,
+) -> np.ndarray:
     """Reads an image.
 
     A camera's rotation mark is applied, of moving pictures the first frame is read, and alpha is
-    left out. Pixels of 16 bits are divided by 65535, others by 255.
+    left out. Pixels of 16 bits are divided by 65535, of 8 bits by 255; floats lie in `[0, 1]`.
 
     Args:
         file: Path of the file.
         resize: `(height, width)`; by area averaging (Pillow's BOX filter).
         color: `"grey"`, `"rgb"`, or None to keep what the file has.
+        value_range: What is black and what is white, in place of the type's range.
 
     Returns:
         Float32 `(height, width, channels)` in `[0, 1]`, with 1 or 3 channels.
@@ -68,152 +57,97 @@ def read(file, *, resize: tuple[int, int] | None = None, color: str | None = Non
     Raises:
         UnreadableImageError: if the file is damaged, or its pixels have no known range.
     """
+    return read_with_facts(file, resize=resize, color=color, value_range=value_range)[0]
+
+
+def read_with_facts(
+    file,
+    *,
+    resize: tuple[int, int] | None = None,
+    color: str | None = None,
+    value_range: tuple[float, float] | None = None,
+) -> tuple[np.ndarray, Facts]:
+    """Reads an image as `read` does, and what else the file holds."""
     from PIL import Image
 
-    with _opened(file) as image:
+    with opened(file) as image:
+        num_frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        image = upright(image)
+        is_transparent = _hides(image)
+        top = {"F": 1.0, "I": 65_535.0}.get(image.mode[0], 255.0)
         image = _simple_mode(image)
-        is_wide = image.mode == "F"
+        low, highest = _extremes(image)
+        facts = Facts(num_frames, is_transparent, top, highest)
+        _check_range(low, highest, top, value_range)
         if color == "grey" and image.mode == "RGB":
             image = image.convert("L")
         if resize is not None:
             image = image.resize((resize[1], resize[0]), Image.Resampling.BOX)
-        pixels = np.asarray(image, dtype="float32") / np.float32(65_535 if is_wide else 255)
-        if pixels.max() > 1 or pixels.min() < 0:
-            raise ValueError("its pixels go beyond 16 bits; save them with 8 or 16 bits")
+        pixels = np.asarray(image, dtype="float32")
+    pixels = Scale(*(value_range or (0.0, top))).apply(pixels)
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], 3 if color == "rgb" else 1, axis=-1)
-    return pixels
-
-
-def read_mask(file, *, resize: tuple[int, int] | None = None) -> np.ndarray:
-    """Reads a mask: the numbers in the file, resized by the nearest pixel.
-
-    Returns:
-        Integers `(height, width)`; of palette images the palette's indices.
-
-    Raises:
-        UnreadableImageError: if the file is damaged, or is a colour image that is not grey.
-    """
-    from PIL import Image
-
-    with _opened(file) as image:
-        if image.mode in ("RGB", "RGBA", "CMYK", "YCbCr"):
-            if not _is_grey(image):
-                raise UnreadableImageError(
-                    f"{file}: must be a mask of class numbers, but is a colour image. Save it as "
-                    "a grey or palette PNG."
-                )
-            image = image.convert("L")
-        elif image.mode == "LA":
-            image = image.convert("L")
-        if resize is not None:
-            image = image.resize((resize[1], resize[0]), Image.Resampling.NEAREST)
-        return np.asarray(image).astype("int32")
-
-
-def size_of(file) -> tuple[int, int]:
-    """Returns `(height, width)` of an image file, as it is shown."""
-    with _opened(file) as image:
-        return image.height, image.width
-
-
-@contextlib.contextmanager
-def _opened(file):
-    """Opens a file with Pillow, upright; what Pillow raises becomes one line with the name."""
-    from PIL import Image, ImageOps
-
-    try:
-        with warnings.catch_warnings(), Image.open(file) as image:
-            warnings.simplefilter("ignore")
-            image.load()
-            yield ImageOps.exif_transpose(image)
-    except UnreadableImageError:
-        raise
-    except (Image.DecompressionBombError, *_PILLOW_ERRORS) as error:
-        lines = str(error).splitlines() or [type(error).__name__]
-        reason = lines[0].split(" '" + str(file))[0]
-        raise UnreadableImageError(
-            f"{file}: cannot be read as an image ({reason}). Remove or replace the file."
-        ) from error
+    return pixels, facts
 
 
 def _simple_mode(image):
-    """Returns the image as `"L"`, `"RGB"`, or `"F"` for pixels of 16 bits."""
+    """Returns the image as `"L"`, `"RGB"`, or `"F"` for wider pixels and floats."""
     if image.mode == "F":
-        raise ValueError("its pixels are floats of unknown range; save them with 8 or 16 bits")
+        return image
     if image.mode.startswith("I"):
         return (image.convert("I") if image.mode == "I;16B" else image).convert("F")
     if image.mode in ("L", "RGB"):
         return image
-    if image.mode in ("1", "LA", "La") or (image.mode == "P" and _is_grey(image)):
+    if image.mode in ("1", "LA", "La") or (image.mode == "P" and is_grey(image)):
         return image.convert("L")
     return image.convert("RGB")
 
 
-def _is_grey(image) -> bool:
-    """Tells whether an image, or a palette as a grey GIF has one, holds nothing but greys."""
-    red, green, blue = image.convert("RGB").split()
-    return red.tobytes() == green.tobytes() == blue.tobytes()
+def _hides(image) -> bool:
+    """Tells whether an alpha channel, or a colour named as transparent, hides a pixel."""
+    if "A" not in image.getbands() and "transparency" not in image.info:
+        return False
+    return image.convert("RGBA").getchannel("A").getextrema()[0] < 255
 
 
-@dataclasses.dataclass
-class Reader:
-    """Reads image files to one size and colour.
+def _extremes(image) -> tuple[float, float]:
+    """Returns the lowest and the highest value of all channels."""
+    if image.mode == "F":  # Pillow passes over NaN
+        values = np.asarray(image)
+        return float(values.min()), float(values.max())
+    found = np.ravel(image.getextrema())
+    return float(found.min()), float(found.max())
 
-    Attributes:
-        resize: `(height, width)`, or None when all files have one size.
-        color: `"grey"`, `"rgb"`, or None: grey if all files are grey.
-        skip_unreadable: Whether damaged files are left out; otherwise the first one is an error.
-        skipped: What was left out: one line per file.
-    """
 
-    resize: tuple[int, int] | None = None
-    color: str | None = None
-    skip_unreadable: bool = False
-    skipped: list[str] = dataclasses.field(default_factory=list)
+def _check_range(low: float, high: float, top: float, value_range) -> None:
+    if not np.isfinite([low, high]).all():
+        raise ValueError("its pixels hold NaN or infinity")
+    first, last = value_range or (0.0, top)
+    if first <= low and high <= last:
+        return
+    if value_range is not None:
+        raise ValueError(
+            f"its pixels lie in {low:g}..{high:g}, beyond the given range {first:g}..{last:g}"
+        )
+    kind = "floats of unknown range" if top == 1 else "numbers of more than 16 bits"
+    raise ValueError(
+        f"its pixels are {kind}, {low:g}..{high:g}; say what is black and white: --range LOW..HIGH"
+    )
 
-    def batches(self, files, batch_size: int = 64) -> Iterator[tuple[list[Path], np.ndarray]]:
-        """Yields files and their images, float32 `(n, height, width, channels)`, in order."""
-        for start in range(0, len(files), batch_size):
-            kept, images = self._read(files[start : start + batch_size])
-            if kept:
-                yield kept, np.stack(images)
 
-    def all(self, files) -> tuple[list[Path], np.ndarray]:
-        """Returns the files that could be read, and their images as one array.
+def resized(image, size: tuple[int, int]) -> np.ndarray:
+    """Resizes an array `(height, width)` or `(height, width, channels)` in `[0, 1]`, linearly."""
+    from PIL import Image
 
-        Raises:
-            ValueError: if sizes differ, or no file could be read.
-        """
-        kept, images = self._read(files)
-        if not kept:
-            raise ValueError(f"none of {len(files)} files can be read. {self.skipped[0]}")
-        for file, image in zip(kept, images, strict=True):
-            if image.shape[:2] != images[0].shape[:2]:
-                sizes = [f"{found.shape[0]}x{found.shape[1]}" for found in (images[0], image)]
-                raise ValueError(
-                    f"{kept[0]} is {sizes[0]} but {file} is {sizes[1]}: images must have one "
-                    f"size. Resize them all, for example with --resize {sizes[0]}."
-                )
-        channels = max(image.shape[-1] for image in images)
-        shape = (*images[0].shape[:2], channels)
-        return kept, np.stack([np.broadcast_to(image, shape) for image in images])
-
-    def _read(self, files) -> tuple[list[Path], list[np.ndarray]]:
-        kept, images = [], []
-        for file in files:
-            try:
-                image = read(file, resize=self.resize, color=self.color)
-            except UnreadableImageError as error:
-                if not self.skip_unreadable:
-                    raise UnreadableImageError(
-                        f"{error} Or leave it out: --skip-unreadable."
-                    ) from error
-                self.skipped.append(str(error))
-            else:
-                kept.append(file)
-                images.append(image)
-        return kept, images
+    image = np.asarray(image, "float32")
+    if image.shape[:2] == tuple(size):
+        return image
+    channels = [
+        Image.fromarray(np.ascontiguousarray(channel)).resize(size[::-1], Image.Resampling.BILINEAR)
+        for channel in np.moveaxis(np.atleast_3d(image), -1, 0)
+    ]
+    stacked = np.stack([np.asarray(channel) for channel in channels], axis=-1)
+    return stacked.reshape(*size, *image.shape[2:])
 
 
 # --- writing --------------------------------------------------------------------------------

@@ -1,33 +1,110 @@
-"""Mask files: found beside their images, and their numbers made class numbers."""
+"""Masks of a data set: found beside their images, and judged together, by one rule.
 
-from collections.abc import Iterable, Sequence
+| all masks together hold                       | they are                                      |
+| --------------------------------------------- | --------------------------------------------- |
+| 0 and 1; or 0 and the type's highest number   | background and foreground                     |
+| 0, 1, ... to the number of classes less one   | classes                                       |
+| gaps in the numbers                           | classes, where their number is given          |
+| anything, with `foreground` given             | background and foreground                     |
+| one value alone, a void label, instance       |                                               |
+| numbers, what JPEG leaves of numbers          | refused, with the remedy                      |
+"""
+
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from zoo.data import files as image_files
 from zoo.data import images
+from zoo.data.mask_numbers import Seen, distinct
+
+MAX_CLASSES = 150
+SUFFIXES = ("", "_mask", "_gt")
+_MIN_INSTANCES = 8  # so many numbers, each file 1 to its own last, are no classes
+_REMEDY_OF_INSTANCES = (
+    "These look like numbers of instances: to find all of them as one class, give "
+    "--foreground nonzero (foreground='nonzero')."
+)
 
 
-def of(files: Sequence[Path], image_folder, mask_folder) -> list[Path]:
-    """Returns the mask of each image: same place and name, whatever the suffix, or `NAME_mask`.
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """What the numbers of all masks of a data set mean.
+
+    Attributes:
+        is_binary: Whether every number but 0 is the foreground.
+        num_classes: The background among them.
+    """
+
+    is_binary: bool
+    num_classes: int
+
+    def apply(self, numbers: np.ndarray) -> np.ndarray:
+        """Returns class numbers, int32."""
+        return (numbers > 0 if self.is_binary else numbers).astype("int32")
+
+
+# --- finding --------------------------------------------------------------------------------
+
+
+def of(
+    files: Sequence[Path], image_folder, mask_folder, *, may_lack: Sequence[Path] = ()
+) -> list[Path | None]:
+    """Returns the mask of each image: of the same place and name, whatever the file's suffix.
+
+    The name may end in `_mask` or `_gt`. Names are equal as they look: é as one sign or two.
+
+    Args:
+        files: All images.
+        may_lack: Those that may have no mask: None is returned for them.
 
     Raises:
-        ValueError: if an image has none.
+        ValueError: if an image has none, a mask has no image, or two files have one name.
     """
     mask_folder = Path(mask_folder)
-    places = {
-        file.relative_to(mask_folder).with_suffix(""): file for file in images.find(mask_folder)
-    }
-    found = []
+    names: dict[str, Path] = {}
     for file in files:
-        place = file.relative_to(image_folder).with_suffix("")
-        mask_file = places.get(place) or places.get(place.with_name(f"{place.name}_mask"))
-        if mask_file is None:
+        name = image_files.name(file.relative_to(image_folder))
+        if name in names:
             raise ValueError(
-                f"{file}: has no mask. It must be {mask_folder / place}.png (or end in _mask.png)."
+                f"{names[name]} and {file.name} have one name: a mask is found by its name "
+                "without the suffix. Rename or remove one of them."
             )
-        found.append(mask_file)
-    return found
+        names[name] = file
+    masks: dict[str, Path] = {}
+    for mask in image_files.find(mask_folder):
+        name = _image_name(mask.relative_to(mask_folder), names)
+        if name is None:
+            raise ValueError(
+                f"{mask}: has no image of this name in {image_folder}. Add it, or remove the mask."
+            )
+        if name in masks:
+            raise ValueError(
+                f"{masks[name]} and {mask.name} are masks of one image, {names[name].name}. "
+                "Remove one of them."
+            )
+        masks[name] = mask
+    lacking = set(may_lack)
+    for name, file in names.items():
+        if name not in masks and file not in lacking:
+            raise ValueError(
+                f"{file}: has no mask. It must be {mask_folder / name}.png (or end in _mask.png), "
+                "or remove the image."
+            )
+    return [masks.get(name) for name in names]
+
+
+def _image_name(place: Path, names: dict[str, Path]) -> str | None:
+    """Returns the image's name of a mask's place, without `_mask`; None: there is none."""
+    name = image_files.name(place)
+    found = [
+        name.removesuffix(suffix)
+        for suffix in SUFFIXES
+        if name.endswith(suffix) and name.removesuffix(suffix) in names
+    ]
+    return found[0] if found else None
 
 
 def check_size(file, mask_file) -> None:
@@ -36,37 +113,148 @@ def check_size(file, mask_file) -> None:
     if sizes[0] != sizes[1]:
         text = [f"{height}x{width}" for height, width in sizes]
         raise ValueError(
-            f"{mask_file}: must be as large as its image. Received: {text[1]}, the image is "
-            f"{text[0]}."
+            f"{mask_file}: must be as large as its image. Received: {text[1]}, the image {file} "
+            f"is {text[0]}."
         )
 
 
-def is_binary(where, numbers: Iterable[int]) -> bool:
-    """Tells whether the numbers of masks are 0 and 255, which stand for 0 and 1.
+# --- the rule -------------------------------------------------------------------------------
+
+
+def judge(where, seen: Sequence[Seen], num_classes: int | None = None) -> Rule:
+    """Returns what the numbers of all masks together mean.
 
     Args:
-        where: Folder or file, for the message.
-        numbers: All that occur in the masks.
+        where: Folder or file, for messages.
+        seen: What each mask holds.
+        num_classes: Given: numbers below it may be missing.
 
     Raises:
-        ValueError: if they are neither 0 and 255 nor class numbers.
+        ValueError: if they are no class numbers; the text names a file and the remedy.
     """
-    found = sorted(set(numbers))
-    if set(found) <= {0, 255}:
-        return True
-    if found[0] < 0 or found[-1] >= 255:
-        shown = ", ".join(map(str, found[:6])) + (", ..." if len(found) > 6 else "")
-        raise ValueError(
-            f"{where}: masks must hold 0 and 255, or class numbers from 0 on. Received: {shown}. "
-            "JPEG smears masks: save them as PNG."
+    found = sorted(set().union(*(mask.values for mask in seen)))
+    on_or_off = all(mask.is_on_or_off for mask in seen)
+    lossy = next((m for m in seen if m.is_lossy and not m.is_on_or_off), None)
+    if lossy is not None:
+        raise _refusal(
+            where,
+            found,
+            lossy,
+            "JPEG changes values: save masks as PNG"
+            + (", or give --foreground above:127." if found[-1] > 200 else "."),
         )
-    return False
+    if num_classes is not None and num_classes > 1 and 0 <= found[0] <= found[-1] < num_classes:
+        return Rule(False, num_classes)
+    if not on_or_off:
+        _check_palettes(where, seen)
+    if len(found) == 1 and not (num_classes == 1 and found[0] in (0, 1)):
+        raise ValueError(
+            f"{where}: all masks hold the value {found[0]} alone. At least two classes are needed: "
+            "0 for the background, 1 or 255 for the foreground."
+        )
+    if on_or_off or set(found) <= {0, 1}:
+        return Rule(True, 2)
+    is_without_gaps = found == list(range(len(found)))
+    if is_without_gaps and len(found) <= MAX_CLASSES and not _are_instances(seen):
+        return Rule(False, len(found))
+    worst = next(mask for mask in seen if found[-1] in mask.values)
+    raise _refusal(where, found, worst, _remedy(found, seen, worst))
 
 
-def class_numbers(where, masks: np.ndarray) -> np.ndarray:
-    """Returns masks of class numbers, int32; 0 and 255 become 0 and 1.
+def class_numbers(
+    where, masks: np.ndarray, num_classes: int | None = None, foreground: str | None = None
+) -> np.ndarray:
+    """Returns masks of an array `(n, height, width)` as class numbers, int32.
 
     Raises:
-        ValueError: if they hold neither 0 and 255 nor class numbers.
+        ValueError: see `judge`.
     """
-    return (masks > 0 if is_binary(where, np.unique(masks)) else masks).astype("int32")
+    from zoo.data.mask_numbers import parse_foreground
+
+    masks = np.asarray(masks)
+    if masks.dtype.kind == "f" and not (masks == np.floor(masks)).all():
+        raise ValueError(
+            f"{where}: masks must hold class numbers. Received: fractions, NaN or infinity. Cut "
+            "them at a threshold: masks > 0.5."
+        )
+    if foreground is not None:
+        masks = masks > parse_foreground(foreground)
+    top = {"uint16": 65_535, "bool": 1}.get(masks.dtype.name, 255)
+    numbers = masks.astype("int32")
+    rows = numbers if numbers.ndim > 2 else [numbers]
+    seen = [Seen(f"mask {row}", distinct(mask), top) for row, mask in enumerate(rows)]
+    return judge(where, seen, num_classes).apply(numbers)
+
+
+def alone(where, seen: Seen, num_classes: int | None = None) -> Rule:
+    """Returns the rule of one mask of which the others are not known: classes may be missing.
+
+    Raises:
+        ValueError: if its numbers can be no class numbers.
+    """
+    if seen.is_on_or_off or (not seen.is_lossy and set(seen.values) <= {0, 1}):
+        return Rule(True, 2)
+    if not seen.is_lossy and seen.values[0] >= 0 and seen.values[-1] < MAX_CLASSES:
+        return Rule(False, seen.values[-1] + 1)
+    return judge(where, [seen], num_classes)
+
+
+def _are_instances(seen: Sequence[Seen]) -> bool:
+    """Tells whether each mask numbers 1 to a last one of its own: objects, not classes."""
+    lasts = {mask.values[-1] for mask in seen}
+    is_counted = all(mask.values in (_upto(mask, 0), _upto(mask, 1)) for mask in seen)
+    return is_counted and len(lasts) > 2 and max(lasts) >= _MIN_INSTANCES
+
+
+def _upto(mask: Seen, first: int) -> tuple[int, ...]:
+    return tuple(range(first, mask.values[-1] + 1))
+
+
+def _check_palettes(where, seen: Sequence[Seen]) -> None:
+    """Raises ValueError when a number has another colour in another file."""
+    known: dict[int, tuple[tuple[int, ...], str]] = {}
+    for mask in seen:
+        for number, color in (mask.colors or {}).items():
+            first = known.setdefault(number, (color, mask.name))
+            if first[0] != color:
+                raise ValueError(
+                    f"{where}: a number must have one colour in all palettes. Received: {number} "
+                    f"is {first[0]} in {first[1]} but {color} in {mask.name}. Save the class "
+                    "numbers as grey PNG."
+                )
+
+
+def _remedy(found: list[int], seen: Sequence[Seen], worst: Seen) -> str:
+    mixed = next((mask for mask in seen if mask.values[-1] == 1), None)
+    if set(found) == {0, 1, worst.top} and mixed is not None and worst.is_on_or_off:
+        return f"{worst.name} holds 0 and {worst.top}, {mixed.name} 0 and 1: write all alike."
+    without = [value for value in found if value != worst.top]
+    if found[-1] == worst.top and worst.top == 255 and without == list(range(len(without))):
+        return (
+            "Give pixels of no class (255, void) a class of their own, or the background's: they "
+            "are no class between the others."
+        )
+    if found[0] < 0:
+        return "Number the classes from 0."
+    if len(found) == 2:
+        return (
+            f"If {found[1]} is the foreground, give --foreground nonzero (foreground='nonzero')."
+            if found[0] == 0
+            else "Number the background 0 and the foreground 1."
+        )
+    if len(found) > MAX_CLASSES or worst.top > 255 or _are_instances(seen):
+        return _REMEDY_OF_INSTANCES
+    if found[0] == 1 and found == list(range(1, len(found) + 1)):
+        return "Count from 0: masks - 1."
+    return (
+        "Number the classes from 0 without gaps, say how many there are (num_classes), or give "
+        "--foreground nonzero."
+    )
+
+
+def _refusal(where, found: list[int], worst: Seen, fix: str) -> ValueError:
+    shown = ", ".join(map(str, found[:8])) + (", ..." if len(found) > 8 else "")
+    return ValueError(
+        f"{where}: masks must hold 0 and 1, 0 and 255, or class numbers from 0 on without gaps. "
+        f"Received: {shown}; {worst.name} holds {worst.values[-1]}. {fix}"
+    )

@@ -16,11 +16,13 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import checks
-from zoo.data import augmentation
+from zoo.data import augmentation, mask_files, scaling
 from zoo.data import cache as pixel_cache
 from zoo.data.augmentation import Augmentation
+from zoo.data.augmented_batches import augmented
 from zoo.data.batching import dtype_in_keras
 from zoo.data.folder import Folder
+from zoo.data.mask_numbers import Seen, distinct
 from zoo.data.order import Source, orders_of_rows
 
 _OWNER = "batches"
@@ -34,6 +36,9 @@ def batches(
     *,
     batch_size: int = 32,
     masks: str | Path | np.ndarray | None = None,
+    num_classes: int | None = None,
+    foreground: str | None = None,
+    value_range: tuple[float, float] | None = None,
     cache: str | Path | None = "auto",
     shuffle: bool = True,
     augment: str | None = None,
@@ -48,13 +53,19 @@ def batches(
 
     Args:
         source: A folder of images with its sub-folders, or a list of image files; or an array
-            `(n, height, width, channels)` of bytes or of floats in `[0, 1]`, such as
-            `numpy.load(file, mmap_mode="r")` gives, or the name of its `.npy` file.
+            `(n, height, width, channels)` of 8 or 16 bits or of floats in `[0, 1]`, such as
+            `numpy.load(file, mmap_mode="r")` gives, or the name of its `.npy` file. Arrays of 0 and
+            1 alone stay as they are.
         image_shape: `(height, width, 1 or 3)` that image files are resized to, grey or RGB. Not
             needed for arrays.
         batch_size: Positive int. The last batch of an epoch may be shorter.
         masks: Folder of masks, one for each image, of the same name; or an array of class numbers
             `(n, height, width)`, or the name of its `.npy` file. None: batches hold images alone.
+        num_classes: Of the masks, where some are missing in these files; the rule of masks is in
+            `zoo.data.mask_files`.
+        foreground: `"nonzero"` or `"above:127"`: the numbers of masks that become 1, the others 0.
+        value_range: `(low, high)`: what is black and white, such as `(0, 4095)` for 12 bits in 16;
+            None: the range of the type. Of arrays the low is 0.
         cache: Where decoded image files stay, as bytes: `"memory"`, or the name of an `.npy` file,
             made once, checked by names, sizes and times of the files, so that it is never stale
             (that of masks is beside it, `NAME.masks.npy`); None: decoded afresh in each epoch;
@@ -89,15 +100,26 @@ def batches(
     """
     checks.positive_int(_OWNER, batch_size=batch_size)
     if _is_array(source):
-        parts = _arrays(source, image_shape, masks, cache, check)
+        if foreground is not None:
+            raise ValueError(
+                f"{_OWNER}: foreground is for mask files. Received: foreground={foreground!r}, and "
+                "source is an array. Give masks > 0."
+            )
+        parts = _arrays(source, image_shape, masks, cache, check, value_range, num_classes)
     else:
-        parts = _files(source, image_shape, masks, cache, check)
+        settings = {
+            "value_range": value_range,
+            "num_classes": num_classes,
+            "foreground": foreground,
+        }
+        parts = _files(source, image_shape, masks, cache, check, settings)
     plan = None if augment is None else _augmentation(augment, parts[0].shape)
     seed = random.randrange(2**31) if seed is None and (shuffle or plan) else seed
     orders = _orders(len(parts[0]), shuffle, seed)
     made = _dataset(parts, orders, batch_size)
     if plan is not None:
-        made = _augmented(made, parts, plan, seed, batch_size)
+        kinds = [(part.dtype, part.shape) for part in parts]
+        made = augmented(made, kinds, plan, seed, num_batches=-(-len(parts[0]) // batch_size))
     # Lost by what is made of it.
     made.zoo_batches = _Batches(parts, orders, batch_size, is_augmented=plan is not None)
     return made
@@ -174,24 +196,26 @@ def _loaded(name: str, source) -> np.ndarray:
         ) from error
 
 
-def _arrays(source, image_shape, masks, cache, check: bool) -> list[_Rows]:
+def _arrays(
+    source, image_shape, masks, cache, check: bool, value_range, num_classes
+) -> list[_Rows]:
     pixels = _loaded("source", source)
     if cache not in ("auto", None):
         raise ValueError(
             f"{_OWNER}: cache must be left out, as source is an array. Received: cache={cache!r}."
         )
-    if pixels.dtype.kind not in "uf" or (pixels.dtype.kind == "u" and pixels.dtype != np.uint8):
+    if pixels.dtype.kind not in "bf" and pixels.dtype.name not in scaling.TOPS:
         raise ValueError(
-            f"{_OWNER}: source must hold bytes, or floats in [0, 1]. Received: dtype "
-            f"{pixels.dtype}. Convert it with source.astype('float32')."
+            f"{_OWNER}: source must hold 8 or 16 bits, or floats in [0, 1]. Received: dtype "
+            f"{pixels.dtype}. Convert it, such as (source / 255).astype('float32')."
         )
     shape = pixels.shape[1:] if image_shape is None else tuple(image_shape)
     checks.array_shape(_OWNER, pixels.shape, shape, "source")
     if not len(pixels):
         raise ValueError(f"{_OWNER}: source must hold at least one image. Received: 0 images.")
-    if check and pixels.dtype.kind == "f":
+    if check and pixels.dtype.kind == "f" and value_range is None:
         checks.images(_OWNER, pixels, shape, "source")
-    parts = [_image_rows(pixels)]
+    parts = [_array_rows(pixels, "float32", _divisor(pixels, value_range))]
     if masks is not None:
         numbers = _loaded("masks", masks)
         if len(numbers) != len(pixels):
@@ -199,17 +223,43 @@ def _arrays(source, image_shape, masks, cache, check: bool) -> list[_Rows]:
                 f"{_OWNER}: masks must have one row per image. "
                 f"Received: {len(numbers)} for {len(pixels)} images."
             )
-        parts.append(_mask_rows(numbers))
+        parts.append(_mask_rows(_class_numbers(numbers, num_classes) if check else numbers))
     return parts
 
 
-def _files(source, image_shape, masks, cache, check: bool) -> list[_Rows]:
+def _divisor(pixels: np.ndarray, value_range: tuple[float, float] | None) -> float | None:
+    """Returns what the values of an array are divided by: see `zoo.data.scaling`."""
+    if value_range is not None:
+        if value_range[0] != 0:
+            raise ValueError(
+                f"{_OWNER}: value_range of an array must begin at 0. Received: "
+                f"value_range={value_range}. Rescale the array."
+            )
+        return scaling.scale_of(f"{_OWNER}: source", [pixels], value_range).high
+    top = scaling.TOPS.get(pixels.dtype.name)
+    return float(top) if top and scaling.exceeds_one(pixels) else None
+
+
+def _class_numbers(numbers: np.ndarray, num_classes: int | None) -> np.ndarray:
+    """Returns masks of an array, checked; 0 and 255 become 0 and 1. One-hot masks pass."""
+    where = f"{_OWNER}: masks"
+    if numbers.dtype.kind not in "biu" or not numbers.size:
+        return numbers
+    values = distinct(numbers)
+    top = scaling.TOPS.get(numbers.dtype.name, 255)
+    if values[-1] <= 1 and values[0] >= 0:
+        return numbers
+    rule = mask_files.judge(where, [Seen(where, values, top)], num_classes)
+    return (numbers > 0).astype("uint8") if rule.is_binary else numbers
+
+
+def _files(source, image_shape, masks, cache, check: bool, settings) -> list[_Rows]:
     if image_shape is None:
         raise ValueError(
             f"{_OWNER}: image_shape must be given for image files. Received: image_shape=None. "
             "For example (64, 64, 3)."
         )
-    folder = Folder(_OWNER, source, image_shape, masks)
+    folder = Folder(_OWNER, source, image_shape, masks, **settings)
     if cache == "auto":
         size = len(folder) * int(np.prod(folder.image_shape))
         cache = "memory" if size <= _MOST_KEPT_BYTES else None
@@ -300,47 +350,6 @@ def _dataset(parts: Sequence[_Rows], orders: tf.data.Dataset, batch_size: int) -
         made = rows.map(take, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
     else:
         made = rows.batch(batch_size).map(take, num_parallel_calls=tf.data.AUTOTUNE)
-    return made.prefetch(_NUM_AHEAD)
-
-
-def _augmented(
-    batches: tf.data.Dataset, parts: Sequence[_Rows], plan: Augmentation, seed: int, batch_size: int
-) -> tf.data.Dataset:
-    """Changes the images of each batch, and masks alike, by seed, epoch and place of the batch."""
-    settings = dataclasses.asdict(plan)
-    num_begun = [0]
-
-    def next_epoch(_):
-        num_begun[0] += 1
-        return np.int64(num_begun[0] - 1)
-
-    def change(epoch, place, images, *masks):
-        seeds = (seed, int(epoch), int(place))
-        if not masks:
-            return augmentation.augment(images, seed=seeds, **settings)
-        images, changed = augmentation.augment(images, masks[0][..., None], seed=seeds, **settings)
-        return images, changed[..., 0]
-
-    def of_epoch(epoch):
-        def changed(place, batch):
-            batch = batch if isinstance(batch, tuple) else (batch,)
-            kinds = [part.dtype for part in parts]
-            arguments = [epoch, place, *batch]
-            found = tf.numpy_function(change, arguments, kinds if len(kinds) > 1 else kinds[0])
-            if len(parts) == 1:
-                return tf.ensure_shape(found, (None, *parts[0].shape))
-            return tuple(
-                tf.ensure_shape(values, (None, *part.shape))
-                for values, part in zip(found, parts, strict=True)
-            )
-
-        return batches.enumerate().map(changed, num_parallel_calls=tf.data.AUTOTUNE)
-
-    epochs = tf.data.Dataset.range(1)
-    epochs = epochs.map(lambda index: tf.numpy_function(next_epoch, [index], tf.int64))
-    made = epochs.flat_map(of_epoch)
-    num_batches = -(-len(parts[0]) // batch_size)
-    made = made.apply(tf.data.experimental.assert_cardinality(num_batches))
     return made.prefetch(_NUM_AHEAD)
 
 

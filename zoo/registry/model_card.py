@@ -15,6 +15,7 @@ class ModelCard:
     Attributes:
         resize: `(height, width)` that image files are resized to, or None.
         color: `"grey"` or `"rgb"`: what image files are converted to, or None.
+        value_range: `(low, high)`: what is black and white in image files, or None: their type's.
         threshold: Anomaly score above which an image is an anomaly, or None.
         threshold_rule: Where the threshold comes from, in words.
         class_names: Names of the labels `0, 1, ...`, or `()`.
@@ -24,6 +25,7 @@ class ModelCard:
 
     resize: tuple[int, int] | None = None
     color: str | None = None
+    value_range: tuple[float, float] | None = None
     threshold: float | None = None
     threshold_rule: str | None = None
     class_names: tuple[str, ...] = ()
@@ -40,6 +42,10 @@ class ModelCard:
             object.__setattr__(self, "resize", resize)
         if self.color is not None:
             checks.one_of("ModelCard", color=(self.color, COLORS))
+        if self.value_range is not None:
+            low, high = self.value_range
+            checks.number("ModelCard", lowest_value=low, highest_value=high)
+            object.__setattr__(self, "value_range", (float(low), float(high)))
         if self.threshold is not None:
             checks.number("ModelCard", threshold=self.threshold)
             object.__setattr__(self, "threshold", float(self.threshold))

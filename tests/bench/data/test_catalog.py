@@ -370,7 +370,7 @@ def test_too_few_images(tmp_path):
                 "x_val": np.ones((4, 8, 1)),
                 "x_test": np.ones((7, 8, 1)),
             },
-            (8, 1, 1),
+            (8, 1),
             (30, 4, 7),
         ),
     ],
@@ -397,8 +397,8 @@ def holed():
         ({"images": np.ones((30, 4, 4, 1)) * 200.0}, r"\[0, 1\].*maximum 200. Divide by 255"),
         ({"images": np.ones((30, 4, 4, 1)) * -1}, r"\[0, 1\].*minimum -1"),
         ({"images": np.ones(30)}, "must be numbers of shape"),
-        ({"images": np.ones((30, 4, 4, 1)), "labels": np.ones(4)}, "one number per image"),
-        ({"images": np.array([{}] * 30)}, "without object arrays"),
+        ({"images": np.ones((30, 4, 4, 1)), "labels": np.ones(4)}, "one whole number per image"),
+        ({"images": np.array([{}] * 30)}, "images must be a plain array of numbers"),
         (
             {"x_train": holed(), "x_test": np.ones((5, 4, 4, 1)), "x_val": np.ones((5, 4, 4, 1))},
             "index 7",
@@ -511,7 +511,7 @@ def test_describing_finds_files_without_reading_them(alone, generator):
     for file in (alone / "mnist").iterdir():
         file.write_bytes(b"damaged")
     is_local = {row["name"]: row["is_local"] for row in catalog.describe()}
-    embedded = {"digits", "composed_digits", "lfw_subset", "biased_faces"}
+    embedded = {"digits", "fashion_mnist_small", "composed_digits", "lfw_subset", "biased_faces"}
     embedded |= {"defects_digits", "defects_faces", "defects_textures"}
     assert {name for name, found in is_local.items() if found} == {*embedded, "mnist"}
 
@@ -646,7 +646,7 @@ def test_grey_gif_stays_grey_and_a_coloured_one_does_not(tmp_path, generator):
 
 def test_float_tiff_is_refused_not_turned_black(tmp_path, generator):
     for index in range(12):
-        save(tmp_path / f"{index}.tif", generator.random((6, 5), dtype="float32"))
+        save(tmp_path / f"{index}.tif", 300 * generator.random((6, 5), dtype="float32"))
     with pytest.raises(BenchError, match=r"\.tif: cannot be read.*floats of unknown range"):
         catalog.load(tmp_path)
 

@@ -150,7 +150,10 @@ def test_other_values_in_a_trimap_are_refused_by_name(alone, value, received):
 def test_missing_and_unfit_files_are_named(alone):
     folder = write_pets(alone / "oxford_pets")
     save(folder / "annotations/trimaps/Abyssinian_6.png", TRIMAP[:, :5])
-    with pytest.raises(BenchError, match=r"Abyssinian_6\.png is 12x5 but its image .* is 12x20"):
+    with pytest.raises(
+        BenchError,
+        match=r"Abyssinian_6\.png: must be .*12x5, the image .* is 12x20",
+    ):
         catalog.load("oxford_pets")
     (folder / "annotations/trimaps/Abyssinian_6.png").unlink()
     with pytest.raises(BenchError, match=r"Abyssinian_6\.png: cannot be read"):
@@ -325,19 +328,25 @@ def write(name, array):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (remove("masks/07.png"), r"images/07\.png: has no mask\. Put it into .*masks as 07\.png"),
+        (remove("masks/07.png"), r"images/07\.png: has no mask\. It must be .*masks/07\.png"),
         (remove("images/07.png"), r"masks/07\.png: has no image of this name in .*images"),
-        (write("masks/07.png", GREY[:4]), r"masks/07\.png is 4x6 but its image .*07\.png is 8x6"),
+        (
+            write("masks/07.png", GREY[:4]),
+            r"masks/07\.png: must be .*4x6, the image .*07\.png is 8x6",
+        ),
         (write("images/07.bmp", GREY), r"07\.bmp and 07\.png have one name"),
-        (write("masks/07.png", GREY * 50), r"07\.png: holds the value 250.*without gaps"),
-        (write("masks/07.png", GREY // 7 * 255), r"07\.png: .*255, and .* 0, 1, 255.*no class"),
+        (write("masks/07.png", GREY * 50), r"without gaps.*07\.png holds 250"),
+        (
+            write("masks/07.png", GREY // 7 * 255),
+            r"07\.png holds 0 and 255, .* 0 and 1: write all alike",
+        ),
         (write("masks/07.png", np.stack([GREY, GREY, GREY * 2], -1)), r"07\.png: .*not colours"),
         (
             lambda folder: (
                 remove("masks/07.png")(folder),
                 write("masks/07.tif", GREY / np.float32(8))(folder),
             ),
-            r"07\.tif: .*whole numbers, and its pixels are of kind F",
+            r"07\.tif: .*class numbers, but holds fractions from 0 to 0\.875",
         ),
     ],
 )

@@ -1,8 +1,10 @@
 """`python -m zoo`: every command end to end on tiny images, and every error in one line."""
 
 import csv
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,8 +14,9 @@ from PIL import Image
 
 import zoo
 from zoo.__main__ import main
-from zoo.cli import create, files
+from zoo.cli import create, data, files
 from zoo.data import images
+from zoo.data.reader import Reader
 
 pytestmark = pytest.mark.filterwarnings("ignore:Even though the .*run_functions_eagerly")
 NUM_IMAGES = 24
@@ -179,7 +182,7 @@ def test_threshold_comes_from_the_held_out_files(photos, tmp_path, capsys):
     assert run("train", "autoencoder", photos, "--output", path, *QUICK, "--quantile", 0.5) == 0
     shown = capsys.readouterr().out
     model = zoo.load(path)
-    _, values = images.Reader().all(images.find(photos))
+    _, values = Reader().all(images.find(photos))
     scores = model.anomaly_score(values)
     held_out = [pair for pair in np.argwhere(np.isclose(scores[:, None], scores)) if pair[0]]
     assert len(held_out) >= NUM_IMAGES - 1
@@ -197,7 +200,7 @@ def test_resize_and_colour_are_the_model_s(photos, tmp_path):
     assert model.image_shape == (12, 4, 3)
     assert (model.card.resize, model.card.color) == ((12, 4), "rgb")
     assert run("reconstruct", path, photos, "--output", tmp_path / "out") == 0
-    assert images.read(tmp_path / "out/a/00.png").shape == (12, 4, 3)
+    assert images.read(tmp_path / "out/a/00.png").shape == (8, 8, 3)  # as large as the photograph
 
 
 def test_resume_goes_on_from_the_saved_state(photos, tmp_path):
@@ -282,7 +285,8 @@ def test_train_refuses_wrong_data(fails, photos, vae, tmp_path):
     exists = fails("train", "vae", photos, "--output", vae)
     assert "exists. Choose another --output, or give --overwrite" in exists
     np.savez(tmp_path / "x.npz", y=np.zeros(3))
-    assert "must hold x_train, images or x" in fails("train", "vae", tmp_path / "x.npz", *output)
+    text = fails("train", "vae", tmp_path / "x.npz", *output)
+    assert "must hold x_train (or images, or x)" in text
     (tmp_path / "x.npz").write_bytes(b"no zip")
     assert "cannot be read as .npz" in fails("train", "vae", tmp_path / "x.npz", *output)
     np.savez(tmp_path / "x.npz", x=np.full((4, 8, 8), 7.0))
@@ -458,7 +462,7 @@ def test_score_equals_the_model_s(vae, photos, tmp_path):
     output = tmp_path / "scores.csv"
     assert run("score", vae, photos, "--output", output) == 0
     model = zoo.load(vae)
-    _, values = images.Reader().all(images.find(photos))
+    _, values = Reader().all(images.find(photos))
     scores = model.anomaly_score(values)
     rows = table(output)
     np.testing.assert_allclose([float(row["score"]) for row in rows], scores, rtol=1e-3)
@@ -565,7 +569,7 @@ def test_conditional_models_read_labels_from_folders(conditional, photos, tmp_pa
     model = zoo.load(conditional)
     assert model.card.class_names == ("a", "b")
     assert run("score", conditional, photos, "--output", tmp_path / "s.csv") == 0
-    _, values = images.Reader().all(images.find(photos))
+    _, values = Reader().all(images.find(photos))
     expected = model.anomaly_score({"image": values, "label": np.repeat([0, 1], NUM_IMAGES // 2)})
     found = [float(row["score"]) for row in table(tmp_path / "s.csv")]
     np.testing.assert_allclose(found, expected, rtol=1e-3)
@@ -646,7 +650,9 @@ def test_segmentation_data_are_checked(fails, cells, photos, vae, tmp_path):
         images.write_png(folder / "images" / f"{number}.png", np.zeros((8, 8)))
         images.write_png(folder / "masks" / f"{number}.png", np.zeros((8, 8), "uint8"))
     images.write_png(folder / "masks/1.png", np.arange(64, dtype="uint8").reshape(8, 8) * 4 + 3)
-    assert "masks must hold 0 and 255, or class numbers" in fails("train", "unet", folder, *output)
+    assert "masks must hold 0 and 1, 0 and 255, or class numbers" in fails(
+        "train", "unet", folder, *output
+    )
     images.write_png(folder / "masks/1.png", np.zeros((8, 6), "uint8"))
     assert "1.png: must be as large as its image" in fails("train", "unet", folder, *output)
     (folder / "masks/1.png").unlink()
@@ -719,3 +725,81 @@ def test_as_a_program_it_prints_one_line_and_no_log(tmp_path):
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == f"error: load: path must be a file that exists. Received: {path}.\n"
+
+
+# --- what is read and written ---------------------------------------------------------------
+
+
+def test_check_says_what_is_read_and_left_out(photos, tmp_path, capsys, fails):
+    for split in ("train", "test"):
+        for file in images.find(photos):
+            images.write_png(tmp_path / split / file.relative_to(photos), images.read(file))
+    (tmp_path / "train/a/scan.dcm").write_bytes(b"x")
+    assert run("check", tmp_path) == 0
+    shown = capsys.readouterr().out
+    assert "layout: classes" in shown
+    assert f"(test {NUM_IMAGES}, train {NUM_IMAGES})" in shown
+    assert "left out: 1 file of no image format: 1 .dcm" in shown
+    assert "--range" in fails("check", tmp_path, "--range", "5..1")
+
+
+def test_train_leaves_the_test_split_alone(photos, tmp_path, capsys):
+    for split in ("train", "test"):
+        for file in images.find(photos):
+            images.write_png(tmp_path / split / file.relative_to(photos), images.read(file))
+    data_read = data.load(tmp_path, "conditional")
+    assert data_read.class_names == ("a", "b")
+    assert len(data_read) == NUM_IMAGES
+    assert any("of the test split" in line for line in data_read.said)
+
+
+def test_names_beyond_utf_8_and_equal_stems_lose_nothing(vae, photos, tmp_path):
+    folder = tmp_path / "odd"
+    for name, file in zip(("a.jpg", "a.jpg.png", "A.png"), images.find(photos), strict=False):
+        images.write_png(folder / "x.png", images.read(file))
+        (folder / "x.png").rename(folder / name)
+    os.rename(folder / "A.png", os.fsencode(folder) + b"/caf\xe9.png")
+    assert run("score", vae, folder, "--output", tmp_path / "s.csv") == 0
+    names = [row["file"] for row in table(tmp_path / "s.csv")]
+    assert names == ["a.jpg", "a.jpg.png", "caf\\udce9.png"]
+    assert run("reconstruct", vae, folder, "--output", tmp_path / "out") == 0
+    assert len(images.find(tmp_path / "out")) == 3
+
+
+def test_names_of_pictures_all_differ():
+    names = ("a.jpg", "a.jpg.png", "a.png", "b.bmp", "B.png", "c.tif")
+    found = files.png_names([Path("p") / name for name in names], Path("p"))
+    assert len({str(name).casefold() for name in found.values()}) == len(names)
+    assert found[Path("p/c.tif")] == Path("c.png")
+
+
+def test_pictures_are_as_large_as_the_photographs(vae, unet, photos, tmp_path):
+    photo = np.random.default_rng(0).random((20, 30, 3))
+    images.write_png(tmp_path / "in/a.png", photo)
+    assert run("segment", unet, tmp_path / "in", "--output", tmp_path / "m") == 0
+    options = ("--output", tmp_path / "s.csv", "--maps", tmp_path / "maps")
+    assert run("score", vae, tmp_path / "in", *options) == 0
+    assert run("reconstruct", vae, tmp_path / "in", "--output", tmp_path / "r") == 0
+    for name in ("m/masks/a.png", "m/overlays/a.png", "maps/a.png", "r/a.png"):
+        assert images.size_of(tmp_path / name) == (20, 30)
+
+
+def test_masks_are_no_images_to_score(fails, vae, photos, tmp_path):
+    for place in ("images", "masks"):
+        for file in images.find(photos):
+            images.write_png(tmp_path / place / file.name, images.read(file))
+    text = fails("score", vae, tmp_path, "--output", tmp_path / "s.csv")
+    assert "masks/ holds masks. Name" in text
+
+
+def test_series_are_trained_on_and_a_foreground_is_chosen(cells, tmp_path):
+    np.savez(tmp_path / "ecg.npz", images=np.random.default_rng(0).random((12, 32, 3)))
+    path = tmp_path / "s.keras"
+    assert run("train", "autoencoder", tmp_path / "ecg.npz", "--output", path, *QUICK) == 0
+    assert zoo.load(path).image_shape == (32, 3)
+    for file in images.find(cells / "images"):
+        mask = (images.read_mask(cells / "masks" / file.name) > 0) * np.uint8(128)
+        images.write_png(tmp_path / "odd/images" / file.name, images.read(file))
+        images.write_png(tmp_path / "odd/masks" / file.name, mask)
+    found = data.load(tmp_path / "odd", "segmentation", foreground="nonzero")
+    assert set(np.unique(found.masks)) == {0, 1}

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from zoo.data import images
+from zoo.data.reader import Reader
 
 
 @pytest.fixture
@@ -140,7 +141,7 @@ def test_damaged_files_are_named(tmp_path, pixels):
     cut = written(tmp_path / "cut.png", pixels)
     cut.write_bytes(cut.read_bytes()[:60])
     png_of_a_wrong_checksum(written(tmp_path / "flipped.png", pixels))
-    Image.fromarray(np.full((2, 2), 0.5, "float32")).save(tmp_path / "floats.tiff")
+    Image.fromarray(np.full((2, 2), 7.5, "float32")).save(tmp_path / "floats.tiff")
     Image.fromarray(np.full((2, 2), 1_000_000, "int32")).save(tmp_path / "wide.tiff")
     files = images.find(tmp_path)
     assert len(files) == 7
@@ -173,8 +174,8 @@ def folder(tmp_path, pixels):
 def test_unreadable_files_stop_or_are_skipped_and_named(folder):
     files = images.find(folder)
     with pytest.raises(images.UnreadableImageError, match=r"2.png.*--skip-unreadable"):
-        images.Reader().all(files)
-    reader = images.Reader(skip_unreadable=True)
+        Reader().all(files)
+    reader = Reader(skip_unreadable=True)
     kept, values = reader.all(files)
     assert [file.name for file in kept] == ["0.png", "1.png", "3.png", "4.png"]
     np.testing.assert_allclose(values[:, 0, 0, 0] * 255, [0, 10, 30, 40], atol=1e-5)
@@ -183,7 +184,7 @@ def test_unreadable_files_stop_or_are_skipped_and_named(folder):
 
 
 def test_batches_are_all_files_in_order(folder):
-    reader = images.Reader(resize=(3, 2), color="rgb", skip_unreadable=True)
+    reader = Reader(resize=(3, 2), color="rgb", skip_unreadable=True)
     batches = list(reader.batches(images.find(folder), batch_size=2))
     assert [len(files) for files, _ in batches] == [2, 1, 1]
     assert all(values.shape[1:] == (3, 2, 3) for _, values in batches)
@@ -194,21 +195,21 @@ def test_batches_are_all_files_in_order(folder):
 def test_no_readable_file_is_an_error(tmp_path):
     (tmp_path / "x.png").write_bytes(b"damaged")
     with pytest.raises(ValueError, match=r"none of 1 files can be read.*x\.png"):
-        images.Reader(skip_unreadable=True).all(images.find(tmp_path))
+        Reader(skip_unreadable=True).all(images.find(tmp_path))
 
 
 def test_mixed_sizes_name_two_files(folder):
     written(folder / "2.png", np.zeros((5, 5), "uint8"))
     with pytest.raises(ValueError, match=r"0.png is 6x4 but .*2.png is 5x5.*--resize 6x4"):
-        images.Reader().all(images.find(folder))
+        Reader().all(images.find(folder))
 
 
 def test_one_colour_image_makes_all_rgb(folder, pixels):
     written(folder / "2.png", pixels)
-    _, values = images.Reader().all(images.find(folder))
+    _, values = Reader().all(images.find(folder))
     assert values.shape == (5, 6, 4, 3)
     np.testing.assert_allclose(values[3] * 255, 30, atol=1e-5)
-    _, values = images.Reader(color="grey").all(images.find(folder))
+    _, values = Reader(color="grey").all(images.find(folder))
     assert values.shape == (5, 6, 4, 1)
 
 

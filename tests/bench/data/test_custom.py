@@ -1,0 +1,67 @@
+"""Own data: what `zoo.data` reads becomes a data set of the harness, by the same rules."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench.data import catalog
+from bench.errors import BenchError
+from zoo.data import images, reading
+
+GREY = np.arange(48, dtype="uint8").reshape(6, 8) * 5
+
+
+def fill(folder, *places, num=12):
+    for place in places:
+        (folder / place).mkdir(parents=True)
+        for row in range(num):
+            Image.fromarray(np.roll(GREY, row)).save(folder / place / f"{row:02}.png")
+    return folder
+
+
+def test_pixels_are_those_of_the_one_reader(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for row in range(12):
+        Image.fromarray(np.roll(GREY, row)).save(tmp_path / f"{row:02}.jpg", exif=exif)
+    (tmp_path / "._00.jpg").write_bytes(b"\x00")
+    found = catalog.load(tmp_path)
+    whole = np.concatenate([found.train.images, found.validation.images, found.test.images])
+    expected = np.stack([images.read(file) for file in images.find(tmp_path)])
+    assert expected.shape == (12, 8, 6, 1)
+    assert sorted(image.tobytes() for image in whole) == sorted(each.tobytes() for each in expected)
+    assert found.notes == reading.read(tmp_path).said
+
+
+def test_an_inspection_is_a_data_set_of_anomalies_with_masks(tmp_path):
+    fill(tmp_path, "train/good", num=20)
+    fill(tmp_path, "test/good", "test/crack", "test/hole", num=4)
+    for kind in ("crack", "hole"):
+        (tmp_path / f"ground_truth/{kind}").mkdir(parents=True)
+        for row in range(4):
+            mask = (200 + row < GREY) * np.uint8(255)
+            Image.fromarray(mask).save(tmp_path / f"ground_truth/{kind}/{row:02}_mask.png")
+    found = catalog.load(tmp_path)
+    assert found.task == "anomaly"
+    assert (found.num_train, found.num_validation, found.num_test) == (18, 2, 12)
+    assert found.group_names == ("crack", "good", "hole")
+    assert found.test.labels.tolist() == 4 * [1] + 4 * [0] + 4 * [1]
+    assert found.test.groups.tolist() == 4 * [0] + 4 * [1] + 4 * [2]
+    assert not found.train.labels.any()
+    sizes = [(200 + row < GREY).sum() for row in range(4)]
+    assert found.test.targets.sum(axis=(1, 2, 3)).tolist() == [*sizes, *4 * [0], *sizes]
+    with pytest.raises(BenchError, match="--noise is not for data of anomalies"):
+        catalog.load(tmp_path, noise="gaussian:0.1")
+
+
+def test_masks_of_an_npz_are_its_targets(tmp_path):
+    pixels = np.stack([np.roll(GREY, row) for row in range(20)])
+    np.savez(tmp_path / "x.npz", images=pixels, masks=(pixels > 100) * np.uint8(255))
+    found = catalog.load(tmp_path / "x.npz")
+    assert (found.task, found.mask_names) == ("segmentation", ("background", "foreground"))
+    np.testing.assert_array_equal(found.test.targets, found.test.images > 100 / 255)
+
+
+def test_ambiguous_folders_are_one_line(tmp_path):
+    with pytest.raises(BenchError, match="test, train beside extra"):
+        catalog.load(fill(tmp_path, "train", "test", "extra"))

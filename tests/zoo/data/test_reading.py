@@ -1,0 +1,220 @@
+"""The one reader: layouts, `.npz` files, and what is said of them."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from zoo.data import images, layouts, npz, reading
+
+GREY = np.arange(48, dtype="uint8").reshape(6, 8) * 5
+
+
+def save(path, values=GREY, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(values)).save(path, **options)
+    return path
+
+
+def fill(folder, *places, num=3):
+    for place in places:
+        for row in range(num):
+            save(folder / place / f"{row}.png")
+    return folder
+
+
+def said(found, word):
+    return [line for line in found.said if word in line]
+
+
+# --- layouts --------------------------------------------------------------------------------
+
+
+def test_splits_with_classes_keep_their_parts_apart(tmp_path):
+    fill(tmp_path, "train/cat", "train/dog", "Test/cat", "Test/dog", "val/dog")
+    found = reading.read(tmp_path)
+    assert found.class_names == ("cat", "dog")
+    assert {name: part.labels.tolist() for name, part in found.parts.items()} == {
+        "train": [0, 0, 0, 1, 1, 1],
+        "test": [0, 0, 0, 1, 1, 1],
+        "validation": [1, 1, 1],
+    }
+    part = reading.read(tmp_path, only=("train", "validation"))
+    assert set(part.parts) == {"train", "validation"}
+    assert said(part, "left out") == [f"left out: {tmp_path / 'Test'}: 6 images, of the test split"]
+
+
+def test_a_class_called_train_is_a_class(tmp_path):
+    assert reading.read(fill(tmp_path, "bus", "car", "train")).class_names == (
+        "bus",
+        "car",
+        "train",
+    )
+
+
+@pytest.mark.parametrize(
+    ("places", "message"),
+    [
+        (("train", "test", "extra"), "test, train beside extra"),
+        (("test/a", "val/a"), "must have a folder train/"),
+        (("train", "val", "valid"), "one folder for each split. Received: val and valid"),
+        (("train/images", "train/masks", "test"), r"test: must hold images/ and masks/"),
+    ],
+)
+def test_what_could_mean_two_things_is_refused(tmp_path, places, message):
+    with pytest.raises(ValueError, match=message):
+        reading.read(fill(tmp_path, *places))
+
+
+@pytest.mark.parametrize("form", ["{split}/{what}", "{what}/{split}"])
+def test_pairs_have_splits_outside_or_inside(tmp_path, form):
+    for split, num in (("train", 3), ("test", 2)):
+        fill(tmp_path, form.format(split=split, what="images"), num=num)
+        for row in range(num):
+            mask = tmp_path / form.format(split=split, what="masks") / f"{row}.png"
+            save(mask, (100 + row < GREY) * np.uint8(255))
+    found = reading.read(tmp_path)
+    assert found.kind == "pairs"
+    assert found.num_mask_classes == 2
+    for name, num in (("train", 3), ("test", 2)):
+        expected = [(100 + row < GREY) for row in range(num)]
+        np.testing.assert_array_equal(found.parts[name].masks, expected)
+
+
+def test_masks_are_no_images_to_train_on(tmp_path):
+    fill(tmp_path, "images", "masks")
+    found = reading.read(tmp_path, needed="images")
+    assert len(found.parts["train"]) == 3
+    assert found.parts["train"].masks is None
+    assert said(found, "the masks")
+    for folder in (tmp_path, fill(tmp_path / "s", "train", "test")):
+        with pytest.raises(ValueError, match="must be one folder of images"):
+            layouts.one_folder(folder)
+    with pytest.raises(ValueError, match=r"masks/ holds masks\. Name .*images"):
+        layouts.check_no_masks(tmp_path, images.find(tmp_path))
+
+
+def test_an_inspection_has_normals_to_train_on_and_defects_with_masks(tmp_path):
+    fill(tmp_path, "train/good", "test/good", "test/crack")
+    for row in range(3):
+        save(tmp_path / f"ground_truth/crack/{row}_mask.png", (GREY > 200) * np.uint8(255))
+    found = reading.read(tmp_path)
+    assert found.kind == "inspection"
+    assert found.class_names == ("crack", "good")
+    assert found.parts["test"].labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert found.parts["test"].masks[:3].mean() == pytest.approx((GREY > 200).mean())
+    assert not found.parts["test"].masks[3:].any()
+    assert len(reading.read(tmp_path, only=("train",), needed="images").parts["train"]) == 3
+    (tmp_path / "ground_truth/crack/1_mask.png").unlink()
+    with pytest.raises(ValueError, match=r"crack/1\.png: has no mask"):
+        reading.read(tmp_path)
+
+
+# --- what is left out -----------------------------------------------------------------------
+
+
+def test_pages_transparency_and_other_files_are_counted(tmp_path):
+    pages = [Image.fromarray(GREY + np.uint8(page)) for page in range(4)]
+    pages[0].save(tmp_path / "stack.tif", save_all=True, append_images=pages[1:])
+    alpha = np.dstack([GREY, GREY, GREY, np.where(GREY > 9, 255, 0).astype("uint8")])
+    save(tmp_path / "a.png", alpha)
+    (tmp_path / "scan.dcm").write_bytes(b"x")
+    found = reading.read(tmp_path)
+    assert found.said[0].startswith("read: 2 images of 6x8, rgb, 8 bits (train 2)")
+    assert said(found, "pages") == [
+        "left out: 3 pages or frames after the first, of 1 file (stack.tif has 4)"
+    ]
+    assert said(found, "transparency of 1 file, such as a.png")
+    assert said(found, "1 .dcm")
+
+
+def test_a_range_of_values_is_said_and_taken(tmp_path):
+    for row in range(2):
+        save(tmp_path / f"{row}.png", GREY.astype("uint16") * 16)
+    found = reading.read(tmp_path)
+    assert said(found, "values reach 3760 of 65535")
+    given = reading.read(tmp_path, reading.Options(value_range=(0, 4095)))
+    np.testing.assert_allclose(
+        given.parts["train"].images[0, ..., 0], GREY * 16.0 / 4095, rtol=1e-5
+    )
+    assert not said(given, "values reach")
+
+
+def test_files_of_zeros_and_ones_are_not_black(tmp_path):
+    for row in range(2):
+        save(tmp_path / f"{row}.png", (GREY > 100).astype("uint8"))
+    with pytest.raises(ValueError, match=r"0 and 1 alone.*--range 0\.\.1"):
+        reading.read(tmp_path)
+    found = reading.read(tmp_path, reading.Options(value_range=(0, 1)))
+    np.testing.assert_array_equal(found.parts["train"].images[0, ..., 0], GREY > 100)
+
+
+# --- npz ------------------------------------------------------------------------------------
+
+
+def test_only_what_is_needed_of_an_npz_is_read(tmp_path):
+    path = tmp_path / "x.npz"
+    np.savez(path, images=np.ones((4, 6, 8)), metadata=np.array({"a": 1}, dtype=object))
+    found = reading.read(path)
+    assert found.parts["train"].images.shape == (4, 6, 8, 1)
+    assert found.said[-1] == "left out: arrays of the file: metadata"
+    np.savez(path, images=np.ones((4, 6, 8)), labels=np.array(["a", None], dtype=object))
+    assert reading.read(path, needed="images").parts["train"].labels is None
+    with pytest.raises(ValueError, match="labels must be a plain array"):
+        reading.read(path)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "data", "shape"),
+    [
+        ({"x": np.ones((4, 28, 28))}, None, (28, 28, 1)),
+        ({"x": np.ones((4, 140, 3))}, None, (140, 3)),
+        ({"x": np.ones((4, 140, 12))}, "series", (140, 12)),
+        ({"x": np.ones((4, 140, 3))}, "images", (140, 3, 1)),
+        ({"series": np.ones((4, 140))}, None, (140, 1)),
+        ({"x": np.ones((4, 140))}, None, (140,)),
+    ],
+)
+def test_series_of_an_npz(tmp_path, arrays, data, shape):
+    np.savez(tmp_path / "x.npz", **arrays)
+    found = reading.read(tmp_path / "x.npz", reading.Options(data=data))
+    assert found.parts["train"].images.shape[1:] == shape
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"images": np.ones((4, 6, 8)), "y": np.eye(4)}, "From one-hot vectors"),
+        ({"images": np.ones((4, 6, 8)), "y": np.array(list("abcd"))}, "labels of <U1"),
+        ({"images": np.ones((4, 6, 8)), "masks": np.ones((4, 6, 7))}, "class number per pixel"),
+        ({"images": np.ones((4, 6, 8)), "masks": np.ones((4, 6, 8), "S1")}, "class number per"),
+        ({"series": np.ones((4, 6, 8, 1))}, r"series must have shape \(n, length, channels\)"),
+        ({"images": np.ones((4, 6, 8), complex)}, "must be numbers"),
+    ],
+)
+def test_wrong_arrays_are_named(tmp_path, arrays, message):
+    np.savez(tmp_path / "x.npz", **arrays)
+    with pytest.raises(ValueError, match=message):
+        npz.class_numbers("x", npz.read(tmp_path / "x.npz"))
+
+
+def test_truncated_files_are_one_line_or_whole(tmp_path):
+    """Cut anywhere, and with any byte changed: no other error than the reader's, and no silence."""
+    generator = np.random.default_rng(0)
+    np.savez_compressed(tmp_path / "x.npz", images=generator.random((3, 6, 8)))
+    noise = generator.integers(0, 256, (6, 8, 3), "uint8")
+    for suffix in ("png", "jpg", "bmp", "gif", "tif", "webp"):
+        save(tmp_path / f"x.{suffix}", noise)
+    for file in sorted(tmp_path.iterdir()):
+        whole = file.read_bytes()
+        for _ in range(30):
+            damaged = bytearray(whole[: generator.integers(len(whole))])
+            if len(damaged) and generator.random() < 0.5:
+                damaged = bytearray(whole)
+                damaged[generator.integers(len(whole))] ^= int(generator.integers(1, 256))
+            file.write_bytes(damaged)
+            read = reading.read if file.suffix == ".npz" else images.read
+            try:
+                read(file)
+            except ValueError as error:
+                assert str(error).startswith(str(file))
+                assert "\n" not in str(error)

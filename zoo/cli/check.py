@@ -1,0 +1,32 @@
+"""`python -m zoo check`: what is read of a folder of images or an `.npz`, without any training."""
+
+import argparse
+from pathlib import Path
+
+from zoo.cli import reading_options, screen
+from zoo.data import reading
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints what is read, and what is left out and why."""
+    found = reading.read(options.data, reading_options.of(options))
+    screen.say(f"layout: {found.kind}")
+    for line in (*found.said, *(f"skipped: {line}" for line in found.skipped)):
+        screen.say(line)
+    return 0
+
+
+def add_parser(commands, formatter) -> None:
+    """Adds the sub-command to the parser."""
+    parser = commands.add_parser(
+        "check",
+        help="say what is read of your images, and what is left out",
+        description="Reads a folder of images or an .npz as the other commands do, and says what "
+        "it found: layout, sizes, classes, masks, bit depth, and what is left out.",
+        epilog="examples:\n  python -m zoo check photos/\n"
+        "  python -m zoo check scans/ --range 0..4095\n",
+        formatter_class=formatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("data", type=Path, help="folder of images, or .npz file")
+    reading_options.add(parser)

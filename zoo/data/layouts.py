@@ -1,0 +1,189 @@
+"""What the sub-folders of a folder of images mean.
+
+| layout       | folders                                                | means                |
+| ------------ | ------------------------------------------------------ | -------------------- |
+| `flat`       | none, or of any names where no labels are asked for    | images               |
+| `classes`    | `CLASS/`                                               | labels               |
+| `pairs`      | `images/` and `masks/`                                 | masks                |
+| `inspection` | `train/good/`, `test/DEFECT/`, `ground_truth/DEFECT/`  | normals, and defects |
+| (splits)     | `train/`, `val/`, `test/`: flat, classes or pairs      | parts kept apart     |
+
+The splits of pairs may also lie inside: `images/train/` and `masks/train/`.
+"""
+
+import dataclasses
+from pathlib import Path
+
+from zoo.data import files
+
+SPLITS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "val", "valid", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+NORMAL = {"good", "ok", "normal"}
+TRUTH = "ground_truth"
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """A folder that is understood.
+
+    Attributes:
+        kind: `"flat"`, `"classes"`, `"pairs"` or `"inspection"`.
+        images: Folder of the images of each split; without splits, `"train"` alone.
+        masks: Folder of the masks of each split, where there are masks.
+        left_out: A line for each thing that is not read.
+    """
+
+    kind: str
+    images: dict[str, Path]
+    masks: dict[str, Path] = dataclasses.field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+
+
+def recognise(folder) -> Layout:
+    """Returns the layout of a folder.
+
+    Raises:
+        ValueError: if it holds no images, or its sub-folders could mean two things.
+    """
+    folder = Path(folder)
+    listing = files.listing(folder)
+    places = [file.relative_to(folder).parts for file in listing.files]
+    tops = {place[0] for place in places if len(place) > 1}
+    left_out = tuple(listing.said())
+    if _holds_pairs(folder):
+        others = _others(folder, places, {"images", "masks"})
+        return _pairs(folder, places, left_out + others)
+    splits = _splits(folder, tops)
+    if not splits:
+        return Layout("classes" if tops else "flat", {"train": folder}, left_out=left_out)
+    inner = {
+        split: {place[1] for place in places if place[0] == path.name and len(place) > 2}
+        for split, path in splits.items()
+    }
+    if is_inspection(inner):
+        return _inspection(folder, places, splits, tops, left_out)
+    others = tops - {path.name for path in splits.values()}
+    if others:
+        names = sorted(path.name for path in splits.values())
+        raise ValueError(
+            f"{folder}: sub-folders must be classes, or the splits train/, val/ and test/. "
+            f"Received: {', '.join(names)} beside {', '.join(sorted(others)[:5])}. Name the folder "
+            f"to read, such as {splits['train']}, or move the others away."
+        )
+    left_out += _others(folder, places, {path.name for path in splits.values()})
+    with_masks = {split for split, path in splits.items() if _holds_pairs(path)}
+    if with_masks and with_masks != set(splits):
+        lacking = sorted(str(splits[split]) for split in set(splits) - with_masks)
+        raise ValueError(
+            f"{lacking[0]}: must hold images/ and masks/, as the other splits do. Add them, or "
+            "move the folder away."
+        )
+    if with_masks:
+        images = {split: path / "images" for split, path in splits.items()}
+        masks = {split: path / "masks" for split, path in splits.items()}
+        return Layout("pairs", images, masks, left_out)
+    return Layout("classes" if any(inner.values()) else "flat", splits, left_out=left_out)
+
+
+def one_folder(folder) -> list[Path]:
+    """Returns the images of a folder that has no splits and no masks in it.
+
+    Raises:
+        ValueError: if it has: which of them is meant must be said.
+    """
+    layout = recognise(folder)
+    if layout.kind == "pairs" or len(layout.images) > 1:
+        first = layout.images["train"]
+        what = (
+            "masks among its images"
+            if len(layout.images) == 1
+            else "the splits " + ", ".join(sorted(layout.images))
+        )
+        raise ValueError(
+            f"{folder}: must be one folder of images, but it holds {what}. Name what is meant, "
+            f"such as {first}."
+        )
+    return files.find(layout.images["train"])
+
+
+def check_no_masks(folder, files_found: list[Path]) -> None:
+    """Raises ValueError when masks lie among the images that a command is to work on."""
+    tops = {
+        file.relative_to(folder).parts[0] for file in files_found if file.parent != Path(folder)
+    }
+    for masks, images in (("masks", "images"), (TRUTH, "test")):
+        if {masks, images} <= tops:
+            raise ValueError(
+                f"{folder}: must be a folder of images, but {masks}/ holds masks. Name "
+                f"{Path(folder) / images}."
+            )
+
+
+def is_inspection(inner: dict[str, set[str]]) -> bool:
+    """Tells whether splits are those of an inspection: normals alone to learn from.
+
+    Args:
+        inner: Names of the sub-folders of each split.
+    """
+    normals = {name for name in inner.get("train", ()) if name.lower() in NORMAL}
+    return len(inner.get("train", ())) == 1 and bool(normals) and bool(inner.get("test"))
+
+
+def _holds_pairs(folder: Path) -> bool:
+    return (folder / "images").is_dir() and (folder / "masks").is_dir()
+
+
+def _pairs(folder: Path, places, left_out) -> Layout:
+    inner = [
+        {place[1] for place in places if place[0] == name and len(place) > 2}
+        for name in ("images", "masks")
+    ]
+    splits = _splits(folder / "images", inner[0])
+    if splits and {path.name for path in splits.values()} == inner[0] == inner[1]:
+        masks = {split: folder / "masks" / path.name for split, path in splits.items()}
+        return Layout("pairs", splits, masks, left_out)
+    return Layout("pairs", {"train": folder / "images"}, {"train": folder / "masks"}, left_out)
+
+
+def _inspection(folder: Path, places, splits, tops, left_out) -> Layout:
+    known = {path.name for path in splits.values()} | {TRUTH}
+    masks = {"test": folder / TRUTH} if TRUTH in tops else {}
+    return Layout("inspection", splits, masks, left_out + _others(folder, places, known))
+
+
+def _splits(folder: Path, tops: set[str]) -> dict[str, Path]:
+    """Returns the folders of splits by `train`, `validation` and `test`; {}: there are none.
+
+    `train` alone among other names is a class, as in a set of vehicles.
+    """
+    found: dict[str, Path] = {}
+    for top in sorted(tops):
+        split = SPLITS.get(top.lower())
+        if split is None:
+            continue
+        if split in found:
+            raise ValueError(
+                f"{folder}: must have one folder for each split. Received: {found[split].name} and "
+                f"{top}, both for {split}. Merge them, or move one away."
+            )
+        found[split] = folder / top
+    if set(found) == {"train"} and len(tops) > 1:
+        return {}
+    if found and "train" not in found:
+        raise ValueError(
+            f"{folder}: must have a folder train/ beside {', '.join(sorted(found))}. Name the "
+            "folder to read, or add train/."
+        )
+    return found
+
+
+def _others(folder: Path, places, known: set[str]) -> tuple[str, ...]:
+    """Returns a line on images that lie in none of the known sub-folders."""
+    others = [place for place in places if len(place) == 1 or place[0] not in known]
+    if not others:
+        return ()
+    first = folder.joinpath(*others[0])
+    return (f"{len(others)} images outside of {', '.join(sorted(known))}, such as {first}",)
