@@ -90,7 +90,7 @@ setup(
         "rich>=13.7,<16",
         "scikit-image>=0.24,<0.27",
         "scikit-learn>=1.5,<1.10",
-        "scipy>=1.13,<2",
+        "scipy>=1.15,<2",
         "threadpoolctl>=3.1,<4",
     ],
     extras_require=EXTRAS,

@@ -78,17 +78,14 @@ def straight(
     Returns:
         The slope, the intercept, and half the slope's Student-t interval; None for 2 points.
     """
-    from scipy.stats import t
+    from scipy.stats import linregress, t
 
-    x, y = np.asarray(x, float), np.asarray(y, float)
-    spread = x - x.mean()
-    slope = float(spread @ y / (spread @ spread))
-    intercept = float(y.mean() - slope * x.mean())
+    line = linregress(x, y)
     num_free = len(x) - 2
     if num_free < 1:
-        return slope, intercept, None
-    error = float(np.sum((y - intercept - slope * x) ** 2) / num_free / (spread @ spread)) ** 0.5
-    return slope, intercept, float(t.ppf(0.5 + confidence / 2, num_free)) * error
+        return float(line.slope), float(line.intercept), None
+    half = t.ppf(0.5 + confidence / 2, num_free) * line.stderr
+    return float(line.slope), float(line.intercept), float(half)
 
 
 def text(slope: Slope | None) -> str:

@@ -96,7 +96,8 @@ def bootstrap_interval(
 
     Args:
         values: At least two values.
-        statistic: Maps a 1-D array to a number.
+        statistic: Maps a 1-D array to a number; with an argument `axis` it takes all resamples at
+            once.
         num_resamples: Resamples with replacement, at least one.
         seed: Of the resampling.
 
@@ -110,10 +111,16 @@ def bootstrap_interval(
             "bootstrap_interval: values must be at least two, num_resamples at least one. "
             f"Received: {len(values)} values, num_resamples={num_resamples!r}."
         )
-    generator = np.random.default_rng(seed)
-    picks = generator.integers(0, len(values), (num_resamples, len(values)))
-    found = np.array([statistic(values[pick]) for pick in picks])
-    low, high = np.quantile(found, [0.5 - confidence / 2, 0.5 + confidence / 2])
+    from scipy.stats import bootstrap
+
+    low, high = bootstrap(
+        (values,),
+        statistic,
+        n_resamples=num_resamples,
+        confidence_level=confidence,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
     return Interval(float(statistic(values)), float(low), float(high), len(values))
 
 

@@ -1,9 +1,10 @@
 """Mask losses from plain text, such as `"binary_crossentropy + 0.5 * dice"`."""
 
+import ast
 import dataclasses
 import inspect
 import math
-import re
+import typing
 from collections.abc import Callable
 
 from zoo import checks
@@ -23,11 +24,6 @@ MASK_LOSSES = {
 }
 _BATCH = "batch_"
 _EXAMPLE = "Write it as '0.5 * binary_crossentropy + tversky(fp_weight=0.3, fn_weight=0.7)'."
-_WORDS = {"None": None, "True": True, "False": False}
-_TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?![\w.])"
-    r"|(?P<name>[A-Za-z_]\w*)|(?P<quoted>'[^']*'|\"[^\"]*\")|(?P<symbol>[-+*(),=]))"
-)
 
 
 def mask_loss_names() -> list[str]:
@@ -134,88 +130,86 @@ def _term(weight: float, name: str, own: dict, shared: dict) -> MaskLossTerm:
 
 
 class _Parser:
-    """Reads `[weight *] name [(option=value, ...)] + ...`."""
+    """Reads `[weight *] name [(option=value, ...)] + ...`, which is an expression of Python.
+
+    Python parses the text and nothing of it is run: what is not of this grammar is refused.
+    """
 
     def __init__(self, spec: str):
         self.spec = spec
-        self.tokens, position = [], 0
-        while spec[position:].strip():
-            match = _TOKEN.match(spec, position)
-            if match is None:
-                self._fail("hold names, numbers and + * ( ) , =", spec[position:].strip())
-            self.tokens.append((match.lastgroup, match[match.lastgroup]))
-            position = match.end()
-        self.tokens.append(("end", ""))
 
     def terms(self) -> list[tuple[float, str, dict]]:
-        found = [self._term()]
-        while self._kind() != "end":
-            self._symbol("+", "have + between its terms")
-            found.append(self._term())
-        return found
+        text = " ".join(self.spec.splitlines())
+        self.start = len(text) - len(text.lstrip())
+        try:
+            node = ast.parse(text.lstrip(), mode="eval").body
+        except SyntaxError as error:
+            column = error.offset - 1 if error.offset else len(text)  # 0: at the end of the text
+            self._fail("be a sum of losses that can be read", column)
+        except (ValueError, RecursionError, MemoryError):  # null bytes, or nested too deeply
+            self._fail("be a sum of losses that can be read", 0)
+        found = []
+        while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            found.append(self._term(node.right))
+            node = node.left
+        return [self._term(node), *reversed(found)]
 
-    def _term(self):
+    def _term(self, node: ast.expr) -> tuple[float, str, dict]:
         weight = 1.0
-        if self._kind() == "number":
-            weight = float(self._take())
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+            weight = self._number(node.left)
+            if weight is None:
+                self._fail("have a number before each *, and a loss after it", node.left)
             if not 0 < weight < math.inf:
-                self._fail("have weights above 0 and finite", f"{weight:g} {self._rest()}")
-            self._symbol("*", "have * after a weight")
-        if self._kind() != "name":
-            self._fail("name a loss in each term, after its weight", self._rest())
-        name = self._take()
-        known = mask_loss_names()
+                self._fail("have weights above 0 and finite", node.left)
+            node = node.right
+        elif isinstance(node, ast.BinOp):
+            self._fail("have + between its terms", node.left.end_col_offset)
+        call = node if isinstance(node, ast.Call) else ast.Call(node, [], [])
+        if not isinstance(call.func, ast.Name):
+            self._fail("name a loss in each term, after its weight", node)
+        name, known = call.func.id, mask_loss_names()
         if name not in known:
             raise ValueError(
                 f"mask_loss: spec must name known losses. Received: {name!r} in {self.spec!r}."
                 f"{checks.suggestion(name, known)} Known: {', '.join(known)}."
             )
-        return weight, name, self._arguments(name)
+        return float(weight), name, self._options(name, call)
 
-    def _arguments(self, name: str) -> dict:
-        if self.tokens[0] != ("symbol", "("):
-            return {}
-        self._take()
+    def _options(self, name: str, call: ast.Call) -> dict:
         found = {}
-        while self.tokens[0] != ("symbol", ")"):
-            if found:
-                self._symbol(",", f"have , between the options of {name} and ) after them")
-            if self._kind() != "name":
-                self._fail(f"give the options of {name} as name=value", self._rest())
-            option = self._take()
-            self._symbol("=", f"give the options of {name} as name=value")
-            if option in found:
-                self._fail(f"give {option} of {name} once", self._rest())
-            found[option] = self._value(name, option)
-        self._take()
+        for argument in call.args:
+            self._fail(f"give the options of {name} as name=value", argument)
+        for keyword in call.keywords:
+            if keyword.arg is None:
+                self._fail(f"give the options of {name} as name=value", keyword)
+            if keyword.arg in found:
+                self._fail(f"give {keyword.arg} of {name} once", keyword)
+            found[keyword.arg] = self._value(name, keyword)
         return found
 
-    def _value(self, name: str, option: str):
-        sign = -1 if self.tokens[0] == ("symbol", "-") else 1
-        if sign == -1:
-            self._take()
-        if self._kind() == "number":
-            text = self._take()
-            return sign * (int(text) if text.isdigit() else float(text))
-        if sign == -1 or self._kind() not in ("name", "quoted"):
-            self._fail(f"give {option} of {name} a number or a word", self._rest())
-        text = self._take().strip("'\"")
-        return _WORDS.get(text, text)
+    def _value(self, name: str, keyword: ast.keyword):
+        node = keyword.value
+        number = self._number(node)
+        if number is not None:
+            return number
+        if isinstance(node, ast.Name):
+            return node.id
+        if isinstance(node, ast.Constant) and isinstance(node.value, str | bool | None):
+            return node.value
+        return self._fail(f"give {keyword.arg} of {name} a number or a word", node)
 
-    def _kind(self) -> str:
-        return self.tokens[0][0]
+    def _number(self, node: ast.expr) -> float | None:
+        """Returns a number, perhaps behind a minus; None for anything else."""
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            number = self._number(node.operand)
+            return None if number is None else -number
+        is_number = isinstance(node, ast.Constant) and type(node.value) in (int, float)
+        return node.value if is_number else None
 
-    def _take(self) -> str:
-        return self.tokens.pop(0)[1]
-
-    def _rest(self) -> str:
-        return " ".join(text for _, text in self.tokens).strip()
-
-    def _symbol(self, symbol: str, expectation: str) -> None:
-        if self.tokens[0] != ("symbol", symbol):
-            self._fail(expectation, self._rest())
-        self._take()
-
-    def _fail(self, expectation: str, rest: str):
-        place = f"{rest!r} in {self.spec!r}" if rest else f"the end of {self.spec!r}"
-        raise ValueError(f"mask_loss: spec must {expectation}. Received: {place}. {_EXAMPLE}")
+    def _fail(self, expectation: str, place: ast.AST | int) -> typing.NoReturn:
+        column = (place if isinstance(place, int) else place.col_offset) + self.start
+        rest = " ".join(self.spec[column:].split())
+        where = f"{rest!r} in {self.spec!r}, column {column + 1}"
+        where = where if rest else f"the end of {self.spec!r}"
+        raise ValueError(f"mask_loss: spec must {expectation}. Received: {where}. {_EXAMPLE}")
