@@ -1,7 +1,5 @@
 """Data as published protocols have them: binary images, drawn once or several times."""
 
-import hashlib
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +7,7 @@ import numpy as np
 
 from bench.data import catalog
 from bench.errors import BenchError
+from zoo.files import new_file
 
 BINARISATIONS = ("threshold", "bernoulli")
 
@@ -75,11 +74,9 @@ def write(dataset: str, prepare: dict[str, Any] | None, folder: Path) -> str:
     path = folder / f"{name_of(dataset, prepare)}.npz"
     if not path.is_file():
         arrays = binary(catalog.load(dataset), prepare)
-        temporary = path.with_name(f".{hashlib.sha256(path.name.encode()).hexdigest()[:8]}.npz")
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            np.savez_compressed(temporary, **arrays)
-            os.replace(temporary, path)
+            with new_file(path) as temporary:
+                np.savez_compressed(temporary, **arrays)
         except OSError as error:
             raise BenchError(f"cannot write {path}: {error.strerror}.") from error
     return str(path)

@@ -12,6 +12,7 @@ import numpy as np
 
 from bench.data import catalog
 from bench.data.dataset import PARTS, Dataset, Split
+from zoo.files import new_file
 
 _FOLDER = ".data"
 _FIELDS = tuple(field.name for field in dataclasses.fields(Split))
@@ -51,12 +52,8 @@ class Store:
             if (values := getattr(getattr(dataset, part), field)) is not None
         }
         facts = {name: getattr(dataset, name) for name in _FACTS}
-        with contextlib.suppress(OSError):
-            self.folder.mkdir(exist_ok=True)
-            beside = path.with_suffix(".new")
-            with open(beside, "wb") as file:
-                np.savez(file, facts=np.array(json.dumps(facts)), **arrays)
-            beside.replace(path)
+        with contextlib.suppress(OSError), new_file(path) as temporary:
+            np.savez(temporary, facts=np.array(json.dumps(facts)), **arrays)
 
     def get_or_load(self, checksum: str, name: str, **settings: Any) -> Dataset:
         """Returns the data set of a checksum, or what `datasets.load` finds now."""

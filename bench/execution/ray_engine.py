@@ -16,6 +16,7 @@ from typing import Any
 from bench.errors import BenchError
 from bench.execution.engine import ENVIRONMENT, Job, Message, RunJob, too_late
 from bench.records import store
+from zoo import checks
 
 CPUS_PER_JOB = 1
 _POLL_SECONDS = 0.2
@@ -205,7 +206,7 @@ def _connect(ray, address: str | None) -> None:
     except (OSError, ValueError, RuntimeError) as error:
         raise BenchError(
             f"--ray-address: no Ray cluster at {address or 'this machine'}: "
-            f"{' '.join(str(error).split())[:200]}."
+            f"{checks.one_line(error, with_kind=False)[:200]}."
         ) from error
 
 
@@ -226,7 +227,7 @@ def _death(error: Exception) -> str:
         return "the node that ran it was lost"
     if isinstance(error, exceptions.WorkerCrashedError):
         return "the process was killed: out of memory, by hand, or its node was lost"
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
+    return checks.one_line(error)
 
 
 # --- on the node ----------------------------------------------------------------------------

@@ -43,8 +43,11 @@ def append(path: str | Path, record: Record) -> None:
     append_line(path, record.to_json())
 
 
-def append_line(path: str | Path, record: dict[str, Any]) -> None:
+def append_line(path: str | Path, record: dict[str, Any]) -> dict[str, Any]:
     """Adds one JSON object to the end of a file, as `append` does, with its own fields alone.
+
+    Returns:
+        The object as it will be read.
 
     Raises:
         TypeError: if a value is not plain data.
@@ -64,6 +67,7 @@ def append_line(path: str | Path, record: dict[str, Any]) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise BenchError(f"cannot write records to {path}: {error.strerror}.") from error
+    return json.loads(line)
 
 
 def read(
@@ -208,17 +212,15 @@ def write_whole(path: str | Path, data: bytes) -> None:
     """Writes a file so that, whatever happens, either all of it or the earlier one is there.
 
     Args:
-        path: The file, in a folder that exists.
+        path: The file; its folder is made where it is missing.
         data: What it shall hold.
 
     Raises:
         BenchError: if the file cannot be written.
     """
     try:
-        with files.new_file(Path(path)) as temporary, open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        with files.new_file(Path(path)) as temporary:
+            temporary.write_bytes(data)
     except OSError as error:
         raise BenchError(f"cannot write {path}: {error.strerror}.") from error
 

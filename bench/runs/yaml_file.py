@@ -109,7 +109,7 @@ def read(path: str | Path, text: str, as_written: bool = False) -> Tree:
         mark = error.problem_mark or error.context_mark
         raise BenchError(f"{path}:{mark.line + 1}: no YAML: {error.problem}.") from error
     except yaml.YAMLError as error:  # a character that YAML does not allow
-        raise BenchError(f"{path}: no YAML: {' '.join(str(error).split())}.") from error
+        raise BenchError(f"{path}: no YAML: {checks.one_line(error, with_kind=False)}.") from error
     return dataclasses.replace(tree, content=content)
 
 

@@ -1,5 +1,6 @@
 """Errors name the owner, what was expected, what came, and the fix."""
 
+import argparse
 import re
 
 import numpy as np
@@ -224,3 +225,32 @@ def test_activation():
 def test_activation_of_another_kind(value):
     with pytest.raises(ValueError, match=r"Owner: activation must be the name of a Keras activati"):
         checks.activation("Owner", "activation", value)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("64x48", (64, 48)), ("64X48", (64, 48)), ("1x1", (1, 1))]
+)
+def test_size(text, size):
+    assert checks.size(text) == size
+
+
+@pytest.mark.parametrize("text", ["64", "64x", "0x4", "-1x4", "64x48x3", "axb", "4.0x4", ""])
+def test_a_text_that_is_no_size(text):
+    with raises(f"must be HEIGHTxWIDTH, such as 64x64, not {text!r}"):
+        checks.size(text)
+
+
+def test_a_command_line_shows_why_a_size_is_refused(capsys):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--resize", type=checks.size)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--resize", "64"])
+    assert "must be HEIGHTxWIDTH, such as 64x64, not '64'" in capsys.readouterr().err
+
+
+def test_an_error_in_one_line():
+    error = ValueError("one\n  two")
+    assert checks.one_line(error) == "ValueError: one two"
+    assert checks.one_line(error, with_kind=False) == "one two"
+    assert checks.one_line(KeyError(), with_kind=False) == "KeyError"
+    assert len(checks.one_line(ValueError("x" * 1000))) == 500

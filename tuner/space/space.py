@@ -164,7 +164,8 @@ def read_settings(path: str | Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise BenchError(f"cannot read --space {path}: {error}.") from error
     except yaml.YAMLError as error:
-        raise BenchError(f"--space {path} is no YAML: {' '.join(str(error).split())}.") from error
+        text = checks.one_line(error, with_kind=False)
+        raise BenchError(f"--space {path} is no YAML: {text}.") from error
     if not isinstance(settings, dict) or not all(isinstance(name, str) for name in settings):
         raise BenchError(
             f"--space {path} must hold lines such as 'latent_dim: [4, 8]'. "

@@ -7,14 +7,13 @@ derived. A folder goes on with its own search only: same data, same space, same 
 """
 
 import json
-import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
-from bench.records.store import write_whole
+from bench.records.store import append_line, write_whole
 
 SEARCH_FILE, TRIALS_FILE = "search.json", "trials.jsonl"
 MODELS, STATE = "models", "keras_tuner"
@@ -84,19 +83,7 @@ class Project:
 
     def append(self, record: dict[str, Any]) -> None:
         """Keeps the start or the end of a trial, and returns once it is on the disk."""
-        line = json.dumps(record, allow_nan=False).encode() + b"\n"
-        record = json.loads(line)  # as it will be read
-        try:
-            with open(self.folder / TRIALS_FILE, "ab+") as file:
-                if file.seek(0, os.SEEK_END) > 0:
-                    file.seek(-1, os.SEEK_END)
-                    if file.read(1) != b"\n":  # a line that a killed search left half
-                        line = b"\n" + line
-                file.write(line)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise BenchError(f"cannot write trials to {self.folder}: {error.strerror}.") from error
+        record = append_line(self.folder / TRIALS_FILE, record)
         self.events.append(record)
         if record["status"] != RUNNING:
             self.trials[record["number"]] = record
