@@ -10,6 +10,7 @@ from bench.evaluation import anomaly_scores, closed_forms, label_swap
 from bench.metrics import anomaly, feature_classifier, reconstruction, segmentation
 from bench.runs.job import Job
 from zoo.files import new_file
+from zoo.registry.model_card import anomaly_threshold
 
 NUM_SAMPLES = 8
 NUM_SHOWN = 6  # normals, and as many anomalies, in the pictures of anomalies
@@ -149,7 +150,7 @@ def _at_thresholds(labels: np.ndarray, scores: np.ndarray, held_out: np.ndarray)
     """Returns the thresholds of held-out normals, and what they find in the test split."""
     found = {}
     for rule, arguments in THRESHOLDS.items():
-        threshold = anomaly.threshold(held_out, **arguments)
+        threshold, _ = anomaly_threshold(held_out, **arguments)
         is_found = scores > threshold
         found[rule] = {
             "threshold": threshold,

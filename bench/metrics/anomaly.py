@@ -89,48 +89,6 @@ def summary(labels: np.ndarray, scores: np.ndarray) -> dict[str, float]:
     }
 
 
-def threshold(
-    scores: np.ndarray, quantile: float | None = None, *, num_sigmas: float | None = None
-) -> float:
-    """Returns the score above which something is an anomaly, from normals alone.
-
-    Args:
-        scores: `(n,)`, of normal images that the model was not trained on. Training images score
-            too low, and anomalies are not known beforehand.
-        quantile: Share of the normals that pass, in `(0, 1)`. Defaults to `0.95`.
-        num_sigmas: In place of `quantile`: the mean plus that many standard deviations
-            (`n - 1` in the divisor).
-
-    Raises:
-        BenchError: if both rules are given, or there are fewer than 2 scores.
-    """
-    scores = curves.checked_scores("scores", scores).astype("float64")
-    if scores.ndim != 1 or len(scores) < 2:
-        raise BenchError(
-            "threshold: scores must have shape (n,) with n >= 2. "
-            f"Received: shape {scores.shape}. Give the scores of held-out normal images."
-        )
-    if num_sigmas is None:
-        quantile = 0.95 if quantile is None else quantile
-        if not curves.is_number(quantile) or not 0 < quantile < 1:
-            raise BenchError(
-                "threshold: quantile must be above 0 and below 1. "
-                f"Received: quantile={quantile!r}. For example 0.95."
-            )
-        return float(np.quantile(scores, quantile))
-    if quantile is not None:
-        raise BenchError(
-            "threshold: quantile must be None when num_sigmas is given. "
-            f"Received: quantile={quantile!r}, num_sigmas={num_sigmas!r}. Choose one."
-        )
-    if not curves.is_number(num_sigmas) or not np.isfinite(num_sigmas):
-        raise BenchError(
-            "threshold: num_sigmas must be a finite number. "
-            f"Received: num_sigmas={num_sigmas!r}. For example 1."
-        )
-    return float(scores.mean() + num_sigmas * scores.std(ddof=1))
-
-
 # --- pixels -------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import numpy as np
+
 from zoo import checks
 from zoo.version import __version__
 
@@ -60,3 +62,58 @@ class ModelCard:
         """Returns the card of a dict; fields that this version does not know are left out."""
         known = {field.name for field in dataclasses.fields(cls)}
         return cls(**{key: value for key, value in (config or {}).items() if key in known})
+
+
+def anomaly_threshold(
+    scores,
+    *,
+    quantile: float | None = None,
+    num_sigmas: float | None = None,
+    owner: str = "anomaly_threshold",
+) -> tuple[float, str]:
+    """Computes the score above which an image is an anomaly, from normal images alone.
+
+        quantile of the scores,   or   mean + num_sigmas * standard deviation (n - 1)
+
+    Args:
+        scores: `(n,)`, of normal images that the model was not trained on. Training images score
+            too low, and anomalies are not known beforehand.
+        quantile: Share of the normals that pass, in `(0, 1)`. Defaults to `0.95`.
+        num_sigmas: Number in place of `quantile`.
+        owner: Who asks, for errors.
+
+    Returns:
+        The threshold, and its rule in words.
+
+    Raises:
+        ValueError: if both rules are given, or the scores are no finite vector of two or more.
+    """
+    scores = np.asarray(scores)
+    if scores.ndim != 1 or len(scores) < 2 or scores.dtype.kind not in "uif":
+        raise ValueError(
+            f"{owner}: scores must be a vector of at least 2 numbers. Received: shape "
+            f"{scores.shape} of {scores.dtype}. Use model.anomaly_score(held_out_normals)."
+        )
+    scores = scores.astype("float64")
+    if not np.isfinite(scores).all():
+        raise ValueError(
+            f"{owner}: scores must be finite. Received: NaN or infinity in "
+            f"{int((~np.isfinite(scores)).sum())} of {len(scores)}. Train the model again."
+        )
+    if quantile is not None and num_sigmas is not None:
+        raise ValueError(
+            f"{owner}: quantile must be None when num_sigmas is given. Received: "
+            f"quantile={quantile}, num_sigmas={num_sigmas}. Choose one."
+        )
+    if num_sigmas is not None:
+        checks.number(owner, num_sigmas=num_sigmas)
+        threshold = scores.mean() + num_sigmas * scores.std(ddof=1)
+        return float(threshold), f"mean + {num_sigmas:g} sigma"
+    quantile = 0.95 if quantile is None else quantile
+    checks.number(owner, low=0.0, high=1.0, quantile=quantile)
+    if not 0 < quantile < 1:
+        raise ValueError(
+            f"{owner}: quantile must be above 0 and below 1. Received: "
+            f"quantile={quantile}. For example 0.95."
+        )
+    return float(np.quantile(scores, quantile)), f"{quantile:g} quantile"

@@ -2,11 +2,9 @@
 
 import dataclasses
 
-import numpy as np
 from keras import ops
 
-from zoo import checks
-from zoo.registry import entries
+from zoo.registry import entries, model_card
 from zoo.registry.model_card import ModelCard
 
 
@@ -32,40 +30,12 @@ class HasModelCard:
             ValueError: if both rules are given, or the scores are no finite vector.
         """
         owner = f"{type(self).__name__}.set_threshold"
-        scores = np.asarray(scores)
-        if scores.ndim != 1 or len(scores) < 2 or scores.dtype.kind not in "uif":
-            raise ValueError(
-                f"{owner}: scores must be a vector of at least 2 numbers. Received: shape "
-                f"{scores.shape} of {scores.dtype}. Use model.anomaly_score(held_out_normals)."
-            )
-        scores = scores.astype("float64")
-        if not np.isfinite(scores).all():
-            raise ValueError(
-                f"{owner}: scores must be finite. Received: NaN or infinity in "
-                f"{int((~np.isfinite(scores)).sum())} of {len(scores)}. Train the model again."
-            )
-        if quantile is not None and num_sigmas is not None:
-            raise ValueError(
-                f"{owner}: quantile must be None when num_sigmas is given. Received: "
-                f"quantile={quantile}, num_sigmas={num_sigmas}. Choose one."
-            )
-        if num_sigmas is not None:
-            checks.number(owner, num_sigmas=num_sigmas)
-            threshold = scores.mean() + num_sigmas * scores.std(ddof=1)
-            rule = f"mean + {num_sigmas:g} sigma"
-        else:
-            quantile = 0.95 if quantile is None else quantile
-            checks.number(owner, low=0.0, high=1.0, quantile=quantile)
-            if not 0 < quantile < 1:
-                raise ValueError(
-                    f"{owner}: quantile must be above 0 and below 1. Received: "
-                    f"quantile={quantile}. For example 0.95."
-                )
-            threshold = np.quantile(scores, quantile)
-            rule = f"{quantile:g} quantile"
+        threshold, rule = model_card.anomaly_threshold(
+            scores, quantile=quantile, num_sigmas=num_sigmas, owner=owner
+        )
         self.card = dataclasses.replace(
             self.card,
-            threshold=float(threshold),
+            threshold=threshold,
             threshold_rule=f"{rule} of {len(scores)} held-out scores",
         )
         return self.card.threshold

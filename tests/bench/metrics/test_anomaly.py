@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-import zoo
 from bench.errors import BenchError
 from bench.metrics import anomaly
 
@@ -329,37 +328,3 @@ class TestPixels:
     def test_bad_connectivity(self):
         with pytest.raises(BenchError, match=r"connectivity must be 4 or 8\. Received: .*6"):
             anomaly.aupro(MASKS, MAPS, connectivity=6)
-
-
-# --- thresholds and protocol --------------------------------------------------------------------
-
-
-class TestThreshold:
-    def test_by_hand(self):
-        scores = np.arange(101.0)
-        assert anomaly.threshold(scores) == pytest.approx(95)
-        assert anomaly.threshold(scores, 0.5) == pytest.approx(50)
-        assert anomaly.threshold([0.0, 2.0], num_sigmas=3) == pytest.approx(1 + 3 * np.sqrt(2))
-
-    @pytest.mark.parametrize("rule", [{}, {"quantile": 0.8}, {"num_sigmas": 1.5}])
-    def test_is_that_of_a_model_card(self, rule):
-        scores = SMOOTH.astype("float32")
-        model = zoo.create("autoencoder", image_shape=(8, 8, 1), preset="tiny")
-        assert anomaly.threshold(scores, **rule) == model.set_threshold(scores, **rule)
-
-    @pytest.mark.parametrize(
-        ("scores", "rule", "message"),
-        [
-            (SMOOTH, {"quantile": 1.0}, "quantile must be above 0 and below 1"),
-            (SMOOTH, {"quantile": "0.9"}, "quantile must be above 0 and below 1"),
-            (SMOOTH, {"num_sigmas": np.inf}, "num_sigmas must be a finite number"),
-            (SMOOTH, {"quantile": 0.9, "num_sigmas": 1}, "Choose one"),
-            (SMOOTH[:1], {}, r"n >= 2. Received: shape \(1,\)"),
-            (SMOOTH[None], {}, "shape"),
-            (SMOOTH[:0], {}, "scores must be numbers, at least one"),
-            (SMOOTH * np.nan, {}, "scores must be finite"),
-        ],
-    )
-    def test_bad_rules(self, scores, rule, message):
-        with pytest.raises(BenchError, match=message):
-            anomaly.threshold(scores, **rule)
