@@ -11,7 +11,6 @@ import dataclasses
 import functools
 import multiprocessing
 import os
-import sys
 from typing import Any
 
 import numpy as np
@@ -178,15 +177,11 @@ def _check(request: Request) -> list[contenders.Specification]:
 
 def _starts_without_zoo(context) -> bool:
     """Tells whether processes start without `zoo`: a server of an earlier run may have it."""
-    child = processes.Child(context, _send_whether_without_zoo)
+    child = processes.Child(context, compare_worker.send_whether_without_zoo)
     try:
         return child.receive()
     finally:
         child.end()
-
-
-def _send_whether_without_zoo(connection) -> None:
-    connection.send("zoo" not in sys.modules)
 
 
 def _progress(console):

@@ -130,6 +130,11 @@ class _Holder:
         )
 
 
+def send_whether_without_zoo(connection) -> None:
+    """Tells whether a process may import any `zoo`: this file and those it imports bring none."""
+    connection.send("zoo" not in sys.modules)
+
+
 def import_zoo(code: Path):
     """Imports the `zoo` of a folder, while `bench` stays the one that is running.
 

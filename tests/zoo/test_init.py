@@ -69,7 +69,7 @@ def test_help_and_lists_load_no_keras(package):
 
 
 def test_a_contender_of_a_checkout_can_import_its_own_zoo():
-    code = "import bench.compare.worker, bench.compare.comparison, bench.profiling.steps"
+    code = "import bench.compare.worker, bench.profiling.steps"
     done = run(f"{code}\nimport sys; print('zoo' in sys.modules)")
     assert done.stdout.strip() == "False", done.stderr[-2000:]
 
