@@ -7,6 +7,13 @@ from typing import Any
 from bench.records import schema
 
 OLD_VERSION = 1
+# What has another name now: the words of the field, and `config`, which is that of the run.
+RENAMED = {
+    "case_id": "job_id",
+    "code_size": "latent_size",
+    "config": "model_config",
+    "health": "diagnostics",
+}
 
 
 def migrated(old: Mapping[str, Any]) -> dict[str, Any]:
@@ -14,7 +21,7 @@ def migrated(old: Mapping[str, Any]) -> dict[str, Any]:
 
     Metrics are taken to be of the first version of their definition, whatever that of today is.
     """
-    fields = {schema.OLD_NAMES.get(name, name): value for name, value in old.items()}
+    fields = {RENAMED.get(name, name): value for name, value in old.items()}
     del fields["schema_version"]
     record = schema.from_fields({k: v for k, v in fields.items() if v is not None})
     record.quality.versions = dict.fromkeys(record.quality.metrics, 1)

@@ -31,14 +31,6 @@ from bench.records.sections import (
 )
 
 SCHEMA_VERSION = 2
-# Names of version 1, which read until the next version: the words of the field, and `config`,
-# which is now that of the run.
-OLD_NAMES = {
-    "case_id": "job_id",
-    "code_size": "latent_size",
-    "config": "model_config",
-    "health": "diagnostics",
-}
 REQUIRED = ("job_id", "status", "kind", "model")
 
 
@@ -87,7 +79,6 @@ class Record:
         Raises:
             KeyError: for a name that no value has.
         """
-        name = OLD_NAMES.get(name, name)
         if name in PLACES:
             section, attribute = PLACES[name]
             return getattr(getattr(self, section) if section else self, attribute)

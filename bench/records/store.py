@@ -128,11 +128,6 @@ def latest(records: Iterable[Record]) -> list[Record]:
     return list(kept.values())
 
 
-def curve(record: Record, name: str = "loss") -> list[float]:
-    """Returns one curve of a record's history; NaN for epochs without a finite number."""
-    return record.training.curve(name)
-
-
 def job_id(identity: dict[str, Any]) -> str:
     """Names a job by its content.
 

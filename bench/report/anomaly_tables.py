@@ -5,11 +5,11 @@ Read from records alone; the leaderboard has the mean over classes.
 
 import statistics
 from collections.abc import Sequence
-from typing import Any
 
 from bench.leaderboard import one_class
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import Row
+from bench.records.schema import Record
 from bench.report import published_auroc
 from bench.report.html import Table
 from bench.report.markdown import titled
@@ -17,17 +17,17 @@ from bench.report.markdown import titled
 UNKNOWN = "-"
 
 
-def all_of(records: list[dict[str, Any]]) -> list[Table]:
+def all_of(records: list[Record]) -> list[Table]:
     """Returns every table that the records have something for; `[]` without anomalies."""
     return [*per_class(records), *by_score(records), *by_group(records)]
 
 
-def markdown(records: list[dict[str, Any]]) -> str:
+def markdown(records: list[Record]) -> str:
     """Returns every table as Markdown, empty without anomalies."""
     return "\n\n".join(titled(table) for table in all_of(records))
 
 
-def per_class(records: list[dict[str, Any]]) -> list[Table]:
+def per_class(records: list[Record]) -> list[Table]:
     """Returns, for each data set whose classes are normal in turn, AUROC by normal class.
 
     A cell is the mean over seeds; below 0.5 it is shown as it is. Published rows follow.
@@ -61,17 +61,17 @@ def per_class(records: list[dict[str, Any]]) -> list[Table]:
     return found
 
 
-def by_score(records: list[dict[str, Any]]) -> list[Table]:
+def by_score(records: list[Record]) -> list[Table]:
     """Returns, for each data set, the AUROC of each model by each score that it has."""
     found = []
     for is_one_class in (True, False):
         for dataset, rows in _tables(records, is_one_class).items():
-            kept = [row for row in rows if all(record["scores"] for record in row.records)]
-            names = list(dict.fromkeys(n for row in kept for n in row.records[0]["scores"]))
+            kept = [row for row in rows if all(record.quality.scores for record in row.records)]
+            names = list(dict.fromkeys(n for row in kept for n in row.records[0].quality.scores))
             lines = []
             for row in kept:
                 values = [_mean_of_score(row, name) for name in names]
-                own = row["score_name"]
+                own = row.record.quality.score_name
                 cells = [
                     f"{_number(value)}{' *' if name == own else ''}"
                     for name, value in zip(names, values, strict=True)
@@ -85,17 +85,17 @@ def by_score(records: list[dict[str, Any]]) -> list[Table]:
     return found
 
 
-def by_group(records: list[dict[str, Any]]) -> list[Table]:
+def by_group(records: list[Record]) -> list[Table]:
     """Returns, for each data set of defects, the AUROC of each kind against intact images."""
     found = []
     for dataset, rows in _tables(records, is_one_class=False).items():
-        kept = [row for row in rows if all(r["test_auroc_by_group"] for r in row.records)]
-        names = list(dict.fromkeys(n for row in kept for n in row["test_auroc_by_group"]))
+        kept = [row for row in rows if all(r.quality.auroc_by_group for r in row.records)]
+        names = list(dict.fromkeys(n for row in kept for n in row.record.quality.auroc_by_group))
         lines = tuple(
             _line(
                 row.name,
                 [
-                    _mean([record["test_auroc_by_group"].get(name) for record in row.records])
+                    _mean([record.quality.auroc_by_group.get(name) for record in row.records])
                     for name in names
                 ],
             )
@@ -120,20 +120,22 @@ def _table(
 # --- shared -------------------------------------------------------------------------------------
 
 
-def _tables(records: list[dict[str, Any]], is_one_class: bool) -> dict[str, list[Row]]:
+def _tables(records: list[Record], is_one_class: bool) -> dict[str, list[Row]]:
     """Returns the rows with an AUROC by data set, best first."""
     found: dict[str, list[Row]] = {}
     for row in leaderboard_rows.rows(records):
         has_classes = bool(row.normal_classes)
         if not row.failed and "auroc" in row.quality and has_classes == is_one_class:
-            found.setdefault(row["dataset"], []).append(row)
+            found.setdefault(row.record.data.name, []).append(row)
     return found
 
 
 def _by_class(row: Row) -> dict[int, float | None]:
     values: dict[int, list[float]] = {}
     for record in row.records:
-        values.setdefault(record["normal_class"], []).append(record["test_auroc"])
+        values.setdefault(record.config.normal_class, []).append(
+            record.quality.metrics.get("auroc")
+        )
     return {label: _mean(found) for label, found in values.items()}
 
 

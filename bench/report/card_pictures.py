@@ -99,7 +99,7 @@ def _codes(output: Path, row: Row, plane: dict[str, Any]) -> list[Figure]:
 
 
 def _latent(output: Path, row: Row) -> list[Figure]:
-    shape, parts = tuple(row["image_shape"] or ()), []
+    shape, parts = tuple(row.record.data.image_shape or ()), []
     crossed = _load(output, row, "latent_file", ("traversal", "units", "values"))
     if crossed is not None and _is_grid(crossed["traversal"], shape):
         rows = [image_grid.as_images(line, shape) for line in crossed["traversal"]]

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.findings import merged_findings, seeds_of
 from bench.leaderboard.rows import Row
+from bench.records.schema import Record
 from bench.report import drawings, html, tables
 from bench.report import text as report_text
 from bench.report.card_pictures import LEARNING, Figure
@@ -53,7 +54,7 @@ def card(
         "numbers": [
             (" ".join(c.title.split()), c.text(row)) for c in columns if c.text(row) != "-"
         ],
-        "paper": row["paper"] or "",
+        "paper": row.record.model.paper or "",
         "findings": findings,
         "serious": sum(finding.serious for finding in findings or ()),
         "learning_heading": LEARNING,
@@ -88,7 +89,7 @@ def _findings(row: Row) -> list[Finding] | None:
 
 
 def _structure(row: Row) -> html.Table | None:
-    layers = next((r["structure"] for r in row.records if r["structure"]), None)
+    layers = next((r.model.structure for r in row.records if r.model.structure), None)
     lines = []
     for layer in layers or ():
         if not isinstance(layer, dict):
@@ -108,21 +109,23 @@ def _structure(row: Row) -> html.Table | None:
 
 def _training(row: Row) -> Pairs:
     """Optimizer and its settings, the loss, and how long it was trained."""
-    settings = next((r["optimizer_settings"] for r in row.records if r["optimizer_settings"]), None)
+    settings = next(
+        (r.training.optimizer_settings for r in row.records if r.training.optimizer_settings), None
+    )
     pairs = report_text.facts_of(row.records, report_text.TRAINING)
     if settings:
         pairs = [pair for pair in pairs if pair[0] != "learning_rate"]
         after = 1 if pairs and pairs[0][0] == "optimizer" else 0
         pairs[after:after] = [(k, report_text.value_text(v)) for k, v in settings.items()]
-    terms = next((r["loss_terms"] for r in row.records if r["loss_terms"]), None)
+    terms = next((r.model.loss_terms for r in row.records if r.model.loss_terms), None)
     if terms:
         weights = (f"{report_text.value_text(weight)} * {name}" for name, weight in terms.items())
         pairs.append(("loss", " + ".join(weights).replace("+ -", "- ")))
     return pairs
 
 
-def _timed(row: Row) -> list[dict[str, Any]]:
-    return [record for record in row.records if record["train_images_per_second"] is not None]
+def _timed(row: Row) -> list[Record]:
+    return [record for record in row.records if record.speed.train_images_per_second is not None]
 
 
 def _sweeps(row: Row) -> list[html.Table]:
@@ -149,7 +152,7 @@ def _terms(row: Row) -> list[drawings.Curves]:
     names = dict.fromkeys(
         name.removeprefix("val_")
         for record in row.records
-        for name in (record["history"] or {})
+        for name in (record.training.history or {})
         if name.removeprefix("val_") != "loss"
     )
     found = [drawings.curves(row, name) for name in names] if len(names) > 1 else []

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import Row
-from bench.records import store as record_store
 from bench.stats.intervals import Interval
 
 Place = tuple[float, float]
@@ -90,9 +89,7 @@ def _ends(interval: Interval) -> Place:
 def curves(row: Row, term: str = "loss") -> Curves | None:
     """Returns training and validation by epoch, one line per seed; None where none is known."""
     lines = {
-        kind: [
-            values for record in row.records if len(values := record_store.curve(record, name)) > 1
-        ]
+        kind: [values for record in row.records if len(values := record.training.curve(name)) > 1]
         for kind, name in (("loss", term), ("val_loss", f"val_{term}"))
     }
     known = [v for group in lines.values() for values in group for v in values if math.isfinite(v)]

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from bench.leaderboard import pareto
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import Row
+from bench.records.schema import Record
 from bench.report import anomaly_tables, drawings, html, tables, trade_off
 from bench.report import text as report_text
 from bench.report.card_pictures import Figure
@@ -29,7 +30,7 @@ _ON_CHARTS = (
 
 def page(
     output: Path,
-    records: list[dict[str, Any]],
+    records: list[Record],
     rows: list[Row],
     warnings: Sequence[str] = (),
     pictures: Mapping[str, tuple[bytes, bytes]] | None = None,
@@ -97,9 +98,11 @@ def _tiles(rows: list[Row]) -> list[Tile]:
     metric = models[0].ranked_by
     best = "Highest" if metric in leaderboard_rows.HIGHER_IS_BETTER else "Lowest"
     found = [(f"{best} {leaderboard_rows.METRICS[metric]}", models[0], metric)]
-    sized = [row for row in models if row["params_total"]]
+    sized = [row for row in models if row.record.model.params_total]
     if sized:
-        found.append(("Smallest", min(sized, key=lambda r: r["params_total"]), "params_total"))
+        found.append(
+            ("Smallest", min(sized, key=lambda row: row.record.model.params_total), "params_total")
+        )
     for label, field in (
         ("Fastest training", "train_images_per_second"),
         ("Fastest inference", "infer_images_per_second"),
@@ -157,7 +160,7 @@ def _board(rows: list[Row], columns: list[tables.Column]) -> Markup:
     ]
     shown = [line["row"] for line in lines]
     choices = [
-        ("Task", "task", _known(str(row["task"] or "") for row in shown)),
+        ("Task", "task", _known(str(row.record.data.task or "") for row in shown)),
         ("Data", "table", _known(row.table for row in shown)),
     ]
     return html.render(

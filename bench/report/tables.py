@@ -35,8 +35,10 @@ def columns(rows: list[Row]) -> list[Column]:
     """
     found = [
         Column("rank", "#", lambda row: _text(row.rank), lambda row: row.rank),
-        Column("model", "model", _model_text, lambda row: row["model"], numeric=False),
-        Column("preset", "preset", lambda row: _text(row["preset"]), _field("preset"), False),
+        Column("model", "model", _model_text, lambda row: row.record.model.name, numeric=False),
+        Column(
+            "preset", "preset", lambda row: _text(row.record.model.preset), _field("preset"), False
+        ),
     ]
     if len({row.table for row in rows}) > 1:
         found.append(Column("dataset", "dataset", lambda r: r.table, lambda r: r.table, False))
@@ -50,9 +52,9 @@ def columns(rows: list[Row]) -> list[Column]:
         Column("peak_memory_mib", "peak\nmemory\nMiB", _counted("peak_memory_mib"), _peak_memory),
     ]
     shown = {name for row in rows for name in row.quality}
-    if any(row["task"] != "segmentation" for row in rows):
+    if any(row.record.data.task != "segmentation" for row in rows):
         shown |= {"mse", "psnr", "ssim"}
-    if all(row["task"] == "anomaly" for row in rows):
+    if all(row.record.data.task == "anomaly" for row in rows):
         shown -= {"psnr", "ssim"}
     shown -= set(leaderboard_rows.DETAILS) - {row.ranked_by for row in rows}
     found += [_quality(metric, rows) for metric in METRICS if metric in shown]
@@ -83,7 +85,7 @@ def footnotes(rows: list[Row]) -> list[str]:
         notes.append(f"‡ Speed of {rows[index].name} {reason}.")
     if sentence := time_to_quality.note([record for row in ok for record in row.records]):
         notes.append(sentence)
-    if any(row["uncounted_layers"] for row in ok):
+    if any(row.record.model.uncounted_layers for row in ok):
         notes.append("≥ Some layers could not be counted, so there are more MACs than this.")
     if any(row.baseline for row in ok):
         notes.append("* Baseline: a closed form, without seeds, that a model has to beat.")
@@ -112,7 +114,7 @@ def _quality_note(ok: list[Row]) -> str:
 def failures(rows: list[Row]) -> list[tuple[str, str, str]]:
     """Returns (model, seeds, error) of every failed row."""
     return [
-        (row.name, ", ".join(map(str, row.seeds)) or _UNKNOWN, row["error"] or "no error given")
+        (row.name, ", ".join(map(str, row.seeds)) or _UNKNOWN, row.record.error or "no error given")
         for row in rows
         if row.failed
     ]
@@ -144,7 +146,11 @@ def to_csv(rows: list[Row]) -> str:
             line[f"test_{metric}_low"] = interval.low if known else None
             line[f"test_{metric}_high"] = interval.high if known else None
         line |= {"num_seeds": row.num_seeds, "seeds": " ".join(map(str, row.seeds))}
-        line |= {"unsteady_timing": row.unsteady, "status": row["status"], "error": row["error"]}
+        line |= {
+            "unsteady_timing": row.unsteady,
+            "status": row.record.status,
+            "error": row.record.error,
+        }
         lines.append(line | {"config": json.dumps(row.record.model.config)})
     text = io.StringIO()
     writer = csv.DictWriter(text, list(lines[0]) if lines else ["rank"], lineterminator="\n")
@@ -183,18 +189,20 @@ def _counted(field: str) -> Callable[[Row], str]:
 
 
 def _peak_memory(row: Row) -> float | None:
-    values = [r["peak_memory_mib"] for r in row.records if r["peak_memory_mib"] is not None]
+    values = [r.memory.peak_mib for r in row.records if r.memory.peak_mib is not None]
     return max(values, default=None)
 
 
 def _model_text(row: Row) -> str:
-    name = f"{row['model']} ({row.detail})" if row.detail else row["model"]
+    model = row.record.model.name
+    name = f"{model} ({row.detail})" if row.detail else model
     return f"{name} *" if row.baseline else name
 
 
 def _macs_text(row: Row) -> str:
-    text = short_number(row["forward_macs"])
-    return f"≥ {text}" if row["uncounted_layers"] and row["forward_macs"] is not None else text
+    model = row.record.model
+    text = short_number(model.forward_macs)
+    return f"≥ {text}" if model.uncounted_layers and model.forward_macs is not None else text
 
 
 def _timing(rows: list[Row], field: str, title: str, unit: str = "") -> Column:

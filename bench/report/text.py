@@ -7,6 +7,7 @@ from typing import Any
 from bench.leaderboard.rows import Row
 from bench.records import environment
 from bench.records.rerun import command as command
+from bench.records.schema import Record
 
 PICTURES = {
     "quality_against_parameters": (
@@ -99,10 +100,10 @@ def title_of(rows: list[Row]) -> str:
     return f"Leaderboard: {'; '.join(dict.fromkeys(row.table for row in rows))}"
 
 
-def summary(records: list[dict[str, Any]], rows: list[Row]) -> str:
-    models = len({row["model"] for row in rows if not row.baseline})
-    failed = sum(record["status"] != "ok" for record in records)
-    days = sorted({(record["time_utc"] or "")[:10] for record in records} - {""})
+def summary(records: list[Record], rows: list[Row]) -> str:
+    models = len({row.record.model.name for row in rows if not row.baseline})
+    failed = sum(not record.is_ok for record in records)
+    days = sorted({(record.time_utc or "")[:10] for record in records} - {""})
     parts = [_plural(models, "model"), _plural(len(records), "run"), f"{failed} failed"]
     when = f" Measured {' to '.join(dict.fromkeys((days[0], days[-1])))}." if days else ""
     return f"{', '.join(parts)}.{when}"

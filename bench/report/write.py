@@ -17,6 +17,7 @@ from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.pareto import COSTS
 from bench.leaderboard.rows import Row
 from bench.records import store as record_store
+from bench.records.schema import Record
 from bench.report import anomaly_tables, card_pictures, markdown, page, tables, trade_off
 from bench.report import text as report_text
 from bench.report.card_pictures import Figure
@@ -85,7 +86,7 @@ def write(
 
 def _pictures(
     output: Path,
-    records: list[dict[str, Any]],
+    records: list[Record],
     rows: list[Row],
     warnings: list[str],
     plane: dict[str, Any],
@@ -120,12 +121,12 @@ def _pictures(
     return pictures, strips
 
 
-def _without_samples(output: Path, records: list[dict[str, Any]]) -> list[str]:
+def _without_samples(output: Path, records: list[Record]) -> list[str]:
     """Returns one warning on the samples that records name and that cannot be used."""
     lost = [
-        record["samples_file"]
+        record.artifacts.samples
         for record in records
-        if record["samples_file"] and style.load_samples(output, record) is None
+        if record.artifacts.samples and style.load_samples(output, record) is None
     ]
     if not lost:
         return []
@@ -139,7 +140,7 @@ def _of_cards(
     """Returns the animations by name, and the sections of each row's card that are pictures."""
     gifs: dict[str, bytes] = {}
     sections = {}
-    with_swaps = sum(any(record["swaps_file"] for record in row.records) for row in rows) > 1
+    with_swaps = sum(any(record.artifacts.swaps for record in row.records) for row in rows) > 1
     for number, row in enumerate(rows):
         if row.failed:
             continue
@@ -153,7 +154,7 @@ def _of_cards(
     return gifs, sections
 
 
-def _records_csv(records: list[dict[str, Any]]) -> str:
+def _records_csv(records: list[Record]) -> str:
     text = io.StringIO()
     lines = [record.fields() for record in records]
     names = list(dict.fromkeys(name for line in lines for name in line))
@@ -171,7 +172,7 @@ def _records_csv(records: list[dict[str, Any]]) -> str:
 
 def _markdown(
     output: Path,
-    records: list[dict[str, Any]],
+    records: list[Record],
     rows: list[Row],
     warnings: list[str],
     pictures: list[str],

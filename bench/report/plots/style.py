@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
 from bench.leaderboard import rows as leaderboard_rows
+from bench.records.schema import Record
 from bench.records.store import write_whole
 
 Target = str | Path | io.BytesIO
@@ -51,7 +52,7 @@ _ACROSS = 8  # images in a line
 
 def reconstruction_strip(
     output_folder: str | Path,
-    records: list[dict[str, Any]],
+    records: list[Record],
     target: Target,
     theme: str = "light",
     labels: bool = True,
@@ -99,14 +100,14 @@ def reconstruction_strip(
     return True
 
 
-def load_samples(output_folder: str | Path, record: dict[str, Any]) -> dict[str, np.ndarray] | None:
+def load_samples(output_folder: str | Path, record: Record) -> dict[str, np.ndarray] | None:
     """Returns the arrays `inputs`, `targets` and `reconstructions` of a record, in [0, 1].
 
     None where the record names no samples, or where they are missing, damaged or outside the
     output folder.
     """
     keys = ("inputs", "targets", "reconstructions")
-    found = load_arrays(output_folder, record["samples_file"], keys)
+    found = load_arrays(output_folder, record.artifacts.samples, keys)
     if found is None:
         return None
     try:
@@ -228,7 +229,7 @@ def make_log(axes: Axes, name: str, ratio: float) -> None:
 
 
 def _strip_lines(
-    output_folder: str | Path, records: list[dict[str, Any]]
+    output_folder: str | Path, records: list[Record]
 ) -> list[tuple[str, np.ndarray, np.ndarray | None]]:
     """The lines of a strip: name, arrays, and for a reconstruction what it should be."""
     lines: list[tuple[str, np.ndarray, np.ndarray | None]] = []
@@ -244,7 +245,7 @@ def _strip_lines(
             headed.add((row.table, original.shape))
             if not np.allclose(found["inputs"], original, atol=1e-6):
                 lines.append((f"input\n{row['noise'] or ''}".strip(), found["inputs"], None))
-            name = "true mask" if row["task"] == "segmentation" else "original"
+            name = "true mask" if row.record.data.task == "segmentation" else "original"
             name = f"{name}\n{row['dataset']}" if several else name
             lines.append((name, original, None))
         name, quality = textwrap.fill(row.name, 24, break_long_words=False), row.quality

@@ -566,4 +566,4 @@ def test_reporting_imports_no_keras_and_no_pyplot():
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
     modules = set(done.stdout.split())
     assert "bench.report.plots.style" in modules
-    assert not modules & {"keras", "tensorflow", "matplotlib.pyplot", "zoo"}
+    assert not modules & {"keras", "tensorflow", "matplotlib.pyplot"}
