@@ -9,8 +9,8 @@
 | `masks`, `masks_train`; `masks_...`      | class numbers `(n, height, width)`                  |
 
 Images have shape `(n, height, width, channels)`. Without channels, `(n, height, width)`, one is
-added; but `(n, length, channels)` of at most 4 channels, at least 4 times as long, is a series: no
-image is so narrow. Labels of rank 3 are masks.
+added; but what is at most 4 wide and at least 4 times as long may be a series of so many channels:
+it is refused until a key, or `data`, says which. Labels of rank 3 are masks.
 """
 
 import dataclasses
@@ -177,7 +177,13 @@ def _images(path, split: str, images: np.ndarray, is_series: bool, data) -> np.n
         return images
     length, width = images.shape[1:]
     is_narrow = data is None and width <= _MOST_CHANNELS and length >= _MOST_CHANNELS * width
-    return images if is_narrow else images[..., None]
+    if is_narrow:
+        raise _ContentError(
+            f"{path}: {split} arrays of shape (n, {length}, {width}) must be called series or "
+            f"images. Received: images {images.shape}. Say --data series or --data images; or "
+            "name the array series; or give images an axis of channels."
+        )
+    return images[..., None]
 
 
 def _labels(path, split: str, labels: np.ndarray, num: int) -> np.ndarray:

@@ -366,9 +366,9 @@ def test_too_few_images(tmp_path):
         ({"x_train": np.ones((30, 9)), "x_test": np.ones((7, 9))}, (9,), (27, 3, 7)),
         (
             {
-                "x_train": np.ones((30, 8, 1)),
-                "x_val": np.ones((4, 8, 1)),
-                "x_test": np.ones((7, 8, 1)),
+                "series": np.ones((30, 8, 1)),
+                "series_validation": np.ones((4, 8, 1)),
+                "series_test": np.ones((7, 8, 1)),
             },
             (8, 1),
             (30, 4, 7),

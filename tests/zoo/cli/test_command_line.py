@@ -792,11 +792,15 @@ def test_masks_are_no_images_to_score(fails, vae, photos, tmp_path):
     assert "masks/ holds masks. Name" in text
 
 
-def test_series_are_trained_on_and_a_foreground_is_chosen(cells, tmp_path):
+def test_series_are_trained_on_and_a_foreground_is_chosen(fails, cells, tmp_path):
     np.savez(tmp_path / "ecg.npz", images=np.random.default_rng(0).random((12, 32, 3)))
     path = tmp_path / "s.keras"
-    assert run("train", "autoencoder", tmp_path / "ecg.npz", "--output", path, *QUICK) == 0
-    assert zoo.load(path).image_shape == (32, 3)
+    for way in (("--data", "series"), ("--set", "image_shape=(32,3)")):
+        options = ("--output", path, "--overwrite", *QUICK, *way)
+        assert run("train", "autoencoder", tmp_path / "ecg.npz", *options) == 0
+        assert zoo.load(path).image_shape == (32, 3)
+    other = tmp_path / "other.keras"
+    assert "--data series" in fails("train", "vae", tmp_path / "ecg.npz", "--output", other)
     for file in images.find(cells / "images"):
         mask = (images.read_mask(cells / "masks" / file.name) > 0) * np.uint8(128)
         images.write_png(tmp_path / "odd/images" / file.name, images.read(file))

@@ -167,7 +167,7 @@ def test_only_what_is_needed_of_an_npz_is_read(tmp_path):
     ("arrays", "data", "shape"),
     [
         ({"x": np.ones((4, 28, 28))}, None, (28, 28, 1)),
-        ({"x": np.ones((4, 140, 3))}, None, (140, 3)),
+        ({"x": np.ones((4, 140, 3))}, "series", (140, 3)),
         ({"x": np.ones((4, 140, 12))}, "series", (140, 12)),
         ({"x": np.ones((4, 140, 3))}, "images", (140, 3, 1)),
         ({"series": np.ones((4, 140))}, None, (140, 1)),
@@ -187,6 +187,7 @@ def test_series_of_an_npz(tmp_path, arrays, data, shape):
         ({"images": np.ones((4, 6, 8)), "y": np.array(list("abcd"))}, "labels of <U1"),
         ({"images": np.ones((4, 6, 8)), "masks": np.ones((4, 6, 7))}, "class number per pixel"),
         ({"images": np.ones((4, 6, 8)), "masks": np.ones((4, 6, 8), "S1")}, "class number per"),
+        ({"images": np.ones((4, 140, 3))}, "called series or images.*--data series"),
         ({"series": np.ones((4, 6, 8, 1))}, r"series must have shape \(n, length, channels\)"),
         ({"images": np.ones((4, 6, 8), complex)}, "must be numbers"),
     ],
