@@ -25,9 +25,10 @@ from architecture.tree import Tree
 ROOT = Path(__file__).parent.parent
 # The step, whole arrays, Jacobians, data on the device, and batches of files by tf.data.
 MAY_IMPORT_TENSORFLOW = {
-    *(f"zoo/data/{name}.py" for name in ("augmented_batches", "batching", "order", "pipeline")),
+    *(f"zoo/data/{name}.py" for name in ("augmented_batches", "batching", "checking")),
+    *(f"zoo/data/{name}.py" for name in ("order", "pipeline")),
     *("zoo/layers/batch_normalization.py", "zoo/layers/gradients.py"),
-    *(f"zoo/training/{name}.py" for name in ("adam", "data_checks", "device_data", "fitting")),
+    *(f"zoo/training/{name}.py" for name in ("adam", "device_data", "fitting")),
     *(f"zoo/training/{name}.py" for name in ("keras_contract", "model", "predict")),
     "zoo/testing/tensors.py",
 }

@@ -137,10 +137,12 @@ def images(owner: str, values, shape: tuple[int, ...], name: str = "x") -> None:
         shape: The model's `image_shape`.
     """
     values = np.asarray(values)
-    if values.dtype == object or not np.issubdtype(values.dtype, np.number):
+    if values.dtype.kind not in "uif":
+        is_bool = values.dtype == bool
         raise TypeError(
             f"{owner}: {name} must be a numeric array of shape (batch, "
             f"{', '.join(map(str, shape))}). Received: dtype {values.dtype}."
+            + (f" Convert it: {name}.astype('float32')." if is_bool else "")
         )
     array_shape(owner, values.shape, shape, name)
     if values.size == 0:
@@ -172,6 +174,19 @@ def _range(values: np.ndarray) -> tuple[float, float]:
     blocks = [values[start : start + num_rows] for start in range(0, len(values), num_rows)]
     low, high = np.transpose([(block.min(), block.max()) for block in blocks])
     return low.min(), high.max()
+
+
+def channels_last(owner: str) -> None:
+    """Checks that Keras lays images out as the zoo does."""
+    import keras
+
+    received = keras.config.image_data_format()
+    if received != "channels_last":
+        raise ValueError(
+            f"{owner}: image_data_format must be 'channels_last', as images are (height, width, "
+            f"channels). Received: image_data_format={received!r}. "
+            "Call keras.config.set_image_data_format('channels_last') first."
+        )
 
 
 def not_fixed(owner: str, given: dict, fixed: dict[str, str]) -> None:

@@ -1,14 +1,19 @@
 """Processes of this machine: how one starts, ends with its parent, and tells how it died."""
 
+import ast
+import inspect
 import multiprocessing
 import multiprocessing.connection
 import multiprocessing.forkserver
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
+from bench.errors import BenchError
 from bench.execution.engine import ENVIRONMENT
 
 _END_SECONDS = 5.0
@@ -21,7 +26,11 @@ def forkserver(preload: Sequence[str]):
 
     Args:
         preload: Modules to import; a forkserver that runs already keeps what it has.
+
+    Raises:
+        BenchError: if the caller is a script that would run again in each process.
     """
+    _check_main_is_guarded()
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     if "forkserver" not in multiprocessing.get_all_start_methods():  # Windows
@@ -30,6 +39,38 @@ def forkserver(preload: Sequence[str]):
     context.set_forkserver_preload(list(preload))
     multiprocessing.forkserver.ensure_running()
     return context
+
+
+def _check_main_is_guarded() -> None:
+    """Refuses a script without the guard: each process imports it, and would start as many."""
+    main = sys.modules["__main__"]
+    path = getattr(main, "__file__", None)
+    if path is None or getattr(main, "__spec__", None) is not None:
+        return  # a notebook, or `python -m`, which no process imports
+    frame = inspect.currentframe()
+    while frame is not None and not (
+        frame.f_globals is vars(main) and frame.f_code.co_name == "<module>"
+    ):
+        frame = frame.f_back
+    if frame is None:
+        return
+    try:
+        statements = ast.parse(Path(path).read_text(encoding="utf-8")).body
+    except (OSError, ValueError, SyntaxError):
+        return
+    line = frame.f_lineno
+    is_guarded = any(
+        isinstance(statement, ast.If)
+        and statement.lineno <= line <= (statement.end_lineno or line)
+        and "__name__" in {getattr(node, "id", None) for node in ast.walk(statement.test)}
+        for statement in statements
+    )
+    if not is_guarded:
+        raise BenchError(
+            f'bench: {Path(path).name} must start runs under `if __name__ == "__main__":`, as '
+            f"each job is a process that imports it. Received: a call at line {line}. "
+            "Put the guard before the call, and indent it."
+        )
 
 
 def leave_interrupts_to_the_parent() -> None:

@@ -17,7 +17,7 @@ class Room:
             imports; of a room with a few modules that need them: the names of those.
         modules: Of the package's root, that are in this room.
         is_study: Whether the folder could be removed: studies do not import each other.
-        most_modules: How many it may hold; more than 20 in `models` alone, with one file a model.
+        most_modules: How many it may hold; more than 20 in `models` and `data`.
     """
 
     name: str
@@ -43,10 +43,13 @@ ROOMS: dict[str, tuple[Room, ...]] = {
         Room(
             "data",
             "files, arrays, masks and labels become checked arrays or a tf.data.Dataset",
+            most_modules=24,
             without_keras=True,
             needs_keras=(
+                "arrays",
                 "augmented_batches",
                 "batching",
+                "checking",
                 "masks",
                 "order",
                 "pipeline",

@@ -1,5 +1,7 @@
-"""Methods that take tensors or whole numpy arrays."""
+"""Methods that take tensors, whole arrays, tables or data sets."""
 
+import contextlib
+import contextvars
 import functools
 
 import keras
@@ -7,15 +9,20 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import checks, inspection
+from zoo.data import arrays, checking
 
 BATCH_SIZE = 256
 
 
-def batched(check):
-    """Lets a tensor method take numpy arrays of any length.
+_INSIDE = contextvars.ContextVar("inside of a model", default=False)
 
-    Given tensors, the method runs as written. Given a numpy array it is checked at the door,
-    run in compiled batches of `batch_size`, and the results come back as numpy.
+
+def batched(check):
+    """Lets a tensor method take whole arrays, tables and data sets.
+
+    Given tensors, the method runs as written, once they are checked, and gives tensors: gradients
+    pass. Anything else is checked and run in compiled batches of `batch_size`, or in those of a
+    data set, and the results come back as numpy, one row per image.
 
     Args:
         check: `check(model, x)` raises ValueError when `x` does not fit.
@@ -24,20 +31,18 @@ def batched(check):
     def decorate(method):
         @functools.wraps(method)
         def wrapper(self, x, *args, batch_size: int = BATCH_SIZE, **kwargs):
-            if isinstance(x, dict):
-                x = from_lists(x)
-            leaves = keras.tree.flatten(x)
-            if not all(isinstance(leaf, (np.ndarray, list, float, int)) for leaf in leaves):
+            if _INSIDE.get() or _is_of_graph(x):
                 return method(self, x, *args, **kwargs)
-            x = as_arrays(x) if isinstance(x, dict) else as_array(x)
-            check(self, x)
+            x = arrays.to_arrays(self.owner, x, "x")
+            if _is_tensors(x):
+                check(self, arrays.values_of(x))
+                with inside():
+                    return method(self, x, *args, **kwargs)
             checks.positive_int(self.owner, batch_size=batch_size)
             function = _compiled(self, method)
-            num_rows = len(keras.tree.flatten(x)[0])
             parts = []
-            for start in range(0, num_rows, batch_size):
-                rows = slice(start, start + batch_size)
-                batch = keras.tree.map_structure(lambda a: tf.convert_to_tensor(a[rows]), x)  # noqa: B023
+            for batch in _batches(self, x, check, batch_size):
+                batch = keras.tree.map_structure(tf.convert_to_tensor, arrays.as_arrays(batch))
                 parts.append(keras.tree.map_structure(np.asarray, function(batch, *args, **kwargs)))
             return keras.tree.map_structure(lambda *p: np.concatenate(p), *parts)
 
@@ -46,27 +51,47 @@ def batched(check):
     return decorate
 
 
-def from_lists(values):
-    """Returns arrays in place of Python lists, also in a dict."""
-    if isinstance(values, dict):
-        return {key: from_lists(part) for key, part in values.items()}
-    return np.asarray(values) if isinstance(values, list) else values
+@contextlib.contextmanager
+def inside():
+    """While it lasts, methods are called by the model itself, on what it has made of its input."""
+    token = _INSIDE.set(True)
+    try:
+        yield
+    finally:
+        _INSIDE.reset(token)
 
 
-def as_array(values) -> np.ndarray:
-    """Returns values as Keras gives them to a model: floats in its float type."""
-    values = np.asarray(values)
-    dtype = dtype_in_keras(values)  # that of texts cannot be converted to
-    return values if dtype == values.dtype.name else values.astype(dtype)
+def _is_of_graph(x) -> bool:
+    leaves = keras.tree.flatten(x)
+    return any(
+        isinstance(leaf, keras.KerasTensor) or (tf.is_tensor(leaf) and not hasattr(leaf, "numpy"))
+        for leaf in leaves
+    )
 
 
-def as_arrays(data):
-    """Returns a structure of values with `as_array` of each."""
-    return keras.tree.map_structure(as_array, data)
+def _is_tensors(x) -> bool:
+    return all(tf.is_tensor(leaf) for leaf in keras.tree.flatten(x))
 
 
-def dtype_in_keras(values: np.ndarray) -> str:
-    return keras.config.floatx() if values.dtype.kind == "f" else values.dtype.name
+def _batches(model, x, check, batch_size: int):
+    """Yields the checked batches of arrays or of a data set."""
+    if arrays.is_array(x) or not checking.is_source(x):
+        x = keras.tree.map_structure(np.asarray, x)
+        check(model, x)
+        for start in range(0, arrays.num_rows(x), batch_size):
+            rows = slice(start, start + batch_size)
+            yield keras.tree.map_structure(lambda part: part[rows], x)  # noqa: B023
+        return
+    if checking.has_no_end(x):
+        raise TypeError(
+            f"{model.owner}: x must have an end here. Received: x of type {type(x).__name__}, "
+            "which may go on for ever. Call the method with each batch, or give data.take(n)."
+        )
+    for number, batch in enumerate(checking.inputs_of(x), 1):
+        batch = arrays.values_of(arrays.to_arrays(model.owner, batch, "x"))
+        with checking.number_in_error(number):
+            check(model, batch)
+        yield batch
 
 
 def _compiled(model, method):

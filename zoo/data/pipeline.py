@@ -18,9 +18,9 @@ import tensorflow as tf
 from zoo import checks
 from zoo.data import augmentation, mask_files, scaling
 from zoo.data import cache as pixel_cache
+from zoo.data.arrays import dtype_in_keras
 from zoo.data.augmentation import Augmentation
 from zoo.data.augmented_batches import augmented
-from zoo.data.batching import dtype_in_keras
 from zoo.data.folder import Folder
 from zoo.data.mask_numbers import Seen, distinct
 from zoo.data.order import Source, orders_of_rows

@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from zoo import checks, losses
-from zoo.data import labels
+from zoo.data import arrays, labels
 from zoo.data.batching import batched
 from zoo.models.vae import VAE
 from zoo.training.image_to_image import check_images
@@ -78,10 +78,11 @@ class ClassifyingVAE(VAE):
         asks_for_rows = given.get("shuffle", True) is not True or any(
             given.get(name) is not None for name in ("sample_weight", "class_weight")
         )
-        if y is None or asks_for_rows or not hasattr(x, "__array__"):
+        x, y = arrays.to_arrays(self.owner, x, "x"), arrays.to_arrays(self.owner, y, "y")
+        if y is None or asks_for_rows or not arrays.is_array(x):
             return super().fit(**given)
         self._check_compiled()
-        self._check_data(x, y)
+        x, y = arrays.values_of(self._checked_arrays(x, y)[:2])
         if (labels.flat_array(y) == labels.UNLABELLED).all():
             raise ValueError(
                 f"{self.owner}: y must hold labels for some rows. Received: -1 in all "

@@ -1,7 +1,9 @@
 """The U-Net, and the constructor that its family shares."""
 
+import inspect
 from typing import ClassVar
 
+import keras
 from keras import ops
 
 from zoo import checks, losses
@@ -9,6 +11,7 @@ from zoo.data import masks
 from zoo.data.batching import batched
 from zoo.networks import convolutional, unet
 from zoo.registry.entries import listed
+from zoo.training import mask_metrics
 from zoo.training.image_to_image import check_images
 from zoo.training.model import ZooModel
 
@@ -215,6 +218,16 @@ class UNet(UNetFamily):
 
     def check_targets(self, y):
         masks.check(self.owner, y, self.image_shape[:-1], self.num_classes)
+
+    def compile(self, *args, **kwargs):
+        """Compiles as `ZooModel.compile` does; a metric may read masks one-hot or as numbers."""
+        signature = inspect.signature(keras.Model.compile)
+        given = dict(signature.bind_partial(self, *args, **kwargs).arguments)
+        del given["self"]
+        for name in ("metrics", "weighted_metrics"):
+            if name in given:
+                given[name] = mask_metrics.fitted(self.owner, given[name], self.num_classes)
+        super().compile(**given)
 
     def to_probabilities(self, logits):
         """Applies a sigmoid for one class, a softmax for more, in float32."""

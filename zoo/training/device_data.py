@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import inspection
-from zoo.data import batching
+from zoo.data import arrays
 from zoo.data.order import Source
 from zoo.training import keras_contract
 
@@ -223,7 +223,7 @@ class TrainingSteps:
 
 
 def _tensors(data: Any):
-    return keras.tree.map_structure(tf.convert_to_tensor, batching.as_arrays(data))
+    return keras.tree.map_structure(tf.convert_to_tensor, arrays.as_arrays(data))
 
 
 class _Graphs:

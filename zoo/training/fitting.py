@@ -1,15 +1,17 @@
 """`fit`, `evaluate` and `predict`: which of the ways to run takes the data."""
 
+import collections.abc
+
 import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import batching, pipeline
+from zoo.data import arrays, checking, pipeline
 from zoo.data.order import Source, orders_of_rows
 from zoo.training import adam, keras_contract
 from zoo.training import device_data as resident_training
 from zoo.training import predict as device_prediction
-from zoo.training.data_checks import DataChecks, is_array, num_rows
+from zoo.training.data_checks import DataChecks
 
 
 class Fitting(DataChecks, keras.Model):
@@ -18,9 +20,11 @@ class Fitting(DataChecks, keras.Model):
     def fit(self, x=None, y=None, *args, resident: bool | None = None, **kwargs):
         """Trains the model as `keras.Model.fit` does; without `y` the target is `x` itself.
 
-        Arrays are checked first: shape, finite, in `[0, 1]`. Of a `tf.data.Dataset` or a
-        `keras.utils.PyDataset` the first batch is. Arrays that are mapped from a file, as
-        `numpy.load(file, mmap_mode="r")` gives them, may be larger than memory.
+        Data may be arrays, lists, tables, HDF5 data sets, `tf.data.Dataset`,
+        `keras.utils.PyDataset`, generators or other iterables of batches. Arrays are checked first:
+        shape, finite, in `[0, 1]`; of the others each batch is, before it is trained on. Arrays
+        that are mapped from a file, as `numpy.load(file, mmap_mode="r")` gives them, may be larger
+        than memory.
 
         Args:
             resident: Whether the data stay on the device, where batches are gathered in the graph
@@ -39,51 +43,43 @@ class Fitting(DataChecks, keras.Model):
         kwargs = resident_training.bound(keras.Model.fit, (self, x, y, *args), kwargs)
         for name in ("self", "x", "y"):
             kwargs.pop(name, None)
-        if isinstance(x, tf.data.Dataset):
+        self._check_class_weight(kwargs.get("class_weight"))
+        self._check_batch_size(kwargs.get("batch_size"))
+        x, y, sample_weight = self._checked_arrays(x, y, kwargs.pop("sample_weight", None))
+        source, x = x, self._checked_source(x)
+        if isinstance(x, (tf.data.Dataset, collections.abc.Iterator)):
             kwargs.setdefault("shuffle", False)  # else Keras warns that True is ignored
-        x, y = batching.from_lists(x), batching.from_lists(y)
-        self._check_data(x, y)
-        self._check_target_is_given(x, y)
-        validation = kwargs.get("validation_data")
-        if isinstance(validation, np.ndarray):
-            validation = (validation,)
-        if isinstance(validation, (tuple, list)) and validation:
-            val_x, val_y, *val_weight = *validation, *(None,) * (2 - len(validation))
-            self._check_data(val_x, val_y)
-            self._check_target_is_given(val_x, val_y)
-            val_y = self._explicit_target(val_x, val_y, *val_weight)
-            kwargs["validation_data"] = (val_x, val_y, *val_weight)
-            batch_size = kwargs.get("validation_batch_size") or kwargs.get("batch_size")
-            found = keras.utils.pack_x_y_sample_weight(val_x, val_y, *val_weight)
-            if pipeline.is_mapped(found):
-                kwargs["validation_data"] = pipeline.of_mapped(found, batch_size)
-        y = self._explicit_target(x, y, kwargs.get("sample_weight"))
-        data = keras.utils.pack_x_y_sample_weight(x, y, kwargs.get("sample_weight"))
-        self._check_rows(data, kwargs.get("batch_size"))
-        kept = pipeline.kept(data) if kwargs.get("batch_size") is None else None
+        batch_size = kwargs.get("validation_batch_size") or kwargs.get("batch_size")
+        validation = self._checked_validation(kwargs.pop("validation_data", None), batch_size)
+        if validation is not None:
+            kwargs["validation_data"] = validation
+        data = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
+        kept = pipeline.kept(source) if kwargs.get("batch_size") is None else None
         reason_unsupported = resident_training.reason_unsupported(
             self, data if kept is None else kept.data, kwargs
         )
         may_stay = reason_unsupported is None and resident is not False
-        if may_stay and keras_contract.fit_calls_our_function():
-            return self._fit_resident(kept or self._source(data, kwargs), kwargs)
+        may_stay = may_stay and keras_contract.fit_calls_our_function()
         if resident and reason_unsupported is not None:
             raise ValueError(
                 f"{self.owner}: resident must be None or False here, as {reason_unsupported}. "
                 "Received: resident=True. Leave it out."
             )
-        if pipeline.is_mapped(data):
-            return self._fit_mapped(data, kwargs)
-        return super().fit(x, y, **kwargs)
+        with checking.errors_of_batches(self.owner):
+            if may_stay:
+                return self._fit_resident(kept or self._source(data, kwargs), kwargs)
+            if pipeline.is_mapped(data):
+                return self._fit_mapped(data, kwargs)
+            return super().fit(x, y, sample_weight=sample_weight, **kwargs)
 
     def _fit_mapped(self, data, arguments: dict):
         """Trains on arrays that are read batch by batch, in the order of arrays in memory."""
-        arguments = {key: value for key, value in arguments.items() if key != "sample_weight"}
+        arguments = dict(arguments)
         batch_size = arguments.pop("batch_size", None)
         arguments["validation_batch_size"] = arguments.get("validation_batch_size") or batch_size
         share = arguments.pop("validation_split", None)
         if share and arguments.get("validation_data") is None:
-            num_training = int(num_rows(data) * (1.0 - share))  # the last rows, as in Keras
+            num_training = int(arrays.num_rows(data) * (1.0 - share))  # the last rows, as in Keras
             held_out = keras.tree.map_structure(lambda part: part[num_training:], data)
             data = keras.tree.map_structure(lambda part: part[:num_training], data)
             arguments["validation_data"] = pipeline.of_mapped(
@@ -93,12 +89,12 @@ class Fitting(DataChecks, keras.Model):
         return super().fit(found, **arguments | {"shuffle": False})
 
     def _source(self, data, arguments: dict) -> Source:
-        orders = orders_of_rows(num_rows(data), arguments.get("shuffle", True))
+        orders = orders_of_rows(arrays.num_rows(data), arguments.get("shuffle", True))
         return Source(data, arguments.get("batch_size") or 32, orders)
 
     def _fit_resident(self, source: Source, arguments: dict):
         """Trains with what Keras calls for each group of batches replaced."""
-        ours = ("sample_weight", "batch_size", "shuffle")
+        ours = ("batch_size", "shuffle")
         arguments = {key: value for key, value in arguments.items() if key not in ours}
         batch_size = arguments.get("validation_batch_size") or source.batch_size
         arguments["validation_batch_size"] = batch_size
@@ -155,37 +151,65 @@ class Fitting(DataChecks, keras.Model):
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """Returns the loss terms and metrics, as `keras.Model.evaluate` does."""
         self._check_compiled()
-        x, y = batching.from_lists(x), batching.from_lists(y)
-        if not keras_contract.is_validation_of_fit(kwargs):  # `fit` has checked its data
-            self._check_data(x, y)
-            self._check_target_is_given(x, y)
-        y = self._explicit_target(x, y, kwargs.get("sample_weight"))
-        data = keras.utils.pack_x_y_sample_weight(x, y, kwargs.get("sample_weight"))
-        batch_size = args[0] if args else kwargs.get("batch_size")
-        self._check_rows(data, batch_size)
+        if keras_contract.is_validation_of_fit(kwargs):  # `fit` has checked its data
+            return super().evaluate(x, y, *args, **kwargs)
+        given = resident_training.bound(keras.Model.evaluate, (self, x, y, *args), kwargs)
+        del given["self"]
+        self._check_batch_size(given.get("batch_size"))
+        x, y, sample_weight = self._checked_arrays(x, y, given.pop("sample_weight", None))
+        x = self._checked_source(x)
+        data = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
         if pipeline.is_mapped(data):
-            kwargs = {k: v for k, v in kwargs.items() if k not in ("batch_size", "sample_weight")}
-            return super().evaluate(pipeline.of_mapped(data, batch_size), None, *args, **kwargs)
-        return super().evaluate(x, y, *args, **kwargs)
+            x = pipeline.of_mapped(data, given.pop("batch_size", None))
+            y = sample_weight = None
+        given |= {"x": x, "y": y, "sample_weight": sample_weight}
+        unknown = given.pop("kwargs", {})
+        with checking.errors_of_batches(self.owner):
+            return super().evaluate(**given, **unknown)
 
     def predict(self, x, *args, **kwargs):
-        """Returns the predictions, as `keras.Model.predict` does."""
-        x = batching.from_lists(x)
-        if is_array(x):
-            self.check_inputs(x)
+        """Returns the predictions, as `keras.Model.predict` does.
+
+        Those of `zoo.batches` are in the order of its rows.
+        """
+        given = resident_training.bound(keras.Model.predict, (self, x, *args), kwargs)
+        del given["self"]
+        self._check_batch_size(given.get("batch_size"))
+        x = arrays.to_arrays(self.owner, x, "x")
+        if not arrays.is_array(x):
+            with checking.errors_of_batches(self.owner):
+                return super().predict(**given | {"x": self._checked_source(x, inputs_only=True)})
+        checking.Check(self, inputs_only=True).whole(x)
         if pipeline.is_mapped(x):
-            batch_size = args[0] if args else kwargs.pop("batch_size", None)
-            return super().predict(pipeline.of_mapped((x,), batch_size), *args, **kwargs)
-        if is_array(x):
-            x = keras.tree.map_structure(np.asarray, x)
-            given = resident_training.bound(keras.Model.predict, (self, x, *args), kwargs)
-            self._check_rows(x, given.get("batch_size"))
-            batch_size = given.get("batch_size") or 32
-            many = device_prediction.batches_per_call(self, x, batch_size, given)
-            if many:
-                verbose = given.get("verbose", "auto")
-                return device_prediction.predict(self, x, batch_size, many, verbose)
-        return super().predict(x, *args, **kwargs)
+            x = pipeline.of_mapped((x,), given.pop("batch_size", None))
+            return super().predict(**given | {"x": x})
+        x = keras.tree.map_structure(np.asarray, x)
+        batch_size = given.get("batch_size") or 32
+        many = device_prediction.batches_per_call(self, x, batch_size, given)
+        if many:
+            return device_prediction.predict(
+                self, x, batch_size, many, given.get("verbose", "auto")
+            )
+        return super().predict(**given | {"x": x})
+
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
+        """Does one update, as `keras.Model.train_on_batch` does; the batch is checked."""
+        self._check_compiled()
+        self._check_class_weight(class_weight)
+        batch = map(_in_float_type, self._checked_arrays(x, y, sample_weight))
+        return super().train_on_batch(*batch, class_weight=class_weight, return_dict=return_dict)
+
+    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
+        """Returns the loss and metrics of one batch, which is checked."""
+        self._check_compiled()
+        batch = map(_in_float_type, self._checked_arrays(x, y, sample_weight))
+        return super().test_on_batch(*batch, return_dict=return_dict)
+
+    def predict_on_batch(self, x):
+        """Returns the predictions of one batch, which is checked."""
+        x = arrays.to_arrays(self.owner, x, "x")
+        checking.Check(self, inputs_only=True).whole(x)
+        return super().predict_on_batch(_in_float_type(x))
 
     @property
     def optimizers(self) -> list:
@@ -207,3 +231,7 @@ class Fitting(DataChecks, keras.Model):
                 "was built for others: of another model, or before some were frozen or released. "
                 "Give each model its own: model.compile(keras.optimizers.Adam(1e-3))."
             )
+
+
+def _in_float_type(data):
+    return None if data is None else keras.tree.map_structure(arrays.in_float_type, data)

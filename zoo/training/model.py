@@ -9,8 +9,9 @@ import tensorflow as tf
 from keras import ops
 
 from zoo import checks
+from zoo.data import batching, checking
 from zoo.registry.model_card import ModelCard
-from zoo.training import adam, data_checks
+from zoo.training import adam
 from zoo.training.fitting import Fitting
 from zoo.training.model_card import HasModelCard
 
@@ -78,6 +79,7 @@ class ZooModel(HasModelCard, Fitting):
         unknown = set(kwargs) - {"name", "dtype", "trainable"}
         if unknown:
             self._raise_unknown_argument(sorted(unknown)[0])
+        checks.channels_last(self.owner)
         super().__init__(**kwargs)
         self.image_shape = checks.image_shape(self.owner, image_shape)
         self.seed = seed
@@ -154,10 +156,24 @@ class ZooModel(HasModelCard, Fitting):
         terms = [*self.term_weights, *(["regularization"] if self.losses else [])]
         self.term_trackers = {name: keras.metrics.Mean(name=name) for name in terms}
         # Builds every child: a saved model with an unbuilt one would reload with random weights.
+        inputs = self.example_inputs()
+        self.build(keras.tree.map_structure(lambda part: part.shape, inputs))
         # Not by a call, which Keras would count as the model's first place in an outer model.
-        self.built = True
         with keras.name_scope(self.name):
-            self.compute_output_spec(self.example_inputs(), training=True)
+            self.compute_output_spec(inputs, training=True)
+
+    def build(self, input_shape):
+        """Notes the shapes, by which Keras exports; the children are there."""
+        self.built = True
+
+    def export(self, *args, **kwargs):
+        """Writes the model as `keras.Model.export` does, also one that was not called yet."""
+
+        def row(part):
+            return ops.zeros((1, *part.shape[1:]), part.dtype)
+
+        self(keras.tree.map_structure(row, self.example_inputs()))
+        return super().export(*args, **kwargs)
 
     @classmethod
     def argument_names(cls) -> list[str]:
@@ -214,6 +230,15 @@ class ZooModel(HasModelCard, Fitting):
 
     # --- calling ----------------------------------------------------------------------------
 
+    @property
+    def damages_inputs(self) -> bool:
+        """Whether the model sees damaged inputs where it is given no target."""
+        return type(self).corrupt is not ZooModel.corrupt
+
+    def __call__(self, *args, **kwargs):
+        with batching.inside():
+            return super().__call__(*args, **kwargs)
+
     def call(self, x, training=None):
         return self.forward(x, training=bool(training))["prediction"]
 
@@ -242,11 +267,12 @@ class ZooModel(HasModelCard, Fitting):
             prediction. A target that was given comes with an input that is used as it is: pairs
             of noisy and clean images are not corrupted again.
         """
-        if y is not None and data_checks.is_placeholder(y):
+        if y is not None and checking.is_placeholder(y):
             y = None
         target = self.target_of(x, y)
         inputs = self.corrupt(x, training) if y is None else x
-        outputs = self.forward(inputs, training=training)
+        with batching.inside():
+            outputs = self.forward(inputs, training=training)
         terms = self.loss_terms(inputs, target, outputs)
         weights = self.term_weights
         if set(terms) != set(weights):
@@ -276,7 +302,7 @@ class ZooModel(HasModelCard, Fitting):
         if sample_weight is None:
             return None
         if sample_weight.shape.rank is not None:
-            self._check_sample_weight(sample_weight)
+            checking.check_weight_shape(self.owner, sample_weight.shape)
         return ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
 
 

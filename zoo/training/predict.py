@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import inspection
-from zoo.data import batching
+from zoo.data import arrays
 from zoo.training import device_data
 
 _KEPT = "_resident_prediction"
@@ -78,7 +78,7 @@ def _groups(num_rows: int, batch_size: int, num_batches: int):
 
 
 def _tensor(rows: np.ndarray, shape: tuple[int, int]) -> tf.Tensor:
-    rows = batching.as_array(rows)
+    rows = arrays.as_array(rows)
     return tf.convert_to_tensor(rows.reshape(*shape, *rows.shape[1:]))
 
 

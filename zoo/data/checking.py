@@ -1,0 +1,351 @@
+"""The one check of what a model is given, in whatever form it comes.
+
+Arrays are checked as a whole. A source of batches - `tf.data.Dataset`, `keras.utils.PyDataset`,
+generator, any other iterable of batches - is checked batch by batch, each as an array is, and the
+error says which batch it was.
+"""
+
+import collections.abc
+import contextlib
+import re
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo.data import arrays, pipeline
+
+_NUM_AHEAD = 1  # checked batches that wait: the check runs beside the step before
+
+
+class Check:
+    """Checks the data of one model.
+
+    Args:
+        model: Gives `owner`, `check_inputs`, `check_targets`, `required_target` and
+            `damages_inputs`.
+        inputs_only: Whether targets and weights are not looked at, as by `predict`.
+    """
+
+    def __init__(self, model, *, inputs_only: bool = False):
+        self.model, self.inputs_only = model, inputs_only
+
+    def read(self, x, y=None, sample_weight=None) -> tuple[Any, Any, Any]:
+        """Returns arrays in place of lists, tables, HDF5 data sets and tensors of others."""
+        owner = self.model.owner
+        return (
+            arrays.to_arrays(owner, x, "x"),
+            arrays.to_arrays(owner, y, "y"),
+            arrays.to_arrays(owner, sample_weight, "sample_weight"),
+        )
+
+    def whole(self, x, y=None, sample_weight=None) -> None:
+        """Checks arrays, and that they have one length.
+
+        Raises:
+            ValueError: for values, shapes or lengths that do not fit the model.
+            TypeError: for what holds no numbers.
+        """
+        model = self.model
+        model.check_inputs(arrays.values_of(x))
+        if self.inputs_only:
+            return
+        if y is not None and arrays.is_array(y):
+            model.check_targets(arrays.values_of(y))
+            self._same_length("x and y", (x, y))
+        elif y is None and model.required_target is not None:
+            raise ValueError(
+                f"{model.owner}: y must be given. Received: y=None. "
+                f"Call it with {model.required_target}."
+            )
+        if sample_weight is not None and arrays.is_array(sample_weight):
+            self._weights(arrays.values_of(sample_weight))
+        present = [part for part in (x, y, sample_weight) if part is not None]
+        self._same_length("x, y and sample_weight", present)
+
+    def source(self, source: Any) -> Any:
+        """Returns a source of the same batches that checks each of them.
+
+        Of a data set the first batch is checked now; of others when Keras looks at it, before it
+        traces the model.
+
+        Raises:
+            ValueError, TypeError: as `whole`, with the number of the batch.
+        """
+        stream = _Stream(self)
+        if isinstance(source, tf.data.Dataset):
+            return self._data_set(source, stream)
+        if isinstance(source, keras.utils.PyDataset):
+            return _CheckedPyDataset(source, stream)
+        if isinstance(source, collections.abc.Iterator):
+            return (stream(batch, number) for number, batch in enumerate(source, 1))
+        if isinstance(source, tf.distribute.DistributedDataset):
+            return source  # its batches lie on the replicas
+        if _is_iterable(source):
+            return self._iterable(source, stream)
+        fix = (
+            f"Read a folder with zoo.batches({source!r}, image_shape=...)."
+            if isinstance(source, str)
+            else "Convert it with numpy.asarray."
+        )
+        raise TypeError(
+            f"{self.model.owner}: x must be an array, a table, a tf.data.Dataset, a "
+            f"keras.utils.PyDataset or a generator. Received: x of type "
+            f"{type(source).__name__}. {fix}"
+        )
+
+    def target_is_input(self, x, y) -> bool:
+        """Tells whether `y` is `x` for a model that damages its inputs.
+
+        Such a target is left out: with it the model would see undamaged inputs, and learn to copy.
+        No pair of a noisy and a clean image is one image.
+        """
+        if not self.model.damages_inputs or not (arrays.is_array(x) and arrays.is_array(y)):
+            return False
+        if x is y:
+            return True
+        x, y = arrays.values_of(x), arrays.values_of(y)
+        if isinstance(x, dict) or isinstance(y, dict) or x.shape != y.shape:
+            return False
+        return bool((x[:1] == y[:1]).all() and (x == y).all())
+
+    def _data_set(self, dataset: tf.data.Dataset, stream: "_Stream") -> tf.data.Dataset:
+        kept = pipeline.kept(dataset)
+        if kept is not None:
+            self._rows_of_batches(kept)
+            return dataset
+        first = next(iter(pipeline.in_order(dataset).take(1)), None)
+        if first is None:
+            raise ValueError(
+                f"{self.model.owner}: x must hold at least one batch. Received: an empty data set."
+            )
+        stream(first, 1)
+
+        def look(number, batch):
+            tensors = [leaf for leaf in tf.nest.flatten(batch) if leaf is not None]
+
+            def check(number, *values):
+                left = iter(values)
+                filled = [None if leaf is None else next(left) for leaf in tf.nest.flatten(batch)]
+                stream(tf.nest.pack_sequence_as(batch, filled), int(number) + 1)
+                return np.True_
+
+            is_checked = tf.numpy_function(check, [number, *tensors], tf.bool)
+            with tf.control_dependencies([is_checked]):
+                return stream.packed(tf.nest.map_structure(_passed_on, batch))
+
+        return dataset.enumerate().map(look).prefetch(_NUM_AHEAD)
+
+    def _rows_of_batches(self, kept) -> None:
+        """Checks the arrays that `zoo.batches` was given: bytes are divided to lie in [0, 1]."""
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(kept.data)
+        dtype, divisor = kept.forms[0]
+        if divisor is not None:
+            x = x[:1].astype(dtype) / divisor
+        self.model.check_inputs(x)
+        if not self.inputs_only:
+            self.whole(x, None if y is None else y[: len(x)])
+            if y is not None:
+                self.model.check_targets(y)
+
+    def _iterable(self, source, stream: "_Stream") -> tf.data.Dataset:
+        """Returns a data set of batches that are iterated over anew for each epoch."""
+        first = next(iter(source), None)
+        if first is None:
+            raise ValueError(
+                f"{self.model.owner}: x must hold at least one batch. "
+                f"Received: an empty {type(source).__name__}."
+            )
+
+        def spec(part):
+            return tf.TensorSpec((None, *part.shape[1:]), part.dtype)
+
+        def batches():
+            for number, batch in enumerate(source, 1):
+                yield stream(batch, number)
+
+        signature = keras.tree.map_structure(spec, stream(first, 1))
+        found = tf.data.Dataset.from_generator(batches, output_signature=signature)
+        if hasattr(source, "__len__"):
+            found = found.apply(tf.data.experimental.assert_cardinality(len(source)))
+        return found.prefetch(_NUM_AHEAD)
+
+    def _same_length(self, names: str, data) -> None:
+        lengths = dict.fromkeys(len(leaf) for leaf in keras.tree.flatten(data))
+        if len(lengths) > 1:
+            raise ValueError(
+                f"{self.model.owner}: {names} must have the same length. "
+                f"Received: {' and '.join(map(str, lengths))} rows."
+            )
+
+    def _weights(self, values: np.ndarray) -> None:
+        check_weight_shape(self.model.owner, values.shape)
+        if values.dtype.kind not in "biuf":
+            raise TypeError(
+                f"{self.model.owner}: sample_weight must be numeric. "
+                f"Received: dtype {values.dtype}."
+            )
+        if not np.isfinite(values).all() or (values < 0).any():
+            raise ValueError(
+                f"{self.model.owner}: sample_weight must be finite and >= 0. "
+                f"Received: minimum {np.min(values):.8g}, maximum {np.max(values):.8g}. "
+                "A weight of 0 leaves an image out."
+            )
+
+
+class _Stream:
+    """Checks batches one by one, each as arrays are.
+
+    Attributes:
+        drops_target: Whether the target is the input and is left out; the first batch tells.
+    """
+
+    def __init__(self, check: Check):
+        self.check = check
+        self.drops_target: bool | None = None
+
+    def __call__(self, batch, number: int) -> tuple:
+        """Returns a batch as `fit` packs arrays.
+
+        Args:
+            number: Of the batch in its epoch, from 1.
+        """
+        with number_in_error(number):
+            x, y, sample_weight = self.check.read(*keras.utils.unpack_x_y_sample_weight(batch))
+            if y is not None and is_placeholder(y):
+                y = None
+            self.check.whole(x, y, sample_weight)
+            self._compare(x, y)
+        return self.packed((x, y, sample_weight))
+
+    def packed(self, batch) -> tuple:
+        """Returns a batch in the float type of Keras, without a target that is its input."""
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
+        y = None if self.drops_target else y
+        if y is None and sample_weight is not None:
+            y = no_target(x)
+        packed = tuple(part for part in (x, y, sample_weight) if part is not None)
+        return keras.tree.map_structure(arrays.in_float_type, packed)
+
+    def _compare(self, x, y) -> None:
+        if self.check.inputs_only:
+            return
+        is_input = self.check.target_is_input(x, y)
+        if self.drops_target is None:
+            self.drops_target = is_input
+        if is_input != self.drops_target:
+            raise ValueError(
+                f"{self.check.model.owner}: y must be the clean images of noisy ones in every "
+                "batch, or x itself in every batch. Received: batches of both kinds. "
+                "Give clean images alone, as fit(x), to have them damaged."
+            )
+
+
+class _CheckedPyDataset(keras.utils.PyDataset):
+    """Batches of another one, each checked before it is given on."""
+
+    def __init__(self, source: keras.utils.PyDataset, stream: _Stream):
+        super().__init__(
+            workers=source.workers,
+            use_multiprocessing=source.use_multiprocessing,
+            max_queue_size=source.max_queue_size,
+        )
+        self.source, self.stream = source, stream
+
+    @property
+    def num_batches(self):
+        return self.source.num_batches
+
+    def __getitem__(self, index):
+        return self.stream(self.source[index], index + 1)
+
+    def on_epoch_begin(self):
+        self.source.on_epoch_begin()
+
+    def on_epoch_end(self):
+        self.source.on_epoch_end()
+
+
+@contextlib.contextmanager
+def number_in_error(number: int):
+    """Adds the number of a batch to what a check says of it."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        raise kind(f"{error} Found in batch {number}.") from error
+
+
+@contextlib.contextmanager
+def errors_of_batches(owner: str):
+    """Raises what a check found while TensorFlow read batches as the error that it was."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        found = re.search(rf"(ValueError|TypeError): ({re.escape(owner)}: .*)", str(error))
+        if found is None:
+            raise
+        raise {"ValueError": ValueError, "TypeError": TypeError}[found[1]](found[2]) from None
+
+
+def inputs_of(source) -> collections.abc.Iterator:
+    """Yields the inputs of each batch of a source that ends; rows of `zoo.batches` in order."""
+    if isinstance(source, tf.data.Dataset):
+        source = pipeline.in_order(source)
+    elif isinstance(source, keras.utils.PyDataset):
+        source = map(source.__getitem__, range(source.num_batches))
+    for batch in source:
+        yield keras.utils.unpack_x_y_sample_weight(batch)[0]
+
+
+def is_source(data: Any) -> bool:
+    """Tells whether data come batch by batch."""
+    return isinstance(data, (tf.data.Dataset, keras.utils.PyDataset)) or (
+        _is_iterable(data) and not arrays.is_array(data)
+    )
+
+
+def has_no_end(source) -> bool:
+    """Tells whether a source of batches goes on for ever, or may do so."""
+    if isinstance(source, tf.data.Dataset):
+        return bool(source.cardinality() == tf.data.INFINITE_CARDINALITY)
+    if isinstance(source, keras.utils.PyDataset):
+        return source.num_batches is None
+    return not hasattr(source, "__len__")
+
+
+def is_placeholder(y) -> bool:
+    """Tells whether a target is that of `no_target`."""
+    if isinstance(y, dict):
+        return False
+    rank = y.shape.rank if hasattr(y.shape, "rank") else len(y.shape)  # a tensor's may be unknown
+    return rank == 2 and y.shape[1] == 0
+
+
+def no_target(x):
+    """Returns a target of no columns: Keras drops the weights of data without a target."""
+    first = keras.tree.flatten(x)[0]
+    if isinstance(first, np.ndarray):
+        return np.zeros((len(first), 0), "float32")
+    return tf.zeros((tf.shape(first)[0], 0))
+
+
+def check_weight_shape(owner: str, shape) -> None:
+    """Raises ValueError unless there is one weight per image."""
+    shape = tuple(shape)
+    if len(shape) != 1 and shape[1:] != (1,):
+        raise ValueError(
+            f"{owner}: sample_weight must have shape (batch,). "
+            f"Received: shape {shape}. Give one weight per image."
+        )
+
+
+def _is_iterable(source) -> bool:
+    return isinstance(source, collections.abc.Iterable) and not isinstance(
+        source, (str, bytes, collections.abc.Mapping, np.ndarray)
+    )
+
+
+def _passed_on(tensor):
+    return None if tensor is None else tf.identity(tensor)
