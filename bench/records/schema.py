@@ -85,6 +85,8 @@ class Record:
         metric = name.removeprefix(PREFIX)
         if metric != name and metric in METRICS:
             return self.quality.metrics.get(metric)
+        if name == "dataset_argument":
+            return self.config.dataset
         if hasattr(self.config, name):
             return getattr(self.config, name)
         return self.further[name]

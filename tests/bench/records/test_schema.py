@@ -47,6 +47,8 @@ def test_every_value_has_one_name_and_survives_the_file(tmp_path):
     (found,), warnings = store.read(tmp_path)
     assert (found, warnings) == (record, [])
     assert {name: found[name] for name in fields} == fields
+    known = {name: found[name] for name in schema.NAMES if found[name] is not None}
+    assert known.items() <= found.fields().items()
     assert schema.from_fields(found.fields()) == found
 
 
