@@ -158,3 +158,13 @@ def gpu_memory_limit() -> int | None:
         return next((d.memory_limit for d in devices if d.device_type == "GPU"), None)
     except (ImportError, AttributeError):
         return None
+
+
+def note_input_shapes(model, shapes) -> None:
+    """Tells a model the shapes of its inputs, by which Keras and TFLite export it.
+
+    `build` would tell them too, but after it no layer can be replaced. Where Keras keeps them
+    elsewhere, the first call tells.
+    """
+    if hasattr(model, "_build_shapes_dict"):
+        model._build_shapes_dict = {"input_shape": shapes}

@@ -11,7 +11,7 @@ from keras import ops
 from zoo import checks
 from zoo.data import batching, checking
 from zoo.registry.model_card import ModelCard
-from zoo.training import adam
+from zoo.training import adam, keras_contract
 from zoo.training.fitting import Fitting
 from zoo.training.model_card import HasModelCard
 
@@ -157,14 +157,16 @@ class ZooModel(HasModelCard, Fitting):
         self.term_trackers = {name: keras.metrics.Mean(name=name) for name in terms}
         # Builds every child: a saved model with an unbuilt one would reload with random weights.
         inputs = self.example_inputs()
-        self.build(keras.tree.map_structure(lambda part: part.shape, inputs))
+        keras_contract.note_input_shapes(
+            self, keras.tree.map_structure(lambda part: part.shape, inputs)
+        )
+        self.built = True
         # Not by a call, which Keras would count as the model's first place in an outer model.
         with keras.name_scope(self.name):
             self.compute_output_spec(inputs, training=True)
 
-    def build(self, input_shape):
-        """Notes the shapes, by which Keras exports; the children are there."""
-        self.built = True
+    def get_build_config(self) -> None:
+        """Returns None: the constructor builds the model, so that loading need not."""
 
     def export(self, *args, **kwargs):
         """Writes the model as `keras.Model.export` does, also one that was not called yet."""
