@@ -1,18 +1,18 @@
 """Command line: `python -m tuner COMMAND`: search, show, report, confirm, export, space."""
 
 import argparse
-import os
 import sys
 
 from bench.errors import BenchError
 from tuner.commands import confirm, export, report, search, show, space
+from zoo.registry import quiet
 
 COMMANDS = (search, show, report, confirm, export, space)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command and returns its exit code: 0 done, 1 no result, 2 wrong use, 130 Ctrl-C."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    quiet.mark()
     try:
         _refuse_what_is_gone(sys.argv[1:] if arguments is None else arguments)
         options = make_parser().parse_args(arguments)

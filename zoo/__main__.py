@@ -1,12 +1,12 @@
 """Command line of the zoo: train a model on a folder of images, and use it."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 from zoo import checks
 from zoo.cli import check, models, train, use
+from zoo.registry import quiet
 
 EXAMPLES = """examples:
   python -m zoo list                                             what there is
@@ -23,7 +23,7 @@ each command has its own --help
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command and returns its exit code: 0 done, 2 wrong use, 130 Ctrl-C."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # tables without TensorFlow's log
+    quiet.mark()
     options = make_parser().parse_args(arguments)
     try:
         return options.run(options)

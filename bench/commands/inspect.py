@@ -59,9 +59,6 @@ def add_command(commands: Any) -> None:
 
 def command(options: argparse.Namespace) -> int:
     """Draws what is asked for, or lists the layers; returns the exit code 0."""
-    import os
-
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     what = options.what or ("maps" if options.layer else "layers")
     if options.most is None:
         options.most = 10 if what == "traversal" else 32

@@ -9,7 +9,6 @@ time of a step goes beside it comes from TensorFlow's own clock of each operatio
 import argparse
 import collections
 import dataclasses
-import os
 import re
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import numpy as np
 
 from bench.errors import BenchError
 from bench.peers.workloads import WORKLOADS, Workload
+from zoo.registry import quiet
 
 EXAMPLES = """examples:
   python -m bench.peers.roofline_bound                       every workload, some minutes
@@ -248,7 +248,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--workloads", nargs="+", default=names, choices=names)
     parser.add_argument("--output", type=Path, default=Path("runs/floor.jsonl"))
     options = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    quiet.mark()
     from rich.console import Console
 
     import zoo  # noqa: F401, before Keras, for its faster kernels

@@ -124,9 +124,6 @@ def to_request(entry: Entry, request: Request) -> session.Request:
 def _count(entries: Sequence[Entry], console: Console) -> dict[str, int]:
     if not any(entry.is_count and entry.recipe for entry in entries):
         return {}
-    import os
-
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from bench.reproduce import parameter_counts
 
     with console.status("counting parameters"):

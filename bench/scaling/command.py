@@ -128,9 +128,6 @@ def add_command(commands) -> None:
 
 def command(options: argparse.Namespace) -> int:
     """Measures, prints the tables, and returns the exit code: 1 where a point failed, else 0."""
-    import os
-
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     given = {field.name: getattr(options, field.name) for field in dataclasses.fields(Request)}
     request = Request(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
     console = Console()

@@ -106,9 +106,6 @@ def slope_of(mib: list[float]) -> tuple[float, float, float]:
 
 
 def _train(source: str, place: str, size_mib: float, num_epochs: int) -> dict[str, Any]:
-    import os
-
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
 
     from bench.evaluation.build import build_compiled

@@ -13,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 
-from zoo.registry import table
+from zoo.registry import quiet, table
 
 PACKAGE = "zoo"
 BACKEND = "tensorflow"
@@ -127,7 +127,8 @@ class _Finder(importlib.abc.MetaPathFinder):
         def exec_module(module) -> None:
             if name == "tensorflow":
                 _ask_for_kernels()
-                run(module)
+                with quiet.start():
+                    run(module)
                 return
             _prepare()
             run(module)
