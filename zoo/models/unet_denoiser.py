@@ -27,7 +27,8 @@ class UNetDenoiser(Corrupting, ImageToImage, UNetFamily):
         level: Float in `[0, 1]`. Standard deviation of the Gaussian in pixel units, or share of
             the pixels that are hit.
         residual: Whether the network gives the noise, to be subtracted, or, with `False`, the
-            image itself through a sigmoid.
+            image itself through a sigmoid. The noise starts at 0: an untrained model returns its
+            input.
         reconstruction: `"mean_squared_error"`, `"mean_absolute_error"`, `"mean_huber"` or, with
             `residual=False`, `"binary_crossentropy"`, each a mean over pixels.
         **kwargs: `widths`, `convs_per_stage`, `kernel_size`, `activation`, `normalization`,
@@ -79,6 +80,11 @@ class UNetDenoiser(Corrupting, ImageToImage, UNetFamily):
     @property
     def num_outputs(self):
         return self.image_shape[-1]
+
+    def network_arguments(self):
+        if not self.residual:
+            return super().network_arguments()
+        return {**super().network_arguments(), "head_initializer": "zeros"}
 
     def forward(self, x, training=False):
         x = ops.cast(x, "float32")

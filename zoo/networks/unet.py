@@ -175,13 +175,23 @@ class UNetBuilder:
         """Concatenates maps of one size along their channels."""
         return layers.Concatenate(dtype=self.dtype, name=name)(maps)
 
-    def head(self, x, channels, name):
+    def head(self, x, channels, name, *, initializer="glorot_uniform"):
         """Maps features to logits by a 1x1 convolution, in float32 under mixed precision."""
-        settings = {"kernel_initializer": "glorot_uniform", "dtype": "float32"}
+        settings = {"kernel_initializer": initializer, "dtype": "float32"}
         return self.conv(channels, name, size=1, **settings)(x)
 
 
-def unet(image_shape, *, widths, channels, residual=False, gated=False, name="unet", **settings):
+def unet(
+    image_shape,
+    *,
+    widths,
+    channels,
+    residual=False,
+    gated=False,
+    head_initializer="glorot_uniform",
+    name="unet",
+    **settings,
+):
     """Builds a U-Net: a path that halves, a path that doubles, and a skip at each level.
 
     Args:
@@ -190,6 +200,8 @@ def unet(image_shape, *, widths, channels, residual=False, gated=False, name="un
         channels: Channels of the logits.
         residual: Whether stages are residual blocks; strided ones then halve the map themselves.
         gated: Whether attention gates weigh the skips.
+        head_initializer: Of the kernel that gives the logits; with `"zeros"` all of them start
+            at 0.
         **settings: See `UNetBuilder`.
 
     Returns:
@@ -220,7 +232,7 @@ def unet(image_shape, *, widths, channels, residual=False, gated=False, name="un
             skip, outputs[f"attention{level}"] = parts.gate(skip, x, level)
         x = parts.join([skip, parts.up(x, width, f"up{level}")], f"skip{level}")
         x = block(x, width, f"decode{level}")
-    outputs["logits"] = parts.head(x, channels, "logits")
+    outputs["logits"] = parts.head(x, channels, "logits", initializer=head_initializer)
     return keras.Model(inputs, outputs, name=name)
 
 

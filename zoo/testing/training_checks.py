@@ -52,8 +52,14 @@ def epoch_log_is_the_mean_over_the_data(subject: Subject) -> None:
 
 
 def every_weight_gets_a_gradient(subject: Subject) -> None:
-    """One step of SGD moves every trainable weight, and leaves it finite."""
+    """One step of SGD moves every trainable weight, and leaves it finite.
+
+    Kernels that start at 0 are moved off it first: the layers before them would get no gradient.
+    """
     model = subject.plain(1.0, normalization=None)
+    for weight in model.trainable_weights:
+        if len(weight.shape) > 1 and not np.any(weight.numpy()):
+            weight.assign(np.random.default_rng(0).normal(scale=0.01, size=weight.shape))
     before = weights_of(model)
     model.fit(*subject.data(0, 256), batch_size=256, epochs=1, verbose=0)
     for weight, old in zip(model.trainable_weights, before, strict=True):

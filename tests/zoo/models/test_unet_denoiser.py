@@ -28,6 +28,23 @@ def test_a_network_that_sees_no_noise_returns_the_image():
     assert not model.score_map(CLEAN).any()
 
 
+def test_starts_as_the_identity_and_learns_from_there():
+    """The first loss is that of doing nothing, and the second step reaches every layer."""
+    model = make(level=0.4)
+    np.testing.assert_array_equal(model.reconstruct(CLEAN), CLEAN)
+    noisy = model.corrupt(CLEAN, training=False)
+    before = [weight.numpy() for weight in model.trainable_weights]
+    model.optimizer.learning_rate = 0.01
+    first = model.fit(noisy, CLEAN, epochs=2, batch_size=24, verbose=0).history["loss"][0]
+    assert first == pytest.approx(np.mean((noisy - CLEAN) ** 2), rel=1e-5)
+    for weight, old in zip(model.trainable_weights, before, strict=True):
+        assert (weight.numpy() != old).any(), weight.path
+
+
+def test_the_other_u_nets_do_not_start_at_zero():
+    assert np.ptp(make(residual=False).reconstruct(CLEAN)) > 0.01
+
+
 def test_without_residual_the_network_gives_the_image_itself():
     model = make(residual=False)
     silence(model)
