@@ -14,6 +14,7 @@ from tuner.space.parameters import Boolean, Choice, Fixed, Float, Int, Parameter
 from tuner.space.space import DERIVED, Space
 from zoo import checks
 from zoo.losses import structure
+from zoo.models import sparse
 
 # --- shared parts -------------------------------------------------------------------------------
 
@@ -102,7 +103,7 @@ SPACES: dict[str, dict[str, Parameter]] = {
     "denoising": _NOISE | _AUTOENCODER,
     "sparse": {
         "penalty": Choice(("l1", "kl", "top_k"), "l1"),
-        "sparsity_weight": Float(1e-6, 1e-1, 1e-5, log=True, when=_RATES),
+        "sparsity_weight": Float(1e-6, 1e-1, sparse.DEFAULT_WEIGHTS["l1"], log=True, when=_RATES),
         "target_rate": Float(0.01, 0.5, 0.05, log=True, when=When("penalty", ("kl",))),
         "num_active": Int(2, 16, 8, step=2, log=True, when=_TOP_K),
         **_AUTOENCODER,

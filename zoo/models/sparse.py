@@ -6,7 +6,9 @@ from zoo import checks, losses
 from zoo.models.autoencoder import Autoencoder
 from zoo.registry.entries import listed
 
-PENALTIES = ("l1", "kl", "top_k")
+# Penalty to its default weight: the largest of the powers of ten that leaves units alive.
+DEFAULT_WEIGHTS = {"l1": 1e-5, "kl": 1e-3, "top_k": 0.0}
+PENALTIES = tuple(DEFAULT_WEIGHTS)
 
 
 def keep_largest(code, num_active: int):
@@ -33,9 +35,9 @@ class SparseAutoencoder(Autoencoder):
     Args:
         image_shape: See `Autoencoder`.
         penalty: `"l1"`, `"kl"` or `"top_k"`.
-        sparsity_weight: Float >= 0; not used by `top_k`. Defaults to `1e-5`, for `l1`: ten times
-            as much switches most units off for good within an epoch. For `kl` give about `1e-3`,
-            which brings the rates close to `target_rate`.
+        sparsity_weight: Float >= 0; not used by `top_k`. `None` means `1e-5` for `l1`: ten times
+            as much switches most units off for good within an epoch; and `1e-3` for `kl`, which
+            brings the rates close to `target_rate`.
         target_rate: Float in `(0, 1)`, `rho` of `kl`: mean activation of a unit.
         num_active: Positive int <= `latent_dim`, `k` of `top_k`.
         latent_dim: Positive int, size of the code. Defaults to `64`.
@@ -74,7 +76,7 @@ class SparseAutoencoder(Autoencoder):
         image_shape,
         *,
         penalty="l1",
-        sparsity_weight=1e-5,
+        sparsity_weight=None,
         target_rate=0.05,
         num_active=8,
         latent_dim=64,
@@ -88,7 +90,8 @@ class SparseAutoencoder(Autoencoder):
         super().__init__(
             image_shape, latent_dim=latent_dim, latent_activation=latent_activation, **kwargs
         )
-        checks.number(self.owner, low=0.0, sparsity_weight=sparsity_weight)
+        if sparsity_weight is not None:
+            checks.number(self.owner, low=0.0, sparsity_weight=sparsity_weight)
         checks.number(self.owner, low=1e-6, high=1 - 1e-6, target_rate=target_rate)
         checks.positive_int(self.owner, num_active=num_active)
         if latent_dim is None:
@@ -115,7 +118,14 @@ class SparseAutoencoder(Autoencoder):
     def term_weights(self):
         if self.penalty == "top_k":
             return super().term_weights
-        return {**super().term_weights, "sparsity": self.sparsity_weight}
+        return {**super().term_weights, "sparsity": self.resolved_weight}
+
+    @property
+    def resolved_weight(self) -> float:
+        """The weight in use, with `None` resolved."""
+        if self.sparsity_weight is None:
+            return DEFAULT_WEIGHTS[self.penalty]
+        return self.sparsity_weight
 
     def activate_code(self, code):
         code = super().activate_code(code)

@@ -99,6 +99,19 @@ def test_the_weights_add_up():
     assert logs["loss"] == pytest.approx(expected, rel=1e-5)
 
 
+def test_each_penalty_has_a_default_weight_of_its_own():
+    """A configuration that says `None` goes on saying so; one with a number keeps the number."""
+    for penalty, expected in (("l1", 1e-5), ("kl", 1e-3)):
+        model = make(penalty=penalty)
+        again = type(model).from_config(model.get_config())
+        assert again.sparsity_weight is None
+        for each in (model, again):
+            assert each.term_weights["sparsity"] == expected
+        given = type(model).from_config({**model.get_config(), "sparsity_weight": 1e-5})
+        assert given.term_weights["sparsity"] == given.get_config()["sparsity_weight"] == 1e-5
+    assert "sparsity" not in make(penalty="top_k").term_weights
+
+
 @pytest.mark.parametrize(
     ("penalty", "activation"), [("l1", "relu"), ("kl", "sigmoid"), ("top_k", "linear")]
 )
