@@ -48,7 +48,8 @@ class AdversarialAutoencoder(Adversarial, Autoencoder):
         ValueError: if an argument is out of range.
 
     Differs from the paper: the encoder's two steps, for the reconstruction and against the
-    discriminator, are one step on their weighted sum, and the discriminator's step comes last.
+    discriminator, are one step on their weighted sum, and the discriminator's step comes last, on
+    the same codes.
 
     Example:
         >>> model = zoo.create("adversarial_autoencoder", image_shape=(28, 28, 1), preset="tiny")
@@ -90,9 +91,8 @@ class AdversarialAutoencoder(Adversarial, Autoencoder):
             return keras.random.normal(shape, dtype="float32", seed=seed)
         return keras.random.uniform(shape, minval=-1.0, maxval=1.0, dtype="float32", seed=seed)
 
-    def discriminator_inputs(self, x, training):
-        codes = self.encode(x, training=training)
-        return self.draw_prior(ops.shape(codes)[0], self.random_seed(training)), codes
+    def discriminator_inputs(self, outputs):
+        return outputs["prior"], outputs["code"]
 
     def forward(self, x, training=False):
         outputs = super().forward(x, training=training)

@@ -56,8 +56,7 @@ class FactorVAE(Adversarial, VAE):
         ValueError: if an argument is out of range.
 
     Differs from the paper: codes and shuffled codes are of one batch where the paper draws two,
-    the discriminator's step follows the model's step and sees new samples of the code, and its
-    two classes are one logit.
+    and the discriminator's two classes are one logit.
 
     Example:
         >>> model = zoo.create("factor_vae", image_shape=(28, 28, 1), preset="tiny")
@@ -80,9 +79,8 @@ class FactorVAE(Adversarial, VAE):
         # Not the seed of the codes' own noise: ranks of the same numbers would line the units up.
         return self.seed_generator if training else model.EVALUATION_SEED + 1
 
-    def discriminator_inputs(self, x, training):
-        z = self.sampler(*self.encode_distribution(x, training), training=training)
-        return z, permuted(z, self.permutation_seed(training))
+    def discriminator_inputs(self, outputs):
+        return outputs["z"], outputs["permuted_z"]
 
     def forward(self, x, training=False):
         outputs = super().forward(x, training=training)

@@ -1,6 +1,5 @@
 """The second player: a discriminator between two kinds of codes, with its own optimizer."""
 
-import keras
 from keras import ops
 
 from zoo import checks
@@ -17,7 +16,7 @@ class Adversarial(ZooModel):
     Put it before the model that it extends: `class FactorVAE(Adversarial, VAE)`. The subclass says
     in `discriminator_inputs` which codes are told apart, and puts what its own player wants of
     `logit(codes)` into `loss_terms`. One training step is the base's step, on all weights but the
-    discriminator's, and then one step of the discriminator on codes of the same images.
+    discriminator's, and then one step of the discriminator on the codes that the base's step saw.
 
     `compile` makes the discriminator's optimizer, a copy of the given one with its own state; both
     are in a `.keras` file. Keras takes `trainable_weights` for what `optimizer` trains, so the
@@ -49,8 +48,12 @@ class Adversarial(ZooModel):
             )
         self.discriminator_learning_rate = discriminator_learning_rate
 
-    def discriminator_inputs(self, x, training: bool):
-        """Returns what is told apart: two tensors of codes, each `(batch, latent_dim)`."""
+    def discriminator_inputs(self, outputs: dict):
+        """Returns what is told apart: two tensors of codes, each `(batch, latent_dim)`.
+
+        Args:
+            outputs: What `forward` gave.
+        """
         raise NotImplementedError
 
     def build_networks(self):
@@ -97,12 +100,9 @@ class Adversarial(ZooModel):
         self.discriminator_optimizer.finalize_variable_values(self.discriminator.trainable_weights)
         return history
 
-    def train_step(self, data):
-        logs = super().train_step(data)
-        x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        first, second = self.discriminator_inputs(x, training=True)
-        self.train_discriminator(first, second, self._per_sample_weight(sample_weight))
-        return logs
+    def after_update(self, outputs, sample_weight):
+        # A second pass would give codes of the moved encoder, and move its statistics once more.
+        self.train_discriminator(*self.discriminator_inputs(outputs), sample_weight)
 
     def train_discriminator(self, first, second, sample_weight=None) -> None:
         """Does one step of the discriminator; the codes, and so the encoder, are fixed.

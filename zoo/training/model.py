@@ -140,6 +140,14 @@ class ZooModel(HasModelCard, Fitting):
     def track(self, target, outputs: dict, sample_weight) -> None:
         """Updates the model's own metrics, those that are no loss terms."""
 
+    def after_update(self, outputs: dict, sample_weight) -> None:
+        """Ends a training step, after the weights have moved: the turn of a second player.
+
+        Args:
+            outputs: What `forward` gave in this step, before the weights moved.
+            sample_weight: Float tensor `(batch,)` or None.
+        """
+
     def random_seed(self, training: bool):
         """Returns a source of fresh noise in training, and of the same noise at evaluation."""
         return self.seed_generator if training else EVALUATION_SEED
@@ -249,16 +257,19 @@ class ZooModel(HasModelCard, Fitting):
     def train_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         with tf.GradientTape() as tape:
-            loss, target, prediction = self._tracked_loss(x, y, sample_weight, training=True)
+            loss, target, outputs = self._tracked_loss(x, y, sample_weight, training=True)
             loss = self.optimizer.scale_loss(loss)
         weights = self.trainable_weights
         gradients = tape.gradient(loss, weights)
         adam.apply_gradients(self, gradients, weights)
+        self.after_update(outputs, self._per_sample_weight(sample_weight))
+        prediction = outputs["prediction"]
         return self.compute_metrics(x, target, prediction, sample_weight=sample_weight)
 
     def test_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        _, target, prediction = self._tracked_loss(x, y, sample_weight, training=False)
+        _, target, outputs = self._tracked_loss(x, y, sample_weight, training=False)
+        prediction = outputs["prediction"]
         return self.compute_metrics(x, target, prediction, sample_weight=sample_weight)
 
     def _tracked_loss(self, x, y, sample_weight, training: bool):
@@ -266,7 +277,7 @@ class ZooModel(HasModelCard, Fitting):
 
         Returns:
             The loss to differentiate (scaled to the number of replicas), the target and the
-            prediction. A target that was given comes with an input that is used as it is: pairs
+            outputs. A target that was given comes with an input that is used as it is: pairs
             of noisy and clean images are not corrupted again.
         """
         if y is not None and checking.is_placeholder(y):
@@ -298,7 +309,7 @@ class ZooModel(HasModelCard, Fitting):
         self.track(target, outputs, sample_weight)
         image = target["image"] if isinstance(target, dict) else target
         num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        return loss / num_replicas, image, outputs["prediction"]
+        return loss / num_replicas, image, outputs
 
     def _per_sample_weight(self, sample_weight):
         if sample_weight is None:
