@@ -29,17 +29,17 @@ SIZES = {
 }
 
 
-def markdown(found: list[Record], entries: list[Any]) -> str:
+def markdown(records: list[Record], entries: list[Any]) -> str:
     """Returns a table with a row per registered model, the baselines, and the commands.
 
     Args:
-        found: Records; a model may have them on several data sets.
+        records: Records; a model may have them on several data sets.
         entries: `zoo.registry.entries.Entry` of each model.
 
     Raises:
         BenchError: if a model has no finished record.
     """
-    rows = [row for row in leaderboard_rows.rows(found) if not row.failed]
+    rows = [row for row in leaderboard_rows.rows(records) if not row.failed]
     tables = list(dict.fromkeys(row.table for row in rows))
     marks = {table: chr(ord("a") + number) for number, table in enumerate(tables)}
     lines = [
@@ -67,15 +67,15 @@ def markdown(found: list[Record], entries: list[Any]) -> str:
             name = f"{model.name}-{model.latent_size}" if model.latent_size else model.name
             about = [name, "Baseline in closed form", "", ""]
             lines.append(_line([*about, *_numbers(row), marks[row.table]]))
-    lines += ["", *_commands(found, marks)]
+    lines += ["", *_commands(records, marks)]
     return "\n".join(lines)
 
 
-def results(found: list[Record], metrics: list[str], output: Path) -> str:
+def results(records: list[Record], metrics: list[str], output: Path) -> str:
     """Returns a table of all rows of a record file, and the command that made the records.
 
     Args:
-        found: Records.
+        records: Records.
         metrics: Keys of `leaderboard.METRICS` and of `SIZES`, a column each; `["by_class"]`: the
             tables of anomalies by normal class and by score; `["diagnosis"]`: what was found
             wrong with each training.
@@ -85,13 +85,13 @@ def results(found: list[Record], metrics: list[str], output: Path) -> str:
         BenchError: for an unknown metric.
     """
     if metrics == ["by_class"]:
-        shown = [*anomaly_tables.per_class(found), *anomaly_tables.by_score(found)]
+        shown = [*anomaly_tables.per_class(records), *anomaly_tables.by_score(records)]
         parts = map(markdown_tables.titled, shown)
-        command = rerun.command(output, found)
+        command = rerun.command(output, records)
         return "\n\n".join([*parts, f"```bash\n{command}\n```\n"])
-    rows = [row for row in leaderboard_rows.rows(found) if not row.failed]
+    rows = [row for row in leaderboard_rows.rows(records) if not row.failed]
     if metrics == ["diagnosis"]:
-        command = rerun.command(output, found)
+        command = rerun.command(output, records)
         return f"{findings.markdown(rows)}\n\n```bash\n{command}\n```\n"
     known = (*leaderboard_rows.METRICS, *SIZES)
     unknown = [metric for metric in metrics if metric not in known]
@@ -105,7 +105,7 @@ def results(found: list[Record], metrics: list[str], output: Path) -> str:
     for row in rows:
         values = [_cell(row, metric) for metric in metrics]
         lines.append(_line([row.name, str(row.num_seeds), *values]))
-    return "\n".join([*lines, "", "```bash", rerun.command(output, found), "```", ""])
+    return "\n".join([*lines, "", "```bash", rerun.command(output, records), "```", ""])
 
 
 def options(group: str) -> str:
@@ -162,11 +162,11 @@ def with_half_width(interval, form: str) -> str:
     return format(interval.mean, form) + ("" if half is None else f" ± {half:{form}}")
 
 
-def _commands(found: list[Record], marks: dict[str, str]) -> list[str]:
+def _commands(records: list[Record], marks: dict[str, str]) -> list[str]:
     """Returns a paragraph per data set: what it is, and the command that made its records."""
     lines = []
     for table, mark in marks.items():
-        own = [record for record in found if _table_of(record) == table and record.is_ok]
+        own = [record for record in records if _table_of(record) == table and record.is_ok]
         first = next(record for record in own if record.kind == "model")
         data, config = first.data, first.config
         shape = " x ".join(map(str, data.image_shape))

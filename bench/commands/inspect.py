@@ -200,11 +200,11 @@ def traversal_picture(model: Any, inputs: Any, options: argparse.Namespace) -> b
         )
     first = inspect_inputs.pick(inputs, options.image[:1])
     ordered = keras.tree.map_structure(lambda a, b: np.concatenate([a, b]), first, inputs)
-    found = activations.traversal(model, ordered, options.most, options.steps)
-    rows = [image_grid.as_images(row, model.image_shape) for row in found["images"]]
+    traversal = activations.traversal(model, ordered, options.most, options.steps)
+    rows = [image_grid.as_images(row, model.image_shape) for row in traversal["images"]]
     names = [
         f"unit {unit}: {values[0]:.2g} to {values[-1]:.2g}"
-        for unit, values in zip(found["units"], found["values"], strict=True)
+        for unit, values in zip(traversal["units"], traversal["values"], strict=True)
     ]
     note = "each unit from its smallest to its largest value over the images"
     title = f"Code of image {options.image[0]}, one unit at a time"

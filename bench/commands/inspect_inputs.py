@@ -77,9 +77,9 @@ def _of_dataset(source: str) -> tuple[np.ndarray, np.ndarray | None]:
         test = catalog.load(source).test
         return test.images, test.labels
     with user_errors():
-        found = npz.read(Path(source), with_masks=False)
-    split = found.splits.get("test", found.splits["train"])
-    return found.scale.apply(split.images), split.labels
+        contents = npz.read(Path(source), with_masks=False)
+    split = contents.splits.get("test", contents.splits["train"])
+    return contents.scale.apply(split.images), split.labels
 
 
 def _of_files(model: Any, path: Path, most: int) -> tuple[np.ndarray, np.ndarray | None]:

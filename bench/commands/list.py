@@ -30,8 +30,10 @@ def command(options: argparse.Namespace) -> int:
         models.add_row(name, entry.summary, ", ".join(entry.presets))
     console.print(models)
     data = Table("dataset", "what it is", "here", title="data sets", title_justify="left")
-    for found in catalog.describe():
-        data.add_row(found["name"], found["description"], "yes" if found["is_local"] else "no")
+    for dataset in catalog.describe():
+        data.add_row(
+            dataset["name"], dataset["description"], "yes" if dataset["is_local"] else "no"
+        )
     console.print(data)
     for suite, members in suites.SUITES.items():
         console.print(f"suite {suite}: {', '.join(members)}", highlight=False)

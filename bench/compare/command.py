@@ -112,18 +112,20 @@ def command(options: argparse.Namespace) -> int:
 def table(outcome: Outcome) -> Table:
     """Returns the table: a row for each model and kind of step."""
     request = outcome.request
-    found = Table(title=f"A: {escape(request.a)}   B: {escape(request.b)}", title_justify="left")
+    rich_table = Table(
+        title=f"A: {escape(request.a)}   B: {escape(request.b)}", title_justify="left"
+    )
     several = len({row.name for row in outcome.rows}) > 1  # else the title says it
     titles = ["what", "A ms", "B ms", "B / A \\[95 % interval]", "threshold", "verdict on B"]
     for title in ["model", *titles] if several else titles:
         is_number = title not in ("model", titles[0], titles[-1])
-        found.add_column(title, justify="right" if is_number else "left", no_wrap=is_number)
+        rich_table.add_column(title, justify="right" if is_number else "left", no_wrap=is_number)
     for row in outcome.rows:
         colour = _COLOURS.get(row.verdict)
         verdict = f"[{colour}]{row.verdict}[/]" if colour else row.verdict
         name = [escape(row.name)] if several else []
-        found.add_row(*name, _TITLES[row.what], *_numbers(row), verdict)
-    return found
+        rich_table.add_row(*name, _TITLES[row.what], *_numbers(row), verdict)
+    return rich_table
 
 
 def _numbers(row: Row) -> tuple[str, ...]:
@@ -167,9 +169,9 @@ def notes(outcome: Outcome) -> Iterator[str]:
         else:
             yield f"{row.name}: parameters differ: A {a:,}, B {b:,} ({b / a - 1:+.1%})."
     for row in rows:
-        found = [part.verdict for part in row.rounds]
-        if len(set(found)) > 1:
-            yield f"{row.name}, {_TITLES[row.what]}: the rounds disagree: {', '.join(found)}."
+        verdicts = [part.verdict for part in row.rounds]
+        if len(set(verdicts)) > 1:
+            yield f"{row.name}, {_TITLES[row.what]}: the rounds disagree: {', '.join(verdicts)}."
         if row.verdict == "not compared":
             yield sentence(row)
         if row.difference and row.difference.threshold > COARSE_THRESHOLD:

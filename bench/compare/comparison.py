@@ -142,9 +142,11 @@ def compare(request: Request, console=None) -> Outcome:
             data = contenders.images_for(dataset, known[side_a.model].task, batch_size)
             rows += _Comparison(request, context, side_a, side_b, data, progress).rows()
         described = {
-            name: dict(zip(("folder", "git_commit", "git_dirty"), (str(code), *found), strict=True))
+            name: dict(
+                zip(("folder", "git_commit", "git_dirty"), (str(code), *commit), strict=True)
+            )
             for name, code in zip("ab", codes, strict=True)
-            for found in [contenders.commit_of(code)]
+            for commit in [contenders.commit_of(code)]
         }
     if all(row.verdict == "not compared" for row in rows):
         raise BenchError(f"A ({request.a}) cannot be run: {rows[0].error}")
@@ -155,14 +157,14 @@ def compare(request: Request, console=None) -> Outcome:
 
 
 def _check(request: Request) -> list[contenders.Specification]:
-    found = [contenders.parse(request.a), contenders.parse(request.b)]
-    if found[0].is_checkout != found[1].is_checkout:
+    both = [contenders.parse(request.a), contenders.parse(request.b)]
+    if both[0].is_checkout != both[1].is_checkout:
         raise BenchError(
             "A and B must be two models or two checkouts. "
             f"Received: {request.a!r} and {request.b!r}. "
             "Compare git:REVISION with . and choose the model by --models."
         )
-    if request.models is not None and not found[0].is_checkout:
+    if request.models is not None and not both[0].is_checkout:
         raise BenchError("--models belongs to two checkouts; A and B are models already.")
     if not request.what or set(request.what) - set(WHATS):
         raise BenchError(f"--what must be of {', '.join(WHATS)}. Received: {request.what}.")
@@ -172,7 +174,7 @@ def _check(request: Request) -> list[contenders.Specification]:
         value = getattr(request, name)
         if value is not None and value <= 0:
             raise BenchError(f"--{name.replace('_', '-')} must be above 0. Received: {value}.")
-    return found
+    return both
 
 
 def _starts_without_zoo(context) -> bool:
@@ -205,25 +207,25 @@ class _Comparison:
         self.side_a, self.side_b = side_a, side_b
         same = side_a.name == side_b.name
         self.name = side_a.name if same else f"{side_a.name} / {side_b.name}"
-        self.found = {what: Row(self.name, what) for what in request.what}
+        self.row_of = {what: Row(self.name, what) for what in request.what}
         self.pairs: dict[str, tuple[list, list]] = {what: ([], []) for what in request.what}
 
     def rows(self) -> list[Row]:
         """Returns a row for each kind of step: a round, and more while differences are found."""
-        waiting = list(self.found)
+        waiting = list(self.row_of)
         title = self.name
         for _ in range(self.request.rounds):
             task = self.progress.add_task(title, total=len(waiting) * self.request.pairs)
             self._round(waiting, task)
             self.progress.remove_task(task)
-            waiting = [what for what in waiting if self._is_different(self.found[what])]
+            waiting = [what for what in waiting if self._is_different(self.row_of[what])]
             if not waiting:
                 break
             title = f"{self.name}, again"
-        for what, row in self.found.items():
+        for what, row in self.row_of.items():
             if row.rounds and row.error is None:
                 self._sum_up(what, row)
-        return list(self.found.values())
+        return list(self.row_of.values())
 
     @staticmethod
     def _is_different(row: Row) -> bool:
@@ -240,10 +242,10 @@ class _Comparison:
                 facts = [worker.answer() for worker in workers]
             except ContenderError as failure:
                 for what in whats:
-                    self._fail(self.found[what], failure)
+                    self._fail(self.row_of[what], failure)
                 return
             for what in whats:
-                row = self.found[what]
+                row = self.row_of[what]
                 row.facts_a, row.facts_b = facts[:2]
                 row.params_a, row.params_b = (part["params_total"] for part in facts[:2])
                 try:
@@ -278,7 +280,7 @@ class _Comparison:
     def _sum_up(self, what: str, row: Row) -> None:
         pairs, same = self.pairs[what]
         row.difference = paired.difference(pairs, same)
-        verdicts = [found.verdict for found in (*row.rounds, row.difference)]
+        verdicts = [each.verdict for each in (*row.rounds, row.difference)]
         row.verdict = paired.agreed(verdicts)
         row.a_ms = 1e3 * float(np.median([(pair.first_a, pair.second_a) for pair in pairs]))
         row.b_ms = 1e3 * float(np.median([(pair.first_b, pair.second_b) for pair in pairs]))

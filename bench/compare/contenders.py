@@ -64,8 +64,8 @@ def parse(text: str) -> Specification:
             jit = _JIT[setting]
         elif setting in PRECISIONS:
             precision = setting
-        elif found := _STEPS.fullmatch(setting):
-            steps_per_execution = int(found[1])
+        elif match := _STEPS.fullmatch(setting):
+            steps_per_execution = int(match[1])
         else:
             raise BenchError(
                 f"unknown setting @{setting} in {text!r}. Settings: @{', @'.join(SETTINGS)}."
@@ -174,9 +174,9 @@ def choose(
         chosen = [(choice, choice) for choice in choices]
     else:
         both = [select([part.model]) for part in specifications]
-        for part, found in zip(specifications, both, strict=True):
-            if len(found) > 1:
-                names = ", ".join(f"{choice.model}:{choice.preset}" for choice in found)
+        for part, matches in zip(specifications, both, strict=True):
+            if len(matches) > 1:
+                names = ", ".join(f"{choice.model}:{choice.preset}" for choice in matches)
                 raise BenchError(f"{part.text!r} must be one model. It matches {names}.")
         chosen = [(both[0][0], both[1][0])]
         texts = " and ".join(repr(part.text) for part in specifications)

@@ -58,8 +58,8 @@ def one_class(dataset: Dataset, normal_class: int | str) -> AnomalyDataset:
     """
     label = _label_of(dataset, normal_class)
     is_normal = {name: getattr(dataset, name).labels == label for name in datasets.PARTS}
-    for name, found in is_normal.items():
-        if not found.any():
+    for name, rows in is_normal.items():
+        if not rows.any():
             raise BenchError(
                 f"one_class: the {name} split of {dataset.name} must hold images of "
                 f"normal_class. Received: normal_class={normal_class!r}, which has none. "

@@ -30,13 +30,13 @@ def lfw_subset(seed: int) -> Dataset:
 
 def biased_footwear(seed: int) -> Dataset:
     """Sneakers (95 %) and ankle boots (5 %) against sandals, of Fashion-MNIST; balanced in test."""
-    found = standard.fashion_mnist(seed)
+    whole = standard.fashion_mnist(seed)
     parts = [
-        _footwear(getattr(found, name), np.random.default_rng([seed, index]), name == "test")
+        _footwear(getattr(whole, name), np.random.default_rng([seed, index]), name == "test")
         for index, name in enumerate(dataset.PARTS)
     ]
     names = ("sandal", "closed shoe")
-    return Dataset("biased_footwear", "reconstruction", *parts, names, found.source)
+    return Dataset("biased_footwear", "reconstruction", *parts, names, whole.source)
 
 
 def biased_faces(seed: int) -> Dataset:
@@ -53,10 +53,10 @@ def biased_faces(seed: int) -> Dataset:
     for group in (NEGATIVE, COMMON, RARE):
         shuffled = generator.permutation(np.flatnonzero(groups == group))
         cuts = np.cumsum((FACES_TEST[group], FACES_VALIDATION[group]))
-        for name, found in zip(
+        for name, part_rows in zip(
             ("test", "validation", "train"), np.split(shuffled, cuts), strict=True
         ):
-            rows[name].append(found)
+            rows[name].append(part_rows)
     parts = [whole.take(np.sort(np.concatenate(rows[name]))) for name in dataset.PARTS]
     return Dataset("biased_faces", "reconstruction", *parts, ("not a face", "face"), "scikit-image")
 
@@ -85,7 +85,7 @@ def _footwear(split: Split, generator: np.random.Generator, is_balanced: bool) -
         num_rare = max(1, round(num_common * RARE_SHARE / (1 - RARE_SHARE)))
         num_negative = num_common + num_rare
     rows = negative[:num_negative], common[:num_common], rare[:num_rare]
-    groups = np.repeat(np.array([NEGATIVE, COMMON, RARE], "int64"), [len(found) for found in rows])
+    groups = np.repeat(np.array([NEGATIVE, COMMON, RARE], "int64"), [len(group) for group in rows])
     chosen = np.concatenate(rows)
     order = np.argsort(chosen)
     chosen, groups = chosen[order], groups[order]

@@ -84,4 +84,4 @@ def write(dataset: str, prepare: dict[str, Any] | None, folder: Path) -> str:
 
 def is_local(dataset: str) -> bool:
     """Tells whether the files of a named data set are on this machine."""
-    return any(found["name"] == dataset and found["is_local"] for found in catalog.describe())
+    return any(entry["name"] == dataset and entry["is_local"] for entry in catalog.describe())

@@ -49,23 +49,23 @@ class _Cutouts:
 def composed_foreground(seed: int) -> Dataset:
     """Composed: garments of Fashion-MNIST on real textures, with masks; 2,750 of 64 x 64 pixels."""
     try:
-        found = standard.fashion_mnist(seed)
+        objects = standard.fashion_mnist(seed)
     except BenchError as error:
         raise BenchError(f"{error} Or take composed_digits, which needs no download.") from error
-    return _composed("composed_foreground", found, _garment_alphas, "garment", seed)
+    return _composed("composed_foreground", objects, _garment_alphas, "garment", seed)
 
 
 def composed_digits(seed: int) -> Dataset:
     """Composed: real digits on real textures, with masks; 2,750 of 64 x 64; needs no network."""
-    found = standard.digits(seed)
-    return _composed("composed_digits", found, _digit_alphas, "digit", seed)
+    objects = standard.digits(seed)
+    return _composed("composed_digits", objects, _digit_alphas, "digit", seed)
 
 
-def _composed(name: str, found: Dataset, alphas_of, object_name: str, seed: int) -> Dataset:
+def _composed(name: str, objects: Dataset, alphas_of, object_name: str, seed: int) -> Dataset:
     parts = []
     for index, part in enumerate(dataset.PARTS):
         generator = np.random.default_rng([seed, index])
-        source = getattr(found, part)
+        source = getattr(objects, part)
         rows = dataset.class_balanced_order(source.labels, len(source), seed)
         rows = np.resize(rows, NUM_IMAGES[part])
         chosen = source.take(rows)
@@ -75,8 +75,8 @@ def _composed(name: str, found: Dataset, alphas_of, object_name: str, seed: int)
         name,
         "segmentation",
         *parts,
-        found.class_names,
-        f"composed of {found.source} and scikit-image",
+        objects.class_names,
+        f"composed of {objects.source} and scikit-image",
         ("texture", object_name),
     )
 

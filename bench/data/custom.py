@@ -27,24 +27,24 @@ def load(path: Path, seed: int, resize: tuple[int, int] | None = None) -> Datase
         BenchError: see `zoo.data.reading.read`.
     """
     with user_errors():
-        found = reading.read(path, reading.Options(resize))
-    parts = {key: _split(part, found.loose is not None) for key, part in found.parts.items()}
+        contents = reading.read(path, reading.Options(resize))
+    parts = {key: _split(part, contents.loose is not None) for key, part in contents.parts.items()}
     for key, part in parts.items():
         # Before the split: an index in the error is then the index in the file.
         where = str(path) if len(parts) == 1 else f"{path}, {key} split"
         datasets.check_pixels(where, part.images)
     parts = _with_all_splits(path, parts, seed)
-    if found.kind == "inspection":
-        return _inspection(path, parts, found)
-    task = "segmentation" if found.num_mask_classes else "reconstruction"
+    if contents.kind == "inspection":
+        return _inspection(path, parts, contents)
+    task = "segmentation" if contents.num_mask_classes else "reconstruction"
     return Dataset(
         path.resolve().stem,
         task,
         *(parts[name] for name in datasets.PARTS),
-        () if found.loose is not None else found.class_names,
+        () if contents.loose is not None else contents.class_names,
         str(path),
-        _mask_names(found.num_mask_classes),
-        notes=found.said,
+        _mask_names(contents.num_mask_classes),
+        notes=contents.said,
     )
 
 
@@ -73,9 +73,9 @@ def _mask_names(num_classes: int) -> tuple[str, ...]:
     return ("background", *(f"class {number}" for number in range(1, num_classes)))
 
 
-def _inspection(path: Path, parts: dict[str, Split], found: reading.Found) -> AnomalyDataset:
+def _inspection(path: Path, parts: dict[str, Split], contents: reading.Found) -> AnomalyDataset:
     """Returns the data of an inspection: label 1 for what is no normal, defects as the groups."""
-    names = found.class_names
+    names = contents.class_names
     is_normal = np.array([name.lower() in NORMAL for name in names])
     test = parts["test"]
     labelled = dataclasses.replace(
@@ -89,6 +89,6 @@ def _inspection(path: Path, parts: dict[str, Split], found: reading.Found) -> An
         path.resolve().stem,
         "anomaly",
         *(train, validation, labelled, NAMES, str(path), NAMES),
-        notes=found.said,
+        notes=contents.said,
         group_names=names,
     )

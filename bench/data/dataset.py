@@ -90,7 +90,7 @@ class Dataset:
         if self.class_names:
             return len(self.class_names)
         labels = [getattr(self, part).labels for part in PARTS]
-        return max((int(found.max()) + 1 for found in labels if found is not None), default=0)
+        return max((int(each.max()) + 1 for each in labels if each is not None), default=0)
 
     @property
     def num_mask_classes(self) -> int:

@@ -46,9 +46,9 @@ def defective(images: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, np
         order = np.random.default_rng([seed, 0, block]).permutation(KINDS)
         generator = np.random.default_rng([seed, 1, row])
         for kind in np.roll(order, -place):
-            found = damage(image, generator, kind)
-            if found is not None:
-                damaged[row], masks[row, ..., 0] = found
+            damaged_pair = damage(image, generator, kind)
+            if damaged_pair is not None:
+                damaged[row], masks[row, ..., 0] = damaged_pair
                 kinds.append(str(kind))
                 break
         else:

@@ -191,10 +191,10 @@ def _read_cifar(place: Path):
     images, labels = [], []
     for name in _CIFAR_BATCHES:
         try:
-            found = _NumpyUnpickler(io.BytesIO(batch(name)), encoding="bytes").load()
-            pixels = np.asarray(found[b"data"], dtype="uint8")
+            contents = _NumpyUnpickler(io.BytesIO(batch(name)), encoding="bytes").load()
+            pixels = np.asarray(contents[b"data"], dtype="uint8")
             images.append(pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
-            labels.append(np.asarray(found[b"labels"], dtype="int64"))
+            labels.append(np.asarray(contents[b"labels"], dtype="int64"))
         except Exception as error:  # a damaged pickle fails in any way that a constructor can
             raise BenchError(
                 f"{place}: {name} cannot be read ({error}). Get cifar-10-python.tar.gz again."

@@ -153,10 +153,10 @@ def _download_pets() -> tuple[Path, Path]:
             f"({type(error).__name__}). Unpack images.tar.gz and annotations.tar.gz of "
             f"{_PETS_URL} into a folder oxford_pets/, and set ZOO_DATA_DIR to its parent."
         ) from error
-    found = find_pets()
-    if found is None:
+    folder = find_pets()
+    if folder is None:
         raise BenchError(
             "oxford_pets was downloaded, but images/ and annotations/ are not where they should "
             "be. Set KERAS_HOME to a folder that can be written, or ZOO_DATA_DIR to the data's."
         )
-    return found
+    return folder

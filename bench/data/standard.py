@@ -14,9 +14,9 @@ def digits(seed: int) -> Dataset:
     """Handwritten digits, 1,797 of 8 x 8 pixels, embedded in scikit-learn: needs no network."""
     from sklearn.datasets import load_digits
 
-    found = load_digits()
-    images = (found.images[..., None] / 16.0).astype("float32")
-    whole = Split(images, found.target.astype("int64"))
+    bunch = load_digits()
+    images = (bunch.images[..., None] / 16.0).astype("float32")
+    whole = Split(images, bunch.target.astype("int64"))
     parts = dataset.random_split(whole, seed, (200, 300))
     return Dataset("digits", "reconstruction", *parts, tuple("0123456789"), "scikit-learn")
 

@@ -77,19 +77,19 @@ def normal_classes(dataset: Dataset, wanted: tuple[str, ...] | None) -> list[int
     if tuple(wanted) == ("all",):
         return list(range(dataset.num_classes))
     names = [str(label) for label in range(dataset.num_classes)]
-    found: dict[int, None] = {}
+    classes: dict[int, None] = {}
     for given in wanted:
         if given in dataset.class_names:
-            found[dataset.class_names.index(given)] = None
+            classes[dataset.class_names.index(given)] = None
         elif given in names:
-            found[int(given)] = None
+            classes[int(given)] = None
         else:
             known = dataset.class_names or names
             raise BenchError(
                 f"--normal-classes: {dataset.name} has no class {given!r}. "
                 f"Its classes: {', '.join(known)}; all of them: all."
             )
-    return list(found)
+    return list(classes)
 
 
 def inputs(task: str, split: Split) -> Any:
@@ -126,9 +126,9 @@ def keep_labels(labels: np.ndarray, num_labels: int | None, seed: int = 0) -> np
         rows = order[labels[order] == label]
         turn[rows] = np.arange(len(rows)) + generator.random()
     kept = np.argsort(turn, kind="stable")[:num_labels]
-    found = np.full_like(labels, -1)
-    found[kept] = labels[kept]
-    return found
+    kept_labels = np.full_like(labels, -1)
+    kept_labels[kept] = labels[kept]
+    return kept_labels
 
 
 def classification(model, split: Split) -> dict[str, Any]:
@@ -139,13 +139,13 @@ def classification(model, split: Split) -> dict[str, Any]:
     else:
         predicted = probabilities.argmax(axis=-1)
     is_right = predicted == split.labels
-    found: dict[str, Any] = {"test_accuracy": float(is_right.mean())}
+    metrics: dict[str, Any] = {"test_accuracy": float(is_right.mean())}
     if split.groups is not None:
         recalls = [float(is_right[split.groups == g].mean()) for g in np.unique(split.groups)]
-        found["test_recall_per_group"] = recalls
-        found["test_recall_lowest"] = min(recalls)
-        found["test_recall_spread"] = float(np.std(recalls))
-    return found
+        metrics["test_recall_per_group"] = recalls
+        metrics["test_recall_lowest"] = min(recalls)
+        metrics["test_recall_spread"] = float(np.std(recalls))
+    return metrics
 
 
 def overlay(images: np.ndarray, foreground: np.ndarray) -> np.ndarray:

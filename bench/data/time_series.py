@@ -20,24 +20,24 @@ TUTORIAL_TEST_SHARE, TUTORIAL_SEED = 0.2, 21
 
 def ecg5000(seed: int) -> Dataset:
     """Heartbeats, 5,000 series of 140 values, five classes (UCR); or ecg.csv of TF's tutorial."""
-    found = find_ecg5000()
-    if found is None:
+    file_path = find_ecg5000()
+    if file_path is None:
         raise BenchError(
             f"ecg5000 is not on this machine. Put {' and '.join(OFFICIAL_FILES)} (of "
             f"timeseriesclassification.com), or {TUTORIAL_FILE} of TensorFlow's autoencoder "
             "tutorial, into a folder ecg5000/, and set ZOO_DATA_DIR to its parent."
         )
-    if found.name == TUTORIAL_FILE:
-        train, test = _tutorial_split(*_read(found, ",", label_column=-1))
+    if file_path.name == TUTORIAL_FILE:
+        train, test = _tutorial_split(*_read(file_path, ",", label_column=-1))
         first_label, class_names = 0, TUTORIAL_CLASSES
     else:
-        train, test = (_read(found.with_name(file), None, 0) for file in OFFICIAL_FILES)
+        train, test = (_read(file_path.with_name(file), None, 0) for file in OFFICIAL_FILES)
         first_label, class_names = 1, OFFICIAL_CLASSES
     for labels in (train[1], test[1]):
         wrong = set(np.unique(labels)) - set(range(first_label, first_label + len(class_names)))
         if wrong:
             raise BenchError(
-                f"{found}: labels must be whole numbers from {first_label} to "
+                f"{file_path}: labels must be whole numbers from {first_label} to "
                 f"{first_label + len(class_names) - 1}. Received: {min(wrong):g}. Get it again."
             )
     num = len(train[0])
@@ -45,7 +45,7 @@ def ecg5000(seed: int) -> Dataset:
     rows = np.sort(order[num // 10 :]), np.sort(order[: num // 10])
     low, high = train[0][rows[0]].min(), train[0][rows[0]].max()
     if low == high:
-        raise BenchError(f"{found}: all values are {low:g}. Get the file again.")
+        raise BenchError(f"{file_path}: all values are {low:g}. Get the file again.")
 
     def part(values: np.ndarray, labels: np.ndarray) -> Split:
         scaled = np.clip((values - low) / (high - low), 0, 1).astype("float32")
@@ -56,7 +56,7 @@ def ecg5000(seed: int) -> Dataset:
         part(train[0][rows[1]], train[1][rows[1]]),
         part(*test),
     )
-    return Dataset("ecg5000", "reconstruction", *parts, class_names, str(found))
+    return Dataset("ecg5000", "reconstruction", *parts, class_names, str(file_path))
 
 
 def find_ecg5000() -> Path | None:

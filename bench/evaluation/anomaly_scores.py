@@ -81,12 +81,12 @@ class _Base:
 
     def scores(self, images: np.ndarray) -> dict[str, np.ndarray]:
         squared = self._squared_error(images)
-        found = {self.default: self.own(images), "squared_error": _mean(squared)}
-        found["pixel_normalised"] = _mean(squared / self.pixel_variance)
-        found |= self._further(images)
+        scores = {self.default: self.own(images), "squared_error": _mean(squared)}
+        scores["pixel_normalised"] = _mean(squared / self.pixel_variance)
+        scores |= self._further(images)
         if self.latent_distance is not None:
-            found["latent_distance"] = self.latent_distance(self._codes(images))
-        return found
+            scores["latent_distance"] = self.latent_distance(self._codes(images))
+        return scores
 
     def _further(self, images: np.ndarray) -> dict[str, np.ndarray]:
         return {}
@@ -123,14 +123,14 @@ class ModelScorer(_Base):
         return np.asarray(self.model.predict_uncertainty(images))
 
     def _further(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        found = {}
+        scores = {}
         if (deviation := self.uncertainty(images)) is not None:
             # The score is of pixels in [-1, 1], the deviation of pixels in [0, 1].
             log_variance = 2 * np.log(2 * deviation.astype("float64"))
-            found["variance_normalised_log"] = self.own(images) + _mean(log_variance)
+            scores["variance_normalised_log"] = self.own(images) + _mean(log_variance)
         if hasattr(self.model, "elbo"):
-            found["negative_elbo"] = -np.asarray(self.model.elbo(images), dtype="float64")
-        return found
+            scores["negative_elbo"] = -np.asarray(self.model.elbo(images), dtype="float64")
+        return scores
 
     def _codes(self, images: np.ndarray) -> np.ndarray | None:
         is_large = math.prod(getattr(self.model, "code_shape", ())) > MAX_CODE_SIZE

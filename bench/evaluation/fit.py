@@ -163,12 +163,12 @@ def _build(case: Job, dataset, task: str) -> keras.Model:
 def _training_data(case: Job, dataset, task: str) -> tuple:
     """Returns the arguments of `fit`: arrays, or batches that are augmented afresh."""
     config = case.config
-    found = tasks.pairs(task, dataset.train, config.num_labels, case.seed)
+    pairs = tasks.pairs(task, dataset.train, config.num_labels, case.seed)
     if config.augment is None:
-        return found
+        return pairs
     return (
         AugmentedBatches(
-            *found,
+            *pairs,
             augmentation=augmentation.parse(config.augment),
             batch_size=config.batch_size,
             seed=case.seed,

@@ -67,7 +67,7 @@ def load(case: Job, output: Path):
 
 
 def describe(dataset) -> dict[str, Any]:
-    found = {
+    fields = {
         "dataset": dataset.name,
         "task": dataset.task,
         "image_shape": list(dataset.image_shape),
@@ -75,7 +75,7 @@ def describe(dataset) -> dict[str, Any]:
         "num_validation": dataset.num_validation,
         "num_test": dataset.num_test,
     }
-    return found | (anomaly.describe(dataset) if dataset.task == "anomaly" else {})
+    return fields | (anomaly.describe(dataset) if dataset.task == "anomaly" else {})
 
 
 def run_baseline(case: Job, dataset, output: Path, connection) -> dict[str, Any]:
@@ -84,20 +84,20 @@ def run_baseline(case: Job, dataset, output: Path, connection) -> dict[str, Any]
     if case.model in segmentation.BASELINES:
         baseline = segmentation.BASELINES[case.model]()
         baseline.fit(quality.as_masks(dataset.train.targets, dataset.num_mask_classes))
-        found = quality.of_masks(case, dataset, lambda split: baseline.predict(len(split)), output)
+        fields = quality.of_masks(case, dataset, lambda split: baseline.predict(len(split)), output)
     else:
         baseline = closed_forms.create(case.model, case.latent_size)
         baseline.fit(dataset.train.images, dataset.train.targets)
         connection.send(("stage", "testing"))
         if dataset.task == "anomaly":
             scorer = anomaly_scores.BaselineScorer(baseline, dataset.train.images)
-            found = quality.of_anomalies(case, dataset, scorer, output)
+            fields = quality.of_anomalies(case, dataset, scorer, output)
         else:
-            found = quality.of_images(
+            fields = quality.of_images(
                 case, dataset, lambda split: baseline.reconstruct(split.images), output
             )
     return {
-        **found,
+        **fields,
         "params_total": baseline.num_parameters,
         "forward_macs": baseline.forward_macs,
     }
@@ -108,10 +108,10 @@ def run_model(case: Job, dataset, output: Path, connection) -> dict[str, Any]:
     trained = fit.train(case, dataset, connection)
     model = trained.model
     connection.send(("stage", "testing"))
-    found = trained.fields | quality.of_model(case, model, dataset, output)
-    found |= measure_more(case, model, dataset, output)
+    fields = trained.fields | quality.of_model(case, model, dataset, output)
+    fields |= measure_more(case, model, dataset, output)
     macs = mac_counter.count_macs(model)
-    found |= {
+    fields |= {
         "model_config": plain_config(model),
         "latent_size": int(np.prod(model.code_shape)) if hasattr(model, "code_shape") else None,
         "paper": zoo.get(case.model).paper,
@@ -122,23 +122,23 @@ def run_model(case: Job, dataset, output: Path, connection) -> dict[str, Any]:
     if case.timing:
         connection.send(("stage", "timing"))
         settings = throughput.Settings(folder=output, batch_sizes=case.sweep_batch_sizes)
-        found |= throughput.of_model(model, model.task, dataset, case.config, settings, macs=macs)
+        fields |= throughput.of_model(model, model.task, dataset, case.config, settings, macs=macs)
     connection.send(("stage", "drawing"))
-    return found | trained.pictures(case, dataset, output)
+    return fields | trained.pictures(case, dataset, output)
 
 
 def measure_more(case: Job, model, dataset, output: Path) -> dict[str, Any]:
     """Measures what `--measure` asks for, where it means something for these data."""
-    found: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
     if dataset.task in ("segmentation", "anomaly"):
-        return found
+        return metrics
     if "generative" in case.config.measures:
         has_reader = generative.needs_reader(model, dataset)
         reader = feature_classifier.of(dataset, output / "classifiers") if has_reader else None
-        found |= generative.summary(model, dataset, reader, case.seed)
+        metrics |= generative.summary(model, dataset, reader, case.seed)
     if "representation" in case.config.measures:
-        found |= representation.summary(model, dataset, case.seed)
-    return found
+        metrics |= representation.summary(model, dataset, case.seed)
+    return metrics
 
 
 def plain_config(model) -> dict[str, Any]:

@@ -30,24 +30,24 @@ def of_model(case: Job, model, dataset, output: Path) -> dict[str, Any]:
     if dataset.task == "anomaly":
         scorer = anomaly_scores.ModelScorer(model, dataset.train.images)
         held_out = scorer.own(dataset.validation.images)
-        found = of_anomalies(case, dataset, scorer, output, held_out)
+        fields = of_anomalies(case, dataset, scorer, output, held_out)
         model.set_threshold(held_out, **next(iter(THRESHOLDS.values())))
-        return found
+        return fields
 
     def predict(split):
         return model.predict(tasks.inputs(task, split), batch_size=TEST_BATCH_SIZE, verbose=0)
 
     if task == "segmentation":
         return of_masks(case, dataset, predict, output)
-    found = of_images(case, dataset, predict, output)
+    fields = of_images(case, dataset, predict, output)
     if hasattr(model, "classify") and dataset.num_classes:
-        found |= tasks.classification(model, dataset.test)
+        fields |= tasks.classification(model, dataset.test)
     if task == "conditional":
         reader = feature_classifier.of(dataset, output / "classifiers")
-        found |= label_swap.measure(model, dataset, reader)
+        fields |= label_swap.measure(model, dataset, reader)
         shown = label_swap.shown(model, dataset, reader)
-        found["swaps_file"] = keep_arrays(case, output, "swaps", shown)
-    return found
+        fields["swaps_file"] = keep_arrays(case, output, "swaps", shown)
+    return fields
 
 
 def of_images(case: Job, dataset, reconstruct, output: Path) -> dict[str, Any]:
@@ -118,52 +118,52 @@ def of_anomalies(
     summary = reconstruction.reconstruction_summary(
         normal.images, _finite(scorer.reconstruct(normal.images))
     )
-    found: dict[str, Any] = {f"test_{name}": value for name, value in summary.items()}
-    found |= anomaly.summary(labels, own)
-    found["scores"] = {
+    fields: dict[str, Any] = {f"test_{name}": value for name, value in summary.items()}
+    fields |= anomaly.summary(labels, own)
+    fields["scores"] = {
         name: {
             "auroc": anomaly.auroc(labels, values),
             "average_precision": anomaly.average_precision(labels, values),
         }
         for name, values in scores.items()
     }
-    found["score_name"] = scorer.default
-    found |= _at_thresholds(labels, own, held_out)
-    found["test_auroc_by_group"] = {
+    fields["score_name"] = scorer.default
+    fields |= _at_thresholds(labels, own, held_out)
+    fields["test_auroc_by_group"] = {
         dataset.group_names[group]: anomaly.auroc(labels[rows], own[rows])
         for group in np.unique(test.groups[labels == 1])
         for rows in [(labels == 0) | (test.groups == group)]
     }
     if test.targets is not None:
-        found |= anomaly.pixel_summary(test.targets, scorer.score_map(test.images))
+        fields |= anomaly.pixel_summary(test.targets, scorer.score_map(test.images))
     shown = shown_anomalies(dataset, scorer, own, held_out)
     samples = {key: shown[key] for key in ("inputs", "reconstructions")}
     samples["targets"] = samples["inputs"]
-    found["samples_file"] = keep_arrays(case, output, "samples", samples)
-    found["anomaly_file"] = keep_arrays(
-        case, output, "anomalies", shown | {"threshold": np.array(found["threshold"])}
+    fields["samples_file"] = keep_arrays(case, output, "samples", samples)
+    fields["anomaly_file"] = keep_arrays(
+        case, output, "anomalies", shown | {"threshold": np.array(fields["threshold"])}
     )
-    return found
+    return fields
 
 
 def _at_thresholds(labels: np.ndarray, scores: np.ndarray, held_out: np.ndarray) -> dict[str, Any]:
     """Returns the thresholds of held-out normals, and what they find in the test split."""
-    found = {}
+    rates = {}
     for rule, arguments in THRESHOLDS.items():
         threshold, _ = anomaly_threshold(held_out, **arguments)
-        is_found = scores > threshold
-        found[rule] = {
+        is_flagged = scores > threshold
+        rates[rule] = {
             "threshold": threshold,
-            "false_positive_rate": float(is_found[labels == 0].mean()),
-            "true_positive_rate": float(is_found[labels == 1].mean()),
+            "false_positive_rate": float(is_flagged[labels == 0].mean()),
+            "true_positive_rate": float(is_flagged[labels == 1].mean()),
         }
-    rule, first = next(iter(found.items()))
+    rule, first = next(iter(rates.items()))
     return {
         "threshold": first["threshold"],
         "threshold_rule": f"{rule} of {len(held_out)} held-out normal scores",
         "test_false_positive_rate": first["false_positive_rate"],
         "test_true_positive_rate": first["true_positive_rate"],
-        "thresholds": found,
+        "thresholds": rates,
     }
 
 
@@ -183,7 +183,7 @@ def shown_anomalies(
     images = test.images[rows]
     reconstructions = scorer.reconstruct(images)
     few = dataset.validation.images[:TEST_BATCH_SIZE]
-    found = {
+    arrays = {
         "inputs": images,
         "reconstructions": np.clip(reconstructions, 0, 1),
         "squared_errors": closed_forms.over_channels((images - reconstructions) ** 2),
@@ -196,10 +196,10 @@ def shown_anomalies(
         "held_out": held_out.astype("float32"),
     }
     if (uncertainty := scorer.uncertainty(images)) is not None:
-        found["uncertainties"] = closed_forms.over_channels(uncertainty)
+        arrays["uncertainties"] = closed_forms.over_channels(uncertainty)
     if test.targets is not None:
-        found["masks"] = test.targets[rows][..., 0]
-    return found
+        arrays["masks"] = test.targets[rows][..., 0]
+    return arrays
 
 
 def _shown_rows(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:

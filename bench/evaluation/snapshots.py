@@ -115,7 +115,7 @@ def of_training(case: Job, model, dataset, keeper: FrameKeeper, output: Path) ->
         `latent_file`, traversal and interpolations; `codes_file`, codes of test images.
         A field whose pictures do not exist for the model is left out.
     """
-    found = {}
+    files = {}
     arrays = {
         "frames": frames_of(model.task, dataset, keeper),
         "layers": layers_of(model, dataset.test),
@@ -124,8 +124,8 @@ def of_training(case: Job, model, dataset, keeper: FrameKeeper, output: Path) ->
     }
     for name, values in arrays.items():
         if values:
-            found[f"{name}_file"] = keep_arrays(case, output, name, values)
-    return found
+            files[f"{name}_file"] = keep_arrays(case, output, name, values)
+    return files
 
 
 def frames_of(task: str, dataset, keeper: FrameKeeper) -> dict[str, np.ndarray]:
@@ -135,10 +135,10 @@ def frames_of(task: str, dataset, keeper: FrameKeeper) -> dict[str, np.ndarray]:
     if task == "segmentation":
         targets = tasks.overlay(shown.images, tasks.foreground(targets))
         frames = np.stack([tasks.overlay(shown.images, tasks.foreground(f)) for f in frames])
-    found = {"frames": images.to_bytes(frames), "targets": images.to_bytes(targets)}
+    arrays = {"frames": images.to_bytes(frames), "targets": images.to_bytes(targets)}
     if dataset.task == "denoising":
-        found["inputs"] = images.to_bytes(shown.images)
-    return found | {"epochs": np.array(keeper.epochs, "int32")}
+        arrays["inputs"] = images.to_bytes(shown.images)
+    return arrays | {"epochs": np.array(keeper.epochs, "int32")}
 
 
 def layers_of(model, split: Split) -> dict[str, np.ndarray]:
@@ -149,14 +149,14 @@ def layers_of(model, split: Split) -> dict[str, np.ndarray]:
     """
     layers = inspection.named_layers(model)
     first = _first_of(tasks.inputs(model.task, split), 1)
-    found: dict[str, np.ndarray] = {}
+    arrays: dict[str, np.ndarray] = {}
     for path, layer in layers.items():
         try:
             kernel = activations.filters(layer, model.image_shape)
         except BenchError:
             continue
-        found["filters"] = kernel[:_NUM_FILTERS].astype("float16")
-        found["filters_layer"] = np.array(path)
+        arrays["filters"] = kernel[:_NUM_FILTERS].astype("float16")
+        arrays["filters_layer"] = np.array(path)
         break
     shapes = activations.output_shapes(model, list(layers.values()))
     paths = [path for path, layer in layers.items() if len(shapes.get(id(layer), ())) in (2, 3)]
@@ -164,11 +164,11 @@ def layers_of(model, split: Split) -> dict[str, np.ndarray]:
     outputs = activations.activations(model, first, [layers[path] for path in paths])
     for number, values in enumerate(outputs):
         maps = np.moveaxis(values, -1, 0)[:_NUM_MAPS]
-        found[f"maps_{number}"] = np.clip(maps, -6e4, 6e4).astype("float16")
+        arrays[f"maps_{number}"] = np.clip(maps, -6e4, 6e4).astype("float16")
     if paths:
-        found["maps_layers"] = np.array(paths)
-        found["image"] = images.to_bytes(split.images[0])
-    return found
+        arrays["maps_layers"] = np.array(paths)
+        arrays["image"] = images.to_bytes(split.images[0])
+    return arrays
 
 
 def latent_of(model, split: Split) -> dict[str, np.ndarray]:
@@ -176,15 +176,15 @@ def latent_of(model, split: Split) -> dict[str, np.ndarray]:
 
     See `bench.introspection.activations`. Images are uint8.
     """
-    found: dict[str, np.ndarray] = {}
+    arrays: dict[str, np.ndarray] = {}
     if activations.can_traverse(model):
         inputs = _first_of(tasks.inputs(model.task, split), _NUM_REFERENCES)
         crossed = activations.traversal(model, inputs)
-        found |= {"traversal": images.to_bytes(crossed.pop("images")), **crossed}
+        arrays |= {"traversal": images.to_bytes(crossed.pop("images")), **crossed}
     if hasattr(model, "interpolate") and len(split) >= 2:
         pairs = _first_of(tasks.inputs(model.task, split), min(MAX_IMAGES, len(split)))
-        found["interpolation"] = images.to_bytes(activations.interpolation(model, pairs))
-    return found
+        arrays["interpolation"] = images.to_bytes(activations.interpolation(model, pairs))
+    return arrays
 
 
 def _shown(dataset) -> np.ndarray:

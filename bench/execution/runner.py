@@ -52,13 +52,13 @@ class Runner:
     def _read(self) -> dict[str, Record]:
         if not (self.output / store.FILE_NAME).exists():
             return {}
-        found, warnings = store.read(self.output)
+        records, warnings = store.read(self.output)
         for warning in warnings:
             self.console.print(f"[yellow]warning:[/] {escape(warning)}")
-        return {record.job_id: record for record in store.latest(found)}
+        return {record.job_id: record for record in store.latest(records)}
 
-    def found(self, wanted: list[Job]) -> list[Record]:
-        """Returns the records of cases that have one, each once."""
+    def records_of(self, wanted: list[Job]) -> list[Record]:
+        """Returns the records of the jobs that have one, each once."""
         by_id = {case.id: None for case in wanted if case.id in self.latest}
         return [self.latest[job_id] for job_id in by_id]
 

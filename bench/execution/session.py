@@ -113,16 +113,16 @@ def _run(
         for part in work:
             console.print(part.headline)
             wanted += _run_part(runner, part)
-    found = runner.found(wanted)
-    num_failed = sum(not record.is_ok for record in found)
-    return Outcome(output, runner.num_run, runner.num_kept, num_failed, found)
+    records = runner.records_of(wanted)
+    num_failed = sum(not record.is_ok for record in records)
+    return Outcome(output, runner.num_run, runner.num_kept, num_failed, records)
 
 
 def _run_part(runner: Runner, part: _Work) -> list[job.Job]:
     """Runs the models, then the baselines, whose size follows from the models."""
     wanted = part.model_jobs()
     runner.run_all(wanted, part.request.target)
-    latent_sizes = {record.model.latent_size for record in runner.found(wanted)} - {None}
+    latent_sizes = {record.model.latent_size for record in runner.records_of(wanted)} - {None}
     baselines = job.baseline_jobs(part.configs, part.checksum, sorted(latent_sizes), part.task)
     runner.run_all(baselines)
     return [*wanted, *baselines]

@@ -53,8 +53,8 @@ def activations(model: keras.Model, inputs: Any, layers: Sequence[_Layer]) -> li
                 f"layer {layer.name} is not called when the model looks at an image: it serves "
                 "training only. Choose another layer."
             )
-    found = (outputs[id(layer)] for layer in layers)
-    return [np.asarray(keras.ops.cast(value, "float32"))[0] for value in found]
+    values_of_layers = (outputs[id(layer)] for layer in layers)
+    return [np.asarray(keras.ops.cast(value, "float32"))[0] for value in values_of_layers]
 
 
 @contextlib.contextmanager
@@ -140,8 +140,8 @@ def traversal(
     images = np.clip(decoded, 0, 1).reshape(*changed.shape[:2], *decoded.shape[1:])
     changes = np.square(images[:, -1] - images[:, 0]).reshape(len(images), -1).mean(axis=1)
     order = np.argsort(-changes, kind="stable")[:num_units]
-    found = {"images": images, "units": candidates, "values": values, "changes": changes}
-    return {name: array[order] for name, array in found.items()}
+    arrays = {"images": images, "units": candidates, "values": values, "changes": changes}
+    return {name: array[order] for name, array in arrays.items()}
 
 
 def interpolation(model: keras.Model, inputs: Any, num_steps: int = 7) -> np.ndarray:

@@ -23,17 +23,17 @@ def merged_findings(row: Row) -> list[dict[str, Any]] | None:
     checked = [record for record in row.records if record.training.diagnostics is not None]
     if not checked:
         return None
-    found: dict[tuple[Any, Any], dict[str, Any]] = {}
+    by_key: dict[tuple[Any, Any], dict[str, Any]] = {}
     for record in checked:
         listed = record.training.diagnostics.get("findings")
         for finding in listed if isinstance(listed, list) else []:
             if isinstance(finding, dict):
                 key = (str(finding.get("code")), str(finding.get("layer")))
-                merged = found.setdefault(key, {**finding, "seeds": []})
+                merged = by_key.setdefault(key, {**finding, "seeds": []})
                 merged["seeds"].append(record.seed)
-    for merged in found.values():
+    for merged in by_key.values():
         merged["in_all"] = len(merged["seeds"]) == len(checked)
-    return list(found.values())
+    return list(by_key.values())
 
 
 def seeds_of(finding: dict[str, Any]) -> str:
@@ -101,19 +101,19 @@ def _weights(row: Row) -> str:
 
 
 def _findings(row: Row) -> str:
-    found = merged_findings(row)
-    if found is None:
+    findings = merged_findings(row)
+    if findings is None:
         return "not known"
-    found = [finding for finding in found if finding.get("severity") in SEVERITIES]
-    if not found:
+    findings = [finding for finding in findings if finding.get("severity") in SEVERITIES]
+    if not findings:
         return "nothing found"
-    found.sort(key=lambda f: (SEVERITIES.index(f["severity"]), -len(f["seeds"])))
+    findings.sort(key=lambda f: (SEVERITIES.index(f["severity"]), -len(f["seeds"])))
     shown = []
-    for finding in found[:_MOST_FINDINGS]:
+    for finding in findings[:_MOST_FINDINGS]:
         layer = finding.get("layer")
         layer = f"`{layer}`: " if layer and layer not in finding["text"] else ""
         shown.append(f"{layer}{finding['text']}{seeds_of(finding)}")
-    more = len(found) - len(shown)
+    more = len(findings) - len(shown)
     return "; ".join([*shown, f"and {more} more"] if more else shown)
 
 

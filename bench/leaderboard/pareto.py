@@ -63,13 +63,13 @@ def points(rows: list[Row], cost: Cost) -> list[Point]:
         cost.fewer_is_better,
         metric not in leaderboard_rows.HIGHER_IS_BETTER,
     )
-    found = []
+    all_points = []
     for row, x, quality in placed:
         half = half_width(quality) or 0.0
         on_front = not row.baseline and (x, quality.mean) in front
         ends = (quality.mean - half, quality.mean + half)
-        found.append(Point(row, x, quality.mean, *ends, on_front))
-    return found
+        all_points.append(Point(row, x, quality.mean, *ends, on_front))
+    return all_points
 
 
 def values(rows: list[Row], field: str) -> dict[int, float]:
@@ -109,9 +109,9 @@ def not_dominated(points: Sequence[Sequence[float]]) -> list[bool]:
     Args:
         points: `(count, objectives)`, each to be small.
     """
-    found = []
+    is_on_front = []
     placed = np.asarray(points, dtype=float)
     for point in placed:
         beaten_by = (placed <= point).all(axis=1) & (placed < point).any(axis=1)
-        found.append(not beaten_by.any())
-    return found
+        is_on_front.append(not beaten_by.any())
+    return is_on_front

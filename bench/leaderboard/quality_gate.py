@@ -33,7 +33,7 @@ def withheld(rows: list[Row]) -> dict[int, str]:
     for row in rows:
         if not row.failed and not row.baseline and row.record.config.precision == "float32":
             references.setdefault(leaderboard_rows.key_without(row, _SETTINGS), []).append(row)
-    found = {}
+    reasons = {}
     for index, row in enumerate(rows):
         if row.failed or row.baseline or row.record.config.precision is None:
             continue
@@ -47,8 +47,8 @@ def withheld(rows: list[Row]) -> dict[int, str]:
             continue  # what others answer to
         reason = _reason(row, plain or same)
         if reason is not None:
-            found[index] = f"not shown: {reason}"
-    return found
+            reasons[index] = f"not shown: {reason}"
+    return reasons
 
 
 def _reason(row: Row, references: list[Row]) -> str | None:

@@ -100,8 +100,8 @@ class Row:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        found = (record.seed for record in self.records)
-        return tuple(dict.fromkeys(seed for seed in found if seed is not None))
+        seeds = (record.seed for record in self.records)
+        return tuple(dict.fromkeys(seed for seed in seeds if seed is not None))
 
     @property
     def num_seeds(self) -> int:
@@ -113,12 +113,12 @@ class Row:
     @property
     def normal_classes(self) -> dict[int, str]:
         """Labels of the classes that are normal in turn, and their names; else empty."""
-        found = {
+        values = {
             record.config.normal_class: record.data.normal_class_name
             or str(record.config.normal_class)
             for record in self.records
         }
-        return {label: found[label] for label in one_class.classes_in_turn(self.records)}
+        return {label: values[label] for label in one_class.classes_in_turn(self.records)}
 
     @property
     def missing_classes(self) -> str:
@@ -178,17 +178,17 @@ def rows(records: Iterable[Record], metric: str | None = None) -> list[Row]:
     for record in store.latest(records):
         groups.setdefault(_key(record), []).append(record)
     decisive = _decisive(list(groups.values()))
-    found = [
+    all_rows = [
         _row(group, metric or decisive.get(_table(group[0])) or _default_metric(group[0]))
         for group in groups.values()
     ]
     tables: dict[tuple[Any, ...], list[Row]] = {}
-    for row in found:
+    for row in all_rows:
         if not row.failed:
             key = (*_table(row.record), *row.normal_classes)
             tables.setdefault(key, []).append(row)
     ranked = [row for table in tables.values() for row in _ranked(table, table[0].ranked_by)]
-    return _told_apart(ranked + [row for row in found if row.failed])
+    return _told_apart(ranked + [row for row in all_rows if row.failed])
 
 
 def _key(record: Record) -> str:
@@ -254,10 +254,10 @@ def _ranked(table: list[Row], metric: str) -> list[Row]:
     known = [row for row in table if metric in row.quality]
     lower = metric not in HIGHER_IS_BETTER
     ranks = intervals.shared_ranks([_rank_interval(row, metric) for row in known], lower)
-    found = [dataclasses.replace(row, rank=int(k)) for row, k in zip(known, ranks, strict=True)]
+    ranked = [dataclasses.replace(row, rank=int(k)) for row, k in zip(known, ranks, strict=True)]
     sign = 1 if lower else -1
-    found.sort(key=lambda row: (row.rank, sign * row.quality[metric].mean))
-    return found + [row for row in table if metric not in row.quality]
+    ranked.sort(key=lambda row: (row.rank, sign * row.quality[metric].mean))
+    return ranked + [row for row in table if metric not in row.quality]
 
 
 def _rank_interval(row: Row, metric: str) -> intervals.Interval:
@@ -273,7 +273,7 @@ def _told_apart(rows: list[Row]) -> list[Row]:
     namesakes: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in rows:
         namesakes.setdefault((row.failed, row.name, row.table), []).append(_settings(row))
-    found = []
+    told_apart = []
     for row in rows:
         same, own = namesakes[row.failed, row.name, row.table], _settings(row)
         differing = [key for key in own if any(own[key] != other.get(key) for other in same)]
@@ -281,11 +281,11 @@ def _told_apart(rows: list[Row]) -> list[Row]:
             differing.remove("latent_size")
         told = [f"{key}={own[key]}" for key in differing]
         detail = ", ".join(filter(None, [row.missing_classes, *told]))
-        found.append(dataclasses.replace(row, detail=detail))
-    return found
+        told_apart.append(dataclasses.replace(row, detail=detail))
+    return told_apart
 
 
 def _settings(row: Row) -> dict[str, Any]:
     """Returns what a row may be told from its namesakes by, as its name shows it."""
-    found = model_settings(row.record) | run_settings(row.record)
-    return found | {"dataset_checksum": (row.record.data.checksum or "")[:8]}
+    settings = model_settings(row.record) | run_settings(row.record)
+    return settings | {"dataset_checksum": (row.record.data.checksum or "")[:8]}

@@ -32,15 +32,15 @@ def reached(training: Training, target: float | None) -> dict[str, Any]:
     if target is None or not curve:
         return {}
     is_higher_better = metrics.higher_is_better(training.quality_metric)
-    found = dict.fromkeys(FIELDS)
+    costs = dict.fromkeys(FIELDS)
     for point in curve:
         value = point["value"]
         if value is None or not math.isfinite(value):
             continue
         if value >= target if is_higher_better else value <= target:
-            found = {"images_to_target": point["images"], "seconds_to_target": point["seconds"]}
+            costs = {"images_to_target": point["images"], "seconds_to_target": point["seconds"]}
             break
-    return {"target": float(target), **found}
+    return {"target": float(target), **costs}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,17 +72,17 @@ def summary(records: Iterable[Record], field: str) -> Summary | None:
     return Summary(statistics.median(values), sum(map(math.isfinite, values)), len(values))
 
 
-def text(found: Summary | None, number) -> str:
+def text(summary: Summary | None, number) -> str:
     """Returns a cell of a table: `12.3 k`, `12.3 k (2 of 3)`, `never`, or `-` for no target.
 
     Args:
         number: Function that writes a number.
     """
-    if found is None:
+    if summary is None:
         return "-"
-    middle = number(found.median) if math.isfinite(found.median) else "never"
-    some = 0 < found.num_reached < found.num
-    return f"{middle} ({found.num_reached} of {found.num})" if some else middle
+    middle = number(summary.median) if math.isfinite(summary.median) else "never"
+    some = 0 < summary.num_reached < summary.num
+    return f"{middle} ({summary.num_reached} of {summary.num})" if some else middle
 
 
 def note(records: Sequence[Record]) -> str | None:

@@ -55,7 +55,7 @@ def counted(is_anomaly: np.ndarray, scores: np.ndarray) -> Curve:
 
 def auroc(counts: Curve) -> float:
     """Computes the area by trapezoids, which are what counts equal scores by half."""
-    hits, false_alarms = (np.append(0, found) for found in counts[1:])
+    hits, false_alarms = (np.append(0, count) for count in counts[1:])
     twice_the_area = (np.diff(false_alarms) * (hits[1:] + hits[:-1])).sum()
     return float(twice_the_area / (2 * int(hits[-1]) * int(false_alarms[-1])))
 
@@ -85,7 +85,7 @@ def floor(is_anomaly: np.ndarray) -> float:
 
 def equal_error_rate(counts: Curve) -> EqualErrorRate:
     """Finds where the ROC curve, with all its points and (0, 0), crosses `FPR = FNR`."""
-    hits, false_alarms = (np.append(0, found) for found in counts[1:])
+    hits, false_alarms = (np.append(0, count) for count in counts[1:])
     num_anomalies, num_normals = int(hits[-1]), int(false_alarms[-1])
     # The two rates' difference, times both numbers: whole, rising, and of both signs.
     gap = false_alarms * num_anomalies - (num_anomalies - hits) * num_normals
@@ -114,12 +114,12 @@ def upae_equal_error_rate(is_anomaly: np.ndarray, scores: np.ndarray) -> EqualEr
             f"has rates within {UPAE_TOLERANCE:g} of each other (the nearest: {gap.min():.3g}). "
             "Received: mode='upae'."
         )
-    found = scores >= thresholds[near[0]]
-    hits = (found & is_anomaly).sum()
+    is_positive = scores >= thresholds[near[0]]
+    hits = (is_positive & is_anomaly).sum()
     return EqualErrorRate(
         float(false_positive_rate[near[0]]),
         float(thresholds[near[0]]),
-        float(2 * hits / (is_anomaly.sum() + found.sum())),
+        float(2 * hits / (is_anomaly.sum() + is_positive.sum())),
     )
 
 

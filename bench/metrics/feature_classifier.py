@@ -61,9 +61,9 @@ def of(dataset: Dataset, folder: Path | None = None) -> Classifier:
     digest = hashlib.sha256()
     for weight in network.get_weights():
         digest.update(np.ascontiguousarray(weight).data)
-    found = Classifier(network, float("nan"), digest.hexdigest())
-    accuracy = float((found.read(dataset.test.images) == dataset.test.labels).mean())
-    return dataclasses.replace(found, accuracy=accuracy)
+    classifier = Classifier(network, float("nan"), digest.hexdigest())
+    accuracy = float((classifier.read(dataset.test.images) == dataset.test.labels).mean())
+    return dataclasses.replace(classifier, accuracy=accuracy)
 
 
 def _train(dataset: Dataset) -> keras.Model:

@@ -44,12 +44,12 @@ def summary(
         Fields of a record, `{}` for a model that neither draws images nor has a likelihood: those
         of `likelihood`, `code_use` and `sample_quality`.
     """
-    found = {}
+    metrics = {}
     if has_posterior(model):
-        found |= likelihood(model, dataset) | code_use(model, dataset)
+        metrics |= likelihood(model, dataset) | code_use(model, dataset)
     if hasattr(model, "sample"):
-        found |= sample_quality(model, dataset, reader, seed)
-    return found
+        metrics |= sample_quality(model, dataset, reader, seed)
+    return metrics
 
 
 def needs_reader(model, dataset: Dataset) -> bool:
@@ -166,9 +166,9 @@ def sample_quality(
     others = [_modelled(model, split, len(test)) for split in (dataset.validation, dataset.train)]
     others = np.concatenate([split.images for split in others])[: len(test)]
     real = reader.features(test.images)
-    found = _compared(real, reader.features(np.clip(drawn, 0, 1)))
+    distances = _compared(real, reader.features(np.clip(drawn, 0, 1)))
     return {
-        **{f"test_{name}": value for name, value in found.items()},
+        **{f"test_{name}": value for name, value in distances.items()},
         "test_sample_reference": (
             _compared(real, reader.features(others)) if len(others) == len(test) else None
         ),

@@ -217,12 +217,12 @@ def intervals(per_image: dict[str, np.ndarray | None]) -> dict[str, list[float]]
     Returns:
         `[low, high]` by metric, without the metrics that have fewer than two values.
     """
-    found = {}
+    bounds = {}
     for name, values in per_image.items():
         if values is not None and len(values) > 1:
             interval = interval_stats.mean_interval(values)
-            found[name] = [interval.low, interval.high]
-    return found
+            bounds[name] = [interval.low, interval.high]
+    return bounds
 
 
 def reconstruction_summary(target: np.ndarray, prediction: np.ndarray) -> dict[str, Any]:

@@ -43,10 +43,10 @@ def summary(model, dataset: Dataset, seed: int = 0) -> dict[str, Any]:
 
 def codes(model, split: Split) -> np.ndarray:
     """Returns the codes of a split, float32 `(images, size of the code)`."""
-    found = np.asarray(model.encode(tasks.inputs(model.task, split)), dtype="float32")
-    if not np.isfinite(found).all():
+    latents = np.asarray(model.encode(tasks.inputs(model.task, split)), dtype="float32")
+    if not np.isfinite(latents).all():
         raise FloatingPointError("the codes hold NaN or infinity; the training diverged")
-    return found.reshape(len(found), -1)
+    return latents.reshape(len(latents), -1)
 
 
 def of_codes(
@@ -113,13 +113,13 @@ def _read(
             accuracies[f"test_{name}"] = num_right / len(test_labels)
             intervals[name] = [float(bounds.low), float(bounds.high)]
         _fit(clusters, train_codes)
-        found = clusters.predict(test_codes)
+        assigned = clusters.predict(test_codes)
     commonest = np.bincount(train_labels).argmax()
     return {
         **accuracies,
         "test_majority_accuracy": float((test_labels == commonest).mean()),
-        "test_cluster_nmi": float(metrics.normalized_mutual_info_score(test_labels, found)),
-        "test_cluster_ari": float(metrics.adjusted_rand_score(test_labels, found)),
+        "test_cluster_nmi": float(metrics.normalized_mutual_info_score(test_labels, assigned)),
+        "test_cluster_ari": float(metrics.adjusted_rand_score(test_labels, assigned)),
         "test_representation_intervals": intervals,
     }
 
@@ -135,15 +135,15 @@ def shown(model, dataset: Dataset) -> dict[str, np.ndarray] | None:
     if not hasattr(model, "encode") or model.task == "segmentation":
         return None
     test = _chosen(dataset.test, NUM_SHOWN)
-    found = codes(model, test)
-    if found.shape[1] > NUM_KEPT_COMPONENTS:
+    points = codes(model, test)
+    if points.shape[1] > NUM_KEPT_COMPONENTS:
         from sklearn.decomposition import PCA
 
-        size = min(NUM_KEPT_COMPONENTS, len(found))
-        found = PCA(size, svd_solver="full").fit_transform(found).astype("float32")
+        size = min(NUM_KEPT_COMPONENTS, len(points))
+        points = PCA(size, svd_solver="full").fit_transform(points).astype("float32")
     names = dataset.class_names or tuple(map(str, range(dataset.num_classes)))
     labels = np.zeros(0, "int64") if test.labels is None else test.labels
-    return {"codes": found, "labels": labels, "class_names": np.array(names, dtype=str)}
+    return {"codes": points, "labels": labels, "class_names": np.array(names, dtype=str)}
 
 
 def _fit(estimator, *arrays: np.ndarray) -> None:

@@ -93,10 +93,10 @@ def boundary_f1(
     target, prediction = _checked(target, prediction)
     scores = [
         [
-            _outline_f1(truth[..., channel], found[..., channel], tolerance_pixels)
+            _outline_f1(truth[..., channel], predicted[..., channel], tolerance_pixels)
             for channel in range(target.shape[-1])
         ]
-        for truth, found in zip(target, prediction, strict=True)
+        for truth, predicted in zip(target, prediction, strict=True)
     ]
     return np.mean(scores, axis=0)
 
@@ -132,11 +132,11 @@ def one_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
         BenchError: for labels that are not whole numbers in `[0, num_classes)`.
     """
     labels = np.asarray(labels)
-    found = np.unique(labels)
-    if not np.isin(found, np.arange(num_classes)).all():
+    present = np.unique(labels)
+    if not np.isin(present, np.arange(num_classes)).all():
         raise BenchError(
             f"segmentation: mask must hold the classes 0 to {num_classes - 1}. "
-            f"Received: values {_some(found)}. Renumber the classes from 0."
+            f"Received: values {_some(present)}. Renumber the classes from 0."
         )
     return (labels[..., None] == np.arange(num_classes)).astype("uint8")
 
@@ -271,15 +271,15 @@ def _as_mask(name: str, values: np.ndarray) -> np.ndarray:
         )
     if values.dtype == bool:
         return values
-    found = np.unique(values)
-    if not np.isin(found, (0, 1)).all():
+    present = np.unique(values)
+    if not np.isin(present, (0, 1)).all():
         fix = "Give hard_masks(probabilities)."
-        if found[-1] == 255:
+        if present[-1] == 255:
             fix = "Divide by 255."
-        elif found[-1] > 1:
+        elif present[-1] > 1:
             fix = "Give one_hot(labels, num_classes)."
         raise BenchError(
-            f"segmentation: {name} must hold 0 and 1. Received: values {_some(found)}. {fix}"
+            f"segmentation: {name} must hold 0 and 1. Received: values {_some(present)}. {fix}"
         )
     return values == 1
 

@@ -49,8 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console()
     try:
         if options.show is not None:
-            found = store.read_lines(options.show, "python -m bench.peers")
-            table.show(found, console)
+            records = store.read_lines(options.show, "python -m bench.peers")
+            table.show(records, console)
             return 0
         return _measure(options, console)
     except BenchError as error:
@@ -76,7 +76,7 @@ def _measure(options, console: Console) -> int:
             highlight=False,
         )
     store.check_writable(options.output.parent)
-    found = []
+    records = []
     columns = (TextColumn("{task.description}"), BarColumn(24), TaskProgressColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         for name in request.names:
@@ -85,10 +85,10 @@ def _measure(options, console: Console) -> int:
             def tell(text, share, task=task):
                 progress.update(task, description=text, completed=share)
 
-            found += run.measure(request, name, tell)
+            records += run.measure(request, name, tell)
             progress.remove_task(task)
-            store.write_lines(options.output, found)
-    table.show(found, console)
+            store.write_lines(options.output, records)
+    table.show(records, console)
     console.print(f"records: {options.output}", highlight=False)
     return 0
 

@@ -98,14 +98,14 @@ class PythaeContender:
     def infer(self) -> None:
         self.model.eval()
         with torch.inference_mode():
-            found = [self.model.reconstruct(part) for part in self.x.split(self.batch_size)]
-        torch.cat(found).numpy()
+            images = [self.model.reconstruct(part) for part in self.x.split(self.batch_size)]
+        torch.cat(images).numpy()
 
     def outputs(self) -> dict[str, np.ndarray]:
         self.model.eval()
         with torch.inference_mode():
             heads = self.model.encoder(self.test)
-            found = {"prediction": self.model.decoder(heads.embedding).reconstruction}
+            tensors = {"prediction": self.model.decoder(heads.embedding).reconstruction}
             if "log_covariance" in heads:
-                found |= {"mean": heads.embedding, "log_variance": heads.log_covariance}
-        return {name: torch_contender.channels_last(part) for name, part in found.items()}
+                tensors |= {"mean": heads.embedding, "log_variance": heads.log_covariance}
+        return {name: torch_contender.channels_last(part) for name, part in tensors.items()}

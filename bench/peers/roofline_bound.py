@@ -135,16 +135,16 @@ def work_of(model, batch_size: int) -> Work:
     from bench.profiling import macs, roofline
     from zoo import inspection
 
-    found = macs.count_macs(model)
+    count = macs.count_macs(model)
     named = inspection.named_layers(model).values()
     dense = {layer.name for layer in named if isinstance(layer, layers.Dense)}
-    products = sum(n for name, n in found.by_layer.items() if name.split(" (call")[0] in dense)
+    products = sum(n for name, n in count.by_layer.items() if name.split(" (call")[0] in dense)
     per_mac = 2 * roofline.PASSES_OF_TRAINING * batch_size
     weights = 4 * sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
     return Work(
         per_mac * products,
-        per_mac * (found.total - products),
-        _TOUCHES_OF_OUTPUTS * found.activation_bytes * batch_size + _TOUCHES_OF_WEIGHTS * weights,
+        per_mac * (count.total - products),
+        _TOUCHES_OF_OUTPUTS * count.activation_bytes * batch_size + _TOUCHES_OF_WEIGHTS * weights,
     )
 
 
@@ -158,12 +158,12 @@ def read_trace(folder: Path) -> dict[str, float]:
     """Returns the seconds of operations of a trace by kind, added up over threads."""
     from bench.peers import trace_file
 
-    found: collections.Counter[str] = collections.Counter()
+    seconds: collections.Counter[str] = collections.Counter()
     for event in trace_file.read_events(next(folder.rglob("*.xplane.pb"))):
         match = _OPERATION.match(event.name)
         if "CPU" in event.plane and match and not _ENCLOSING.search(match["kind"]):
-            found[kind_of(match["kind"])] += event.seconds
-    return dict(found)
+            seconds[kind_of(match["kind"])] += event.seconds
+    return dict(seconds)
 
 
 def measure(workload: Workload, rates: Machine) -> dict[str, Any]:
@@ -215,14 +215,14 @@ def measure(workload: Workload, rates: Machine) -> dict[str, Any]:
     }
 
 
-def markdown(found: list[dict[str, Any]]) -> str:
+def markdown(records: list[dict[str, Any]]) -> str:
     """Returns a Markdown table, a line per workload."""
-    first = found[0]
+    first = records[0]
     lines = [
         f"| training step | ms | floor, ms | share | memory, ms | {' | '.join(KINDS)} |",
         f"| --- | --: | --: | --: | --: | {' | '.join('--:' for _ in KINDS)} |",
     ]
-    for record in found:
+    for record in records:
         floor = record["floor_products_ms"] + record["floor_convolutions_ms"]
         times = [f"{record['time_of'][kind]:.0%}" for kind in KINDS]
         cells = [record["title"], f"{record['step_ms']:.3g}", f"{floor:.3g}"]
@@ -254,19 +254,19 @@ def main(arguments: list[str] | None = None) -> int:
     import zoo  # noqa: F401, before Keras, for its faster kernels
     from bench.records import store
 
-    console, found = Console(), []
+    console, records = Console(), []
     try:
         store.check_writable(options.output.parent)
         with console.status("measuring the machine"):
             rates = measure_machine()
         for name in options.workloads:
             with console.status(f"measuring {name}"):
-                found.append(measure(WORKLOADS[name], rates))
-            store.write_lines(options.output, found)
+                records.append(measure(WORKLOADS[name], rates))
+            store.write_lines(options.output, records)
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    console.print(markdown(found), highlight=False, soft_wrap=True)
+    console.print(markdown(records), highlight=False, soft_wrap=True)
     console.print(f"records: {options.output}", highlight=False)
     return 0
 

@@ -46,7 +46,7 @@ class Request:
 
 
 @dataclasses.dataclass
-class _Found:
+class _Measured:
     """What the rounds of one workload gave, by side."""
 
     seconds: dict[tuple[str, str], list[list[tuple[float, float]]]]
@@ -85,49 +85,49 @@ def measure(request: Request, name: str, progress=None) -> list[dict[str, Any]]:
     data = workloads.load(workload)
     sides = [s for s in request.sides if workload.network not in worker.NOT_THERE.get(s, ())]
     keys = [(side, what) for what in request.what for side in sides]
-    found = _Found({key: [] for key in keys}, {side: [] for side in sides}, {}, {})
+    measured = _Measured({key: [] for key in keys}, {side: [] for side in sides}, {}, {})
     for number in range(request.rounds):
-        _round(request, workload, data, number, sides, found, tell)
+        _round(request, workload, data, number, sides, measured, tell)
     described = surroundings.describe()
-    return [_record(request, workload, side, what, found, described) for side, what in keys]
+    return [_record(request, workload, side, what, measured, described) for side, what in keys]
 
 
-def _round(request, workload: Workload, data, seed: int, sides, found: _Found, tell) -> None:
+def _round(request, workload: Workload, data, seed: int, sides, measured: _Measured, tell) -> None:
     context = multiprocessing.get_context("spawn")
     with contextlib.ExitStack() as stack:
         running, made = {}, {}
         tell(f"{workload.name}, round {seed + 1}: start", seed / request.rounds)
-        for side in [side for side in sides if side not in found.errors]:
+        for side in [side for side in sides if side not in measured.errors]:
             arguments = (side, workload, data, seed)
             made[side] = ContenderProcess(context, side, worker.serve, *arguments)
             stack.callback(made[side].close)
         for side, process in made.items():
-            with _failing(found, side):
+            with _failing(measured, side):
                 _check_size(side, process.answer(), workload)
                 running[side] = process
         for side, process in running.items():
             tell(f"{workload.name}, round {seed + 1}: warm up {side}", seed / request.rounds)
-            with _failing(found, side):
+            with _failing(measured, side):
                 for what in request.what:  # compiles
                     process.ask(what)
         for what in request.what:
             for side in running:
-                found.seconds[side, what].append([])
+                measured.seconds[side, what].append([])
             for pair in range(request.pairs):
                 share = (seed + (pair + 1) / request.pairs) / request.rounds
                 tell(f"{workload.name}, round {seed + 1}: {what}", share)
-                order = [side for side in running if side not in found.errors]
+                order = [side for side in running if side not in measured.errors]
                 turns: dict[str, list[float]] = {side: [] for side in order}
                 for side in (*order, *reversed(order)):
-                    with _failing(found, side):
+                    with _failing(measured, side):
                         turns[side].append(running[side].ask(what))
                 for side, seconds in turns.items():
-                    found.seconds[side, what][-1].append(tuple(seconds))
-        for side in [side for side in running if side not in found.errors]:
-            with _failing(found, side):
-                found.facts[side] = running[side].ask("facts")
+                    measured.seconds[side, what][-1].append(tuple(seconds))
+        for side in [side for side in running if side not in measured.errors]:
+            with _failing(measured, side):
+                measured.facts[side] = running[side].ask("facts")
                 outputs = running[side].ask("outputs")
-                found.losses[side].append(workloads.loss(workload, data, outputs))
+                measured.losses[side].append(workloads.loss(workload, data, outputs))
 
 
 def _check_size(side: str, num_parameters: int, workload: Workload) -> None:
@@ -138,50 +138,54 @@ def _check_size(side: str, num_parameters: int, workload: Workload) -> None:
 
 
 @contextlib.contextmanager
-def _failing(found: _Found, side: str):
+def _failing(measured: _Measured, side: str):
     try:
         yield
     except ContenderError as error:
-        found.errors.setdefault(side, error.args[1])
+        measured.errors.setdefault(side, error.args[1])
 
 
-def _record(request, workload, side: str, what: str, found: _Found, described) -> dict[str, Any]:
+def _record(
+    request, workload, side: str, what: str, measured: _Measured, described
+) -> dict[str, Any]:
     """Returns what is kept: seconds per turn, ratios to ours, the losses of the rounds."""
     record: dict[str, Any] = {
         "workload": workload.name,
         "title": workload.title,
         "what": what,
         "side": side,
-        "status": "failed" if side in found.errors else "ok",
-        "error": found.errors.get(side),
+        "status": "failed" if side in measured.errors else "ok",
+        "error": measured.errors.get(side),
         "batch_size": workload.batch_size,
         "images_per_turn": workload.num_images * (workload.epochs if what == "train" else 1),
         "pairs": request.pairs,
         "rounds": request.rounds,
-        **found.facts.get(side, {}),
+        **measured.facts.get(side, {}),
         **described,
         **_versions(),
     }
-    if side in found.errors:
+    if side in measured.errors:
         return record
-    seconds = found.seconds[side, what]
+    seconds = measured.seconds[side, what]
     everything = [part for turns in seconds for pair in turns for part in pair]
     record["seconds_per_turn"] = float(np.median(everything))
     record["images_per_second"] = record["images_per_turn"] / record["seconds_per_turn"]
-    record["losses"] = found.losses[side]
+    record["losses"] = measured.losses[side]
     if "forward_macs" in record:  # a backward pass is twice the work
         passes = 3 if what == "train" else 1
         flop = 2e-9 * passes * record["forward_macs"] * record["images_per_second"]
         record["share_of_machine"] = flop / record["machine_gflops"]
     for ours, key in zip(OURS, KEYS, strict=True):
-        own = found.seconds.get((ours, what))
-        if own is None or ours in found.errors or ours == side:
+        own = measured.seconds.get((ours, what))
+        if own is None or ours in measured.errors or ours == side:
             continue
         ratio = ratio_of(own, seconds)
         for name, value in zip(("", "_low", "_high"), ratio, strict=True):
             record[f"seconds_by_{key}{name}"] = value
-        record[f"loss_by_{key}"] = float(np.mean(found.losses[side]) / np.mean(found.losses[ours]))
-        record[f"same_loss_as_{key}"] = same_loss(found.losses[ours], found.losses[side])
+        record[f"loss_by_{key}"] = float(
+            np.mean(measured.losses[side]) / np.mean(measured.losses[ours])
+        )
+        record[f"same_loss_as_{key}"] = same_loss(measured.losses[ours], measured.losses[side])
     return record
 
 
@@ -199,8 +203,8 @@ def ratio_of(ours, theirs) -> tuple[float, float, float]:
         for own, other in zip(own_round, other_round, strict=True)
     ]
     logs = [pair.log_ratio for pair in pairs]
-    found = intervals.bootstrap_interval(logs, lambda values: float(np.median(values)))
-    return tuple(float(np.exp(value)) for value in (found.mean, found.low, found.high))
+    interval = intervals.bootstrap_interval(logs, lambda values: float(np.median(values)))
+    return tuple(float(np.exp(value)) for value in (interval.mean, interval.low, interval.high))
 
 
 def same_loss(ours: Sequence[float], theirs: Sequence[float]) -> bool:

@@ -18,7 +18,7 @@ COLUMNS = (
 )
 
 
-def rows(found: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
+def rows(records: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
     """Returns the cells of each record."""
     return [
         (
@@ -31,7 +31,7 @@ def rows(found: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
             f"{record['share_of_machine']:.0%}" if "share_of_machine" in record else "",
             _loss(record),
         )
-        for record in found
+        for record in records
     ]
 
 
@@ -51,15 +51,15 @@ def _loss(record: dict[str, Any]) -> str:
     return f"{sum(losses) / len(losses):.4g}{mark}"
 
 
-def markdown(found: Sequence[dict[str, Any]]) -> str:
+def markdown(records: Sequence[dict[str, Any]]) -> str:
     """Returns Markdown tables: two lines per workload, and how many times as long others take.
 
     The first line is of `fit` and `predict` as they come, the second of what `autotune` chose.
     """
-    others = [side for side in dict.fromkeys(r["side"] for r in found) if side not in OURS]
+    others = [side for side in dict.fromkeys(r["side"] for r in records) if side not in OURS]
     lines = []
     for what, title in TITLES.items():
-        parts = [record for record in found if record["what"] == what]
+        parts = [record for record in records if record["what"] == what]
         if not parts:
             continue
         lines += [
@@ -99,7 +99,7 @@ def _short(record: dict[str, Any] | None, key: str) -> str:
     return f"{_ratio(record, key)}{mark}"
 
 
-def show(found: Sequence[dict[str, Any]], console) -> None:
+def show(records: Sequence[dict[str, Any]], console) -> None:
     """Prints the table."""
     from rich.markup import escape
     from rich.table import Table
@@ -108,7 +108,7 @@ def show(found: Sequence[dict[str, Any]], console) -> None:
     for number, column in enumerate(COLUMNS):
         shown.add_column(column, justify="right" if number > 2 else "left")
     before = None
-    for cells in rows(found):
+    for cells in rows(records):
         if before not in (None, cells[:2]):
             shown.add_section()
         before = cells[:2]

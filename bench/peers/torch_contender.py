@@ -43,9 +43,9 @@ class VAE(nn.Module):
         return {"prediction": self.decoder(code), "mean": mean, "log_variance": log_variance}
 
     def loss(self, x, target):
-        found = self(x)
-        mean, log_variance = found["mean"], found["log_variance"]
-        pixels = functional.binary_cross_entropy(found["prediction"], x, reduction="sum")
+        outputs = self(x)
+        mean, log_variance = outputs["mean"], outputs["log_variance"]
+        pixels = functional.binary_cross_entropy(outputs["prediction"], x, reduction="sum")
         kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum()
         return (pixels + kl) / len(x)
 
@@ -92,9 +92,9 @@ class UPAE(nn.Module):
         return {"prediction": mean, "mean": mean, "log_variance": log_variance}
 
     def loss(self, x, target):
-        found = self(x)
-        error = (2 * x - 1 - found["mean"]).square()
-        return (torch.exp(-found["log_variance"]) * error + found["log_variance"]).mean()
+        outputs = self(x)
+        error = (2 * x - 1 - outputs["mean"]).square()
+        return (torch.exp(-outputs["log_variance"]) * error + outputs["log_variance"]).mean()
 
 
 class UNet(nn.Module):
@@ -200,19 +200,19 @@ class TorchContender:
     def infer(self) -> None:
         self.module.eval()
         with torch.inference_mode():
-            found = [self.forward(part)["prediction"] for part in self.x.split(self.batch_size)]
-        torch.cat(found).numpy()
+            images = [self.forward(part)["prediction"] for part in self.x.split(self.batch_size)]
+        torch.cat(images).numpy()
 
     def outputs(self) -> dict[str, np.ndarray]:
         self.module.eval()
         with torch.inference_mode():
-            found = self.module(self.test)
-        return {name: channels_last(part) for name, part in found.items()}
+            tensors = self.module(self.test)
+        return {name: channels_last(part) for name, part in tensors.items()}
 
 
 def channels_first(images: np.ndarray | None) -> torch.Tensor | None:
     return None if images is None else torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
 
 
-def channels_last(found: torch.Tensor) -> np.ndarray:
-    return (found.permute(0, 2, 3, 1) if found.dim() == 4 else found).numpy()
+def channels_last(tensor: torch.Tensor) -> np.ndarray:
+    return (tensor.permute(0, 2, 3, 1) if tensor.dim() == 4 else tensor).numpy()

@@ -70,8 +70,8 @@ def load(workload: Workload) -> Data:
     from bench.data import catalog
 
     name = "composed_foreground" if workload.network == "unet" else "fashion_mnist"
-    found = catalog.load(name)
-    parts = found.train.take(np.arange(min(workload.num_images, found.num_train))), found.test
+    dataset = catalog.load(name)
+    parts = dataset.train.take(np.arange(min(workload.num_images, dataset.num_train))), dataset.test
     arrays = [parts[0].images, parts[1].images[:_NUM_TEST]]
     if workload.network == "upae":
         arrays = [np.pad(part, ((0, 0), (2, 2), (2, 2), (0, 0))) for part in arrays]

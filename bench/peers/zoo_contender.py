@@ -58,6 +58,6 @@ class ZooContender(FitContender):
             self.note = tuned.summary
 
     def outputs(self) -> dict:
-        found = self.model.forward(keras.ops.convert_to_tensor(self.data.test), training=False)
+        tensors = self.model.forward(keras.ops.convert_to_tensor(self.data.test), training=False)
         names = {"z_mean": "mean", "z_log_var": "log_variance"}
-        return {names.get(name, name): keras.ops.convert_to_numpy(v) for name, v in found.items()}
+        return {names.get(name, name): keras.ops.convert_to_numpy(v) for name, v in tensors.items()}

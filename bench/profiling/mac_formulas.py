@@ -102,8 +102,8 @@ class LayerCall:
 
     def shape(self, position: int, name: str) -> _Shape:
         """Returns the shape of an argument's first tensor, however the argument was given."""
-        found = self.keywords.get(name) or self.arguments[position]
-        return found[0]
+        shapes = self.keywords.get(name) or self.arguments[position]
+        return shapes[0]
 
     @property
     def input_shapes(self) -> tuple[_Shape, ...]:

@@ -152,7 +152,7 @@ def _layers_inside(model: keras.Model) -> list[keras.layers.Layer]:
     `model.layers` opens networks only: this also finds the layers of a layer, among its attributes
     and in the lists and dicts there.
     """
-    found: dict[int, keras.layers.Layer] = {}
+    layers: dict[int, keras.layers.Layer] = {}
     seen: set[int] = set()
     waiting: list[Any] = [model]
     while waiting:
@@ -161,13 +161,13 @@ def _layers_inside(model: keras.Model) -> list[keras.layers.Layer]:
             continue
         seen.add(id(value))
         if isinstance(value, keras.layers.Layer):
-            found[id(value)] = value
+            layers[id(value)] = value
             waiting += vars(value).values()
         elif isinstance(value, dict):
             waiting += value.values()
         elif isinstance(value, (list, tuple, set)):
             waiting += value
-    return list(found.values())
+    return list(layers.values())
 
 
 @contextlib.contextmanager

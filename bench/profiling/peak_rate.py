@@ -116,8 +116,8 @@ def _effective(dtype: str) -> str:
 
 def _key(dtype: str) -> str:
     """Names what the rate depends on."""
-    found = surroundings.describe()
-    parts = (found[name] for name in ("device", "cpu_model", "threads", "tensorflow_version"))
+    fields = surroundings.describe()
+    parts = (fields[name] for name in ("device", "cpu_model", "threads", "tensorflow_version"))
     return ", ".join(str(part) for part in (*parts, dtype))
 
 
@@ -132,6 +132,6 @@ def _read(path: Path | None) -> dict[str, Rate]:
 
 
 def _write(path: Path, key: str, rate: Rate) -> None:
-    found = {name: dataclasses.asdict(kept) for name, kept in (_read(path) | {key: rate}).items()}
+    rates = {name: dataclasses.asdict(kept) for name, kept in (_read(path) | {key: rate}).items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    store.write_whole(path, json.dumps(found, indent=1).encode())
+    store.write_whole(path, json.dumps(rates, indent=1).encode())

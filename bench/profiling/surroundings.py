@@ -10,8 +10,8 @@ def describe() -> dict[str, Any]:
 
     Without Keras or TensorFlow, as beside another framework, what they would tell is None.
     """
-    found = environment.describe() | _of_tensorflow()
-    return {name: found[name] for name in environment.FIELDS}
+    fields = environment.describe() | _of_tensorflow()
+    return {name: fields[name] for name in environment.FIELDS}
 
 
 def _of_tensorflow() -> dict[str, Any]:

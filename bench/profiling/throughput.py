@@ -81,7 +81,7 @@ def of_model(
         infer = timing.time_inference(model, test_inputs, batch_size=settings.infer_batch_size)
         single = timing.time_latency(model, test_inputs)
         end_to_end = _time_pipeline(step, x, y, config, train.median_seconds)
-    found = {
+    fields = {
         **_speed("train", train),
         **_speed("infer", infer),
         "infer_batch_size": settings.infer_batch_size,
@@ -100,16 +100,16 @@ def of_model(
         "garbage_collection": timing.GARBAGE_COLLECTION,
     }
     if settings.batch_sizes:
-        found["infer_sweep"] = sweep(
+        fields["infer_sweep"] = sweep(
             lambda size: timing.time_inference(model, test_inputs, batch_size=size),
             settings.batch_sizes,
         )
         if settings.sweep_training:
-            found["train_sweep"] = sweep(
+            fields["train_sweep"] = sweep(
                 lambda size: timing.time_training(model, x, y, batch_size=size),
                 settings.batch_sizes,
             )
-    return found
+    return fields
 
 
 def sweep(measure, batch_sizes: tuple[int, ...]) -> list[dict[str, Any]]:
@@ -125,7 +125,7 @@ def sweep(measure, batch_sizes: tuple[int, ...]) -> list[dict[str, Any]]:
     """
     import tensorflow as tf
 
-    found = []
+    lines = []
     for batch_size in sorted(set(batch_sizes)):
         line = dict.fromkeys(("images_per_second", "low", "high", "stable", "error"))
         try:
@@ -136,8 +136,8 @@ def sweep(measure, batch_sizes: tuple[int, ...]) -> list[dict[str, Any]]:
             line["images_per_second"] = timed.images_per_second
             line["low"], line["high"] = timed.images_per_second_low, timed.images_per_second_high
             line["stable"] = timed.stable
-        found.append({"batch_size": batch_size} | line)
-    return found
+        lines.append({"batch_size": batch_size} | line)
+    return lines
 
 
 def _time_pipeline(step: TrainingStep, x, y, config: RunConfig, step_seconds: float) -> Timing:

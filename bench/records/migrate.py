@@ -36,12 +36,12 @@ def migrated_text(text: str) -> tuple[str, int]:
     lines, count = [], 0
     for line in text.splitlines(keepends=True):
         try:
-            found = json.loads(line)
+            record = json.loads(line)
         except ValueError:
-            found = None
-        is_old = isinstance(found, dict) and found.get("schema_version") == OLD_VERSION
-        if is_old and "case_id" in found:
+            record = None
+        is_old = isinstance(record, dict) and record.get("schema_version") == OLD_VERSION
+        if is_old and "case_id" in record:
             count += 1
-            line = json.dumps(migrated(found), allow_nan=False) + "\n"
+            line = json.dumps(migrated(record), allow_nan=False) + "\n"
         lines.append(line)
     return "".join(lines), count

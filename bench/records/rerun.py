@@ -55,6 +55,6 @@ def _asked(option: Option, record: Record) -> Any:
 
 def _normal_classes(members: Sequence[Record]) -> tuple[Any, ...] | None:
     """Returns the classes that were normal in turn, as the command line takes them."""
-    found = sorted({r.config.normal_class for r in members} - {None})
-    whole = {record.data.num_classes for record in members} == {len(found)}
-    return (("all",) if whole else tuple(found)) if found else None
+    classes = sorted({r.config.normal_class for r in members} - {None})
+    whole = {record.data.num_classes for record in members} == {len(classes)}
+    return (("all",) if whole else tuple(classes)) if classes else None

@@ -100,11 +100,11 @@ class Record:
 
     def fields(self) -> dict[str, Any]:
         """Returns the values that are known by their names, as `from_fields` takes them."""
-        found = {name: self[name] for name in PLACES}
-        found |= {PREFIX + name: value for name, value in self.quality.metrics.items()}
+        values = {name: self[name] for name in PLACES}
+        values |= {PREFIX + name: value for name, value in self.quality.metrics.items()}
         asked = {option.name: getattr(self.config, option.name) for option in _options(self.config)}
         asked["dataset_argument"] = asked.pop("dataset")
-        return _known(found | asked | self.further)
+        return _known(values | asked | self.further)
 
     def __or__(self, values: Mapping[str, Any]) -> "Record":
         """Returns a copy with some values set, by the names that `from_fields` takes."""
@@ -112,24 +112,24 @@ class Record:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the line of the file; what is not known is left out."""
-        found: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
-        found |= {field.name: getattr(self, field.name) for field in leaves(Record)}
+        values: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
+        values |= {field.name: getattr(self, field.name) for field in leaves(Record)}
         asked = {option.name: getattr(self.config, option.name) for option in _options(self.config)}
-        found["config"] = {k: list(v) if isinstance(v, tuple) else v for k, v in asked.items()}
-        found |= {name: vars(getattr(self, name)) for name in SECTIONS}
+        values["config"] = {k: list(v) if isinstance(v, tuple) else v for k, v in asked.items()}
+        values |= {name: vars(getattr(self, name)) for name in SECTIONS}
         return self.further | {
             name: _known(value) if name in (*SECTIONS, "config") else value
-            for name, value in _known(found).items()
+            for name, value in _known(values).items()
         }
 
 
 def _places() -> dict[str, tuple[str, str]]:
     """Returns section and attribute by the name of each value; the record's own have no section."""
-    found = {field.name: ("", field.name) for field in leaves(Record)}
+    places = {field.name: ("", field.name) for field in leaves(Record)}
     for section, owner in SECTIONS.items():
         for field in leaves(owner):
-            found[field.metadata["name"] or field.name] = (section, field.name)
-    return found
+            places[field.metadata["name"] or field.name] = (section, field.name)
+    return places
 
 
 PLACES = _places()
@@ -166,7 +166,7 @@ def from_fields(fields: Mapping[str, Any], config_class: type[RunConfig] = RunCo
 
 
 def from_json(
-    found: Mapping[str, Any], config_class: type[RunConfig] = RunConfig
+    fields: Mapping[str, Any], config_class: type[RunConfig] = RunConfig
 ) -> tuple[Record | None, list[str]]:
     """Reads the line of a file.
 
@@ -175,7 +175,7 @@ def from_json(
         is missing that every record has.
     """
     problems: list[str] = []
-    left = {name: value for name, value in found.items() if name != "schema_version"}
+    left = {name: value for name, value in fields.items() if name != "schema_version"}
 
     def take(owner: Any, values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         """Sets the values of a section, and returns those that it has no place for."""
@@ -223,9 +223,9 @@ def is_kind(value: Any, kind: type) -> bool:
     return isinstance(value, kind)
 
 
-def _take_metrics(quality: Quality, found: Mapping[str, Any], problems: list[str]) -> None:
+def _take_metrics(quality: Quality, written: Mapping[str, Any], problems: list[str]) -> None:
     """Takes the metrics of today's versions."""
-    values, versions = found.get("metrics") or {}, found.get("versions") or {}
+    values, versions = written.get("metrics") or {}, written.get("versions") or {}
     for name, value in values.items():
         if not is_kind(value, float):
             problems.append(f"quality.metrics.{name} is not float; taken as unknown.")
@@ -257,13 +257,13 @@ def _config(fields: dict[str, Any], config_class: type[RunConfig], kind: Any) ->
 @functools.cache
 def _config_kinds(config_class: type[RunConfig]) -> dict[str, type]:
     """Returns the kind of each option's value in JSON, from the types of the class."""
-    found = {}
+    kinds = {}
     for name, hint in typing.get_type_hints(config_class).items():
         parts = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
         first = next(part for part in parts if part is not type(None))
         kind = typing.get_origin(first) or first
-        found[name] = list if kind is tuple else kind
-    return found
+        kinds[name] = list if kind is tuple else kind
+    return kinds
 
 
 def _known(values: Mapping[str, Any]) -> dict[str, Any]:

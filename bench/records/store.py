@@ -220,9 +220,9 @@ def write_whole(path: str | Path, data: bytes) -> None:
         raise BenchError(f"cannot write {path}: {error.strerror}.") from error
 
 
-def write_lines(path: str | Path, found: Iterable[dict[str, Any]]) -> None:
+def write_lines(path: str | Path, records: Iterable[dict[str, Any]]) -> None:
     """Writes a file of JSON lines as `write_whole` does."""
-    write_whole(path, "".join(json.dumps(record) + "\n" for record in found).encode())
+    write_whole(path, "".join(json.dumps(record) + "\n" for record in records).encode())
 
 
 def read_lines(path: str | Path, command: str) -> list[dict[str, Any]]:
@@ -263,14 +263,14 @@ def _plain(value: Any) -> Any:
 def _parse(line: bytes, config_class: type[RunConfig]) -> tuple[Record | None, list[str]]:
     """One line to (record, problems); the record is None where nothing of it can be used."""
     try:
-        found = json.loads(line.decode(), parse_constant=lambda _: None)
+        fields = json.loads(line.decode(), parse_constant=lambda _: None)
     except (ValueError, RecursionError):
         return None, ["cut off or not JSON; left out."]
-    if not isinstance(found, dict):
+    if not isinstance(fields, dict):
         return None, ["not a JSON object; left out."]
-    version = found.get("schema_version")
+    version = fields.get("schema_version")
     if version == migrate.OLD_VERSION:
-        found = migrate.migrated(found)
+        fields = migrate.migrated(fields)
     elif version != SCHEMA_VERSION:
         return None, [f"schema_version {version!r} is not {SCHEMA_VERSION}; left out."]
-    return schema.from_json(found, config_class)
+    return schema.from_json(fields, config_class)

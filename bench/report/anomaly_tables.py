@@ -32,7 +32,7 @@ def per_class(records: list[Record]) -> list[Table]:
 
     A cell is the mean over seeds; below 0.5 it is shown as it is. Published rows follow.
     """
-    found = []
+    tables = []
     for dataset, rows in _tables(records, is_one_class=True).items():
         names: dict[int, str] = {}
         for row in rows:
@@ -57,13 +57,13 @@ def per_class(records: list[Record]) -> list[Table]:
                 sources.setdefault(published.source + differs, []).append(published.method)
         notes += [f"Published: {', '.join(rows)}: {source}." for source, rows in sources.items()]
         head = ("normal class", *(names[label] for label in labels), "mean")
-        found.append(_table(f"AUROC by normal class, {dataset}", head, tuple(lines), tuple(notes)))
-    return found
+        tables.append(_table(f"AUROC by normal class, {dataset}", head, tuple(lines), tuple(notes)))
+    return tables
 
 
 def by_score(records: list[Record]) -> list[Table]:
     """Returns, for each data set, the AUROC of each model by each score that it has."""
-    found = []
+    tables = []
     for is_one_class in (True, False):
         for dataset, rows in _tables(records, is_one_class).items():
             kept = [row for row in rows if all(record.quality.scores for record in row.records)]
@@ -81,13 +81,13 @@ def by_score(records: list[Record]) -> list[Table]:
                 head = ("score", *(name.replace("_", " ") for name in names))
                 title = f"AUROC by score, {dataset}"
                 notes = ("* The model's own score, by which it is ranked.",)
-                found.append(_table(title, head, tuple(lines), notes))
-    return found
+                tables.append(_table(title, head, tuple(lines), notes))
+    return tables
 
 
 def by_group(records: list[Record]) -> list[Table]:
     """Returns, for each data set of defects, the AUROC of each kind against intact images."""
-    found = []
+    tables = []
     for dataset, rows in _tables(records, is_one_class=False).items():
         kept = [row for row in rows if all(r.quality.auroc_by_group for r in row.records)]
         names = list(dict.fromkeys(n for row in kept for n in row.record.quality.auroc_by_group))
@@ -103,8 +103,8 @@ def by_group(records: list[Record]) -> list[Table]:
         )
         if lines:
             head = ("anomaly", *(name.replace("_", " ") for name in names))
-            found.append(_table(f"AUROC by kind of anomaly, {dataset}", head, lines))
-    return found
+            tables.append(_table(f"AUROC by kind of anomaly, {dataset}", head, lines))
+    return tables
 
 
 def _table(
@@ -122,12 +122,12 @@ def _table(
 
 def _tables(records: list[Record], is_one_class: bool) -> dict[str, list[Row]]:
     """Returns the rows with an AUROC by data set, best first."""
-    found: dict[str, list[Row]] = {}
+    rows_of: dict[str, list[Row]] = {}
     for row in leaderboard_rows.rows(records):
         has_classes = bool(row.normal_classes)
         if not row.failed and "auroc" in row.quality and has_classes == is_one_class:
-            found.setdefault(row.record.data.name, []).append(row)
-    return found
+            rows_of.setdefault(row.record.data.name, []).append(row)
+    return rows_of
 
 
 def _by_class(row: Row) -> dict[int, float | None]:
@@ -136,7 +136,7 @@ def _by_class(row: Row) -> dict[int, float | None]:
         values.setdefault(record.config.normal_class, []).append(
             record.quality.metrics.get("auroc")
         )
-    return {label: _mean(found) for label, found in values.items()}
+    return {label: _mean(scores) for label, scores in values.items()}
 
 
 def _mean_of_score(row: Row, name: str) -> float | None:

@@ -38,25 +38,25 @@ def of_row(
         with_swaps: Whether the wrong labels of a conditional model are drawn for each row.
         plane: `method` and `perplexity` of `plots.latents.project`.
     """
-    found = {}
+    pictures = {}
     if gif is not None:
         picture = Image(gif, f"Reconstructions of {row.name} by epoch", "pixels")
         caption = "Test images above, what the model makes of them below."
-        found[LEARNING] = [Figure(caption, picture)]
-    found["Filters and activation maps"] = _layers(output, row)
-    found["The code"] = _codes(output, row, plane) + _latent(output, row)
-    found["Anomalies"] = _anomalies(output, row)
+        pictures[LEARNING] = [Figure(caption, picture)]
+    pictures["Filters and activation maps"] = _layers(output, row)
+    pictures["The code"] = _codes(output, row, plane) + _latent(output, row)
+    pictures["Anomalies"] = _anomalies(output, row)
     if with_swaps:
-        found["Wrong labels"] = _swaps(output, row)
-    return {heading: figures for heading, figures in found.items() if figures}
+        pictures["Wrong labels"] = _swaps(output, row)
+    return {heading: figures for heading, figures in pictures.items() if figures}
 
 
 def _load(
     output: Path, row: Row, field: str, keys: tuple[str, ...]
 ) -> dict[str, np.ndarray] | None:
     """Returns arrays of the first record of a row that has them."""
-    found = (style.load_arrays(output, record.get(field), keys) for record in row.records)
-    return next((arrays for arrays in found if arrays is not None), None)
+    loaded = (style.load_arrays(output, record.get(field), keys) for record in row.records)
+    return next((arrays for arrays in loaded if arrays is not None), None)
 
 
 def _layers(output: Path, row: Row) -> list[Figure]:
@@ -82,11 +82,11 @@ def _layers(output: Path, row: Row) -> list[Figure]:
 
 
 def _codes(output: Path, row: Row, plane: dict[str, Any]) -> list[Figure]:
-    found = _load(output, row, "codes_file", ("codes", "labels", "class_names"))
-    if found is None or found["codes"].ndim != 2 or min(found["codes"].shape) < 2:
+    arrays = _load(output, row, "codes_file", ("codes", "labels", "class_names"))
+    if arrays is None or arrays["codes"].ndim != 2 or min(arrays["codes"].shape) < 2:
         return []
-    codes, labels = np.nan_to_num(found["codes"].astype("float64")), found["labels"]
-    names = [str(name) for name in found["class_names"]]
+    codes, labels = np.nan_to_num(arrays["codes"].astype("float64")), arrays["labels"]
+    names = [str(name) for name in arrays["class_names"]]
     if len(labels) != len(codes):
         labels, names = np.full(len(codes), -1), []
     points, share = latents.project(codes, **plane)

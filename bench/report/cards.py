@@ -64,7 +64,9 @@ def card(
         "speed": report_text.facts_of(_timed(row), report_text.SPEED),
         "sweeps": _sweeps(row),
         "terms": _terms(row),
-        "pictures": {heading: found for heading, found in pictures.items() if heading != LEARNING},
+        "pictures": {
+            heading: figures for heading, figures in pictures.items() if heading != LEARNING
+        },
         "config": [
             (name, report_text.value_text(v)) for name, v in (row.record.model.config or {}).items()
         ],
@@ -79,13 +81,13 @@ def _findings(row: Row) -> list[Finding] | None:
     merged = merged_findings(row)
     if merged is None:
         return None
-    found = []
+    findings = []
     for finding in merged:
         severity = str(finding.get("severity") or "note").lower()
         text = str(finding.get("text") or finding.get("code") or "") + seeds_of(finding)
         layer, remedy = (str(finding.get(name) or "") for name in ("layer", "remedy"))
-        found.append(Finding(severity, severity in _SERIOUS, layer, text, remedy))
-    return found
+        findings.append(Finding(severity, severity in _SERIOUS, layer, text, remedy))
+    return findings
 
 
 def _structure(row: Row) -> html.Table | None:
@@ -130,7 +132,7 @@ def _timed(row: Row) -> list[Record]:
 
 def _sweeps(row: Row) -> list[html.Table]:
     """Images per second by batch size, of inference and of training."""
-    found = []
+    tables = []
     for field, what in (("infer_sweep", "inference"), ("train_sweep", "training")):
         sizes = next((record[field] for record in _timed(row) if record[field]), [])
         lines = [
@@ -143,8 +145,8 @@ def _sweeps(row: Row) -> list[html.Table]:
         ]
         if lines:
             head = ("batch size", f"{what} images/s", "95 % interval")
-            found.append(html.Table(head, lines, (True, True, True)))
-    return found
+            tables.append(html.Table(head, lines, (True, True, True)))
+    return tables
 
 
 def _terms(row: Row) -> list[drawings.Curves]:
@@ -155,8 +157,8 @@ def _terms(row: Row) -> list[drawings.Curves]:
         for name in (record.training.history or {})
         if name.removeprefix("val_") != "loss"
     )
-    found = [drawings.curves(row, name) for name in names] if len(names) > 1 else []
-    return [each for each in found if each is not None]
+    drawn = [drawings.curves(row, name) for name in names] if len(names) > 1 else []
+    return [each for each in drawn if each is not None]
 
 
 def _runs(row: Row) -> html.Table:

@@ -97,10 +97,10 @@ def _own() -> jinja2.Environment:
     return environment()
 
 
-def tables(text: str, found: Iterable[Table]) -> Markup:
+def tables(text: str, shown: Iterable[Table]) -> Markup:
     """Returns a sentence above tables, with their titles and notes; empty for no table."""
-    found = list(found)
-    return render("tables.html.j2", text=text, tables=found) if found else Markup()
+    shown = list(shown)
+    return render("tables.html.j2", text=text, tables=shown) if shown else Markup()
 
 
 def page(

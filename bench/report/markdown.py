@@ -27,12 +27,12 @@ def table(head: Sequence[str], lines: Iterable[Sequence[str]], numeric: Sequence
     return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines))
 
 
-def titled(found: Table) -> str:
+def titled(titled_table: Table) -> str:
     """Returns a table of texts as GitHub Markdown: title in bold, the table, notes as a list."""
-    head, *lines = ([*map(plain, line)] for line in (found.head, *found.lines))
-    parts = [f"**{found.title}**", table(head, lines, found.numeric)]
-    if found.notes:
-        parts.append("\n".join(f"- {plain(note)}" for note in found.notes))
+    head, *lines = ([*map(plain, line)] for line in (titled_table.head, *titled_table.lines))
+    parts = [f"**{titled_table.title}**", table(head, lines, titled_table.numeric)]
+    if titled_table.notes:
+        parts.append("\n".join(f"- {plain(note)}" for note in titled_table.notes))
     return "\n\n".join(parts)
 
 

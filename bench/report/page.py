@@ -74,7 +74,7 @@ def page(
     ]
     again = report_text.command(output, records)
     parts = html.macros("sections.html.j2")
-    found = [
+    all_sections = [
         Section("board", "Leaderboard", _board(rows, columns)),
         Section("failed", "Failed", parts.failed(failures) if failures else Markup()),
         Section("anomalies", "Anomalies", html.tables("", anomaly_tables.all_of(records))),
@@ -86,7 +86,7 @@ def page(
         Section("again", "Run it again", parts.again(report_text.AGAIN, again)),
     ]
     summary = report_text.summary(records, rows)
-    return html.page(report_text.title_of(rows), summary, _tiles(rows), found, warnings)
+    return html.page(report_text.title_of(rows), summary, _tiles(rows), all_sections, warnings)
 
 
 def _tiles(rows: list[Row]) -> list[Tile]:
@@ -97,10 +97,10 @@ def _tiles(rows: list[Row]) -> list[Tile]:
     columns = {column.key: column for column in tables.columns(rows)}
     metric = models[0].ranked_by
     best = "Highest" if metric in leaderboard_rows.HIGHER_IS_BETTER else "Lowest"
-    found = [(f"{best} {leaderboard_rows.METRICS[metric]}", models[0], metric)]
+    answers = [(f"{best} {leaderboard_rows.METRICS[metric]}", models[0], metric)]
     sized = [row for row in models if row.record.model.params_total]
     if sized:
-        found.append(
+        answers.append(
             ("Smallest", min(sized, key=lambda row: row.record.model.params_total), "params_total")
         )
     for label, field in (
@@ -109,9 +109,9 @@ def _tiles(rows: list[Row]) -> list[Tile]:
     ):
         speeds = pareto.values(models, field)
         if speeds:
-            found.append((label, max(models, key=lambda row: speeds.get(id(row), 0)), field))
+            answers.append((label, max(models, key=lambda row: speeds.get(id(row), 0)), field))
     tiles = []
-    for label, row, key in found:
+    for label, row, key in answers:
         if key in columns:
             text = columns[key].text(row)
             if key.endswith("per_second"):
@@ -217,7 +217,7 @@ def _quality_first(rows: list[Row]) -> list[tables.Column]:
 
 def _trade_offs(rows: list[Row]) -> Markup:
     """Quality against each cost, one at a time, for each table."""
-    found = []
+    charts = []
     for cost in pareto.COSTS:
         figures = []
         for members in trade_off.by_table(rows):
@@ -232,5 +232,7 @@ def _trade_offs(rows: list[Row]) -> Markup:
                     }
                 )
         if figures:
-            found.append((cost, figures))
-    return html.render("trade_off.html.j2", charts=found, remarks=_ON_CHARTS) if found else Markup()
+            charts.append((cost, figures))
+    return (
+        html.render("trade_off.html.j2", charts=charts, remarks=_ON_CHARTS) if charts else Markup()
+    )

@@ -33,7 +33,7 @@ def columns(rows: list[Row]) -> list[Column]:
 
     A dataset column appears for several datasets, an MAE column when it decides the rank.
     """
-    found = [
+    all_columns = [
         Column("rank", "#", lambda row: _text(row.rank), lambda row: row.rank),
         Column("model", "model", _model_text, lambda row: row.record.model.name, numeric=False),
         Column(
@@ -41,8 +41,10 @@ def columns(rows: list[Row]) -> list[Column]:
         ),
     ]
     if len({row.table for row in rows}) > 1:
-        found.append(Column("dataset", "dataset", lambda r: r.table, lambda r: r.table, False))
-    found += [
+        all_columns.append(
+            Column("dataset", "dataset", lambda r: r.table, lambda r: r.table, False)
+        )
+    all_columns += [
         Column("params_total", "parameters", _counted("params_total"), _field("params_total")),
         Column("forward_macs", "forward\nMACs", _macs_text, _field("forward_macs")),
         _timing(rows, "train_images_per_second", "training\nimages/s", "/s"),
@@ -57,10 +59,10 @@ def columns(rows: list[Row]) -> list[Column]:
     if all(row.record.data.task == "anomaly" for row in rows):
         shown -= {"psnr", "ssim"}
     shown -= set(leaderboard_rows.DETAILS) - {row.ranked_by for row in rows}
-    found += [_quality(metric, rows) for metric in METRICS if metric in shown]
-    found += _time_to_target(rows)
+    all_columns += [_quality(metric, rows) for metric in METRICS if metric in shown]
+    all_columns += _time_to_target(rows)
     seeds = Column("seeds", "seeds", lambda row: str(row.num_seeds), lambda r: r.num_seeds)
-    return [*found, seeds]
+    return [*all_columns, seeds]
 
 
 def footnotes(rows: list[Row]) -> list[str]:
@@ -231,21 +233,21 @@ def _end_to_end(rows: list[Row]) -> list[Column]:
 
 def _time_to_target(rows: list[Row]) -> list[Column]:
     """Returns the columns of images and seconds until a target, where there was one."""
-    found = {
+    summaries = {
         field: {id(row): time_to_quality.summary(row.records, field) for row in rows}
         for field in time_to_quality.FIELDS
     }
-    if not any(found["images_to_target"].values()):
+    if not any(summaries["images_to_target"].values()):
         return []
 
     def column(field: str) -> Column:
         def value(row: Row) -> float | None:
-            reached = found[field][id(row)]
+            reached = summaries[field][id(row)]
             is_known = reached is not None and math.isfinite(reached.median)
             return reached.median if is_known else None
 
         def text(row: Row) -> str:
-            return time_to_quality.text(found[field][id(row)], short_number)
+            return time_to_quality.text(summaries[field][id(row)], short_number)
 
         return Column(field, field.replace("_", "\n"), text, value)
 

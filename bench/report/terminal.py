@@ -28,13 +28,13 @@ def _fitting(
     names = [column for column in shown if not column.numeric]
     rest = [column for column in shown if column.numeric]
     room = max_width - min(_NAME_WIDTH, width_of(names))
-    found: list[Column] = []
+    fitting: list[Column] = []
     for column in rest:
-        if found and width_of([*found, column]) > room:
-            yield [column for column in shown if column in found or column in names]
-            found = []
-        found.append(column)
-    yield [column for column in shown if column in found or column in names]
+        if fitting and width_of([*fitting, column]) > room:
+            yield [column for column in shown if column in fitting or column in names]
+            fitting = []
+        fitting.append(column)
+    yield [column for column in shown if column in fitting or column in names]
 
 
 class _Terminal:

@@ -115,14 +115,14 @@ def _plural(number: int, noun: str) -> str:
 
 def facts_of(records: Iterable[dict[str, Any]], fields: Iterable[str]) -> list[tuple[str, str]]:
     """Each field with the values that occur, fields unknown to all records left out."""
-    found = []
+    facts = []
     for field in fields:
         values = [record[field] for record in records if record[field] is not None]
         if values:
             texts = dict.fromkeys(value_text(value) for value in values)
             shown = ", ".join(list(texts)[:8]) + (", …" if len(texts) > 8 else "")
-            found.append((field, shown))
-    return found
+            facts.append((field, shown))
+    return facts
 
 
 def value_text(value: Any) -> str:

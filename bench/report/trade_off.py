@@ -22,8 +22,8 @@ def by_table(rows: list[Row]) -> list[list[Row]]:
 
 def charts(rows: list[Row], cost: Cost) -> list[Chart]:
     """Returns a chart for each table of which a model has the cost."""
-    found = (chart(members, rows, cost) for members in by_table(rows))
-    return [each for each in found if each is not None]
+    drawn = (chart(members, rows, cost) for members in by_table(rows))
+    return [each for each in drawn if each is not None]
 
 
 def chart(members: list[Row], rows: list[Row], cost: Cost) -> Chart | None:

@@ -144,8 +144,8 @@ def _of_cards(
     for number, row in enumerate(rows):
         if row.failed:
             continue
-        found = (training.learning_gif(output, record) for record in row.records)
-        gif = next((each for each in found if each is not None), None)
+        drawn = (training.learning_gif(output, record) for record in row.records)
+        gif = next((each for each in drawn if each is not None), None)
         if gif is not None:
             words = re.findall(r"[a-z0-9]+", row.name.lower())
             name = "_".join(["learning", *words])
@@ -195,8 +195,8 @@ def _markdown(
     method = "\n".join(f"- {line}" for line in report_text.METHOD)
     parts.append(f"## How it was measured\n\n{method}")
     for title, fields in report_text.FACTS.items():
-        found = report_text.facts_of(records, fields)
-        facts = [(name, plain(value)) for name, value in found]
+        values = report_text.facts_of(records, fields)
+        facts = [(name, plain(value)) for name, value in values]
         parts.append(f"### {title}\n\n{markdown.table(('', ''), facts, (False, False))}")
     again = report_text.command(output, records)
     parts.append(f"## Run it again\n\n{report_text.AGAIN}\n\n```\n{again}\n```")

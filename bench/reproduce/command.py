@@ -82,15 +82,15 @@ def reproduce(
     store.check_writable(request.output)
     counts = _count(chosen, console)
     missing: set[str] = set()
-    found: list[Record] = []
+    records: list[Record] = []
     trainings = [entry for entry in chosen if entry.recipe and not entry.is_count]
     for number, entry in enumerate(trainings, start=1):
         if not _is_here(entry, missing, console):
             continue
         console.rule(f"{number} of {len(trainings)}: {escape(entry.id)}", align="left")
         console.print(f"{escape(entry.what)}; published {escape(entry.text)}", highlight=False)
-        found += session.run(to_request(entry, request), console).records
-    rows = verdicts.of_all(chosen, found, counts, missing)
+        records += session.run(to_request(entry, request), console).records
+    rows = verdicts.of_all(chosen, records, counts, missing)
     table.write_json(request.output, rows)
     return rows
 
@@ -195,7 +195,7 @@ def command(options: argparse.Namespace) -> int:
 
 def show_list(entries: Sequence[Entry], console: Console) -> None:
     """Prints each entry with its published value, its source and what it needs."""
-    here = {found["name"] for found in catalog.describe() if found["is_local"]}
+    here = {dataset["name"] for dataset in catalog.describe() if dataset["is_local"]}
     for entry in entries:
         data = "no data" if entry.is_count else f"data: {entry.data}"
         if entry.data is not None and entry.data not in here:

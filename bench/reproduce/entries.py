@@ -91,17 +91,17 @@ def read(path: Path = PATH) -> list[Entry]:
     except UnicodeDecodeError as error:
         raise BenchError(f"{path}: must be text in UTF-8.") from error
     tree = yaml_file.read(path, text)
-    found = tree.check(_File, _File.keys)
+    file = tree.check(_File, _File.keys)
     entries: dict[str, Entry] = {}
     for section in ("counts", "trainings"):
-        for number, written in enumerate(getattr(found, section)):
+        for number, written in enumerate(getattr(file, section)):
             where = (section, number)
-            if written.source not in found.sources:
-                near = checks.suggestion(written.source, found.sources)
+            if written.source not in file.sources:
+                near = checks.suggestion(written.source, file.sources)
                 tree.fail((*where, "source"), f"unknown source {written.source!r}.{near}")
             if written.id in entries:
                 tree.fail((*where, "id"), f"{written.id} is there twice. Rename one.")
-            entries[written.id] = written.entry(found)
+            entries[written.id] = written.entry(file)
     return list(entries.values())
 
 
@@ -176,11 +176,11 @@ class _Count(_Strict):
             raise ValueError(f"{self.id} must have either a model or why_not.")
         return self
 
-    def entry(self, found: "_File") -> Entry:
+    def entry(self, file: "_File") -> Entry:
         given = ", ".join(f"{name}={value}" for name, value in self.arguments.items())
         owner = f", {_OWNER[self.part]}" if self.part else ""
         model = " ".join(filter(None, [self.model, given]))
-        source = found.sources[self.source]
+        source = file.sources[self.source]
         return Entry(
             id=self.id,
             what=self.what or f"parameters of {model}{owner}",
@@ -224,10 +224,10 @@ class _Training(_Strict):
             raise ValueError(f"{self.id} must have a metric.")
         return self
 
-    def entry(self, found: "_File") -> Entry:
-        source, metric = found.sources[self.source], self.metric or _Metric(field="")
+    def entry(self, file: "_File") -> Entry:
+        source, metric = file.sources[self.source], self.metric or _Metric(field="")
         dataset = self.recipe and self.recipe.dataset
-        place = found.data.get(dataset, _Data())
+        place = file.data.get(dataset, _Data())
         return Entry(
             id=self.id,
             what=self.what,

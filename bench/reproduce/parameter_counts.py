@@ -14,7 +14,7 @@ def of(entries: Sequence[Entry]) -> dict[str, int]:
 
     import zoo
 
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     models = {}
     for entry in entries:
         if not entry.is_count or not entry.recipe:
@@ -26,5 +26,5 @@ def of(entries: Sequence[Entry]) -> dict[str, int]:
             models[entry.model] = zoo.create(name, preset=preset, **given)
         part = entry.recipe.get("part")
         counted = models[entry.model] if part is None else getattr(models[entry.model], part)
-        found[entry.id] = sum(math.prod(weight.shape) for weight in counted.trainable_weights)
-    return found
+        counts[entry.id] = sum(math.prod(weight.shape) for weight in counted.trainable_weights)
+    return counts

@@ -134,12 +134,12 @@ def _equal(counted: Sequence[Row]) -> str:
     return f"{equal} of {len(counted)} counts of parameters are equal"
 
 
-def of_records(found: list[Record]) -> list[Row]:
+def of_records(records: list[Record]) -> list[Row]:
     """Returns a row for each published number, parameters being counted now."""
     from bench.reproduce import parameter_counts
 
     entries = published_entries.read()
-    return verdicts.of_all(entries, found, parameter_counts.of(entries))
+    return verdicts.of_all(entries, records, parameter_counts.of(entries))
 
 
 # --- JSON and the page ----------------------------------------------------------------------
@@ -178,9 +178,9 @@ def write_json(folder: Path, rows: Sequence[Row]) -> Path:
 def sections(folder: Path) -> list[Section]:
     """Returns the section of the report's page, from the folder's JSON file; none without one."""
     try:
-        found = json.loads((folder / FILE_NAME).read_text())
-        rows = [(row["cells"], row["source"], row["url"]) for row in found["rows"]]
-        text = str(found["summary"])
+        written = json.loads((folder / FILE_NAME).read_text())
+        rows = [(row["cells"], row["source"], row["url"]) for row in written["rows"]]
+        text = str(written["summary"])
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -67,18 +67,18 @@ def of_records(entry: Entry, records: Collection[Record]) -> Row:
         return Row(entry, NOT_RUN, note=entry.why_not)
     own = [record for record in records if is_of(entry, record)]
     failed = [record for record in own if not record.is_ok]
-    found = {
+    values_at = {
         index: number
         for index, record in enumerate(own)
         if record.is_ok and (number := value(entry, record)) is not None
     }
     if failed:
         return Row(entry, NO, note=f"failed: {failed[0].error or 'no error given'}")
-    if not found:
+    if not values_at:
         note = f"needs {entry.data}: {entry.needed}" if entry.needed else ""
         return Row(entry, NOT_RUN, note=note)
-    measured = [own[index] for index in found]
-    values = one_class.values_by_seed(measured, list(found.values()))
+    measured = [own[index] for index in values_at]
+    values = one_class.values_by_seed(measured, list(values_at.values()))
     ours = intervals.mean_interval(values)
     seeds = tuple(sorted({record.seed for record in measured}))
     return Row(entry, YES if agrees(entry, ours) else NO, ours, seeds)
@@ -87,12 +87,12 @@ def of_records(entry: Entry, records: Collection[Record]) -> Row:
 def value(entry: Entry, record: Record) -> float | None:
     """Returns the number that an entry is about, None where the record lacks it."""
     name, *keys = entry.field.split(".")
-    found: Any = record.get(name)
+    number: Any = record.get(name)
     for key in keys:
-        found = found.get(key) if isinstance(found, dict) else None
-    if not isinstance(found, int | float) or not math.isfinite(found):
+        number = number.get(key) if isinstance(number, dict) else None
+    if not isinstance(number, int | float) or not math.isfinite(number):
         return None
-    return entry.offset + entry.factor * found
+    return entry.offset + entry.factor * number
 
 
 def is_of(entry: Entry, record: Record) -> bool:
@@ -135,18 +135,18 @@ def of_all(
         counts: Parameters by id of the entry.
         missing: Names of data sets that are not on this machine.
     """
-    found = []
+    rows = []
     for entry in entries:
         if entry.is_count:
             number = (counts or {}).get(entry.id)
             row = Row(entry, NOT_RUN, note=entry.why_not)
-            found.append(row if number is None else of_count(entry, number))
+            rows.append(row if number is None else of_count(entry, number))
             continue
         row = of_records(entry, records)
         if row.agrees == NOT_RUN and not entry.why_not and entry.data in missing:
             row = Row(entry, MISSING, note=entry.needed)
-        found.append(row)
-    return found
+        rows.append(row)
+    return rows
 
 
 def _plain(value: Any) -> Any:

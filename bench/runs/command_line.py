@@ -25,12 +25,12 @@ def add_options(parser: argparse.ArgumentParser, known: Sequence[Option] | None 
 def given(arguments: argparse.Namespace, known: Sequence[Option] | None = None) -> dict[str, Any]:
     """Returns the options that were given, as `bench.runs.request.Request` takes them."""
     known = config.all_options() if known is None else known
-    found = {
+    values = {
         option.asked: getattr(arguments, option.asked)
         for option in known
         if hasattr(arguments, option.asked)
     }
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
 
 
 def _settings(option: Option) -> dict[str, Any]:

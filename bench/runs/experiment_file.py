@@ -49,27 +49,27 @@ class Reader:
         if tree.content is None:
             raise BenchError(f"{self.path} is empty. It must hold dataset, models and the like.")
         self._refuse_how(tree)
-        found = tree.check(self.model, self._keys)
-        name = found.name or Path(self.path).stem
+        file = tree.check(self.model, self._keys)
+        name = file.name or Path(self.path).stem
         if not _NAME.fullmatch(name):
             tree.fail(
                 ("name",), f"name must be letters, digits, '.', '_' and '-'. Received: {name!r}."
             )
-        output = None if found.output is None else Path(found.output)
-        top = {key: getattr(found, key) for key in found.model_fields_set & set(self.options)}
-        if found.experiments is None:
-            if found.defaults is not None:
+        output = None if file.output is None else Path(file.output)
+        top = {key: getattr(file, key) for key in file.model_fields_set & set(self.options)}
+        if file.experiments is None:
+            if file.defaults is not None:
                 tree.fail(("defaults",), "defaults must stand beside a list of experiments.")
             return name, output, [self._grid(tree, (), top)]
         for key in tree.content:
             if key in top:
                 tree.fail((key,), f"{key!r} must stand under defaults or experiments.")
         shared = {}
-        if found.defaults is not None:
-            shared = self._grid(tree, ("defaults",), _given(found.defaults))
+        if file.defaults is not None:
+            shared = self._grid(tree, ("defaults",), _given(file.defaults))
         grids = [
             shared | self._grid(tree, ("experiments", number), _given(each))
-            for number, each in enumerate(found.experiments)
+            for number, each in enumerate(file.experiments)
         ]
         return name, output, grids
 
@@ -148,12 +148,12 @@ class _Model(pydantic.BaseModel):
     @property
     def texts(self) -> list[str]:
         """Returns the models as the command line writes them."""
-        found = []
+        texts = []
         for preset, *values in itertools.product(self.preset, *self.arguments.values()):
             pairs = zip(self.arguments, values, strict=True)
             arguments = ",".join(f"{argument}={value!r}" for argument, value in pairs)
-            found.append(":".join([self.name, preset, arguments]).rstrip(":"))
-        return found
+            texts.append(":".join([self.name, preset, arguments]).rstrip(":"))
+        return texts
 
 
 def _file_model(known: dict[str, Option]) -> type[pydantic.BaseModel]:
@@ -245,15 +245,15 @@ def _plain(value: Any) -> Any:
     if value is None or value.is_quoted:
         return value if value is None else str(value)
     try:
-        found = yaml.safe_load(value)
+        parsed = yaml.safe_load(value)
     except yaml.YAMLError:
         raise ValueError(f"an argument must be plain YAML. Received: {str(value)!r}.") from None
-    if isinstance(found, str):
+    if isinstance(parsed, str):
         try:
-            return float(found)  # 1e-3, which is a text to YAML 1.1
+            return float(parsed)  # 1e-3, which is a text to YAML 1.1
         except ValueError:
-            return found
-    return found
+            return parsed
+    return parsed
 
 
 def _given(grid: pydantic.BaseModel) -> dict[str, Any]:

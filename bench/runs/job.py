@@ -136,12 +136,12 @@ def baseline_jobs(
     the identity where the input is noisy. Anomalies: the mean image, PCA at each code size and at
     32, the published floor, with and without the variance of each pixel.
     """
-    found: dict[str, Job] = {}
+    jobs: dict[str, Job] = {}
     for config in configs:
         for name, size in _baselines(config, latent_sizes, task):
             case = Job(config, checksum, "baseline", name, None, 0, size)
-            found.setdefault(case.id, case)
-    return list(found.values())
+            jobs.setdefault(case.id, case)
+    return list(jobs.values())
 
 
 def _baselines(
@@ -153,8 +153,8 @@ def _baselines(
         sizes = sorted({*latent_sizes, ANOMALY_FLOOR_SIZE})
         pairs = itertools.product(("pca", "pca_normalised"), sizes)
         return [("mean_image", None), *pairs]
-    found: list[tuple[str, int | None]] = [("mean_image", None)]
-    found += [("pca", size) for size in latent_sizes]
+    baselines: list[tuple[str, int | None]] = [("mean_image", None)]
+    baselines += [("pca", size) for size in latent_sizes]
     if config.noise is not None:
-        found.append(("identity", None))
-    return found
+        baselines.append(("identity", None))
+    return baselines

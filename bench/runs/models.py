@@ -6,12 +6,12 @@ from bench.runs.selection import ModelInfo
 
 def catalogue() -> dict[str, ModelInfo]:
     """Returns what is known of each registered model, by name."""
-    found = {}
+    models = {}
     for name in zoo.names():
         entry = zoo.get(name)
         arguments = sorted(set(entry.argument_names) - {"image_shape", "seed"})
-        found[name] = ModelInfo(tuple(entry.presets), tuple(arguments), entry.task)
-    return found
+        models[name] = ModelInfo(tuple(entry.presets), tuple(arguments), entry.task)
+    return models
 
 
 def modules() -> tuple[str, ...]:

@@ -107,17 +107,17 @@ class _Asked(Invocation):
         """
         with self.placed("dataset"):
             grid = self._grid(dataset)
-            found = [
+            configs = [
                 self._make_config(dataset, dict(zip(grid, values, strict=True)))
                 for values in itertools.product(*grid.values())
             ]
-            fewest = min(each.epochs for each in found)
+            fewest = min(each.epochs for each in configs)
             if self.evaluate_every is not None and self.evaluate_every > fewest:
                 raise BenchError(
                     f"--evaluate-every must be at most the number of epochs, {fewest}. "
                     f"Received: {self.evaluate_every:g}."
                 )
-        return found
+        return configs
 
     def _grid(self, dataset) -> dict[str, tuple[Any, ...]]:
         """Returns the values of each field of the configuration, the normal class outermost."""

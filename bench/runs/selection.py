@@ -59,8 +59,8 @@ def select(
     for pattern in models:
         wildcard, _, rest = pattern.partition(":")
         named, _, given = rest.partition(":")
-        found = sorted(fnmatch.filter(catalogue, wildcard))
-        if not found:
+        matches = sorted(fnmatch.filter(catalogue, wildcard))
+        if not matches:
             raise BenchError(
                 f"no model matches {wildcard!r}.{checks.suggestion(wildcard, catalogue)} "
                 "See: python -m bench list"
@@ -69,7 +69,7 @@ def select(
             raise BenchError(
                 f"{wildcard!r} does not fit these data: it {incompatibilities[wildcard]}."
             )
-        for name in found:
+        for name in matches:
             if name in (incompatibilities or {}):
                 continue
             wanted = named or preset
@@ -90,7 +90,7 @@ def _arguments(name: str, text: str, allowed: tuple[str, ...]) -> tuple[tuple[st
     """Reads `beta=4,widths=(8,16)`; what is no Python literal is a string."""
     if not text:
         return ()
-    found: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     parts = re.split(r",(?=\s*\w+\s*=)", text)  # not the commas within a value
     for part in parts:
         key, equals, value = (piece.strip() for piece in part.partition("="))
@@ -100,10 +100,10 @@ def _arguments(name: str, text: str, allowed: tuple[str, ...]) -> tuple[tuple[st
                 f"Write {name}:PRESET:argument=value, of: {', '.join(allowed)}."
             )
         try:
-            found[key] = _hashable(ast.literal_eval(value))
+            arguments[key] = _hashable(ast.literal_eval(value))
         except (ValueError, SyntaxError):
-            found[key] = value
-    return tuple(sorted(found.items()))
+            arguments[key] = value
+    return tuple(sorted(arguments.items()))
 
 
 def _hashable(value: Any) -> Any:

@@ -53,12 +53,12 @@ class Tree:
             where: As pydantic gives it: what is no key and no index is passed over.
             of_value: Whether the line is that of the value and not of its key.
         """
-        found: Place = ()
+        known: Place = ()
         for part in where:
-            if (*found, part) in self.lines:
-                found = (*found, part)
+            if (*known, part) in self.lines:
+                known = (*known, part)
         lines = self.values if of_value else self.lines
-        return f"{self.path}:{lines[found]}"
+        return f"{self.path}:{lines[known]}"
 
     def fail(self, where: Place, text: str, of_value: bool = False):
         """Raises the error of a part."""
@@ -77,15 +77,15 @@ class Tree:
         try:
             return model.model_validate(self.content)
         except pydantic.ValidationError as error:
-            found = min(error.errors(include_url=False), key=self._urgency)
-        where = found["loc"]
-        at_key = found["type"] == "extra_forbidden"
-        raise BenchError(f"{self.place(where, not at_key)}: {_problem(found, keys)}")
+            first = min(error.errors(include_url=False), key=self._urgency)
+        where = first["loc"]
+        at_key = first["type"] == "extra_forbidden"
+        raise BenchError(f"{self.place(where, not at_key)}: {_problem(first, keys)}")
 
-    def _urgency(self, found: dict[str, Any]) -> tuple[bool, int]:
+    def _urgency(self, error: dict[str, Any]) -> tuple[bool, int]:
         """Orders errors: an unknown key first, which may be why another one is missing."""
-        line = int(self.place(found["loc"], of_value=True).rpartition(":")[2])
-        return found["type"] != "extra_forbidden", line
+        line = int(self.place(error["loc"], of_value=True).rpartition(":")[2])
+        return error["type"] != "extra_forbidden", line
 
 
 def read(path: str | Path, text: str, as_written: bool = False) -> Tree:
@@ -122,9 +122,9 @@ def shown(value: Any) -> str:
     return "nothing" if value is None or value == "" else repr(str(value))
 
 
-def _problem(found: dict[str, Any], keys: Callable[[Place], tuple[str, ...]]) -> str:
+def _problem(error: dict[str, Any], keys: Callable[[Place], tuple[str, ...]]) -> str:
     """Returns what an error of pydantic is about, as a sentence of ours."""
-    where, kind = found["loc"], found["type"]
+    where, kind = error["loc"], error["type"]
     name = next((str(part) for part in reversed(where) if isinstance(part, str)), "the file")
     if kind == "extra_forbidden":
         allowed = keys(where)
@@ -133,12 +133,12 @@ def _problem(found: dict[str, Any], keys: Callable[[Place], tuple[str, ...]]) ->
     if kind == "model_type":
         return f"must be keys with values. Keys: {', '.join(keys((*where, '')))}."
     if kind == "value_error":
-        return str(found["ctx"]["error"])
+        return str(error["ctx"]["error"])
     if kind == "too_short":
         return f"{name} must hold at least one value."
     if kind == "missing":
         return f"{name} is missing."
-    return f"{name}: {found['msg']}. Received: {shown(found['input'])}."
+    return f"{name}: {error['msg']}. Received: {shown(error['input'])}."
 
 
 class _Builder:
@@ -168,11 +168,11 @@ class _Builder:
     def _mapping(self, node, where: Place) -> dict[str, Any]:
         self._refuse_doubles(node)
         self.constructor.flatten_mapping(node)  # `<<: *other` gives the keys of the other, first
-        found: dict[str, Any] = {}
+        mapping: dict[str, Any] = {}
         for key, value in node.value:
             place = self._note((*where, key.value), key, value)
-            found[key.value] = self.build(value, place)
-        return found
+            mapping[key.value] = self.build(value, place)
+        return mapping
 
     def _refuse_doubles(self, node) -> None:
         first: dict[str, int] = {}

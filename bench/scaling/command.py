@@ -179,14 +179,14 @@ def run(request: Request, console: Console) -> Outcome:
 
 def read(path: Path) -> list[dict[str, Any]]:
     """Reads the good lines of a record file; a line that was cut off is passed over."""
-    found = []
+    records = []
     with contextlib.suppress(FileNotFoundError):
         for line in path.read_bytes().split(b"\n"):
             with contextlib.suppress(ValueError):
                 record = json.loads(line)
                 if isinstance(record, dict) and "status" in record:
-                    found.append(record)
-    return found
+                    records.append(record)
+    return records
 
 
 def _check_models(models: tuple[str, ...]) -> None:
@@ -195,9 +195,9 @@ def _check_models(models: tuple[str, ...]) -> None:
 
     known = catalogue()
     for model in models:
-        found = selection.select([model], "core", "small", known)
-        if len(found) != 1:
-            names = ", ".join(f"{choice.model}:{choice.preset}" for choice in found)
+        matches = selection.select([model], "core", "small", known)
+        if len(matches) != 1:
+            names = ", ".join(f"{choice.model}:{choice.preset}" for choice in matches)
             raise BenchError(f"--models: {model!r} must be one model. It matches {names}.")
 
 
@@ -224,16 +224,16 @@ def _times(request: Request, points, rounds: int, path: Path, console: Console) 
 
 
 def _memory(request: Request, path: Path, console: Console) -> list[Flatness]:
-    found = []
+    measured = []
     with _progress(console, "memory", len(memory_scaling.SOURCES), 0) as advance:
         for source in memory_scaling.SOURCES:
             each = memory_scaling.measure(source, request.folder, quick=request.quick)
-            found.append(each)
+            measured.append(each)
             now = datetime.now(UTC).isoformat(timespec="seconds")
             extra = {"status": "ok", "kind": "memory", "time_utc": now, "is_flat": each.is_flat}
             store.append_line(path, dataclasses.asdict(each) | extra)
             advance(source)
-    return found
+    return measured
 
 
 @contextlib.contextmanager
@@ -249,15 +249,15 @@ def _progress(console: Console, title: str, total: int, done: int) -> Iterator:
 
 def table(lines: list[Line]) -> Table:
     """Returns the table of slopes: a row for each model, axis and kind of work."""
-    found = Table(title="cost = constant * setting ^ slope", title_justify="left", **_PLAIN)
+    rich_table = Table(title="cost = constant * setting ^ slope", title_justify="left", **_PLAIN)
     for title in ("model", "work", "against"):
-        found.add_column(title, overflow="fold")
+        rich_table.add_column(title, overflow="fold")
     for title in ("range", "ms", "slope \\[95 % interval]"):
-        found.add_column(title, justify="right", no_wrap=True)
+        rich_table.add_column(title, justify="right", no_wrap=True)
     for line in lines:
         if line.values:
-            found.add_row(*map(escape, _cells(line)))
-    return found
+            rich_table.add_row(*map(escape, _cells(line)))
+    return rich_table
 
 
 def _cells(line: Line) -> list[str]:
@@ -277,13 +277,13 @@ def _milliseconds(seconds: float) -> str:
 
 def memory_table(flatness: list[Flatness]) -> Table:
     """Returns the table of memory over epochs."""
-    found = Table(title="memory over epochs", title_justify="left", **_PLAIN)
-    found.add_column("data")
+    rich_table = Table(title="memory over epochs", title_justify="left", **_PLAIN)
+    rich_table.add_column("data")
     for title in ("MiB", "taken", "MiB per epoch", "95 % interval", "epochs", "flat?"):
-        found.add_column(title, justify="right", no_wrap=True)
+        rich_table.add_column(title, justify="right", no_wrap=True)
     for each in flatness:
-        found.add_row(*_memory_cells(each), _VERDICTS[each.is_flat])
-    return found
+        rich_table.add_row(*_memory_cells(each), _VERDICTS[each.is_flat])
+    return rich_table
 
 
 def _memory_cells(each: Flatness) -> list[str]:
@@ -293,9 +293,9 @@ def _memory_cells(each: Flatness) -> list[str]:
     ]
 
 
-def markdown(found: list[dict[str, Any]]) -> str:
+def markdown(records: list[dict[str, Any]]) -> str:
     """Returns what a record file says as two Markdown tables, of slopes and of memory."""
-    points = [record for record in found if "point_id" in record]
+    points = [record for record in records if "point_id" in record]
     models = tuple(dict.fromkeys(record["model"] for record in points))
     tables = []
     for machine, quick in dict.fromkeys(
@@ -309,7 +309,7 @@ def markdown(found: list[dict[str, Any]]) -> str:
     names = [field.name for field in dataclasses.fields(Flatness)]
     flatness = [
         Flatness(**{name: record[name] for name in names})
-        for record in found
+        for record in records
         if record.get("kind") == "memory"
     ]
     if flatness:

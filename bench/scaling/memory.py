@@ -84,11 +84,11 @@ def measure(source: str, folder: Path, *, quick: bool, num_epochs: int = NUM_EPO
         concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool,
     ):
         try:
-            found = pool.submit(_train, source, place, size, num_epochs).result()
+            readings = pool.submit(_train, source, place, size, num_epochs).result()
         except Exception as error:  # whatever the other process raised, or its death
             raise BenchError(f"memory of {source}: {type(error).__name__}: {error}") from error
-    slope, low, high = slope_of(found["mib"])
-    return Flatness(source, size, slope=slope, low=low, high=high, **found)
+    slope, low, high = slope_of(readings["mib"])
+    return Flatness(source, size, slope=slope, low=low, high=high, **readings)
 
 
 def slope_of(mib: list[float]) -> tuple[float, float, float]:
@@ -122,15 +122,15 @@ def _train(source: str, place: str, size_mib: float, num_epochs: int) -> dict[st
     model = build_compiled("autoencoder", IMAGE_SHAPE, preset="dense", arguments=small)
     model.fit(images[: 2 * _BATCH_SIZE], batch_size=_BATCH_SIZE, verbose=0)
     start_mib = memory.own_mib()
-    found: dict[str, Any] = {"mib": [], "resident_mib": []}
+    readings: dict[str, Any] = {"mib": [], "resident_mib": []}
 
     class Watch(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
-            found["mib"].append(memory.own_mib())
-            found["resident_mib"].append(memory.resident_mib())
+            readings["mib"].append(memory.own_mib())
+            readings["resident_mib"].append(memory.resident_mib())
 
     model.fit(images, batch_size=_BATCH_SIZE, epochs=num_epochs, callbacks=[Watch()], verbose=0)
-    return {"start_mib": start_mib, **{name: tuple(each) for name, each in found.items()}}
+    return {"start_mib": start_mib, **{name: tuple(each) for name, each in readings.items()}}
 
 
 def _return_freed_blocks() -> None:

@@ -81,5 +81,5 @@ def chosen(models: Sequence[str], axes: Sequence[str], quick: bool = False) -> l
     unknown = [axis for axis in axes if axis not in AXES]
     if unknown:
         raise BenchError(f"no axis {unknown[0]!r}. Axes: {', '.join(AXES)}.")
-    found = (point for model in models for axis in axes for _, point in along(model, axis, quick))
-    return list(dict.fromkeys(found))
+    points = (point for model in models for axis in axes for _, point in along(model, axis, quick))
+    return list(dict.fromkeys(points))

@@ -112,7 +112,7 @@ def lines(
     by_id: dict[str, list[dict[str, Any]]] = {}
     for record in records:
         by_id.setdefault(record["point_id"], []).append(record)
-    found = []
+    fitted = []
     for model in models:
         for axis in axes:
             points: dict[str, list[tuple[float, Point]]] = {}
@@ -121,19 +121,19 @@ def lines(
             for what, places in points.items():
                 rounds = [(value, by_id.get(point.id(machine), [])) for value, point in places]
                 if any(each for _, each in rounds):
-                    found.append(_line(model, axis, what, rounds))
-    return found
+                    fitted.append(_line(model, axis, what, rounds))
+    return fitted
 
 
 def _line(model: str, axis: str, what: str, rounds) -> Line:
     measured = []
     failed = []
-    for value, found in rounds:
-        good = [record for record in found if record["status"] == "ok"]
+    for value, records in rounds:
+        good = [record for record in records if record["status"] == "ok"]
         if good:
             measured.append((value, good))
-        elif found:
-            failed.append((value, found[-1]["error"]))
+        elif records:
+            failed.append((value, records[-1]["error"]))
     values = tuple(value for value, _ in measured)
     seconds = tuple(min(r["seconds"] for r in good) for _, good in measured)
     return Line(

@@ -24,8 +24,8 @@ _NUM_EPOCHS = {False: 5, True: 3}
 
 def machine() -> dict[str, Any]:
     """Returns this machine, as `scale_points.MACHINE` tells one from another."""
-    found = surroundings.describe()
-    return {name: found[name] for name in scaling_points.MACHINE}
+    fields = surroundings.describe()
+    return {name: fields[name] for name in scaling_points.MACHINE}
 
 
 def measure(
@@ -91,11 +91,11 @@ def _call(point: Point, models: dict[tuple, Any]) -> Callable[[bool], dict[str, 
         settings = dict(_SETTINGS[quick])
         with timing.Disturbance() as disturbance:
             if step is not None:
-                found = timing.time_training(
+                times = timing.time_training(
                     model, x, y, batch_size=point.batch_size, step=step, **settings
                 )
             elif made is not None:
-                found = timing.measure(
+                times = timing.measure(
                     made.call,
                     images_per_call=made.images_per_call,
                     tracing_count=made.tracing_count,
@@ -106,19 +106,19 @@ def _call(point: Point, models: dict[tuple, Any]) -> Callable[[bool], dict[str, 
                     "fit": lambda: model.fit(x, y, epochs=1, **whole) and None,
                     "predict": lambda: model.predict(x, **whole) is None,
                 }[point.what]
-                found = timing.measure(
+                times = timing.measure(
                     call,
                     images_per_call=num_images,
                     **settings | _WHOLE_SETTINGS | {"min_samples": _NUM_EPOCHS[quick]},
                 )
         return {
-            "seconds": found.median_seconds,
-            "seconds_low": found.low_seconds,
-            "seconds_high": found.high_seconds,
-            "num_samples": found.num_samples,
-            "first_call_seconds": found.first_call_seconds,
-            "stable": found.stable,
-            "images_per_second": found.images_per_second,
+            "seconds": times.median_seconds,
+            "seconds_low": times.low_seconds,
+            "seconds_high": times.high_seconds,
+            "num_samples": times.num_samples,
+            "first_call_seconds": times.first_call_seconds,
+            "stable": times.stable,
+            "images_per_second": times.images_per_second,
             "disturbance_share": disturbance.share,
             **facts,
         }
@@ -136,13 +136,13 @@ def _model(point: Point) -> tuple[Any, str]:
     (choice,) = selection.select([point.model], "core", "small", models.catalogue())
     entry = zoo.get(choice.model)
     shape = (point.image_size, point.image_size, 1)
-    found = zoo.presets.config(choice.model, choice.preset, shape) | dict(choice.arguments)
+    config = zoo.presets.config(choice.model, choice.preset, shape) | dict(choice.arguments)
     for name in ("widths", "hidden_units"):
-        if name in found:
-            found[name] = [max(1, round(point.width * units)) for units in found[name]]
-    found |= tasks.arguments(entry.model_class.task, _as_dataset(point.image_size, 10))
-    found.pop("image_shape", None)
-    return build_compiled(choice.model, shape, arguments=found), entry.model_class.task
+        if name in config:
+            config[name] = [max(1, round(point.width * units)) for units in config[name]]
+    config |= tasks.arguments(entry.model_class.task, _as_dataset(point.image_size, 10))
+    config.pop("image_shape", None)
+    return build_compiled(choice.model, shape, arguments=config), entry.model_class.task
 
 
 def _data(task: str, image_size: int, num_images: int) -> tuple[Any, Any]:
@@ -163,10 +163,10 @@ def _as_dataset(image_size: int, num_images: int):
 
     from bench.data.dataset import Dataset, Split
 
-    found = load_digits()
-    rows = np.arange(num_images) % len(found.images)
-    place = np.arange(image_size) * found.images.shape[1] // image_size
-    images = (found.images[rows][:, place][:, :, place, None] / 16).astype("float32")
-    split = Split(images, found.target[rows], (images > 0.5).astype("uint8"))
+    bunch = load_digits()
+    rows = np.arange(num_images) % len(bunch.images)
+    place = np.arange(image_size) * bunch.images.shape[1] // image_size
+    images = (bunch.images[rows][:, place][:, :, place, None] / 16).astype("float32")
+    split = Split(images, bunch.target[rows], (images > 0.5).astype("uint8"))
     names = tuple(map(str, range(10)))
     return Dataset("digits", "segmentation", split, split, split, names, mask_names=("no", "yes"))

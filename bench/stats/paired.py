@@ -72,12 +72,12 @@ def take_pairs(
     Returns:
         The pairs of A and B, and those of A and A.
     """
-    found: tuple[list[Pair], list[Pair]] = ([], [])
+    taken: tuple[list[Pair], list[Pair]] = ([], [])
     for _ in range(num_pairs):
-        for pairs, other in zip(found, (window_b, window_same), strict=True):
+        for pairs, other in zip(taken, (window_b, window_same), strict=True):
             pairs.append(Pair(window_a(), other(), other(), window_a()))
         advance()
-    return found
+    return taken
 
 
 def difference(
@@ -99,7 +99,7 @@ def difference(
     Source: the median, as single pairs are hit by other programs: on simulated pairs with one
     window in ten disturbed its interval covers 94 % with 20 pairs, the mean's 90 %.
     """
-    found, floor = (
+    interval, floor = (
         intervals.bootstrap_interval(
             [pair.log_ratio for pair in part], _median, num_resamples=num_resamples
         )
@@ -107,13 +107,13 @@ def difference(
     )
     threshold = max(math.log1p(LEAST_THRESHOLD), abs(floor.low), abs(floor.high))
     verdict = "no difference"
-    if abs(found.mean) > threshold:
-        if found.low > 0:
+    if abs(interval.mean) > threshold:
+        if interval.low > 0:
             verdict = "slower"
-        elif found.high < 0:
+        elif interval.high < 0:
             verdict = "faster"
     return Difference(
-        *(math.exp(value) for value in (found.mean, found.low, found.high)),
+        *(math.exp(value) for value in (interval.mean, interval.low, interval.high)),
         threshold=math.expm1(threshold),
         same_low=math.exp(floor.low),
         same_high=math.exp(floor.high),

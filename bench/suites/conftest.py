@@ -75,9 +75,9 @@ def pytest_benchmark_group_stats(config, benchmarks, group_by):
     if group_by != "param:model":
         return None
     groups = collections.defaultdict(list)
-    for found in benchmarks:
-        model = (found["params"] or {}).get("model")
-        groups[f"model={model}" if model else found["name"].split("[")[0]].append(found)
+    for benchmark in benchmarks:
+        model = (benchmark["params"] or {}).get("model")
+        groups[f"model={model}" if model else benchmark["name"].split("[")[0]].append(benchmark)
     return sorted(groups.items())
 
 

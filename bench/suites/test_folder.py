@@ -94,5 +94,5 @@ def test_epochs(suffix, cache, folders, tiny, model_alone, benchmark, measured, 
     seconds(model_alone)
     measured(fit, facts, rounds=ROUNDS)
     shares = [seconds(model_alone) / seconds(fit) for _ in range(ROUNDS)]
-    found = intervals.median_interval(shares)
-    benchmark.extra_info.update(share=found.median, share_low=found.low, share_high=found.high)
+    share = intervals.median_interval(shares)
+    benchmark.extra_info.update(share=share.median, share_low=share.low, share_high=share.high)

@@ -19,10 +19,10 @@ def test_saved_model(model, measured, tmp_path):
 @pytest.mark.parametrize("name", ["digits", "composed_digits"])
 def test_dataset(name, measured):
     with memory.PeakMemory() as peak:
-        found = catalog.load(name)
+        dataset = catalog.load(name)
     facts = {
-        "num_images": found.num_train + found.num_validation + found.num_test,
-        "checksum": found.checksum,
+        "num_images": dataset.num_train + dataset.num_validation + dataset.num_test,
+        "checksum": dataset.checksum,
         "peak_memory_mib": peak.mib,
     }
     measured(lambda: catalog.load(name), facts, rounds=ROUNDS)

@@ -20,8 +20,8 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def images():
-    found = catalog.load("fashion_mnist")
-    return found.train.images[:NUM_TRAIN], found.test.images[:NUM_TEST]
+    dataset = catalog.load("fashion_mnist")
+    return dataset.train.images[:NUM_TRAIN], dataset.test.images[:NUM_TEST]
 
 
 @pytest.fixture(params=SETTINGS)

@@ -41,13 +41,13 @@ def score_maps(
     Returns:
         True if there was something to draw; otherwise nothing is written.
     """
-    found = next(filter(None, (_load_maps(output_folder, record) for record in records)), None)
-    if found is None:
+    maps = next(filter(None, (_load_maps(output_folder, record) for record in records)), None)
+    if maps is None:
         return False
-    if found["inputs"].ndim == 4:
-        _draw_maps(found, target, theme)
+    if maps["inputs"].ndim == 4:
+        _draw_maps(maps, target, theme)
     else:
-        _draw_series(found, target, theme)
+        _draw_series(maps, target, theme)
     return True
 
 
@@ -72,8 +72,8 @@ def score_histograms(
         every = figure.subplots(num_rows, num_columns, squeeze=False).ravel()
         for axes in every[len(panels) :]:
             axes.set_axis_off()
-        for axes, (name, found, auroc) in zip(every, panels, strict=False):
-            _draw_histogram(axes, found, colours)
+        for axes, (name, arrays, auroc) in zip(every, panels, strict=False):
+            _draw_histogram(axes, arrays, colours)
             axes.set_title(f"{name}\nAUROC {auroc:.3f}", fontsize=11)
         if title:
             figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
@@ -95,26 +95,26 @@ def curves(
     """
     shown = []
     for row in _rows(records)[:MAX_MODELS]:
-        found = [_load_scores(output_folder, record) for record in row.records]
-        if found and all(each is not None for each in found):
-            shown.append((row, found))
+        scores = [_load_scores(output_folder, record) for record in row.records]
+        if scores and all(each is not None for each in scores):
+            shown.append((row, scores))
     if not shown:
         return False
     with plot_style.picture(target, theme, 10, 5.4) as (figure, colours):
         left, right = figure.subplots(1, 2)
         palette = [colours[key] for key in ("first", "second", "muted", "ink")]
-        for number, (row, found) in enumerate(shown):
+        for number, (row, scores) in enumerate(shown):
             style = {
                 "color": palette[number % len(palette)],
                 "linestyle": _LINES[(number // len(palette)) % len(_LINES)],
                 "linewidth": 1.8,
             }
-            counted = [anomaly.curve(each["labels"], each["scores"]) for each in found]
+            counted = [anomaly.curve(each["labels"], each["scores"]) for each in scores]
             left.plot(_RATES, np.mean([_roc(c) for c in counted], axis=0), **style)
             name = f"{row.name}  {row.quality['auroc'].mean:.3f}"
             precision = np.mean([_precision(c) for c in counted], axis=0)
             right.plot(_RATES[1:], precision[1:], **style, label=name)
-        share = np.mean([each["labels"].mean() for _, found in shown for each in found])
+        share = np.mean([each["labels"].mean() for _, scores in shown for each in scores])
         for axes, x, y in ((left, (0, 1), (0, 1)), (right, (0, 1), (share, share))):
             axes.plot(x, y, color=colours["soft"], linestyle=":", linewidth=1.2)
             axes.set_xlim(0, 1)
@@ -134,26 +134,26 @@ def curves(
 
 def _load_maps(output_folder: str | Path, record: Record) -> dict[str, Any] | None:
     name = record.artifacts.anomalies
-    found = plot_style.load_arrays(output_folder, name, (*_SHOWN, "pixel_limit"))
-    if found is None or found["score_maps"].ndim < 2 or found["inputs"].ndim not in (3, 4):
+    maps = plot_style.load_arrays(output_folder, name, (*_SHOWN, "pixel_limit"))
+    if maps is None or maps["score_maps"].ndim < 2 or maps["inputs"].ndim not in (3, 4):
         return None
     for key in ("uncertainties", "masks"):
-        found |= plot_style.load_arrays(output_folder, name, (key,)) or {}
-    limit = float(found.pop("pixel_limit"))
-    found["score_maps"] = found["score_maps"] / max(limit, np.finfo("float32").tiny)
-    return found
+        maps |= plot_style.load_arrays(output_folder, name, (key,)) or {}
+    limit = float(maps.pop("pixel_limit"))
+    maps["score_maps"] = maps["score_maps"] / max(limit, np.finfo("float32").tiny)
+    return maps
 
 
 def _load_scores(output_folder: str | Path, record: Record) -> dict[str, Any] | None:
-    found = plot_style.load_arrays(output_folder, record.artifacts.anomalies, _SCORED)
-    if found is None or len(set(found["labels"].tolist())) != 2:
+    scores = plot_style.load_arrays(output_folder, record.artifacts.anomalies, _SCORED)
+    if scores is None or len(set(scores["labels"].tolist())) != 2:
         return None
-    return found
+    return scores
 
 
 def _rows(records: list[Record]) -> list[Row]:
-    found = leaderboard_rows.rows(records)
-    return [row for row in found if not row.failed and "auroc" in row.quality]
+    rows = leaderboard_rows.rows(records)
+    return [row for row in rows if not row.failed and "auroc" in row.quality]
 
 
 def _panels(output_folder, records) -> tuple[str, list[tuple[str, dict[str, Any], float]]]:
@@ -173,7 +173,7 @@ def _panels(output_folder, records) -> tuple[str, list[tuple[str, dict[str, Any]
         (name, _load_scores(output_folder, r), r.quality.metrics["auroc"]) for name, r in named
     ]
     title = "" if in_turn is None else in_turn.name
-    return title, [(name, found, auroc) for name, found, auroc in loaded if found is not None]
+    return title, [(name, arrays, auroc) for name, arrays, auroc in loaded if arrays is not None]
 
 
 def _roc(counts) -> np.ndarray:
@@ -193,16 +193,16 @@ def _precision(counts) -> np.ndarray:
 # --- drawing ------------------------------------------------------------------------------------
 
 
-def _draw_maps(found: dict[str, Any], target: plot_style.Target, theme: str) -> None:
-    images = found["inputs"]
-    normals = np.flatnonzero(found["is_anomaly"] == 0)
-    columns = [*normals, *np.flatnonzero(found["is_anomaly"] == 1)]
+def _draw_maps(maps: dict[str, Any], target: plot_style.Target, theme: str) -> None:
+    images = maps["inputs"]
+    normals = np.flatnonzero(maps["is_anomaly"] == 0)
+    columns = [*normals, *np.flatnonzero(maps["is_anomaly"] == 1)]
     lines = ["inputs", "reconstructions", "squared_errors", "uncertainties", "score_maps"]
-    lines = [key for key in lines if key in found]
+    lines = [key for key in lines if key in maps]
     height, width = images.shape[1:3]
     tile = 0.78
     size = (1.3 + tile * len(columns) + 0.9, tile * height / width * len(lines) + 0.75)
-    tops = {key: float(found[key].max()) or 1.0 for key in lines}
+    tops = {key: float(maps[key].max()) or 1.0 for key in lines}
     tops |= {"inputs": 1.0, "reconstructions": 1.0, "score_maps": _SCORE_LIMIT}
     titles = {
         "inputs": "input",
@@ -220,7 +220,7 @@ def _draw_maps(found: dict[str, Any], target: plot_style.Target, theme: str) -> 
             axes.spines[:].set_visible(False)
         for line, key in enumerate(lines):
             for place, column in enumerate(columns):
-                picture = _as_picture(found[key][column])
+                picture = _as_picture(maps[key][column])
                 colour_map = "gray" if key in ("inputs", "reconstructions") else "inferno"
                 drawn = grid[line, place].imshow(
                     picture, cmap=colour_map, vmin=0, vmax=tops[key], interpolation="nearest"
@@ -234,12 +234,12 @@ def _draw_maps(found: dict[str, Any], target: plot_style.Target, theme: str) -> 
                 bar.outline.set_visible(False)
         for place, column in enumerate(columns):
             axes = grid[0, place]
-            _outline(axes, found["score_maps"][column], 1.0, colours["first"])
-            if "masks" in found:
-                _outline(axes, found["masks"][column].astype(float), 0.5, colours["second"])
-            is_anomaly = bool(found["is_anomaly"][column])
+            _outline(axes, maps["score_maps"][column], 1.0, colours["first"])
+            if "masks" in maps:
+                _outline(axes, maps["masks"][column].astype(float), 0.5, colours["second"])
+            is_anomaly = bool(maps["is_anomaly"][column])
             axes.set_title(
-                str(found["names"][column]).replace("_", "\n").replace("/", "/\n"),
+                str(maps["names"][column]).replace("_", "\n").replace("/", "/\n"),
                 fontsize=9,
                 loc="center",
                 fontweight="bold" if is_anomaly else "normal",
@@ -258,9 +258,9 @@ def _as_picture(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def _draw_series(found: dict[str, Any], target: plot_style.Target, theme: str) -> None:
+def _draw_series(maps: dict[str, Any], target: plot_style.Target, theme: str) -> None:
     """Input and reconstruction as lines, with the score of each point as a filled curve below."""
-    columns = range(len(found["inputs"]))
+    columns = range(len(maps["inputs"]))
     num_columns = 4
     num_rows = -(-len(columns) // num_columns)
     with plot_style.picture(target, theme, 10, 2.1 * num_rows + 0.6) as (figure, colours):
@@ -268,17 +268,17 @@ def _draw_series(found: dict[str, Any], target: plot_style.Target, theme: str) -
         for axes in every[len(columns) :]:
             axes.set_axis_off()
         for axes, column in zip(every, columns, strict=False):
-            is_anomaly = bool(found["is_anomaly"][column])
-            time = np.arange(found["inputs"].shape[1])
-            axes.plot(time, found["inputs"][column].mean(axis=-1), color=colours["ink"], lw=1.2)
-            rebuilt = found["reconstructions"][column].mean(axis=-1)
+            is_anomaly = bool(maps["is_anomaly"][column])
+            time = np.arange(maps["inputs"].shape[1])
+            axes.plot(time, maps["inputs"][column].mean(axis=-1), color=colours["ink"], lw=1.2)
+            rebuilt = maps["reconstructions"][column].mean(axis=-1)
             axes.plot(time, rebuilt, color=colours["first"], lw=1.2)
-            score = np.minimum(found["score_maps"][column], _SCORE_LIMIT) / _SCORE_LIMIT
+            score = np.minimum(maps["score_maps"][column], _SCORE_LIMIT) / _SCORE_LIMIT
             axes.fill_between(
                 time, -0.5, 0.4 * score - 0.5, color=colours["second"], alpha=0.8, lw=0
             )
-            if "uncertainties" in found:
-                deviation = found["uncertainties"][column]
+            if "uncertainties" in maps:
+                deviation = maps["uncertainties"][column]
                 axes.fill_between(
                     time,
                     rebuilt - deviation,
@@ -286,12 +286,12 @@ def _draw_series(found: dict[str, Any], target: plot_style.Target, theme: str) -
                     color=colours["first"],
                     alpha=0.2,
                 )
-            if "masks" in found:
+            if "masks" in maps:
                 axes.fill_between(
                     time,
                     -0.5,
                     1,
-                    where=found["masks"][column] > 0,
+                    where=maps["masks"][column] > 0,
                     color=colours["muted"],
                     alpha=0.3,
                 )
@@ -299,12 +299,12 @@ def _draw_series(found: dict[str, Any], target: plot_style.Target, theme: str) -
             axes.set_yticks([])
             axes.set_xticks([])
             colour = colours["second" if is_anomaly else "soft"]
-            axes.set_title(str(found["names"][column]), fontsize=10.5, color=colour)
+            axes.set_title(str(maps["names"][column]), fontsize=10.5, color=colour)
 
 
-def _draw_histogram(axes: Axes, found: dict[str, Any], colours: dict[str, str]) -> None:
-    scores, labels = found["scores"].astype("float64"), found["labels"]
-    threshold = float(found["threshold"])
+def _draw_histogram(axes: Axes, arrays: dict[str, Any], colours: dict[str, str]) -> None:
+    scores, labels = arrays["scores"].astype("float64"), arrays["labels"]
+    threshold = float(arrays["threshold"])
     is_log = scores.min() > 0
     if is_log:
         edges = np.geomspace(scores.min(), scores.max() * (1 + 1e-9), 41)

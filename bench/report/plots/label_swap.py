@@ -23,23 +23,23 @@ def wrong_labels(
     Returns:
         True if a record holds such images; of several the first is drawn.
     """
-    found = next(filter(None, (_load_swaps(output_folder, record) for record in records)), None)
-    if found is None:
+    swaps = next(filter(None, (_load_swaps(output_folder, record) for record in records)), None)
+    if swaps is None:
         return False
-    names = found["class_names"]
+    names = swaps["class_names"]
     with style.picture(target, theme, 10, 7.9) as (figure, colours):
         for index, axes in enumerate(figure.subplots(5, 5).flat):
             axes.set_axis_off()
-            if index >= len(found["inputs"]):
+            if index >= len(swaps["inputs"]):
                 continue
-            pair = np.concatenate([found["inputs"][index], found["redrawn"][index]], axis=1)
+            pair = np.concatenate([swaps["inputs"][index], swaps["redrawn"][index]], axis=1)
             axes.imshow(pair if pair.shape[-1] == 3 else pair[..., 0], cmap="gray", vmin=0, vmax=1)
-            right, given, read = (int(found[key][index]) for key in ("right", "given", "read"))
+            right, given, read = (int(swaps[key][index]) for key in ("right", "given", "read"))
             colour = colours["ink"] if read == given else colours["second"]
             axes.set_title(
                 f"{names[right]}\n→ {names[given]}", fontsize=10.5, color=colour, loc="center"
             )
-        share = float((found["read"] == found["given"]).mean())
+        share = float((swaps["read"] == swaps["given"]).mean())
         figure.suptitle(
             f"Redrawn with a wrong label: {share:.0%} of these 25 are read as it", fontsize=14
         )
@@ -48,5 +48,5 @@ def wrong_labels(
 
 def _load_swaps(output_folder: str | Path, record: Record) -> dict[str, Any] | None:
     keys = ("inputs", "redrawn", "right", "given", "read", "class_names")
-    found = style.load_arrays(output_folder, record.artifacts.swaps, keys)
-    return found if found is not None and found["inputs"].ndim == 4 else None
+    swaps = style.load_arrays(output_folder, record.artifacts.swaps, keys)
+    return swaps if swaps is not None and swaps["inputs"].ndim == 4 else None

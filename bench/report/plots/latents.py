@@ -57,18 +57,18 @@ def codes(
     _check(method, perplexity)
     rows = [row for row in leaderboard_rows.rows(records) if not row.failed]
     loaded = [(row, _load_first(output_folder, row)) for row in rows]
-    found = [(row, arrays) for row, arrays in loaded if arrays is not None]
-    if not found:
+    latents = [(row, arrays) for row, arrays in loaded if arrays is not None]
+    if not latents:
         return False
-    places = [project(arrays["codes"], method, perplexity) for _, arrays in found]
-    several = len({row.table for row, _ in found}) > 1
-    across, names = min(_ACROSS, len(found)), _names(found)
-    down = math.ceil(len(found) / across)
+    places = [project(arrays["codes"], method, perplexity) for _, arrays in latents]
+    several = len({row.table for row, _ in latents}) > 1
+    across, names = min(_ACROSS, len(latents)), _names(latents)
+    down = math.ceil(len(latents) / across)
     lines_of_names = math.ceil(len(names) / 5) if names else 0
     height = 0.5 + (9.6 / max(2, across) + 0.45) * down + 0.28 * lines_of_names
     with style.picture(target, theme, 10, height) as (figure, colours):
         panels = figure.subplots(down, across, squeeze=False).flat
-        for axes, drawn in itertools.zip_longest(panels, zip(found, places, strict=True)):
+        for axes, drawn in itertools.zip_longest(panels, zip(latents, places, strict=True)):
             axes.set_axis_off()
             if drawn is None:
                 continue
@@ -150,19 +150,19 @@ def _load_first(output_folder: str | Path, row: leaderboard_rows.Row) -> dict[st
 
 def _load(output_folder: str | Path, record: Record) -> dict[str, Any] | None:
     keys = ("codes", "labels", "class_names")
-    found = style.load_arrays(output_folder, record.artifacts.latents, keys)
-    if found is None:
+    latents = style.load_arrays(output_folder, record.artifacts.latents, keys)
+    if latents is None:
         return None
-    points, labels = found["codes"], found["labels"]
+    points, labels = latents["codes"], latents["labels"]
     good = points.ndim == 2 and len(points) > 1 and points.dtype.kind == "f"
     good = good and points.size > 0 and np.isfinite(points).all()
     good = good and labels.shape in ((0,), (len(points),)) and labels.dtype.kind in "iu"
-    return found if good and labels.min(initial=0) >= 0 else None
+    return latents if good and labels.min(initial=0) >= 0 else None
 
 
-def _names(found: list[tuple[leaderboard_rows.Row, dict[str, Any]]]) -> list[str]:
+def _names(latents: list[tuple[leaderboard_rows.Row, dict[str, Any]]]) -> list[str]:
     """The class names of the legend, if all panels have the same and they are not too many."""
-    every = {tuple(map(str, a["class_names"])) for _, a in found if len(a["labels"])}
+    every = {tuple(map(str, a["class_names"])) for _, a in latents if len(a["labels"])}
     names = list(every.pop()) if len(every) == 1 else []
     return [textwrap.shorten(name, 18, placeholder="…") for name in names[:_MOST_NAMED]]
 

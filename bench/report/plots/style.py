@@ -107,19 +107,19 @@ def load_samples(output_folder: str | Path, record: Record) -> dict[str, np.ndar
     output folder.
     """
     keys = ("inputs", "targets", "reconstructions")
-    found = load_arrays(output_folder, record.artifacts.samples, keys)
-    if found is None:
+    samples = load_arrays(output_folder, record.artifacts.samples, keys)
+    if samples is None:
         return None
     try:
-        found = {
+        samples = {
             key: np.clip(np.nan_to_num(np.asarray(array, np.float32)), 0, 1)
-            for key, array in found.items()
+            for key, array in samples.items()
         }
     except (ValueError, TypeError):
         return None
-    shapes = {array.shape for array in found.values()}
-    good = len(shapes) == 1 and all(a.ndim in (3, 4) and a.size for a in found.values())
-    return found if good else None
+    shapes = {array.shape for array in samples.values()}
+    good = len(shapes) == 1 and all(a.ndim in (3, 4) and a.size for a in samples.values())
+    return samples if good else None
 
 
 def load_arrays(
@@ -237,14 +237,14 @@ def _strip_lines(
     rows = leaderboard_rows.rows(records)
     several = len({row.table for row in rows}) > 1
     for row in rows:
-        found = next(filter(None, (load_samples(output_folder, r) for r in row.records)), None)
-        if row.failed or found is None:
+        samples = next(filter(None, (load_samples(output_folder, r) for r in row.records)), None)
+        if row.failed or samples is None:
             continue
-        original = found["targets"]
+        original = samples["targets"]
         if (row.table, original.shape) not in headed:
             headed.add((row.table, original.shape))
-            if not np.allclose(found["inputs"], original, atol=1e-6):
-                lines.append((f"input\n{row['noise'] or ''}".strip(), found["inputs"], None))
+            if not np.allclose(samples["inputs"], original, atol=1e-6):
+                lines.append((f"input\n{row['noise'] or ''}".strip(), samples["inputs"], None))
             name = "true mask" if row.record.data.task == "segmentation" else "original"
             name = f"{name}\n{row['dataset']}" if several else name
             lines.append((name, original, None))
@@ -252,7 +252,7 @@ def _strip_lines(
         if row.ranked_by in quality:
             metric = leaderboard_rows.METRICS[row.ranked_by]
             name += f"\n{metric} {quality[row.ranked_by].mean:.3g}"
-        lines.append((name, found["reconstructions"], original))
+        lines.append((name, samples["reconstructions"], original))
     return lines
 
 

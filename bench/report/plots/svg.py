@@ -105,18 +105,18 @@ def _without_family(css: str) -> str:
 
 def _link(root: ET.Element, gid: str, link: Link, height: float) -> None:
     """Puts all artists of a gid into one link, where the last of them is drawn."""
-    found = [
+    matches = [
         (parent, child) for parent in root.iter() for child in parent if child.get("id") == gid
     ]
-    if not found:
+    if not matches:
         return
     anchor = ET.Element("a", {"href": link.address, "class": f"point {link.kind}"})
     anchor.attrib |= {"data-tip": link.tip, "aria-label": link.tip}
     x, y = link.place
     near = {"class": "near", "cx": f"{x:.1f}", "cy": f"{height - y:.1f}", "r": f"{_NEAR}"}
     ET.SubElement(anchor, "circle", near)
-    last, place = found[-1][0], list(found[-1][0]).index(found[-1][1])
+    last, place = matches[-1][0], list(matches[-1][0]).index(matches[-1][1])
     last.insert(place, anchor)
-    for parent, child in found:
+    for parent, child in matches:
         parent.remove(child)
         anchor.append(child)

@@ -40,17 +40,17 @@ def loss_curves(records: list[Record], target: Target, theme: str = "light") -> 
         True if there was something to draw; otherwise nothing is written.
     """
     rows = leaderboard_rows.rows(records)
-    found = [row for row in rows if any(record.training.curve() for record in row.records)]
-    if not found:
+    trained = [row for row in rows if any(record.training.curve() for record in row.records)]
+    if not trained:
         return False
-    several = len({row.table for row in found}) > 1
-    across = min(3, len(found))
-    down = math.ceil(len(found) / across)
-    titles = [_title(row, several) for row in found]
+    several = len({row.table for row in trained}) > 1
+    across = min(3, len(trained))
+    down = math.ceil(len(trained) / across)
+    titles = [_title(row, several) for row in trained]
     height = 1.9 + 0.22 * max(title.count("\n") + 1 for title in titles)
     with style.picture(target, theme, 10, 0.9 + height * down) as (figure, colours):
         panels = figure.subplots(down, across, squeeze=False).flat
-        for axes, row, title in itertools.zip_longest(panels, found, titles):
+        for axes, row, title in itertools.zip_longest(panels, trained, titles):
             if row is None:
                 axes.set_axis_off()
                 continue
@@ -108,10 +108,10 @@ def learning_gif(output_folder: str | Path, record: Record) -> bytes | None:
         The GIF file, or None where the record has no frames, or they are damaged.
     """
     keys = ("frames", "targets", "epochs")
-    found = style.load_arrays(output_folder, record.artifacts.frames, keys)
-    if found is None:
+    arrays = style.load_arrays(output_folder, record.artifacts.frames, keys)
+    if arrays is None:
         return None
-    frames, targets, epochs = (found[key] for key in keys)
+    frames, targets, epochs = (arrays[key] for key in keys)
     is_whole = frames.ndim >= 3 and frames.shape[1:] == targets.shape and frames.size
     if not is_whole or len(epochs) != len(frames) or frames.dtype != np.uint8:
         return None
