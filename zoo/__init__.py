@@ -54,8 +54,8 @@ def __getattr__(name: str):
     if name not in _PLACES:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
     module, _, attribute = _PLACES[name].partition(":")
-    found = _importlib.import_module(module)
-    globals()[name] = getattr(found, attribute) if attribute else found
+    loaded = _importlib.import_module(module)
+    globals()[name] = getattr(loaded, attribute) if attribute else loaded
     return globals()[name]
 
 

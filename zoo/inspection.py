@@ -15,7 +15,7 @@ def named_layers(model) -> dict[str, Any]:
     Networks inside of the model are opened; the input layers, which do nothing, are left out. A
     layer that has two places is listed at the first one.
     """
-    found: dict[str, Any] = {}
+    layers: dict[str, Any] = {}
     seen: set[int] = set()
 
     def visit(parent, prefix: str) -> None:
@@ -24,16 +24,16 @@ def named_layers(model) -> dict[str, Any]:
                 continue
             seen.add(id(layer))
             path, number = prefix + layer.name, 1
-            while path in found:
+            while path in layers:
                 number += 1
                 path = f"{prefix}{layer.name} ({number})"
             if getattr(layer, "layers", None):
                 visit(layer, f"{path}/")
             else:
-                found[path] = layer
+                layers[path] = layer
 
     visit(model, "")
-    return found
+    return layers
 
 
 def _is_input(layer) -> bool:

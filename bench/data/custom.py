@@ -73,7 +73,7 @@ def _mask_names(num_classes: int) -> tuple[str, ...]:
     return ("background", *(f"class {number}" for number in range(1, num_classes)))
 
 
-def _inspection(path: Path, parts: dict[str, Split], contents: reading.Found) -> AnomalyDataset:
+def _inspection(path: Path, parts: dict[str, Split], contents: reading.Contents) -> AnomalyDataset:
     """Returns the data of an inspection: label 1 for what is no normal, defects as the groups."""
     names = contents.class_names
     is_normal = np.array([name.lower() in NORMAL for name in names])

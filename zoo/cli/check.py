@@ -9,9 +9,9 @@ from zoo.data import reading
 
 def run(options: argparse.Namespace) -> int:
     """Prints what is read, and what is left out and why."""
-    found = reading.read(options.data, reading_options.of(options))
-    screen.say(f"layout: {found.kind}")
-    for line in (*found.said, *(f"skipped: {line}" for line in found.skipped)):
+    contents = reading.read(options.data, reading_options.of(options))
+    screen.say(f"layout: {contents.kind}")
+    for line in (*contents.said, *(f"skipped: {line}" for line in contents.skipped)):
         screen.say(line)
     return 0
 

@@ -25,14 +25,14 @@ def parse_arguments(pairs: list[str]) -> dict:
     return arguments
 
 
-def model(options, found: data.TrainingData):
+def model(options, training: data.TrainingData):
     """Returns a new model for the data, compiled, with its card."""
     import keras
 
     arguments = parse_arguments(options.arguments)
     names = entries.get(options.model).argument_names
-    num_classes = _num_classes(found)
-    image_shape = arguments.pop("image_shape", found.images.shape[1:])
+    num_classes = _num_classes(training)
+    image_shape = arguments.pop("image_shape", training.images.shape[1:])
     fixed = presets.config(options.model, options.preset, image_shape) if options.preset else {}
     if "num_classes" in names and num_classes:
         arguments.setdefault("num_classes", fixed.get("num_classes", num_classes))
@@ -43,7 +43,7 @@ def model(options, found: data.TrainingData):
         )
     except (ValueError, TypeError) as error:
         hint = ""
-        if "divisible" in str(error) and found.is_from_files:
+        if "divisible" in str(error) and training.is_from_files:
             hint = " Images are resized by --resize HEIGHTxWIDTH."
         raise CommandError(f"{error}{hint}") from error
     created.compile(keras.optimizers.Adam(options.learning_rate or LEARNING_RATE))
@@ -54,49 +54,49 @@ def model(options, found: data.TrainingData):
         resize=shape[:2] if is_image else None,
         color={1: "grey", 3: "rgb"}[shape[-1]] if is_image else None,
         value_range=options.range,
-        class_names=found.class_names,
+        class_names=training.class_names,
     )
     return created
 
 
-def _num_classes(found: data.TrainingData) -> int | None:
-    if found.masks is not None:
-        return found.num_mask_classes if found.num_mask_classes > 2 else 1
-    return len(found.class_names) or None
+def _num_classes(training: data.TrainingData) -> int | None:
+    if training.masks is not None:
+        return training.num_mask_classes if training.num_mask_classes > 2 else 1
+    return len(training.class_names) or None
 
 
-def positive_or_not(found: data.TrainingData, options, resumed) -> data.TrainingData:
+def positive_or_not(training: data.TrainingData, options, resumed) -> data.TrainingData:
     """Returns the data with label 1 for the positive class, and 0 for the others."""
     positive = options.positive if resumed is None else resumed.card.class_names[-1]
-    if positive not in found.class_names:
+    if positive not in training.class_names:
         raise CommandError(
             "--positive must be the class whose images are to be debiased: one of "
-            f"{', '.join(found.class_names)}. Received: {positive}."
+            f"{', '.join(training.class_names)}. Received: {positive}."
         )
-    is_positive = found.labels == found.class_names.index(positive)
+    is_positive = training.labels == training.class_names.index(positive)
     return dataclasses.replace(
-        found, labels=is_positive.astype("int32"), class_names=("other", positive)
+        training, labels=is_positive.astype("int32"), class_names=("other", positive)
     )
 
 
-def check_fits(model, found: data.TrainingData) -> None:
+def check_fits(model, training: data.TrainingData) -> None:
     """Raises ValueError when the data are not what the model takes."""
     names = model.card.class_names
-    if names and found.class_names and names != found.class_names:
+    if names and training.class_names and names != training.class_names:
         raise CommandError(
             f"the data's classes must be those of the saved model: {', '.join(names)}. "
-            f"Received: {', '.join(found.class_names)}."
+            f"Received: {', '.join(training.class_names)}."
         )
-    inputs, target = fit_arguments(model, found)
+    inputs, target = fit_arguments(model, training)
     model.check_inputs(inputs)
     if target is not None:
         model.check_targets(target)
 
 
-def fit_arguments(model, found: data.TrainingData):
+def fit_arguments(model, training: data.TrainingData):
     """Returns `x` and `y` as `fit` of the model's task takes them."""
     if model.task == "conditional":
-        return {"image": found.images, "label": found.labels}, None
+        return {"image": training.images, "label": training.labels}, None
     if model.task == "segmentation":
-        return found.images, found.masks
-    return found.images, found.labels
+        return training.images, training.masks
+    return training.images, training.labels

@@ -74,9 +74,9 @@ def load(path: Path, task: str, options: reading.Options | None = None, **settin
     """
     options = options or reading.Options(**settings)
     read = {"segmentation": "masks", "reconstruction": "images"}.get(task, "labels")
-    found = reading.read(path, options, only=("train", "validation"), needed=read)
-    is_from_files = found.kind != "npz"
-    if task == "segmentation" and found.num_mask_classes == 0:
+    contents = reading.read(path, options, only=("train", "validation"), needed=read)
+    is_from_files = contents.kind != "npz"
+    if task == "segmentation" and contents.num_mask_classes == 0:
         raise CommandError(
             f"{path}: must have the folders images/ and masks/ for a segmentation model, with "
             "files of the same names."
@@ -84,13 +84,13 @@ def load(path: Path, task: str, options: reading.Options | None = None, **settin
             else f"{path}: must hold masks, as the model is for segmentation."
         )
     if read == "labels":
-        _check_labels(path, task, found)
-    parts = {split: _training_data(found, part, task) for split, part in found.parts.items()}
+        _check_labels(path, task, contents)
+    parts = {split: _training_data(contents, part, task) for split, part in contents.parts.items()}
     data = dataclasses.replace(
         parts["train"],
         is_from_files=is_from_files,
-        skipped=list(found.skipped),
-        said=found.said,
+        skipped=list(contents.skipped),
+        said=contents.said,
         held_out=parts.get("validation"),
     )
     if len(data) < 2:
@@ -98,36 +98,38 @@ def load(path: Path, task: str, options: reading.Options | None = None, **settin
     return data
 
 
-def _training_data(found: reading.Found, part: reading.Part, task: str) -> TrainingData:
+def _training_data(contents: reading.Contents, part: reading.Part, task: str) -> TrainingData:
     if task == "segmentation":
-        return TrainingData(part.images, masks=part.masks, num_mask_classes=found.num_mask_classes)
+        return TrainingData(
+            part.images, masks=part.masks, num_mask_classes=contents.num_mask_classes
+        )
     if task == "reconstruction":
         return TrainingData(part.images)
-    names = found.class_names
+    names = contents.class_names
     if not names:  # of an .npz: their numbers
-        names = tuple(map(str, range(_num_classes(found))))
+        names = tuple(map(str, range(_num_classes(contents))))
     return TrainingData(part.images, part.labels.astype("int32"), class_names=names)
 
 
-def _num_classes(found: reading.Found) -> int:
-    labels = [part.labels for part in found.parts.values() if part.labels is not None]
+def _num_classes(contents: reading.Contents) -> int:
+    labels = [part.labels for part in contents.parts.values() if part.labels is not None]
     return max(int(each.max()) for each in labels) + 1
 
 
-def _check_labels(path: Path, task: str, found: reading.Found) -> None:
-    if found.kind == "npz":
-        if any(part.labels is None for part in found.parts.values()):
+def _check_labels(path: Path, task: str, contents: reading.Contents) -> None:
+    if contents.kind == "npz":
+        if any(part.labels is None for part in contents.parts.values()):
             raise CommandError(
                 f"{path}: must hold y_train, labels or y, as the model needs labels."
             )
         return
-    if len(found.class_names) < 2:
+    if len(contents.class_names) < 2:
         raise CommandError(
             f"{path}: must have a sub-folder for each class, as the model needs labels. "
-            f"Received: {len(found.class_names)} sub-folders with images."
+            f"Received: {len(contents.class_names)} sub-folders with images."
         )
-    if found.loose is not None and task != "semi_supervised":
+    if contents.loose is not None and task != "semi_supervised":
         raise CommandError(
-            f"{found.loose}: must lie in the sub-folder of its class. "
+            f"{contents.loose}: must lie in the sub-folder of its class. "
             "Images without a class are for semi-supervised models."
         )

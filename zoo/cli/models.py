@@ -18,8 +18,8 @@ def list_models(options) -> int:
     from rich.markup import escape
     from rich.table import Column, Table
 
-    found = entries.names(options.pattern)
-    if not found:
+    names = entries.names(options.pattern)
+    if not names:
         raise CommandError(
             f"no model matches {options.pattern!r}. See python -m zoo list; or use a wildcard, "
             f"such as '*{options.pattern.strip('*')}*'."
@@ -27,7 +27,7 @@ def list_models(options) -> int:
     if options.presets:
         table = Table(Column("model", no_wrap=True), Column("preset", no_wrap=True), "parameters")
         table.add_column("source")
-        for name in found:
+        for name in names:
             for preset in presets.names(name):
                 is_size = preset in presets.SIZES
                 known = None if is_size else presets.get(name, preset)
@@ -37,7 +37,7 @@ def list_models(options) -> int:
     else:
         columns = (Column(title, no_wrap=True) for title in ("model", "task"))
         table = Table(*columns, "what it does")
-        for name in found:
+        for name in names:
             entry = entries.get(name)
             table.add_row(name, entry.task, escape(entry.summary))
     screen.console().print(table)
@@ -59,16 +59,16 @@ def sample(options) -> int:
             f"{options.model}: the model must make grey or RGB images. Received: a model of "
             f"image_shape={model.image_shape}. Call it from Python."
         )
-    found = _draw(model, options)
+    drawn = _draw(model, options)
     if options.grid:
         with new_file(options.output) as temporary:
-            images.write_png(temporary, images.grid(found))
+            images.write_png(temporary, images.grid(drawn))
     else:
         digits = len(str(options.num - 1))
         with new_folder(options.output) as folder:
-            for number, image in enumerate(found):
+            for number, image in enumerate(drawn):
                 images.write_png(folder / f"sample_{number:0{digits}d}.png", image)
-    screen.say(f"{len(found)} images: {options.output}")
+    screen.say(f"{len(drawn)} images: {options.output}")
     return 0
 
 

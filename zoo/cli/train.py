@@ -27,17 +27,17 @@ def run(options: argparse.Namespace) -> int:
     resumed = None if options.resume is None else _resumed(options)
     if resumed is not None and options.data.is_dir():
         options.resize, options.color = resumed.card.resize, resumed.card.color
-    found = data.load(options.data, task, _reading(options, resumed, task))
-    for line in (*(f"skipped: {line}" for line in found.skipped), *found.said):
+    whole = data.load(options.data, task, _reading(options, resumed, task))
+    for line in (*(f"skipped: {line}" for line in whole.skipped), *whole.said):
         screen.say(line)
     import keras  # after all that may be wrong with the options and the data
 
     keras.utils.set_random_seed(options.seed)
     if task == "debiasing":
-        found = create.positive_or_not(found, options, resumed)
-    model = create.model(options, found) if resumed is None else resumed
-    create.check_fits(model, found)
-    training, validation = found.split(options.validation_split)
+        whole = create.positive_or_not(whole, options, resumed)
+    model = create.model(options, whole) if resumed is None else resumed
+    create.check_fits(model, whole)
+    training, validation = whole.split(options.validation_split)
     model.card = dataclasses.replace(
         model.card,
         threshold=None,  # of the weights as they were
@@ -165,12 +165,12 @@ def _check_finite(model) -> None:
 
 def _report(model, x, y, held_out, seconds: float, options) -> None:
     inputs, target = (x, y) if held_out is None else held_out
-    found = model.evaluate(
+    metrics = model.evaluate(
         inputs, target, batch_size=options.batch_size, verbose=0, return_dict=True
     )
     name = "training loss" if held_out is None else "val_loss"
-    terms = "  ".join(f"{key} {value:.5g}" for key, value in found.items() if key != "loss")
-    screen.say(f"{name} {found['loss']:.5g}  ({terms})  {seconds:.1f} s")
+    terms = "  ".join(f"{key} {value:.5g}" for key, value in metrics.items() if key != "loss")
+    screen.say(f"{name} {metrics['loss']:.5g}  ({terms})  {seconds:.1f} s")
     num_held_out = 0 if held_out is None else len(model.image_of(inputs))
     if not hasattr(model, "anomaly_score"):
         return

@@ -55,9 +55,9 @@ def values_of(data: Any) -> Any:
     """Returns numpy arrays in place of tensors; bfloat16, no number to numpy, as float32."""
 
     def values(part):
-        found = np.asarray(part)
-        is_short = found.dtype.kind == "V" and found.dtype.names is None
-        return found.astype("float32") if is_short else found
+        array = np.asarray(part)
+        is_short = array.dtype.kind == "V" and array.dtype.names is None
+        return array.astype("float32") if is_short else array
 
     return keras.tree.map_structure(values, data)
 

@@ -58,7 +58,7 @@ def parse(text: str) -> Augmentation:
     Raises:
         ValueError: for another name, a repeated one, or a number out of range.
     """
-    found: dict = {}
+    settings: dict = {}
     for item in text.split(","):
         kind, _, value = item.strip().partition(":")
         try:
@@ -78,10 +78,10 @@ def parse(text: str) -> Augmentation:
                 "augment must name flip, shift:SHARE, rotation:DEGREES or scale:LOW-HIGH, "
                 f"with commas between. Received: {item.strip()!r}. For example {EXAMPLE}."
             ) from None
-        if name in found:
+        if name in settings:
             raise ValueError(f"augment names {kind} twice. Received: {text!r}. Give it once.")
-        found[name] = setting
-    return Augmentation(**found)
+        settings[name] = setting
+    return Augmentation(**settings)
 
 
 def augment(

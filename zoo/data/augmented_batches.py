@@ -135,12 +135,12 @@ def augmented(
     def of_epoch(epoch):
         def changed(place, batch):
             batch = batch if isinstance(batch, tuple) else (batch,)
-            found = tf.numpy_function(change, [epoch, place, *batch], [kind for kind, _ in kinds])
-            found = tuple(
+            arrays = tf.numpy_function(change, [epoch, place, *batch], [kind for kind, _ in kinds])
+            arrays = tuple(
                 tf.ensure_shape(values, (None, *shape))
-                for values, (_, shape) in zip(found, kinds, strict=True)
+                for values, (_, shape) in zip(arrays, kinds, strict=True)
             )
-            return found if len(found) > 1 else found[0]
+            return arrays if len(arrays) > 1 else arrays[0]
 
         return batches.enumerate().map(changed, num_parallel_calls=tf.data.AUTOTUNE)
 

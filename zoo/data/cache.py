@@ -62,11 +62,11 @@ def write(path: Path, mark: bytes, make: Callable[[Callable], None]) -> np.ndarr
         with new_file(path) as temporary:
 
             def new(shape: tuple[int, ...], dtype: str) -> np.ndarray:
-                found = np.lib.format.open_memmap(temporary, "w+", dtype, shape)
+                pixels = np.lib.format.open_memmap(temporary, "w+", dtype, shape)
                 if hasattr(os, "posix_fallocate"):  # a full disk: an error here, a crash later
                     with open(temporary, "rb+") as file:
                         os.posix_fallocate(file.fileno(), 0, os.path.getsize(temporary))
-                return found
+                return pixels
 
             make(new)
             with open(temporary, "ab") as file:

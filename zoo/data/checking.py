@@ -166,10 +166,10 @@ class Check:
                 yield stream(batch, number)
 
         signature = keras.tree.map_structure(spec, stream(first, 1))
-        found = tf.data.Dataset.from_generator(batches, output_signature=signature)
+        dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
         if hasattr(source, "__len__"):
-            found = found.apply(tf.data.experimental.assert_cardinality(len(source)))
-        return found.prefetch(_NUM_AHEAD)
+            dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(source)))
+        return dataset.prefetch(_NUM_AHEAD)
 
     def _same_length(self, names: str, data) -> None:
         lengths = dict.fromkeys(len(leaf) for leaf in keras.tree.flatten(data))
@@ -283,10 +283,10 @@ def errors_of_batches(owner: str):
     try:
         yield
     except tf.errors.OpError as error:
-        found = re.search(rf"(ValueError|TypeError): ({re.escape(owner)}: .*)", str(error))
-        if found is None:
+        match = re.search(rf"(ValueError|TypeError): ({re.escape(owner)}: .*)", str(error))
+        if match is None:
             raise
-        raise {"ValueError": ValueError, "TypeError": TypeError}[found[1]](found[2]) from None
+        raise {"ValueError": ValueError, "TypeError": TypeError}[match[1]](match[2]) from None
 
 
 def inputs_of(source) -> collections.abc.Iterator:

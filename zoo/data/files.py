@@ -57,21 +57,21 @@ def listing(folder) -> Listing:
         what = "is a file" if folder.exists() else "does not exist"
         raise ValueError(f"{folder}: must be a folder of images, but it {what}.")
     known = suffixes()
-    found, left_out = [], collections.Counter()
+    images, left_out = [], collections.Counter()
     for file in _walk(folder):
         suffix = file.suffix.lower()
         if suffix in known:
-            found.append(file)
+            images.append(file)
         elif file.is_symlink() and not file.exists():
             raise ValueError(
                 f"{file}: is a link to {os.readlink(file)}, which is not there. Mend or remove it."
             )
         elif suffix not in _BESIDE_IMAGES:
             left_out[suffix or "without a suffix"] += 1
-    if not found:
+    if not images:
         raise ValueError(f"{folder}: holds no images. Put files there that end in {_SHOWN}.")
-    found.sort(key=lambda file: file.relative_to(folder).parts)
-    return Listing(found, dict(left_out))
+    images.sort(key=lambda file: file.relative_to(folder).parts)
+    return Listing(images, dict(left_out))
 
 
 def find(folder) -> list[Path]:

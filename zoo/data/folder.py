@@ -89,9 +89,9 @@ class Folder:
             ValueError: for the first file, by name, that cannot be read, and for masks whose size
                 or numbers do not fit.
         """
-        found = cache.over_all(self._read_and_see, len(self))
-        self._check_white(max(highest for highest, _ in found))
-        self._judge_masks([seen for _, seen in found])
+        readings = cache.over_all(self._read_and_see, len(self))
+        self._check_white(max(highest for highest, _ in readings))
+        self._judge_masks([seen for _, seen in readings])
 
     def images_into(self, new: Callable[[tuple[int, ...], str], np.ndarray]) -> None:
         """Decodes all images into one array: bytes, or float32 where a file has more than 8 bits.

@@ -115,8 +115,8 @@ def _extremes(image) -> tuple[float, float]:
     if image.mode == "F":  # Pillow passes over NaN
         values = np.asarray(image)
         return float(values.min()), float(values.max())
-    found = np.ravel(image.getextrema())
-    return float(found.min()), float(found.max())
+    extremes = np.ravel(image.getextrema())
+    return float(extremes.min()), float(extremes.max())
 
 
 def _check_range(low: float, high: float, top: float, value_range) -> None:

@@ -109,11 +109,9 @@ def one_folder(folder) -> list[Path]:
     return files.find(layout.images["train"])
 
 
-def check_no_masks(folder, files_found: list[Path]) -> None:
+def check_no_masks(folder, files: list[Path]) -> None:
     """Raises ValueError when masks lie among the images that a command is to work on."""
-    tops = {
-        file.relative_to(folder).parts[0] for file in files_found if file.parent != Path(folder)
-    }
+    tops = {file.relative_to(folder).parts[0] for file in files if file.parent != Path(folder)}
     for masks, images in (("masks", "images"), (TRUTH, "test")):
         if {masks, images} <= tops:
             raise ValueError(
@@ -159,25 +157,25 @@ def _splits(folder: Path, tops: set[str]) -> dict[str, Path]:
 
     `train` alone among other names is a class, as in a set of vehicles.
     """
-    found: dict[str, Path] = {}
+    folders: dict[str, Path] = {}
     for top in sorted(tops):
         split = SPLITS.get(top.lower())
         if split is None:
             continue
-        if split in found:
+        if split in folders:
             raise ValueError(
-                f"{folder}: must have one folder for each split. Received: {found[split].name} and "
-                f"{top}, both for {split}. Merge them, or move one away."
+                f"{folder}: must have one folder for each split. Received: {folders[split].name} "
+                f"and {top}, both for {split}. Merge them, or move one away."
             )
-        found[split] = folder / top
-    if set(found) == {"train"} and len(tops) > 1:
+        folders[split] = folder / top
+    if set(folders) == {"train"} and len(tops) > 1:
         return {}
-    if found and "train" not in found:
+    if folders and "train" not in folders:
         raise ValueError(
-            f"{folder}: must have a folder train/ beside {', '.join(sorted(found))}. Name the "
+            f"{folder}: must have a folder train/ beside {', '.join(sorted(folders))}. Name the "
             "folder to read, or add train/."
         )
-    return found
+    return folders
 
 
 def _others(folder: Path, places, known: set[str]) -> tuple[str, ...]:

@@ -99,12 +99,12 @@ def of(
 def _image_name(place: Path, names: dict[str, Path]) -> str | None:
     """Returns the image's name of a mask's place, without `_mask`; None: there is none."""
     name = image_files.name(place)
-    found = [
+    matches = [
         name.removesuffix(suffix)
         for suffix in SUFFIXES
         if name.endswith(suffix) and name.removesuffix(suffix) in names
     ]
-    return found[0] if found else None
+    return matches[0] if matches else None
 
 
 def check_size(file, mask_file) -> None:
@@ -132,33 +132,33 @@ def judge(where, seen: Sequence[Seen], num_classes: int | None = None) -> Rule:
     Raises:
         ValueError: if they are no class numbers; the text names a file and the remedy.
     """
-    found = sorted(set().union(*(mask.values for mask in seen)))
+    values = sorted(set().union(*(mask.values for mask in seen)))
     on_or_off = all(mask.is_on_or_off for mask in seen)
     lossy = next((m for m in seen if m.is_lossy and not m.is_on_or_off), None)
     if lossy is not None:
         raise _refusal(
             where,
-            found,
+            values,
             lossy,
             "JPEG changes values: save masks as PNG"
-            + (", or give --foreground above:127." if found[-1] > 200 else "."),
+            + (", or give --foreground above:127." if values[-1] > 200 else "."),
         )
-    if num_classes is not None and num_classes > 1 and 0 <= found[0] <= found[-1] < num_classes:
+    if num_classes is not None and num_classes > 1 and 0 <= values[0] <= values[-1] < num_classes:
         return Rule(False, num_classes)
     if not on_or_off:
         _check_palettes(where, seen)
-    if len(found) == 1 and not (num_classes == 1 and found[0] in (0, 1)):
+    if len(values) == 1 and not (num_classes == 1 and values[0] in (0, 1)):
         raise ValueError(
-            f"{where}: all masks hold the value {found[0]} alone. At least two classes are needed: "
-            "0 for the background, 1 or 255 for the foreground."
+            f"{where}: all masks hold the value {values[0]} alone. At least two classes are needed"
+            ": 0 for the background, 1 or 255 for the foreground."
         )
-    if on_or_off or set(found) <= {0, 1}:
+    if on_or_off or set(values) <= {0, 1}:
         return Rule(True, 2)
-    is_without_gaps = found == list(range(len(found)))
-    if is_without_gaps and len(found) <= MAX_CLASSES and not _are_instances(seen):
-        return Rule(False, len(found))
-    worst = next(mask for mask in seen if found[-1] in mask.values)
-    raise _refusal(where, found, worst, _remedy(found, seen, worst))
+    is_without_gaps = values == list(range(len(values)))
+    if is_without_gaps and len(values) <= MAX_CLASSES and not _are_instances(seen):
+        return Rule(False, len(values))
+    worst = next(mask for mask in seen if values[-1] in mask.values)
+    raise _refusal(where, values, worst, _remedy(values, seen, worst))
 
 
 def class_numbers(
@@ -224,27 +224,27 @@ def _check_palettes(where, seen: Sequence[Seen]) -> None:
                 )
 
 
-def _remedy(found: list[int], seen: Sequence[Seen], worst: Seen) -> str:
+def _remedy(values: list[int], seen: Sequence[Seen], worst: Seen) -> str:
     mixed = next((mask for mask in seen if mask.values[-1] == 1), None)
-    if set(found) == {0, 1, worst.top} and mixed is not None and worst.is_on_or_off:
+    if set(values) == {0, 1, worst.top} and mixed is not None and worst.is_on_or_off:
         return f"{worst.name} holds 0 and {worst.top}, {mixed.name} 0 and 1: write all alike."
-    without = [value for value in found if value != worst.top]
-    if found[-1] == worst.top and worst.top == 255 and without == list(range(len(without))):
+    without = [value for value in values if value != worst.top]
+    if values[-1] == worst.top and worst.top == 255 and without == list(range(len(without))):
         return (
             "Give pixels of no class (255, void) a class of their own, or the background's: they "
             "are no class between the others."
         )
-    if found[0] < 0:
+    if values[0] < 0:
         return "Number the classes from 0."
-    if len(found) == 2:
+    if len(values) == 2:
         return (
-            f"If {found[1]} is the foreground, give --foreground nonzero (foreground='nonzero')."
-            if found[0] == 0
+            f"If {values[1]} is the foreground, give --foreground nonzero (foreground='nonzero')."
+            if values[0] == 0
             else "Number the background 0 and the foreground 1."
         )
-    if len(found) > MAX_CLASSES or worst.top > 255 or _are_instances(seen):
+    if len(values) > MAX_CLASSES or worst.top > 255 or _are_instances(seen):
         return _REMEDY_OF_INSTANCES
-    if found[0] == 1 and found == list(range(1, len(found) + 1)):
+    if values[0] == 1 and values == list(range(1, len(values) + 1)):
         return "Count from 0: masks - 1."
     return (
         "Number the classes from 0 without gaps, say how many there are (num_classes), or give "
@@ -252,8 +252,8 @@ def _remedy(found: list[int], seen: Sequence[Seen], worst: Seen) -> str:
     )
 
 
-def _refusal(where, found: list[int], worst: Seen, fix: str) -> ValueError:
-    shown = ", ".join(map(str, found[:8])) + (", ..." if len(found) > 8 else "")
+def _refusal(where, values: list[int], worst: Seen, fix: str) -> ValueError:
+    shown = ", ".join(map(str, values[:8])) + (", ..." if len(values) > 8 else "")
     return ValueError(
         f"{where}: masks must hold 0 and 1, 0 and 255, or class numbers from 0 on without gaps. "
         f"Received: {shown}; {worst.name} holds {worst.values[-1]}. {fix}"

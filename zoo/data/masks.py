@@ -100,7 +100,7 @@ def _is_one_hot(shape, spatial, num_classes) -> bool:
     return num_classes > 1 and len(shape) == len(spatial) + 2 and shape[-1] == num_classes
 
 
-def _found(values) -> str:
+def _some(values) -> str:
     """Returns the first distinct values, for a message."""
     distinct = np.unique(values)
     text = ", ".join(f"{value:g}" for value in distinct[:6].astype("float64"))
@@ -116,7 +116,7 @@ def _check_zeros_and_ones(owner, values) -> None:
         fix = "Cut them at a threshold: masks > 0.5."
     else:
         fix = "Choose the foreground, such as masks == 1, or raise num_classes."
-    raise ValueError(f"{owner}: masks must hold 0 and 1. Received: values {_found(values)}. {fix}")
+    raise ValueError(f"{owner}: masks must hold 0 and 1. Received: values {_some(values)}. {fix}")
 
 
 def _check_labels(owner, values, num_classes) -> None:
@@ -132,5 +132,5 @@ def _check_labels(owner, values, num_classes) -> None:
         fix = "Give one whole number per place."
     raise ValueError(
         f"{owner}: masks must hold the labels 0 to {num_classes - 1}. "
-        f"Received: values {_found(values)}. {fix}"
+        f"Received: values {_some(values)}. {fix}"
     )

@@ -220,10 +220,10 @@ def _masks(path, split: str, masks: np.ndarray, shape: tuple[int, ...]) -> np.nd
 
 
 def class_numbers(
-    path, found: Npz, num_classes: int | None = None, foreground: str | None = None
+    path, npz: Npz, num_classes: int | None = None, foreground: str | None = None
 ) -> dict[str, np.ndarray]:
     """Returns the masks of all splits as class numbers, judged together."""
-    given = {key: each.masks for key, each in found.splits.items() if each.masks is not None}
+    given = {key: each.masks for key, each in npz.splits.items() if each.masks is not None}
     if not given:
         return {}
     if len({masks.shape[1:] for masks in given.values()}) > 1:

@@ -290,8 +290,8 @@ def _kept(folder: Folder, what: str, fill: Callable, path: Path | None) -> np.nd
         fill(lambda shape, dtype: made.append(np.empty(shape, dtype)) or made[-1])
         return made[-1]
     mark = folder.fingerprint(what)
-    found = pixel_cache.opened(path, mark)
-    return pixel_cache.write(path, mark, fill) if found is None else found
+    pixels = pixel_cache.opened(path, mark)
+    return pixel_cache.write(path, mark, fill) if pixels is None else pixels
 
 
 def _image_rows(pixels: np.ndarray) -> _Rows:
@@ -304,8 +304,8 @@ def _mask_rows(numbers: np.ndarray) -> _Rows:
 
 def _array_rows(array: np.ndarray, dtype: str, divisor: float | None = None) -> _Rows:
     def take(rows):
-        found = np.asarray(array[rows], dtype)
-        return found if divisor is None else np.divide(found, divisor, out=found)
+        values = np.asarray(array[rows], dtype)
+        return values if divisor is None else np.divide(values, divisor, out=values)
 
     return _Rows(len(array), array.shape[1:], dtype, take, array=array, divisor=divisor)
 
@@ -337,14 +337,14 @@ def _dataset(parts: Sequence[_Rows], orders: tf.data.Dataset, batch_size: int) -
     is_single = parts[0].is_single
 
     def take(index):
-        found = tuple(
+        arrays = tuple(
             tf.ensure_shape(
                 tf.numpy_function(part.take, [index], part.dtype),
                 part.shape if is_single else (None, *part.shape),
             )
             for part in parts
         )
-        return found if len(found) > 1 else found[0]
+        return arrays if len(arrays) > 1 else arrays[0]
 
     if is_single:
         made = rows.map(take, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
@@ -358,10 +358,10 @@ def in_order(dataset: tf.data.Dataset) -> tf.data.Dataset:
 
     What looks at it leaves the orders of the epochs as they were.
     """
-    found = getattr(dataset, "zoo_batches", None)
-    if found is None:
+    batches = getattr(dataset, "zoo_batches", None)
+    if batches is None:
         return dataset
-    return _dataset(found.parts, orders_of_rows(len(found.parts[0]), False), found.batch_size)
+    return _dataset(batches.parts, orders_of_rows(len(batches.parts[0]), False), batches.batch_size)
 
 
 def kept(data: Any) -> Source | None:
@@ -370,18 +370,20 @@ def kept(data: Any) -> Source | None:
     An array in memory is taken whatever its size, pixels in a file up to 1 GiB; images that are
     changed in each epoch are not.
     """
-    found = getattr(data, "zoo_batches", None)
-    if found is None or found.is_augmented:
+    batches = getattr(data, "zoo_batches", None)
+    if batches is None or batches.is_augmented:
         return None
-    arrays = [part.array for part in found.parts]
+    arrays = [part.array for part in batches.parts]
     if any(array is None for array in arrays):
         return None
     size = sum(array.nbytes for array in arrays if isinstance(array, np.memmap))
     if size > _MOST_KEPT_BYTES:
         return None
     arrays = tuple(map(np.asarray, arrays))
-    forms = tuple((part.dtype, part.divisor) for part in found.parts)
-    return Source(arrays if len(arrays) > 1 else arrays[0], found.batch_size, found.orders, forms)
+    forms = tuple((part.dtype, part.divisor) for part in batches.parts)
+    return Source(
+        arrays if len(arrays) > 1 else arrays[0], batches.batch_size, batches.orders, forms
+    )
 
 
 # --- arrays that `fit` gets -------------------------------------------------------------------
@@ -403,9 +405,11 @@ def of_mapped(data: Any, batch_size: int | None = None, shuffle: bool = False) -
     leaves = [np.asanyarray(leaf) for leaf in keras.tree.flatten(data)]
     parts = [_array_rows(leaf, dtype_in_keras(leaf)) for leaf in leaves]
     orders = orders_of_rows(len(leaves[0]), shuffle)
-    found = _dataset(parts, orders, batch_size or 32)
+    dataset = _dataset(parts, orders, batch_size or 32)
 
     def packed(*batch):
         return keras.tree.pack_sequence_as(data, batch)
 
-    return found if len(parts) == 1 and not isinstance(data, (tuple, dict)) else found.map(packed)
+    return (
+        dataset if len(parts) == 1 and not isinstance(data, (tuple, dict)) else dataset.map(packed)
+    )

@@ -49,7 +49,7 @@ class Reader:
             raise ValueError(f"none of {len(files)} files can be read. {self.skipped[0]}")
         for file, image in zip(kept, images, strict=True):
             if image.shape[:2] != images[0].shape[:2]:
-                sizes = [f"{found.shape[0]}x{found.shape[1]}" for found in (images[0], image)]
+                sizes = [f"{each.shape[0]}x{each.shape[1]}" for each in (images[0], image)]
                 raise ValueError(
                     f"{kept[0]} is {sizes[0]} but {file} is {sizes[1]}: images must have one "
                     f"size. Resize them all, for example with --resize {sizes[0]}."

@@ -61,7 +61,7 @@ class Part:
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class Contents:
     """What was read.
 
     Attributes:
@@ -89,7 +89,7 @@ def read(
     *,
     only: tuple[str, ...] | None = None,
     needed: str | None = None,
-) -> Found:
+) -> Contents:
     """Reads a folder of images, or an `.npz` file.
 
     Args:
@@ -117,7 +117,7 @@ def read(
 # --- folders --------------------------------------------------------------------------------
 
 
-def _folder(path: Path, options: Options, only, needed) -> Found:
+def _folder(path: Path, options: Options, only, needed) -> Contents:
     layout = layouts.recognise(path)
     wanted = [split for split in layout.images if only is None or split in only]
     reader = Reader(options.resize, options.color, options.skip_unreadable, options.value_range)
@@ -145,11 +145,11 @@ def _folder(path: Path, options: Options, only, needed) -> Found:
                 labels.append(UNLABELLED)
             else:
                 labels.append(class_names.index(files_below.normal(place[0])))
-        found_labels = np.array(labels, "int64") if class_names else None
+        class_labels = np.array(labels, "int64") if class_names else None
         part_masks = None if not masks else np.stack([masks[row] for row in rows])
         if not rows:
             raise ValueError(f"{folder}: none of its files can be read. {reader.skipped[0]}")
-        parts[split] = Part(images[rows], found_labels, part_masks)
+        parts[split] = Part(images[rows], class_labels, part_masks)
     said = _described(parts, class_names, reader, num_mask_classes)
     unread = [
         f"{layout.images[split]}: {len(listings[split].files)} images, of the {split} split"
@@ -161,7 +161,7 @@ def _folder(path: Path, options: Options, only, needed) -> Found:
     ]
     out = [*layout.left_out, *reader.said(), *unread]
     said += [*(f"left out: {line}" for line in out), *(f"note: {n}" for n in reader.notes())]
-    return Found(
+    return Contents(
         layout.kind,
         parts,
         class_names,
@@ -175,11 +175,11 @@ def _folder(path: Path, options: Options, only, needed) -> Found:
 def _class_names(layout: Layout, listings, wanted) -> tuple[str, ...]:
     if layout.kind not in ("classes", "inspection"):
         return ()
-    found = set()
+    names = set()
     for split in wanted:
         places = [file.relative_to(layout.images[split]).parts for file in listings[split].files]
-        found |= {files_below.normal(place[0]) for place in places if len(place) > 1}
-    return tuple(sorted(found))
+        names |= {files_below.normal(place[0]) for place in places if len(place) > 1}
+    return tuple(sorted(names))
 
 
 def _mask_files(layout: Layout, split: str, files: list[Path]) -> dict[Path, Path]:
@@ -192,8 +192,8 @@ def _mask_files(layout: Layout, split: str, files: list[Path]) -> dict[Path, Pat
         may_lack = [
             file for file in files if file.relative_to(folder).parts[0].lower() in layouts.NORMAL
         ]
-    found = mask_files.of(files, folder, masks, may_lack=may_lack)
-    pairs = {file: mask for file, mask in zip(files, found, strict=True) if mask is not None}
+    masks_of = mask_files.of(files, folder, masks, may_lack=may_lack)
+    pairs = {file: mask for file, mask in zip(files, masks_of, strict=True) if mask is not None}
     for file, mask in pairs.items():
         mask_files.check_size(file, mask)
     return pairs
@@ -209,10 +209,10 @@ def _masks(layout: Layout, pairs, kept: list[Path], size: tuple[int, int], optio
         if file not in known:  # nothing to find in it
             numbers[row] = np.zeros(size, "int32")
             continue
-        numbers[row], found = mask_numbers.read(
+        numbers[row], seen_mask = mask_numbers.read(
             known[file], resize=size, foreground=options.foreground
         )
-        seen.append(found)
+        seen.append(seen_mask)
     where = next(iter(layout.masks.values()))
     rule = mask_files.judge(where, seen, options.num_classes)
     if layout.kind == "inspection":  # a defect of whatever kind
@@ -238,11 +238,11 @@ def _described(parts: dict[str, Part], class_names, reader: Reader, num_mask_cla
 # --- npz ------------------------------------------------------------------------------------
 
 
-def _npz(path: Path, options: Options, only, needed) -> Found:
+def _npz(path: Path, options: Options, only, needed) -> Contents:
     for name in ("resize", "color"):
         if getattr(options, name) is not None:
             raise ValueError(f"--{name} is for folders of images, and {path} is none.")
-    found = npz.read(
+    archive = npz.read(
         path,
         data=options.data,
         only=only,
@@ -250,19 +250,19 @@ def _npz(path: Path, options: Options, only, needed) -> Found:
         with_masks=needed in (None, "masks"),
         value_range=options.value_range,
     )
-    masks = npz.class_numbers(path, found, options.num_classes, options.foreground)
+    masks = npz.class_numbers(path, archive, options.num_classes, options.foreground)
     parts = {
-        split: Part(found.scale.apply(each.images), each.labels, masks.get(split))
-        for split, each in found.splits.items()
+        split: Part(archive.scale.apply(each.images), each.labels, masks.get(split))
+        for split, each in archive.splits.items()
     }
     shape = parts["train"].images.shape[1:]
     kind = {1: "vectors", 2: "series", 3: "images"}[len(shape)]
     sizes = ", ".join(f"{split} {len(part)}" for split, part in parts.items())
     lines = [f"read: {kind} of {shape} ({sizes})"]
-    lines += [f"left out: {line}" for line in found.left_out]
-    lines += [f"note: {found.scale.note}"] if found.scale.note else []
+    lines += [f"left out: {line}" for line in archive.left_out]
+    lines += [f"note: {archive.scale.note}"] if archive.scale.note else []
     highest = max((int(each.max()) for each in masks.values()), default=-1)
-    return Found(
+    return Contents(
         "npz",
         parts,
         num_mask_classes=max(2, highest + 1) if masks else 0,

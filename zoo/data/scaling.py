@@ -49,12 +49,12 @@ def parse_range(text: str) -> tuple[float, float]:
     """
     low, dots, high = text.partition("..")
     try:
-        found = float(low), float(high)
+        bounds = float(low), float(high)
     except ValueError:
-        found = (0.0, 0.0)
-    if not dots or not np.isfinite(found).all() or not found[0] < found[1]:
+        bounds = (0.0, 0.0)
+    if not dots or not np.isfinite(bounds).all() or not bounds[0] < bounds[1]:
         raise ValueError(f"the range must be LOW..HIGH, such as 0..4095. Received: {text!r}.")
-    return found
+    return bounds
 
 
 def scale_of(

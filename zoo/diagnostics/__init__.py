@@ -29,19 +29,19 @@ def diagnose(recording: Recording) -> list[Finding]:
     """
     if len(recording.probes) < 2:
         return []
-    found = curves.breakdown(recording)
-    if not found:
-        found = [
+    findings = curves.breakdown(recording)
+    if not findings:
+        findings = [
             *curves.findings(recording),
             *outputs.findings(recording),
             *layers.findings(recording),
         ]
-    codes = {finding.code for finding in found}
+    codes = {finding.code for finding in findings}
     if "constant_target" in codes:
-        found = [finding for finding in found if finding.code not in _EFFECTS]
+        findings = [finding for finding in findings if finding.code not in _EFFECTS]
     if "still_improving" in codes:
-        found = [_softened(finding) for finding in found]
-    return sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
+        findings = [_softened(finding) for finding in findings]
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
 def _softened(finding: Finding) -> Finding:

@@ -141,12 +141,14 @@ class HealthCheck(keras.callbacks.Callback):
 
     def summary(self) -> str:
         """Returns the findings as lines of text."""
-        found = self.findings
-        counts = [sum(finding.severity == severity for finding in found) for severity in SEVERITIES]
+        findings = self.findings
+        counts = [
+            sum(finding.severity == severity for finding in findings) for severity in SEVERITIES
+        ]
         told = [f"{n} {s}{'s' * (n != 1)}" for n, s in zip(counts, SEVERITIES, strict=True) if n]
         name = getattr(self.model, "name", "model")
         lines = [f"Health of {name!r}: {', '.join(told) or 'nothing found'}.{self._good_news()}"]
-        lines += [f"  {finding.severity:<8} {finding.code}: {finding}." for finding in found]
+        lines += [f"  {finding.severity:<8} {finding.code}: {finding}." for finding in findings]
         return "\n".join(lines)
 
     def _good_news(self) -> str:

@@ -42,9 +42,9 @@ def breakdown(recording: Recording) -> list[Finding]:
 
 def findings(recording: Recording) -> list[Finding]:
     """Applies the rules on curves."""
-    found = _movement(recording)
-    if found:
-        return found
+    movement = _movement(recording)
+    if movement:
+        return movement
     settled = _settling(recording)
     return [*settled, *_fit(recording, bool(settled) and settled[0].code == "plateau")]
 
@@ -107,11 +107,11 @@ def _fit(recording: Recording, settled: bool) -> list[Finding]:
     if not held_out:
         text = f"no loss of held-out images in {len(train)} epochs: overfitting would not show"
         remedy = "pass validation_data to fit"
-        found = [Finding("no_validation", "note", None, len(train), text, remedy)]
+        fit_findings = [Finding("no_validation", "note", None, len(train), text, remedy)]
     else:
         start = recording.untrained.loss(recording.trained.term_weights)
-        found = _overfitting(train, held_out, start)
-    return found or (_underfitting(recording) if settled else [])
+        fit_findings = _overfitting(train, held_out, start)
+    return fit_findings or (_underfitting(recording) if settled else [])
 
 
 def _overfitting(train: list[float], held_out: list[float], start: float | None) -> list[Finding]:

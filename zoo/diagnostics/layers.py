@@ -23,31 +23,31 @@ def _changes(recording: Recording) -> list[Finding]:
         for layer, change in recording.trained.layer_changes.items()
         if layer not in recording.frozen_layers
     }
-    found = []
+    findings = []
     if frozen:
         text = f"{len(frozen)} layers are frozen and keep their first weights: {named(frozen)}"
         if len(frozen) == 1:
             text = f"the layer {frozen[0]!r} is frozen and keeps its first weights: change 0"
         remedy = "set trainable=True before compile, unless that is meant"
-        found.append(Finding("layer_frozen", "warning", frozen[0], len(frozen), text, remedy))
+        findings.append(Finding("layer_frozen", "warning", frozen[0], len(frozen), text, remedy))
     if not changes:
-        return found
+        return findings
     largest = max(changes.values())
     remedy = recording.higher_rate("check that the loss depends on the weights")
     if largest < UNCHANGED:
         text = (
             f"no weight of the {len(changes)} layers changed: the largest change is {largest:.1g}"
         )
-        return [*found, Finding("weights_unchanged", "error", None, largest, text, remedy)]
+        return [*findings, Finding("weights_unchanged", "error", None, largest, text, remedy)]
     if largest < BARELY_CHANGED:
         text = f"the weights changed by at most {percent(largest)} of their size"
-        found.append(Finding("weights_barely_changed", "warning", None, largest, text, remedy))
+        findings.append(Finding("weights_barely_changed", "warning", None, largest, text, remedy))
     still = [layer for layer, change in changes.items() if change < UNCHANGED]
     if still:
         count = f"{len(still)} of {len(changes)} layers"
         text = f"the weights of {count} did not change: {named(still)}"
         remedy = "check that the loss depends on them, and that their units are not all dead"
-        found.append(Finding("layer_unchanged", "warning", still[0], len(still), text, remedy))
+        findings.append(Finding("layer_unchanged", "warning", still[0], len(still), text, remedy))
     exploded = [layer for layer, change in changes.items() if change > EXPLODED]
     if exploded:
         worst = max(exploded, key=changes.get)
@@ -55,8 +55,8 @@ def _changes(recording: Recording) -> list[Finding]:
         if len(exploded) > 1:
             text += f"; {len(exploded)} layers changed by more than {EXPLODED:.0f} times"
         remedy = recording.lower_rate()
-        found.append(Finding("weights_exploded", "warning", worst, changes[worst], text, remedy))
-    return found
+        findings.append(Finding("weights_exploded", "warning", worst, changes[worst], text, remedy))
+    return findings
 
 
 def _gradients(recording: Recording) -> list[Finding]:
@@ -96,7 +96,7 @@ def _gradients(recording: Recording) -> list[Finding]:
 
 
 def _dead_units(recording: Recording) -> list[Finding]:
-    found = []
+    findings = []
     for layer, share in recording.trained.dead_shares.items():
         if share < DEAD_NOTE:
             continue
@@ -109,5 +109,5 @@ def _dead_units(recording: Recording) -> list[Finding]:
         remedy = f"{recording.lower_rate()}, or use leaky_relu or normalization"
         if severity == "note":
             remedy = "fewer units would do"
-        found.append(Finding("dead_units", severity, layer, share, text, remedy))
-    return found
+        findings.append(Finding("dead_units", severity, layer, share, text, remedy))
+    return findings

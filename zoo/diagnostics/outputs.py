@@ -62,12 +62,12 @@ def gaussian_kl_per_unit(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
 
 def findings(recording: Recording) -> list[Finding]:
     """Applies the rules on predictions and codes."""
-    found = _range(recording)
+    all_findings = _range(recording)
     if recording.trained.prediction is not None:
-        found += _movement(recording)
+        all_findings += _movement(recording)
         if recording.target is not None:
-            found += _saturation(recording) + _against_trivial(recording)
-    return found + _collapse(recording)
+            all_findings += _saturation(recording) + _against_trivial(recording)
+    return all_findings + _collapse(recording)
 
 
 def _range(recording: Recording) -> list[Finding]:

@@ -186,27 +186,27 @@ class Prober:
     # --- weights and gradients --------------------------------------------------------------
 
     def _changes(self) -> dict[str, float]:
-        found = {}
+        changes = {}
         for path, weights in self.weights.items():
             first = self.first_weights[path]
             now = [np.asarray(weight, "float64") for weight in weights]
             change = _norm(a - b for a, b in zip(now, first, strict=True))
             size = _norm(first) or _norm(now)  # weights that started at 0: against their end
-            found[path] = change / size if change else 0.0
-        return found
+            changes[path] = change / size if change else 0.0
+        return changes
 
     def _relative(self, gradients: dict[int, Any], scale: float) -> dict[str, float]:
         if all(gradient is None for gradient in gradients.values()):
             return {}
-        found = {}
+        norms = {}
         for path, weights in self.weights.items():
             inside = [weight for weight in weights if id(weight) in gradients]
             size = _norm(np.asarray(weight, "float64") for weight in inside)
             if size > 0:
                 values = [gradients[id(weight)] for weight in inside]
                 norm = _norm(_array(value) for value in values if value is not None)
-                found[path] = norm / scale / size
-        return found
+                norms[path] = norm / scale / size
+        return norms
 
 
 @contextlib.contextmanager
@@ -225,15 +225,15 @@ def _unchanged_state(model: keras.Model) -> Iterator[None]:
 @contextlib.contextmanager
 def _watched_relus(layers: dict[str, keras.layers.Layer]) -> Iterator[dict[str, float]]:
     """Notes, for each ReLU layer that is called, the share of its units that are never above 0."""
-    found: dict[str, float] = {}
+    shares: dict[str, float] = {}
     paths = {id(layer): path for path, layer in layers.items()}
 
     def note(layer, output):
         alive = ops.any(output > 0, axis=tuple(range(len(output.shape) - 1)))
-        found[paths[id(layer)]] = float(1 - ops.mean(ops.cast(alive, "float32")))
+        shares[paths[id(layer)]] = float(1 - ops.mean(ops.cast(alive, "float32")))
 
     with inspection.watched(filter(_is_relu, layers.values()), note):
-        yield found
+        yield shares
 
 
 def _is_relu(layer: keras.layers.Layer) -> bool:

@@ -55,7 +55,7 @@ def load(path) -> ZooModel:
     if path.is_dir():
         raise ValueError(f"load: path must be a .keras file. Received: the folder {path}.")
     if not path.exists():
-        near = [f"'{found.name}'" for found in sorted(path.parent.glob("*.keras"))[:3]]
+        near = [f"'{file.name}'" for file in sorted(path.parent.glob("*.keras"))[:3]]
         hint = f" There: {', '.join(near)}." if near else ""
         raise FileNotFoundError(f"load: path must be a file that exists. Received: {path}.{hint}")
     _check_header(path, _header(path))

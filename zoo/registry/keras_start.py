@@ -62,8 +62,8 @@ def register(model_class: type) -> type:
 
 def registered(name: str) -> type | None:
     """Returns the class that Keras has under a name such as `"zoo>VAE"`, or None."""
-    found = sys.modules["keras"].saving.get_registered_object(name)
-    return found.load() if isinstance(found, StandIn) else found
+    registered_class = sys.modules["keras"].saving.get_registered_object(name)
+    return registered_class.load() if isinstance(registered_class, StandIn) else registered_class
 
 
 def _check(backend: str, source: str) -> None:
@@ -118,8 +118,8 @@ class _Finder(importlib.abc.MetaPathFinder):
         if name not in ("tensorflow", "keras"):
             return None
         others = (finder for finder in sys.meta_path if finder is not self)
-        found = (finder.find_spec(name, path, target) for finder in others)
-        spec = next((spec for spec in found if spec is not None), None)
+        specs = (finder.find_spec(name, path, target) for finder in others)
+        spec = next((spec for spec in specs if spec is not None), None)
         if spec is None or spec.loader is None:
             return spec
         run = spec.loader.exec_module

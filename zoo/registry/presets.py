@@ -93,10 +93,10 @@ def config(model: str, preset: str, image_shape=None) -> dict:
         return dict(OWN_SIZES[model][preset])
     if preset in SIZES:
         is_flat = image_shape is not None and len(checks.image_shape(model, image_shape)) == 1
-        found = dict((FLAT_SIZES if is_flat else SIZES)[preset])
+        sizes = dict((FLAT_SIZES if is_flat else SIZES)[preset])
         if model in LATENT_DIMS:
-            found["latent_dim"] = LATENT_DIMS[model][preset]
-        return found
+            sizes["latent_dim"] = LATENT_DIMS[model][preset]
+        return sizes
     chosen = get(model, preset)
     arguments = dict(chosen.arguments)
     if image_shape is None and chosen.image_shape is not None:

@@ -26,7 +26,7 @@ def argument_names(module: str, class_name: str) -> tuple[str, ...]:
         ValueError: if a class's `FIXED` is anything but a dict of literal names, or
             `dict.fromkeys` of them.
     """
-    found: dict[str, None] = {}
+    names_so_far: dict[str, None] = {}
     fixed: set[str] = set()
     for base in _tree(module, class_name).__mro__[:-1]:
         node = base.node
@@ -36,10 +36,10 @@ def argument_names(module: str, class_name: str) -> tuple[str, ...]:
             continue
         arguments = init.args
         names = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
-        found |= dict.fromkeys(argument.arg for argument in names[1:])
+        names_so_far |= dict.fromkeys(argument.arg for argument in names[1:])
         if node.name == _ROOT or arguments.kwarg is None:
             break
-    return tuple(name for name in found if name not in fixed)
+    return tuple(name for name in names_so_far if name not in fixed)
 
 
 @functools.cache

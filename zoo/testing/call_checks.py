@@ -32,8 +32,8 @@ def arrays_longer_than_a_batch_equal_tensors(subject: Subject) -> None:
     model = _model_that_can(subject, "reconstruct")
     inputs = subject.inputs(0, 300)
     whole = np.asarray(model.reconstruct(tensors.constants(inputs)))
-    found = model.reconstruct(inputs, batch_size=128)
-    expect.close(found, whole, "reconstruct in batches of 128", atol=1e-5)
+    in_batches = model.reconstruct(inputs, batch_size=128)
+    expect.close(in_batches, whole, "reconstruct in batches of 128", atol=1e-5)
 
 
 def decoded_codes_are_the_reconstructions(subject: Subject) -> None:

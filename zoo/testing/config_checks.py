@@ -38,21 +38,21 @@ def round_trip_keeps_every_argument(subject: Subject) -> None:
     again = model_class.from_config(config)
     expect.that(again.get_config() == model.get_config(), "the configuration must come back")
     for name, value in chosen.items():
-        found = getattr(again, name)
-        expect.that(found == value, f"{name} must come back as {value!r}. It is {found!r}")
+        restored = getattr(again, name)
+        expect.that(restored == value, f"{name} must come back as {value!r}. It is {restored!r}")
     shapes, expected = ([weight.shape for weight in each.weights] for each in (again, model))
     expect.that(shapes == expected, "the weights must have the same shapes")
 
 
 def _defaults(model_class) -> dict:
-    found: dict = {}
+    defaults: dict = {}
     for base in model_class.__mro__:
         if base is keras.Model:
             break
         if "__init__" in vars(base):
             for key, parameter in inspect.signature(base.__init__).parameters.items():
-                found.setdefault(key, parameter.default)
-    return found
+                defaults.setdefault(key, parameter.default)
+    return defaults
 
 
 def unknown_arguments_are_refused(subject: Subject) -> None:
@@ -72,10 +72,10 @@ def any_shape_that_fits(subject: Subject) -> None:
         model = subject.make(image_shape=shape, eager=True)
         images = np.random.default_rng(0).random((3, *shape), dtype="float32")
         data = subject.data(0, 3, images)
-        found = model.predict(data[0], verbose=0).shape
+        predicted = model.predict(data[0], verbose=0).shape
         channels = 1 if subject.task == "segmentation" else shape[-1]
         expected = (3, *shape[:-1], channels)
-        expect.that(found == expected, f"predict must give {expected}. It gives {found}")
+        expect.that(predicted == expected, f"predict must give {expected}. It gives {predicted}")
         loss = model.test_on_batch(*data, return_dict=True)["loss"]
         expect.that(np.isfinite(loss), f"the loss of {shape} must be finite. It is {loss}")
 
@@ -131,7 +131,7 @@ def saved_models_go_on_in_another_process(subject: Subject) -> None:
     data, inputs = subject.data(0, 192), subject.inputs(0, 192)
     with tempfile.TemporaryDirectory(prefix="zoo-testing-") as folder:
         model.save(Path(folder) / "model.keras")
-        found = subject.reloader.reload(Path(folder), subject.model_class, data)
+        reloaded = subject.reloader.reload(Path(folder), subject.model_class, data)
     before = model.predict(inputs, verbose=0)
     variables = (*model.variables, *model.optimizer.variables)
     kept = [variable.numpy() for variable in variables]
@@ -140,8 +140,8 @@ def saved_models_go_on_in_another_process(subject: Subject) -> None:
     variables = (*model.variables, *model.optimizer.variables)
     for variable, value in zip(variables, kept, strict=True):
         variable.assign(value)  # other checks use the model as it was
-    expect.close(found[0], before, "predictions of the loaded model", rtol=1e-5, atol=1e-6)
-    expect.close(found[1], after, "predictions after one more epoch", rtol=1e-7, atol=2e-4)
+    expect.close(reloaded[0], before, "predictions of the loaded model", rtol=1e-5, atol=1e-6)
+    expect.close(reloaded[1], after, "predictions after one more epoch", rtol=1e-7, atol=2e-4)
     moved = np.abs(after - before).max()
     expect.that(moved > 1e-4, f"an epoch must change the predictions. It did by {moved:.2g}")
 

@@ -17,9 +17,9 @@ def that(holds, message: str) -> None:
         raise AssertionError(message)
 
 
-def close(found, expected, what: str, *, rtol: float = 1e-7, atol: float = 0.0) -> None:
+def close(actual, expected, what: str, *, rtol: float = 1e-7, atol: float = 0.0) -> None:
     """Raises AssertionError unless `|found - expected| <= atol + rtol |expected|` everywhere."""
-    np.testing.assert_allclose(found, expected, rtol=rtol, atol=atol, err_msg=what)
+    np.testing.assert_allclose(actual, expected, rtol=rtol, atol=atol, err_msg=what)
 
 
 @contextlib.contextmanager

@@ -163,12 +163,12 @@ def any_source_of_data_gives_the_same(subject: Subject) -> None:
 
     expected = model.evaluate(*data, batch_size=32, verbose=0, return_dict=True)
     for source in (tensors.stream(data, 32), Batches()):
-        found = model.evaluate(source, verbose=0, return_dict=True)
+        reported = model.evaluate(source, verbose=0, return_dict=True)
         names = sorted(expected)
-        expect.that(sorted(found) == names, f"{type(source).__name__} gives other names")
+        expect.that(sorted(reported) == names, f"{type(source).__name__} gives other names")
         for name in names:  # MMD is a small difference
             what = f"{name} of a {type(source).__name__}"
-            expect.close(found[name], expected[name], what, rtol=1e-4, atol=1e-6)
+            expect.close(reported[name], expected[name], what, rtol=1e-4, atol=1e-6)
     history = model.fit(tensors.stream(data, 32), verbose=0, shuffle=False).history
     expect.that(set(history) == set(expected), f"fit logs {sorted(history)}, not {names}")
     split = model.fit(*data, validation_split=0.25, batch_size=48, verbose=0).history
@@ -179,13 +179,13 @@ def compiled_metrics_compare_prediction_and_target(subject: Subject) -> None:
     """A metric of `compile` sees the prediction and the clean image, or the mask."""
     model = subject.plain(0.0, metrics=["mae"])
     data = subject.data(0, 50)
-    found = model.evaluate(*data, batch_size=50, verbose=0, return_dict=True)["mae"]
+    reported = model.evaluate(*data, batch_size=50, verbose=0, return_dict=True)["mae"]
     x, *y = (tensors.constants(part) for part in data)
     inputs = model.corrupt(x, training=False)
     target = y[0] if y and subject.task == "segmentation" else model.image_of(x)
     prediction = np.asarray(model.forward(inputs)["prediction"])
     expected = np.abs(prediction - np.asarray(target, "float32")).mean()
-    expect.close(found, expected, "mean absolute error", rtol=1e-5)
+    expect.close(reported, expected, "mean absolute error", rtol=1e-5)
 
 
 CHECKS = (

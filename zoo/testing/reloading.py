@@ -48,8 +48,8 @@ class Reloader:
         error = self._ask({"folder": str(folder), "module": module, "path": sys.path})
         if error:
             raise AssertionError(f"the saved model must load in another process: {error.strip()}")
-        with np.load(folder / "found.npz") as found:
-            return found["before"], found["after"]
+        with np.load(folder / "found.npz") as predictions:
+            return predictions["before"], predictions["after"]
 
     def _ask(self, request: dict) -> str:
         if self._process is None:

@@ -31,8 +31,8 @@ def evaluate_equals_the_validation_loss(subject: Subject) -> None:
     """`evaluate` gives what `fit` logs as `val_loss` on the same data."""
     model, history, _ = subject.trained()
     data = subject.data(1000, 1250)
-    found = model.evaluate(*data, batch_size=100, verbose=0, return_dict=True)
-    for key, value in found.items():
+    evaluated = model.evaluate(*data, batch_size=100, verbose=0, return_dict=True)
+    for key, value in evaluated.items():
         expect.close(value, history[f"val_{key}"][-1], key, rtol=1e-6)
 
 

@@ -375,26 +375,26 @@ def _key(model, batch_size: int, precisions, threads) -> str:
 
 
 def _tensorflow_versions() -> list[str]:
-    found = []
+    versions = []
     for name in ("tensorflow", "tensorflow-cpu"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found.append(f"{name} {importlib.metadata.version(name)}")
-    return found
+            versions.append(f"{name} {importlib.metadata.version(name)}")
+    return versions
 
 
 def _read(path: Path) -> dict[str, list[dict[str, Any]]]:
     """Reads what is kept; a file that cannot be used is as good as none."""
     try:
-        found = json.loads(path.read_text())
-        for trials in found.values():
+        trials_of = json.loads(path.read_text())
+        for trials in trials_of.values():
             for trial in trials:
                 Trial(**trial)
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
-    return found
+    return trials_of
 
 
 def _write(path: Path, key: str, trials: tuple[Trial, ...]) -> None:
-    found = _read(path) | {key: [dataclasses.asdict(trial) for trial in trials]}
+    trials_of = _read(path) | {key: [dataclasses.asdict(trial) for trial in trials]}
     with contextlib.suppress(OSError), new_file(path) as temporary:  # else: measured again
-        temporary.write_text(json.dumps(found, indent=1))
+        temporary.write_text(json.dumps(trials_of, indent=1))

@@ -113,8 +113,8 @@ def batches_of(model, batch_size: int) -> int:
 
 
 def _listed(callbacks: Any) -> list:
-    found = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks))
-    return [callback for callback in found if callback is not None]
+    listed = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks))
+    return [callback for callback in listed if callback is not None]
 
 
 def _looks_at_batches(callback) -> bool:
@@ -243,12 +243,12 @@ class _Graphs:
         divisors = [None if divisor is None else tf.constant(divisor) for _, divisor in forms]
 
         def batch(data, rows):
-            found = [tf.gather(part, rows) for part in tf.nest.flatten(data)]
+            parts = [tf.gather(part, rows) for part in tf.nest.flatten(data)]
             for place, (dtype, _) in enumerate(forms):
-                found[place] = tf.cast(found[place], dtype)
+                parts[place] = tf.cast(parts[place], dtype)
                 if divisors[place] is not None:
-                    found[place] /= divisors[place]
-            return step(tf.nest.pack_sequence_as(data, found))
+                    parts[place] /= divisors[place]
+            return step(tf.nest.pack_sequence_as(data, parts))
 
         def run(data, order, start, count):
             def one(index):

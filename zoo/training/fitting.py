@@ -85,8 +85,8 @@ class Fitting(DataChecks, keras.Model):
             arguments["validation_data"] = pipeline.of_mapped(
                 held_out, arguments["validation_batch_size"]
             )
-        found = pipeline.of_mapped(data, batch_size, bool(arguments.get("shuffle", True)))
-        return super().fit(found, **arguments | {"shuffle": False})
+        dataset = pipeline.of_mapped(data, batch_size, bool(arguments.get("shuffle", True)))
+        return super().fit(dataset, **arguments | {"shuffle": False})
 
     def _source(self, data, arguments: dict) -> Source:
         orders = orders_of_rows(arrays.num_rows(data), arguments.get("shuffle", True))

@@ -43,7 +43,7 @@ def predict(model, x: Any, batch_size: int, num_batches: int, verbose) -> np.nda
     bar = keras.utils.Progbar(
         -(-num_rows // batch_size), verbose=1 if verbose == "auto" else int(verbose)
     )
-    function, found, done = _function(model), None, 0
+    function, outputs, done = _function(model), None, 0
     for start, count, size in _groups(num_rows, batch_size, num_batches):
         rows = slice(start, start + count * size)
         shape = (count, size)
@@ -51,13 +51,13 @@ def predict(model, x: Any, batch_size: int, num_batches: int, verbose) -> np.nda
             lambda part, rows=rows, shape=shape: _tensor(part[rows], shape), x
         )
         values = function(group)
-        if found is None:
-            found = np.empty((num_rows, *values.shape[2:]), values.dtype.as_numpy_dtype)
-        found[rows] = np.reshape(_view(values), found[rows].shape)
+        if outputs is None:
+            outputs = np.empty((num_rows, *values.shape[2:]), values.dtype.as_numpy_dtype)
+        outputs[rows] = np.reshape(_view(values), outputs[rows].shape)
         done += count
         if verbose:
             bar.update(done, finalize=done == bar.target)
-    return found
+    return outputs
 
 
 def _view(values: tf.Tensor) -> np.ndarray:
