@@ -1,4 +1,4 @@
-"""A data set that a run has read, kept for its cases: each process would read all files anew."""
+"""A data set that a run has read, kept for its jobs: each process would read all files anew."""
 
 import contextlib
 import dataclasses

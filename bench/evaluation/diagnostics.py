@@ -11,17 +11,17 @@ from zoo.diagnostics.callback import NUM_PROBE_IMAGES, HealthCheck
 def callback(
     task: str, dataset: Dataset, *, batch_size: int, num_labels: int | None = None, seed: int = 0
 ) -> HealthCheck:
-    """Returns the callback that watches a case's `fit`, on a few of its training images.
+    """Returns the callback that watches a job's `fit`, on a few of its training images.
 
     Put it before callbacks that may raise: it has then seen the epoch that they stop at. It takes
     no more images than a batch has, so that it adds nothing to the peak of the memory.
 
     Args:
         task: The model's task, one of `zoo.training.model.TASKS`.
-        dataset: The data that the case trains on.
-        batch_size: Of the case.
+        dataset: The data that the job trains on.
+        batch_size: Of the job.
         num_labels: Rows that keep their label in a semi-supervised task; None: all.
-        seed: Of the case, which draws them.
+        seed: Of the job, which draws them.
     """
     pairs = tasks.pairs(task, dataset.train, num_labels, seed)
     return HealthCheck(*pairs, num_images=min(NUM_PROBE_IMAGES, batch_size), verbose=0)

@@ -1,4 +1,4 @@
-"""The training of a case: `fit` on the same budget for each model, and what watches it."""
+"""The training of a job: `fit` on the same budget for each model, and what watches it."""
 
 import dataclasses
 import math
@@ -32,7 +32,7 @@ class DivergenceError(FloatingPointError):
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """A model that a case has trained.
+    """A model that a job has trained.
 
     Attributes:
         model: The model.
@@ -44,11 +44,11 @@ class Trained:
     fields: dict[str, Any]
     keeper: snapshots.FrameKeeper | None
 
-    def pictures(self, case: Job, dataset, output: Path) -> dict[str, str]:
+    def pictures(self, job: Job, dataset, output: Path) -> dict[str, str]:
         """Writes the files of the pictures of this training, and returns their names."""
         if self.keeper is None:
             return {}
-        return snapshots.of_training(case, self.model, dataset, self.keeper, output)
+        return snapshots.of_training(job, self.model, dataset, self.keeper, output)
 
 
 class _Reporter(keras.callbacks.Callback):
@@ -79,19 +79,19 @@ class _Reporter(keras.callbacks.Callback):
             raise DivergenceError(f"the loss became {logs['loss']} in epoch {epoch + 1}")
 
 
-def train(case: Job, dataset, connection) -> Trained:
-    """Builds the model of a case and trains it.
+def train(job: Job, dataset, connection) -> Trained:
+    """Builds the model of a job and trains it.
 
     The first seed of a model also keeps what the animation of its training needs.
 
     Raises:
         DivergenceError: if the loss becomes NaN or infinite.
     """
-    config, task = case.config, zoo.get(case.model).model_class.task
+    config, task = job.config, zoo.get(job.model).model_class.task
     connection.send(("stage", "building"))
-    keras.utils.set_random_seed(case.seed)
+    keras.utils.set_random_seed(job.seed)
     started = time.perf_counter()
-    model = _build(case, dataset, task)
+    model = _build(job, dataset, task)
     build_seconds = time.perf_counter() - started
 
     connection.send(("stage", "training"))
@@ -100,16 +100,16 @@ def train(case: Job, dataset, connection) -> Trained:
         dataset,
         batch_size=config.batch_size,
         num_labels=config.num_labels,
-        seed=case.seed,
+        seed=job.seed,
     )
     looks = QualityCurve(task, dataset, config.evaluate_every, config.batch_size)
-    keeper = snapshots.frame_keeper(task, dataset) if case.seed == 0 else None
+    keeper = snapshots.frame_keeper(task, dataset) if job.seed == 0 else None
     reporter = _Reporter(connection)
     started = time.perf_counter()
     try:
         with memory.PeakMemory() as peak:
             history = model.fit(
-                *_training_data(case, dataset, task),
+                *_training_data(job, dataset, task),
                 epochs=config.epochs,
                 validation_data=tasks.pairs(task, dataset.validation),
                 validation_batch_size=max(config.batch_size, quality.TEST_BATCH_SIZE),
@@ -145,25 +145,25 @@ def train(case: Job, dataset, connection) -> Trained:
     return Trained(model, fields, keeper)
 
 
-def _build(case: Job, dataset, task: str) -> keras.Model:
-    config = case.config
+def _build(job: Job, dataset, task: str) -> keras.Model:
+    config = job.config
     return build_compiled(
-        case.model,
+        job.model,
         dataset.image_shape,
         keras.optimizers.Adam(config.learning_rate),
-        preset=case.preset,
-        arguments=tasks.arguments(task, dataset) | dict(case.arguments),
-        seed=case.seed,
+        preset=job.preset,
+        arguments=tasks.arguments(task, dataset) | dict(job.arguments),
+        seed=job.seed,
         precision=config.precision,
         jit_compile=config.jit_compile,
         steps_per_execution=config.steps_per_execution,
     )
 
 
-def _training_data(case: Job, dataset, task: str) -> tuple:
+def _training_data(job: Job, dataset, task: str) -> tuple:
     """Returns the arguments of `fit`: arrays, or batches that are augmented afresh."""
-    config = case.config
-    pairs = tasks.pairs(task, dataset.train, config.num_labels, case.seed)
+    config = job.config
+    pairs = tasks.pairs(task, dataset.train, config.num_labels, job.seed)
     if config.augment is None:
         return pairs
     return (
@@ -171,6 +171,6 @@ def _training_data(case: Job, dataset, task: str) -> tuple:
             *pairs,
             augmentation=augmentation.parse(config.augment),
             batch_size=config.batch_size,
-            seed=case.seed,
+            seed=job.seed,
         ),
     )

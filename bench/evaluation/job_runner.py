@@ -1,6 +1,6 @@
-"""Runs one case in a process of its own and gives its record.
+"""Runs one job in a process of its own and gives its record.
 
-The process is forked from a server that has imported everything, so that a case starts at once
+The process is forked from a server that has imported everything, so that a job starts at once
 and still shares no state with the others.
 """
 
@@ -23,43 +23,43 @@ from bench.runs.job import Job
 from zoo import checks
 
 
-def run(case: Job, output: Path, run_id: str, connection) -> None:
+def run(job: Job, output: Path, run_id: str, connection) -> None:
     """Runs a job and sends messages: `("stage", text)`, `("epoch", n, logs)`, `("record", Record)`.
 
     A failure is a record too, with the error's last line.
     """
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # warns of each new shape of a batch
-    fields = case.first_fields(run_id)
+    fields = job.first_fields(run_id)
     try:
         baseline_mib = memory.resident_mib()
         fields |= surroundings.describe()
         connection.send(("stage", "loading"))
-        dataset = load(case, output)
+        dataset = load(job, output)
         fields |= describe(dataset)
-        measure = run_model if case.kind == "model" else run_baseline
-        fields |= measure(case, dataset, output, connection)
+        measure = run_model if job.kind == "model" else run_baseline
+        fields |= measure(job, dataset, output, connection)
         if fields.get("peak_rss_mib") is not None:
             fields["peak_rss_mib"] -= baseline_mib
         fields["status"] = "ok"
     except BrokenPipeError:  # the parent is gone, and with it who would keep a record
         return
-    except Exception as error:  # a failed case is a row, whatever went wrong
+    except Exception as error:  # a failed job is a row, whatever went wrong
         fields |= getattr(error, "fields", {})
         fields["error"] = checks.one_line(error)
         with contextlib.suppress(BrokenPipeError):
             connection.send(("trace", traceback.format_exc()))
     with contextlib.suppress(BrokenPipeError):
-        connection.send(("record", schema.from_fields(fields, type(case.config))))
+        connection.send(("record", schema.from_fields(fields, type(job.config))))
     connection.close()
 
 
-def load(case: Job, output: Path):
-    """Takes the data of a case as the run keeps them, or loads them: those that it began with."""
-    config = case.config
+def load(job: Job, output: Path):
+    """Takes the data of a job as the run keeps them, or loads them: those that it began with."""
+    config = job.config
     settings = {"limit": config.limit, "noise": config.noise, "resize": config.resize}
     store = cache.Store(output)
-    dataset = store.get_or_load(case.dataset_checksum, config.dataset, **settings)
-    if dataset.checksum != case.dataset_checksum:
+    dataset = store.get_or_load(job.dataset_checksum, config.dataset, **settings)
+    if dataset.checksum != job.dataset_checksum:
         raise ValueError(f"the data of {config.dataset!r} changed while the run was going on")
     if config.normal_class is not None:
         dataset = anomaly.one_class(dataset, config.normal_class)
@@ -78,23 +78,23 @@ def describe(dataset) -> dict[str, Any]:
     return fields | (anomaly.describe(dataset) if dataset.task == "anomaly" else {})
 
 
-def run_baseline(case: Job, dataset, output: Path, connection) -> dict[str, Any]:
+def run_baseline(job: Job, dataset, output: Path, connection) -> dict[str, Any]:
     """Fits a closed-form baseline on the training split and measures it."""
     connection.send(("stage", "fitting"))
-    if case.model in segmentation.BASELINES:
-        baseline = segmentation.BASELINES[case.model]()
+    if job.model in segmentation.BASELINES:
+        baseline = segmentation.BASELINES[job.model]()
         baseline.fit(quality.as_masks(dataset.train.targets, dataset.num_mask_classes))
-        fields = quality.of_masks(case, dataset, lambda split: baseline.predict(len(split)), output)
+        fields = quality.of_masks(job, dataset, lambda split: baseline.predict(len(split)), output)
     else:
-        baseline = closed_forms.create(case.model, case.latent_size)
+        baseline = closed_forms.create(job.model, job.latent_size)
         baseline.fit(dataset.train.images, dataset.train.targets)
         connection.send(("stage", "testing"))
         if dataset.task == "anomaly":
             scorer = anomaly_scores.BaselineScorer(baseline, dataset.train.images)
-            fields = quality.of_anomalies(case, dataset, scorer, output)
+            fields = quality.of_anomalies(job, dataset, scorer, output)
         else:
             fields = quality.of_images(
-                case, dataset, lambda split: baseline.reconstruct(split.images), output
+                job, dataset, lambda split: baseline.reconstruct(split.images), output
             )
     return {
         **fields,
@@ -103,41 +103,41 @@ def run_baseline(case: Job, dataset, output: Path, connection) -> dict[str, Any]
     }
 
 
-def run_model(case: Job, dataset, output: Path, connection) -> dict[str, Any]:
+def run_model(job: Job, dataset, output: Path, connection) -> dict[str, Any]:
     """Trains a model, measures its quality on the test split, then its cost."""
-    trained = fit.train(case, dataset, connection)
+    trained = fit.train(job, dataset, connection)
     model = trained.model
     connection.send(("stage", "testing"))
-    fields = trained.fields | quality.of_model(case, model, dataset, output)
-    fields |= measure_more(case, model, dataset, output)
+    fields = trained.fields | quality.of_model(job, model, dataset, output)
+    fields |= measure_more(job, model, dataset, output)
     macs = mac_counter.count_macs(model)
     fields |= {
         "model_config": plain_config(model),
         "latent_size": int(np.prod(model.code_shape)) if hasattr(model, "code_shape") else None,
-        "paper": zoo.get(case.model).paper,
+        "paper": zoo.get(job.model).paper,
         "params_total": num_values(model.weights),
         "params_trainable": num_values(model.trainable_weights),
         **roofline.cost_fields(model, macs),
     }
-    if case.timing:
+    if job.timing:
         connection.send(("stage", "timing"))
-        settings = throughput.Settings(folder=output, batch_sizes=case.sweep_batch_sizes)
-        fields |= throughput.of_model(model, model.task, dataset, case.config, settings, macs=macs)
+        settings = throughput.Settings(folder=output, batch_sizes=job.sweep_batch_sizes)
+        fields |= throughput.of_model(model, model.task, dataset, job.config, settings, macs=macs)
     connection.send(("stage", "drawing"))
-    return fields | trained.pictures(case, dataset, output)
+    return fields | trained.pictures(job, dataset, output)
 
 
-def measure_more(case: Job, model, dataset, output: Path) -> dict[str, Any]:
+def measure_more(job: Job, model, dataset, output: Path) -> dict[str, Any]:
     """Measures what `--measure` asks for, where it means something for these data."""
     metrics: dict[str, Any] = {}
     if dataset.task in ("segmentation", "anomaly"):
         return metrics
-    if "generative" in case.config.measures:
+    if "generative" in job.config.measures:
         has_reader = generative.needs_reader(model, dataset)
         reader = feature_classifier.of(dataset, output / "classifiers") if has_reader else None
-        metrics |= generative.summary(model, dataset, reader, case.seed)
-    if "representation" in case.config.measures:
-        metrics |= representation.summary(model, dataset, case.seed)
+        metrics |= generative.summary(model, dataset, reader, job.seed)
+    if "representation" in job.config.measures:
+        metrics |= representation.summary(model, dataset, job.seed)
     return metrics
 
 

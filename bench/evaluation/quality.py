@@ -24,13 +24,13 @@ THRESHOLDS: dict[str, dict[str, float]] = {
 PIXEL_QUANTILE = 0.99  # of the pixels of held-out normals: 1 on the pictures' common scale
 
 
-def of_model(case: Job, model, dataset, output: Path) -> dict[str, Any]:
+def of_model(job: Job, model, dataset, output: Path) -> dict[str, Any]:
     """Measures what the model is for, on the test split."""
     task = model.task
     if dataset.task == "anomaly":
         scorer = anomaly_scores.ModelScorer(model, dataset.train.images)
         held_out = scorer.own(dataset.validation.images)
-        fields = of_anomalies(case, dataset, scorer, output, held_out)
+        fields = of_anomalies(job, dataset, scorer, output, held_out)
         model.set_threshold(held_out, **next(iter(THRESHOLDS.values())))
         return fields
 
@@ -38,19 +38,19 @@ def of_model(case: Job, model, dataset, output: Path) -> dict[str, Any]:
         return model.predict(tasks.inputs(task, split), batch_size=TEST_BATCH_SIZE, verbose=0)
 
     if task == "segmentation":
-        return of_masks(case, dataset, predict, output)
-    fields = of_images(case, dataset, predict, output)
+        return of_masks(job, dataset, predict, output)
+    fields = of_images(job, dataset, predict, output)
     if hasattr(model, "classify") and dataset.num_classes:
         fields |= tasks.classification(model, dataset.test)
     if task == "conditional":
         reader = feature_classifier.of(dataset, output / "classifiers")
         fields |= label_swap.measure(model, dataset, reader)
         shown = label_swap.shown(model, dataset, reader)
-        fields["swaps_file"] = keep_arrays(case, output, "swaps", shown)
+        fields["swaps_file"] = keep_arrays(job, output, "swaps", shown)
     return fields
 
 
-def of_images(case: Job, dataset, reconstruct, output: Path) -> dict[str, Any]:
+def of_images(job: Job, dataset, reconstruct, output: Path) -> dict[str, Any]:
     """Measures reconstruction on the test split and keeps the first images for pictures.
 
     Args:
@@ -66,11 +66,11 @@ def of_images(case: Job, dataset, reconstruct, output: Path) -> dict[str, Any]:
         "reconstructions": np.clip(reconstructions[first], 0, 1),
     }
     return {f"test_{name}": value for name, value in summary.items()} | {
-        "samples_file": keep_arrays(case, output, "samples", samples)
+        "samples_file": keep_arrays(job, output, "samples", samples)
     }
 
 
-def of_masks(case: Job, dataset, predict, output: Path) -> dict[str, Any]:
+def of_masks(job: Job, dataset, predict, output: Path) -> dict[str, Any]:
     """Measures masks on the test split, and keeps the first images with their masks tinted.
 
     Args:
@@ -83,12 +83,12 @@ def of_masks(case: Job, dataset, predict, output: Path) -> dict[str, Any]:
     tints["reconstructions"] = tasks.foreground(segmentation.hard_masks(probabilities))
     samples = {name: tasks.overlay(test.images[first], tint[first]) for name, tint in tints.items()}
     return segmentation.summary(test.targets, probabilities) | {
-        "samples_file": keep_arrays(case, output, "samples", samples)
+        "samples_file": keep_arrays(job, output, "samples", samples)
     }
 
 
 def of_anomalies(
-    case: Job,
+    job: Job,
     dataset,
     scorer: anomaly_scores.Scorer,
     output: Path,
@@ -139,9 +139,9 @@ def of_anomalies(
     shown = shown_anomalies(dataset, scorer, own, held_out)
     samples = {key: shown[key] for key in ("inputs", "reconstructions")}
     samples["targets"] = samples["inputs"]
-    fields["samples_file"] = keep_arrays(case, output, "samples", samples)
+    fields["samples_file"] = keep_arrays(job, output, "samples", samples)
     fields["anomaly_file"] = keep_arrays(
-        case, output, "anomalies", shown | {"threshold": np.array(fields["threshold"])}
+        job, output, "anomalies", shown | {"threshold": np.array(fields["threshold"])}
     )
     return fields
 
@@ -220,9 +220,9 @@ def _finite(values) -> np.ndarray:
     return values
 
 
-def keep_arrays(case: Job, output: Path, folder: str, arrays: dict[str, np.ndarray]) -> str:
+def keep_arrays(job: Job, output: Path, folder: str, arrays: dict[str, np.ndarray]) -> str:
     """Writes the arrays as a whole, and returns the file's name in the output folder."""
-    name = Path(folder) / f"{case.id}.npz"
+    name = Path(folder) / f"{job.id}.npz"
     with new_file(output / name) as temporary:
         np.savez_compressed(temporary, **arrays)
     return str(name)

@@ -93,7 +93,7 @@ def chosen_epochs(num_epochs: int, max_frames: int = MAX_FRAMES) -> frozenset[in
 
 
 def frame_keeper(task: str, dataset) -> FrameKeeper:
-    """Returns the callback for a case: it shows the first test images.
+    """Returns the callback for a job: it shows the first test images.
 
     Args:
         task: The model's task.
@@ -102,7 +102,7 @@ def frame_keeper(task: str, dataset) -> FrameKeeper:
     return FrameKeeper(tasks.inputs(task, dataset.test.take(_shown(dataset))))
 
 
-def of_training(case: Job, model, dataset, keeper: FrameKeeper, output: Path) -> dict[str, str]:
+def of_training(job: Job, model, dataset, keeper: FrameKeeper, output: Path) -> dict[str, str]:
     """Writes the files that the pictures of a training are drawn from.
 
     Args:
@@ -124,7 +124,7 @@ def of_training(case: Job, model, dataset, keeper: FrameKeeper, output: Path) ->
     }
     for name, values in arrays.items():
         if values:
-            files[f"{name}_file"] = keep_arrays(case, output, name, values)
+            files[f"{name}_file"] = keep_arrays(job, output, name, values)
     return files
 
 

@@ -1,4 +1,4 @@
-"""Gives cases to an engine, keeps their records and shows how far they are."""
+"""Gives jobs to an engine, keeps their records and shows how far they are."""
 
 import collections
 import contextlib
@@ -20,16 +20,16 @@ _SHOWN = (("auroc", "AUROC", ".4f"), ("iou_image", "IoU", ".4f"), ("mse", "MSE",
 
 
 class Runner:
-    """Runs cases that are not finished yet, and is the only one that writes records.
+    """Runs jobs that are not finished yet, and is the only one that writes records.
 
     Args:
         engine: See `bench.execution.engine`.
         output: Folder of the records.
-        fresh: Whether cases that are finished run again.
+        fresh: Whether jobs that are finished run again.
         stamp: Fields that each record gets.
 
     Attributes:
-        num_run: Cases that ran now; `num_kept` were finished before.
+        num_run: Jobs that ran now; `num_kept` were finished before.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Runner:
         self.stamp = stamp or {}
         self.num_run = self.num_kept = 0
         self.latest = {} if fresh else self._read()
-        self._counted: set[str] = set()  # cases that ran now or are counted as kept
+        self._counted: set[str] = set()  # jobs that ran now or are counted as kept
 
     def _read(self) -> dict[str, Record]:
         if not (self.output / store.FILE_NAME).exists():
@@ -59,47 +59,47 @@ class Runner:
 
     def records_of(self, wanted: list[Job]) -> list[Record]:
         """Returns the records of the jobs that have one, each once."""
-        by_id = {case.id: None for case in wanted if case.id in self.latest}
+        by_id = {job.id: None for job in wanted if job.id in self.latest}
         return [self.latest[job_id] for job_id in by_id]
 
     def run_all(self, wanted: list[Job], target: float | None = None) -> None:
-        """Runs the cases that are not finished; a failed one is tried again.
+        """Runs the jobs that are not finished; a failed one is tried again.
 
         Args:
             target: Value of the validation metric that the time to reach is asked for.
         """
-        done = [case for case in wanted if self._is_done(case)]
-        waiting = collections.deque(case for case in wanted if case not in done)
-        kept = [case for case in done if case.id not in self._counted]
+        done = [job for job in wanted if self._is_done(job)]
+        waiting = collections.deque(job for job in wanted if job not in done)
+        kept = [job for job in done if job.id not in self._counted]
         self.num_kept += len(kept)
-        self._counted.update(case.id for case in wanted)
+        self._counted.update(job.id for job in wanted)
         if kept:
             self.console.print(
-                f"{len(kept)} of {len(wanted)} cases are finished already and kept "
+                f"{len(kept)} of {len(wanted)} jobs are finished already and kept "
                 "(--fresh runs them again)"
             )
-        for case in done:
-            self._ask_for(target, case)
+        for job in done:
+            self._ask_for(target, job)
         if not waiting:
             return
         with self._progress() as progress:
-            total = progress.add_task("all cases", total=len(wanted), completed=len(done), info="")
+            total = progress.add_task("all jobs", total=len(wanted), completed=len(done), info="")
             bars: dict[Job, Any] = {}
             while waiting or self.engine.num_running:
                 while waiting and self.engine.has_room:
-                    case = waiting.popleft()
-                    epochs = case.config.epochs if case.kind == "model" else 1
-                    title = f"{case.title} seed {case.seed}"
-                    bars[case] = progress.add_task(title, total=epochs, info="starting")
-                    self.engine.start(case)
-                for case, kind, content in self.engine.messages():
-                    self._take(case, kind, content, progress, bars[case], target)
+                    job = waiting.popleft()
+                    epochs = job.config.epochs if job.kind == "model" else 1
+                    title = f"{job.title} seed {job.seed}"
+                    bars[job] = progress.add_task(title, total=epochs, info="starting")
+                    self.engine.start(job)
+                for job, kind, content in self.engine.messages():
+                    self._take(job, kind, content, progress, bars[job], target)
                     if kind == "record":
-                        progress.remove_task(bars.pop(case))
+                        progress.remove_task(bars.pop(job))
                         progress.advance(total)
 
     def _take(
-        self, case: Job, kind: str, content: tuple, progress: Progress, bar, target: float | None
+        self, job: Job, kind: str, content: tuple, progress: Progress, bar, target: float | None
     ) -> None:
         if kind == "stage":
             progress.update(bar, info=content[0])
@@ -107,27 +107,27 @@ class Runner:
             info = f"validation loss {content[1].get('val_loss', float('nan')):.4g}"
             progress.update(bar, completed=content[0], info=info)
         elif kind == "trace":
-            self._keep_trace(case, content[0])
+            self._keep_trace(job, content[0])
         elif kind == "record":
             record = content[0] | self.stamp
             record |= time_to_quality.reached(record.training, target)
-            self._append(case, record)
+            self._append(job, record)
             self.num_run += 1
-            progress.console.print(result_line(case, record))
+            progress.console.print(result_line(job, record))
 
-    def _is_done(self, case: Job) -> bool:
-        return case.id in self.latest and self.latest[case.id].is_ok
+    def _is_done(self, job: Job) -> bool:
+        return job.id in self.latest and self.latest[job.id].is_ok
 
-    def _append(self, case: Job, record: Record) -> None:
+    def _append(self, job: Job, record: Record) -> None:
         store.append(self.output / store.FILE_NAME, record)
-        self.latest[case.id] = record
+        self.latest[job.id] = record
 
-    def _ask_for(self, target: float | None, case: Job) -> None:
+    def _ask_for(self, target: float | None, job: Job) -> None:
         """Writes a kept record again where another target is asked for than it tells of."""
-        record = self.latest[case.id]
+        record = self.latest[job.id]
         training = record.training
         if target is not None and training.quality_curve and training.target != target:
-            self._append(case, record | time_to_quality.reached(training, target))
+            self._append(job, record | time_to_quality.reached(training, target))
 
     def _progress(self) -> Progress:
         return Progress(
@@ -141,16 +141,16 @@ class Runner:
             refresh_per_second=4,
         )
 
-    def _keep_trace(self, case: Job, trace: str) -> None:
-        """Keeps the stack trace of a failed case in a file, for who wants to look."""
+    def _keep_trace(self, job: Job, trace: str) -> None:
+        """Keeps the stack trace of a failed job in a file, for who wants to look."""
         with contextlib.suppress(OSError):
             (self.output / "traces").mkdir(exist_ok=True)
-            (self.output / "traces" / f"{case.id}.txt").write_text(trace)
+            (self.output / "traces" / f"{job.id}.txt").write_text(trace)
 
 
-def result_line(case: Job, record: Record) -> str:
+def result_line(job: Job, record: Record) -> str:
     """Returns what is said of a job at its end, in the markup of rich."""
-    title = f"{escape(case.title)} seed {case.seed}"
+    title = f"{escape(job.title)} seed {job.seed}"
     if not record.is_ok:
         return f"[red]failed[/] {title}: {escape(record.error or 'no error given')}"
     seconds = record.training.seconds

@@ -1,4 +1,4 @@
-"""Runs what is asked for, one process for each case, and keeps every result as it comes."""
+"""Runs what is asked for, one process for each job, and keeps every result as it comes."""
 
 import contextlib
 import dataclasses
@@ -28,8 +28,8 @@ class Outcome:
 
     Attributes:
         output: Folder of the records.
-        num_run: Cases that ran now; `num_kept` were finished before.
-        records: Records of the cases asked for, the latest of each.
+        num_run: Jobs that ran now; `num_kept` were finished before.
+        records: Records of the jobs asked for, the latest of each.
     """
 
     output: Path
@@ -63,15 +63,15 @@ class _Work:
 
 
 def run(request: Request, console: Console | None = None) -> Outcome:
-    """Runs what is asked for, skipping the cases that are finished in the output folder.
+    """Runs what is asked for, skipping the jobs that are finished in the output folder.
 
-    Records are appended to `<output>/records.jsonl` as the cases end. After an interruption the
+    Records are appended to `<output>/records.jsonl` as the jobs end. After an interruption the
     same call goes on where it stopped.
 
     Raises:
         BenchError: for wrong arguments, missing data or a folder that cannot be written: all
             before the first training.
-        KeyboardInterrupt: on Ctrl-C, after the running case has been ended.
+        KeyboardInterrupt: on Ctrl-C, after the running job has been ended.
     """
     return _run([request], request.folder, console or Console())
 
@@ -79,11 +79,11 @@ def run(request: Request, console: Console | None = None) -> Outcome:
 def run_experiment(experiment: Experiment, console: Console | None = None) -> Outcome:
     """Runs all requests of an experiment file into one folder, one after the other.
 
-    The file is copied to `<output>/experiments/`, and each record of a case that runs names it.
+    The file is copied to `<output>/experiments/`, and each record of a job that runs names it.
 
     Raises:
         BenchError: as `run` does, with file and line where the file is wrong.
-        KeyboardInterrupt: on Ctrl-C, after the running case has been ended.
+        KeyboardInterrupt: on Ctrl-C, after the running job has been ended.
     """
     console = console or Console()
     return _run(list(experiment.requests), experiment.output, console, experiment)
@@ -94,7 +94,7 @@ def _run(
 ) -> Outcome:
     for request in requests:
         request.check()
-    how = requests[0]  # where cases run is the same for all requests
+    how = requests[0]  # where jobs run is the same for all requests
     record_store.check_writable(output)
     with record_store.folder_lock(output), contextlib.ExitStack() as stack:
         run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
@@ -142,7 +142,7 @@ def run_job(wanted: job.Job, output: Path, run_id: str, connection) -> None:
 
 
 def _engine(request: Request, context, output: Path, run_id: str):
-    """Returns what cases run on."""
+    """Returns what jobs run on."""
     options = {"num_workers": request.workers, "timeout_seconds": request.timeout_seconds}
     if request.engine == "ray":
         from bench.execution import ray_engine
@@ -152,7 +152,7 @@ def _engine(request: Request, context, output: Path, run_id: str):
 
 
 def _resolve_all(requests: list[Request], store: cache.Store) -> list[_Work]:
-    """Loads each data set once, and keeps it for the cases in a file, not in memory."""
+    """Loads each data set once, and keeps it for the jobs in a file, not in memory."""
     loaded: dict[tuple, Any] = {}
     keys = [(r.dataset, r.limit, r.noise, r.resize) for r in requests]
     for request, key in zip(requests, keys, strict=True):

@@ -140,7 +140,7 @@ class Row:
 
     @property
     def unsteady(self) -> bool:
-        """True if a timing did not settle, the machine was busy, or other cases ran beside."""
+        """True if a timing did not settle, the machine was busy, or other jobs ran beside."""
         return any(
             r.speed.noisy or r.speed.stable is False or (r.machine.num_workers or 1) > 1
             for r in self.records

@@ -16,10 +16,10 @@ class PeakMemory:
     high-water mark Linux can reset, so that it also holds in a forked process. Blocks must not be
     nested: the inner one would reset the mark of the outer.
 
-    A case's block is its training by `fit`, in a fresh process, after data and model are made:
+    A job's block is its training by `fit`, in a fresh process, after data and model are made:
     the peak is what training adds. No timing of that pass counts as a speed; speeds are measured
     apart and later, by `throughput`. On a CPU the first use of TensorFlow's code in the process
-    is part of it, the same some ten MiB for each case.
+    is part of it, the same some ten MiB for each job.
 
     Attributes:
         mib: After the block, the peak in MiB above what was in use at its start.

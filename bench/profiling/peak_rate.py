@@ -44,7 +44,7 @@ def matmul_rate(dtype: str = "float32", folder: str | Path | None = None) -> Rat
 
     Args:
         dtype: `"float32"`, `"bfloat16"` or `"float16"`: what the models compute in.
-        folder: Output folder of the run, whose `machine.json` keeps the rate for its other cases;
+        folder: Output folder of the run, whose `machine.json` keeps the rate for its other jobs;
             None: not kept. A rate that was taken while the machine was busy is measured again by
             the next process, and the higher one counts.
 

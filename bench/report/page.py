@@ -42,7 +42,7 @@ def page(
 
     Args:
         output: The folder of the run.
-        records: The latest record of each case.
+        records: The latest record of each job.
         rows: The leaderboard of these records.
         warnings: Lines on what could not be read.
         pictures: PNG for light and for dark ground, by the names of `report_text.PICTURES`.

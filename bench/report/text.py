@@ -78,7 +78,7 @@ FACTS = {
 }
 
 METHOD = (
-    "Every case ran in a process of its own. The test images were used once, after training.",
+    "Every job ran in a process of its own. The test images were used once, after training.",
     "Quality is computed on each test image and averaged with equal weight: MSE and MAE on values "
     "in [0, 1], PSNR in dB for a peak of 1, SSIM where the data are images; IoU of masks by image "
     "(1 where mask and prediction are both empty), and of all pixels of the test set together.",
@@ -91,7 +91,7 @@ METHOD = (
 )
 
 AGAIN = (
-    "With another output folder, else the finished cases are kept. The checksum tells whether the "
+    "With another output folder, else the finished jobs are kept. The checksum tells whether the "
     "data are the same."
 )
 

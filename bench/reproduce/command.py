@@ -72,7 +72,7 @@ def reproduce(
 
     Raises:
         BenchError: for wrong arguments or a folder that cannot be written.
-        KeyboardInterrupt: on Ctrl-C, after the running case has been ended.
+        KeyboardInterrupt: on Ctrl-C, after the running job has been ended.
     """
     console = console or Console()
     if request.seeds is not None and request.seeds < 1:
@@ -174,7 +174,7 @@ def add_command(commands) -> None:
     parser.add_argument(
         "--output", type=Path, default=Request.output, help=f"default: {Request.output}"
     )
-    parser.add_argument("--fresh", action="store_true", help="run finished cases again")
+    parser.add_argument("--fresh", action="store_true", help="run finished jobs again")
 
 
 def command(options: argparse.Namespace) -> int:

@@ -61,7 +61,7 @@ def read(path: str | Path, given: dict[str, Any] | None = None) -> Experiment:
 
     Args:
         path: Of a YAML file in UTF-8.
-        given: Options of the command line beside it. They may say how cases run, such as
+        given: Options of the command line beside it. They may say how jobs run, such as
             `workers`, but not what runs, which is the file's to say.
 
     Raises:

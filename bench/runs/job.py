@@ -52,7 +52,7 @@ class Job:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Files of earlier cases that this one reads: none."""
+        """Files of earlier jobs that this one reads: none."""
         return ()
 
     def failure(self, run_id: str, error: str) -> Record:
@@ -104,7 +104,7 @@ def model_jobs(
     timing_rounds: int,
     sweep_batch_sizes: tuple[int, ...] = (),
 ) -> list[Job]:
-    """Returns the cases in the order of running: a round per seed, shuffled within.
+    """Returns the jobs in the order of running: a round per seed, shuffled within.
 
     A slow spell of the machine then falls on all models alike, not on the last ones. Speed does
     not depend on the seed: it is measured in the first `timing_rounds` rounds only, and of
@@ -139,8 +139,8 @@ def baseline_jobs(
     jobs: dict[str, Job] = {}
     for config in configs:
         for name, size in _baselines(config, latent_sizes, task):
-            case = Job(config, checksum, "baseline", name, None, 0, size)
-            jobs.setdefault(case.id, case)
+            job = Job(config, checksum, "baseline", name, None, 0, size)
+            jobs.setdefault(job.id, job)
     return list(jobs.values())
 
 

@@ -107,5 +107,5 @@ def _arguments(name: str, text: str, allowed: tuple[str, ...]) -> tuple[tuple[st
 
 
 def _hashable(value: Any) -> Any:
-    """Returns lists as tuples, so that a case can be told from others by its hash."""
+    """Returns lists as tuples, so that a job can be told from others by its hash."""
     return tuple(_hashable(item) for item in value) if isinstance(value, list | tuple) else value

@@ -1,4 +1,4 @@
-"""Data sets that a run keeps for its cases."""
+"""Data sets that a run keeps for its jobs."""
 
 import dataclasses
 

@@ -54,7 +54,7 @@ def wait_for(condition, seconds=300):
 
 
 def finished(output):
-    """Returns the ids of the finished cases, in the order in which they came."""
+    """Returns the ids of the finished jobs, in the order in which they came."""
     if not (output / store.FILE_NAME).exists():
         return []
     found, _ = store.read(output)
@@ -67,7 +67,7 @@ def whole_lines(output):
 
 
 def check_all_done(outcome, num_kept, num_models):
-    """Every case has one result, and only those that had none ran."""
+    """Every job has one result, and only those that had none ran."""
     total = num_models + NUM_BASELINES
     assert (outcome.num_kept, outcome.num_run) == (num_kept, total - num_kept)
     assert outcome.num_failed == 0
