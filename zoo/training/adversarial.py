@@ -5,7 +5,7 @@ from keras import ops
 from zoo import checks
 from zoo.layers.gradients import gradients_of
 from zoo.networks import convolutional
-from zoo.training.model import ZooModel
+from zoo.training.model import ZooModel, mean_of_rows
 
 
 class Adversarial(ZooModel):
@@ -117,7 +117,7 @@ class Adversarial(ZooModel):
         def loss():
             values = two_class_loss(self.logit(first), self.logit(second))
             values = values if sample_weight is None else values * sample_weight
-            return self.discriminator_optimizer.scale_loss(ops.mean(values))
+            return self.discriminator_optimizer.scale_loss(mean_of_rows(values))
 
         weights = self.discriminator.trainable_weights
         gradients = gradients_of(loss, weights)

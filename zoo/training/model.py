@@ -300,7 +300,7 @@ class ZooModel(HasModelCard, Fitting):
             if sample_weight is not None:
                 term = term * sample_weight
             self.term_trackers[name].update_state(term)
-            loss = loss + ops.cast(weights[name], "float32") * ops.mean(term)
+            loss = loss + ops.cast(weights[name], "float32") * mean_of_rows(term)
         if "regularization" in self.term_trackers:
             penalty = sum(ops.cast(ops.sum(value), "float32") for value in self.losses)
             self.term_trackers["regularization"].update_state(penalty, sample_weight=batch_size)
@@ -317,6 +317,11 @@ class ZooModel(HasModelCard, Fitting):
         if sample_weight.shape.rank is not None:
             checking.check_weight_shape(self.owner, sample_weight.shape)
         return ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
+
+
+def mean_of_rows(values):
+    """Averages one value per sample over the batch; 0 for a replica that got no rows."""
+    return ops.sum(values) / ops.cast(ops.maximum(ops.shape(values)[0], 1), "float32")
 
 
 def _plain(value):
