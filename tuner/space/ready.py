@@ -47,7 +47,7 @@ _AUTOENCODER = _CODE | _NETWORK | _OUTPUT | _LEARNING
 _SCALED = When("likelihood", ("gaussian", "laplace"))
 _LIKELIHOOD = {
     "likelihood": Choice(("bernoulli", "gaussian", "laplace"), "bernoulli"),
-    "scale": Float(0.02, 1.0, 1.0, log=True, when=_SCALED),
+    "scale": Float(0.02, 1.0, 0.1, log=True, when=_SCALED),
     "learn_scale": Boolean(False, when=_SCALED),
     "output_activation": Choice(("sigmoid", "linear"), "sigmoid", _SCALED),
 }

@@ -34,7 +34,9 @@ class VAE(Autoencoder):
         likelihood: `"bernoulli"` (cross-entropy; pixels near 0 or 1), `"gaussian"` (squared
             error) or `"laplace"` (absolute error, the L1 likelihood).
         scale: Float > 0, in pixel units: standard deviation of the Gaussian, or `b` of the
-            Laplace. The start value when it is learned. Not used by `"bernoulli"`.
+            Laplace. The start value when it is learned. Not used by `"bernoulli"`. What varies
+            by less than the scale is not worth its KL: with 1, all that pixels can vary by, the
+            code of small images stays empty, also where the scale is learned from there.
         learn_scale: Whether one scale for all pixels is learned with the weights.
         kl: `"analytic"`, or `"monte_carlo"`: `log q(z | x) - log p(z)` at the sample; same mean,
             more noise, and may be negative for single images.
@@ -79,7 +81,7 @@ class VAE(Autoencoder):
         *,
         latent_dim=16,
         likelihood="bernoulli",
-        scale=1.0,
+        scale=0.1,
         learn_scale=False,
         kl="analytic",
         beta=1.0,

@@ -73,6 +73,8 @@ def _pets(down: str, up: str, mask_loss: str) -> Preset:
 
 _LEAKY = {"activation": "leaky_relu", "kernel_size": (5, 5, 2)}
 _DIGIT = (28, 28, 1)
+_LEARNED = {"likelihood": "gaussian", "scale": 1.0, "learn_scale": True}
+_SIGMA = {"widths": (32, 64), "latent_dim": 16, **_LEARNED}
 
 NAMED: dict[str, dict[str, Preset]] = {
     "autoencoder": {
@@ -269,7 +271,7 @@ NAMED: dict[str, dict[str, Preset]] = {
             (64, 64, 1),
         ),
         "sigma": Preset(
-            {"widths": (32, 64), "latent_dim": 16, "likelihood": "gaussian", "learn_scale": True},
+            _SIGMA,
             "Rybkin et al., 2021. https://arxiv.org/abs/2006.13202",
         ),
     },
@@ -281,13 +283,7 @@ NAMED: dict[str, dict[str, Preset]] = {
     },
     "conditional_vae": {
         "sigma": Preset(
-            {
-                "widths": (32, 64),
-                "latent_dim": 16,
-                "likelihood": "gaussian",
-                "learn_scale": True,
-                "kl": "monte_carlo",
-            },
+            {**_SIGMA, "kl": "monte_carlo"},
             "Rybkin et al., 2021: a learned scale, here with labels. "
             "https://arxiv.org/abs/2006.13202",
         ),

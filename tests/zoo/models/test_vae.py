@@ -195,6 +195,25 @@ def test_learned_scale_moves_to_the_error():
     assert np.exp(model.log_scale.numpy()) == pytest.approx(error, rel=0.15)
 
 
+@pytest.mark.parametrize("likelihood", ["gaussian", "laplace"])
+def test_the_default_scale_pays_for_a_code(likelihood):
+    """What the first components save in nats, at most, must exceed their price in nats.
+
+    A Gaussian unit of variance v, seen with noise of variance s^2, is worth coding if v > s^2.
+    """
+    scale = make(likelihood=likelihood, latent_dim=16).scale
+    variances = np.linalg.eigvalsh(np.cov(DIGITS.reshape(len(DIGITS), -1).T))
+    noise = scale**2 * (1 if likelihood == "gaussian" else 2)
+    assert np.sum(variances > noise) >= 16  # the default code has as many units
+    assert np.sum(variances > 1.0) == 0  # with a scale of 1 none is
+
+
+def test_a_configuration_of_before_keeps_its_scale():
+    model = make(likelihood="gaussian")
+    again = type(model).from_config({**model.get_config(), "scale": 1.0})
+    assert (again.get_config()["scale"], again.log_scale) == (1.0, 0.0)
+
+
 def test_a_fixed_scale_stays():
     model = make(likelihood="gaussian", scale=0.5)
     assert len(model.trainable_weights) == len(model.encoder.trainable_weights) + len(
