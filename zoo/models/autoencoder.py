@@ -1,9 +1,11 @@
 """The plain autoencoder, dense or convolutional, and the parent of the family."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from zoo import checks
+from zoo.data.arrays import as_array
 from zoo.data.batching import batched
 from zoo.losses import structure
 from zoo.networks import convolutional
@@ -280,15 +282,19 @@ class Autoencoder(ImageToImage, ZooModel):
         """Decodes codes on the line between two images.
 
         Args:
-            start: Array of one image, `image_shape`.
-            end: Array of one image, `image_shape`.
+            start: One image, `image_shape`, an array or nested lists.
+            end: The same.
             num_steps: Number of images, both ends included.
 
         Returns:
             Array `(num_steps, *image_shape)`.
         """
+        return self.decode(self._codes_between(start, end, num_steps))
+
+    def _codes_between(self, start, end, num_steps):
+        """Returns the codes on the line between those of two images: `(num_steps, *code_shape)`."""
         checks.positive_int(self.owner, num_steps=num_steps)
-        first, last = (ops.convert_to_numpy(self.encode(image[None])) for image in (start, end))
-        steps = ops.convert_to_numpy(ops.linspace(0.0, 1.0, num_steps))
+        first, last = (self.encode(as_array(image)[None]) for image in (start, end))
+        steps = np.linspace(0.0, 1.0, num_steps, dtype="float32")
         steps = steps.reshape((num_steps,) + (1,) * len(self.code_shape))
-        return self.decode(first + steps * (last - first))
+        return first + steps * (last - first)

@@ -118,6 +118,12 @@ class DebiasingVAE(ClassifyingVAE):
     def resampled(self, x, y, batch_size, seed):
         if not self.resample:
             return None
+        if batch_size < 2:
+            raise ValueError(
+                f"{self.owner}: batch_size must be an int >= 2, as half of a batch is of the "
+                f"positive class. Received: batch_size={batch_size}. Use 32, or create the model "
+                "with resample=False."
+            )
         return LatentResampling(
             self.encode, x, y, batch_size=batch_size, seed=seed, **self._histogram
         )

@@ -207,6 +207,21 @@ class VQVAE(Autoencoder):
         """Returns the images of maps of indices: `(batch, *image_shape)`."""
         return self.decode(self.quantizer.look_up(indices))
 
+    def interpolate(self, start, end, num_steps: int = 8):
+        """Decodes the codes that lie nearest to the line between two images.
+
+        Each vector on the line is replaced by its nearest entry of the codebook, as the decoder
+        knows no others.
+
+        Args:
+            start: See `Autoencoder.interpolate`; the same for `end` and `num_steps`.
+
+        Returns:
+            Array `(num_steps, *image_shape)`.
+        """
+        vectors = self._codes_between(start, end, num_steps)
+        return self.decode_indices(ops.convert_to_numpy(self.quantizer.nearest(vectors)))
+
     def forward(self, x, training=False):
         vectors = self.encode_vectors(x, training)
         found = self.quantizer(vectors, training=training)

@@ -107,3 +107,9 @@ def test_bad_arguments_and_labels(digits):
         make().fit(digits[:4], np.array([0, 1, 2, 0]))
     with pytest.raises(ValueError, match="y must be given"):
         make().fit(digits[:4])
+
+
+def test_a_batch_of_one_is_refused_in_the_name_of_the_model(digits):
+    model, labels = make(), np.arange(8) % 2
+    with pytest.raises(ValueError, match=r"^DebiasingVAE: batch_size must be an int >= 2"):
+        model.fit(digits[:8], labels, batch_size=1, verbose=0)

@@ -304,6 +304,8 @@ def test_interpolation_runs_from_one_reconstruction_to_the_other():
     np.testing.assert_allclose(images[[0, -1]], ends, atol=1e-5)
     middle = model.decode(model.encode(DIGITS[:2]).mean(axis=0, keepdims=True))
     np.testing.assert_allclose(images[2:3], middle, atol=1e-5)
+    lists = model.interpolate(DIGITS[0].tolist(), DIGITS[1].tolist(), num_steps=5)
+    np.testing.assert_array_equal(lists, images)
 
 
 # --- arguments ----------------------------------------------------------------------------------

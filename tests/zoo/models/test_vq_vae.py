@@ -204,6 +204,16 @@ def test_codes_are_images_in_short(digits):
     np.testing.assert_allclose(model.decode_indices(indices), reconstructions, atol=1e-6)
 
 
+def test_interpolation_decodes_entries_of_the_codebook_alone(digits):
+    model = zoo.create("vq_vae", (8, 8, 1), preset="tiny")
+    line = np.linspace(*model.encode(digits[:2]), num=4)  # the middle would be a tie
+    entries = model.quantizer.embeddings.numpy()
+    distance = np.square(line[..., None, :] - entries).sum(axis=-1)
+    expected = model.decode(entries[distance.argmin(axis=-1)])
+    found = model.interpolate(digits[0], digits[1], num_steps=4)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("image_shape", "code_shape"), [((16, 2), (4, 8)), ((12,), (5, 8)), ((16, 8, 3), (4, 2, 8))]
 )
