@@ -106,18 +106,18 @@ class _Holder:
             batch_size = data.batch_size if what == "infer" else 1
             step = steps.inference(self.model, data.inputs, batch_size=batch_size)
         self.step = step
-        timing = self._measure(_WARM_UP_SAMPLES)
+        measured = self._measure(_WARM_UP_SAMPLES)
         return {
-            "call_seconds": timing.median_seconds,
-            "first_call_seconds": timing.first_call_seconds,
-            "stable": timing.stable,
+            "call_seconds": measured.median_seconds,
+            "first_call_seconds": measured.first_call_seconds,
+            "stable": measured.stable,
         }
 
     def window(self, num_calls: int) -> tuple[float, int]:
         """Returns the median seconds of a step in some calls, after one that warms up, and the
         retraces."""
-        timing = self._measure(num_calls, warmup_limit_seconds=0.0)
-        return timing.median_seconds / self.step.steps_per_call, timing.num_retraces
+        measured = self._measure(num_calls, warmup_limit_seconds=0.0)
+        return measured.median_seconds / self.step.steps_per_call, measured.num_retraces
 
     def _measure(self, num_calls: int, **settings) -> timing.Timing:
         return timing.measure(

@@ -37,18 +37,18 @@ class Trained:
     Attributes:
         model: The model.
         fields: What the training adds to the record.
-        keeper: Holds the frames of the animation; None where none was asked for.
+        recorder: Holds the frames of the animation; None where none was asked for.
     """
 
     model: keras.Model
     fields: dict[str, Any]
-    keeper: snapshots.FrameKeeper | None
+    recorder: snapshots.FrameRecorder | None
 
     def pictures(self, job: Job, dataset, output: Path) -> dict[str, str]:
         """Writes the files of the pictures of this training, and returns their names."""
-        if self.keeper is None:
+        if self.recorder is None:
             return {}
-        return snapshots.of_training(job, self.model, dataset, self.keeper, output)
+        return snapshots.of_training(job, self.model, dataset, self.recorder, output)
 
 
 class _Reporter(keras.callbacks.Callback):
@@ -102,8 +102,8 @@ def train(job: Job, dataset, connection) -> Trained:
         num_labels=config.num_labels,
         seed=job.seed,
     )
-    looks = QualityCurve(task, dataset, config.evaluate_every, config.batch_size)
-    keeper = snapshots.frame_keeper(task, dataset) if job.seed == 0 else None
+    quality_curve = QualityCurve(task, dataset, config.evaluate_every, config.batch_size)
+    recorder = snapshots.frame_recorder(task, dataset) if job.seed == 0 else None
     reporter = _Reporter(connection)
     started = time.perf_counter()
     try:
@@ -113,7 +113,7 @@ def train(job: Job, dataset, connection) -> Trained:
                 epochs=config.epochs,
                 validation_data=tasks.pairs(task, dataset.validation),
                 validation_batch_size=max(config.batch_size, quality.TEST_BATCH_SIZE),
-                callbacks=[check, reporter, looks, *([] if keeper is None else [keeper])],
+                callbacks=[check, reporter, quality_curve, *([recorder] if recorder else [])],
                 verbose=0,
                 **({} if config.augment else {"batch_size": config.batch_size}),
             )
@@ -121,7 +121,8 @@ def train(job: Job, dataset, connection) -> Trained:
         error.fields = {"diagnostics": diagnostics.of_training(check)}
         raise
     train_seconds = time.perf_counter() - started
-    watching_seconds = looks.paused_seconds + check.seconds + (keeper.seconds if keeper else 0)
+    watching_seconds = quality_curve.paused_seconds + check.seconds
+    watching_seconds += recorder.seconds if recorder else 0
     curves = {name: [float(f"{v:.6g}") for v in values] for name, values in history.history.items()}
     fields = {
         "samples_seen": config.epochs * dataset.num_train,
@@ -140,9 +141,9 @@ def train(job: Job, dataset, connection) -> Trained:
         "structure": summary.structure(model),
         "loss_terms": summary.loss_terms(model),
         "optimizer_settings": summary.optimizer_settings(model),
-        **looks.record(),
+        **quality_curve.record(),
     }
-    return Trained(model, fields, keeper)
+    return Trained(model, fields, recorder)
 
 
 def _build(job: Job, dataset, task: str) -> keras.Model:

@@ -1,8 +1,8 @@
-"""Looks at the validation split on a fixed schedule while a model trains.
+"""Evaluates a model on the validation split on a fixed schedule while it trains.
 
 The schedule is counted in training images, and the metric is the same for all models of a task:
 the MSE of the reconstruction, or the image-wise IoU of masks. The training does not notice: the
-clock stands still, and what the looks change in the model is put back.
+clock stands still, and what an evaluation changes in the model is put back.
 """
 
 import math
@@ -21,20 +21,21 @@ from bench.profiling import timing
 class QualityCurve(keras.callbacks.Callback):
     """Measures the model each time it has seen a number of images.
 
-    With several steps per call, or batches that do not divide the schedule, a look comes at the
-    end of the first call at which it is due.
+    With several steps per call, or batches that do not divide the schedule, an evaluation
+    comes at the end of the first call at which it is due.
 
     Args:
         task: Of the model; says what it is fed with.
-        dataset: Its validation split is looked at.
-        every: Epochs between two looks, a fraction for looks within an epoch. None: no looks.
+        dataset: The model is evaluated on its validation split.
+        every: Epochs between two evaluations; a fraction for evaluations within an epoch. None: no
+            evaluations.
         batch_size: Of the training.
 
     Attributes:
         points: Dicts of `images` seen, `seconds` of training so far and the `value` there.
-            Seconds hold the tracing and compilation of the first step, but neither these looks
-            nor the validation of each epoch.
-        paused_seconds: What the looks took, altogether.
+            Seconds hold the tracing and compilation of the first step, but neither these
+            evaluations nor the validation of each epoch.
+        paused_seconds: Time of all evaluations together.
     """
 
     def __init__(self, task: str, dataset, every: float | None, batch_size: int):
@@ -47,7 +48,7 @@ class QualityCurve(keras.callbacks.Callback):
         self.points: list[dict[str, Any]] = []
         self.paused_seconds = 0.0
         self._seconds = 0.0
-        self._num_due = 0  # looks that the schedule wanted so far
+        self._num_due = 0  # evaluations that were due so far
 
     @property
     def metric(self) -> str:
@@ -55,11 +56,11 @@ class QualityCurve(keras.callbacks.Callback):
 
     @property
     def looks_at_batches(self) -> bool:
-        """Whether a look may be due within an epoch."""
+        """Whether an evaluation may be due within an epoch."""
         return self.every is not None and self.every != int(self.every)
 
     def record(self) -> dict[str, Any]:
-        """Returns the fields of a record; empty without looks."""
+        """Returns the fields of a record; empty without evaluations."""
         if self.every_images is None:
             return {}
         return {"quality_metric": self.metric, "quality_curve": self.points}

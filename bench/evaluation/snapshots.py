@@ -30,8 +30,8 @@ _NUM_MAPS = 16
 _MAX_LAYERS = 6
 
 
-class FrameKeeper(keras.callbacks.Callback):
-    """Keeps what a model makes of a few images, epoch by epoch, the untrained model's included.
+class FrameRecorder(keras.callbacks.Callback):
+    """Records what a model makes of a few images, epoch by epoch, the untrained model included.
 
     Of many epochs it keeps an even choice with the first and the last one, so that an animation
     has at most `max_frames` frames. Training itself is not changed: no noise is drawn from the
@@ -53,7 +53,9 @@ class FrameKeeper(keras.callbacks.Callback):
     def __init__(self, inputs: Any, max_frames: int = MAX_FRAMES):
         super().__init__()
         if max_frames < 2:
-            raise BenchError(f"FrameKeeper: max_frames must be at least 2. Received: {max_frames}.")
+            raise BenchError(
+                f"FrameRecorder: max_frames must be at least 2. Received: {max_frames}."
+            )
         self.inputs = keras.tree.map_structure(keras.ops.convert_to_tensor, inputs)
         self.max_frames = max_frames
         self.epochs: list[int] = []
@@ -65,20 +67,20 @@ class FrameKeeper(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self.epochs, self.frames, self._last = [], [], 0
         self._chosen = chosen_epochs(self.params.get("epochs") or 1, self.max_frames)
-        self._keep(0)
+        self._record_frame(0)
 
     def on_epoch_end(self, epoch, logs=None):
         self._last = epoch + 1
         if self._last in self._chosen:
-            self._keep(self._last)
+            self._record_frame(self._last)
 
     def on_train_end(self, logs=None):
         if self.epochs and self.epochs[-1] != self._last:  # stopped early
             if len(self.frames) >= self.max_frames:
                 del self.epochs[-1], self.frames[-1]
-            self._keep(self._last)
+            self._record_frame(self._last)
 
-    def _keep(self, epoch: int) -> None:
+    def _record_frame(self, epoch: int) -> None:
         started = time.perf_counter()
         prediction = keras.ops.convert_to_numpy(self.model(self.inputs, training=False))
         self.frames.append(np.nan_to_num(prediction.astype("float32")))
@@ -92,21 +94,21 @@ def chosen_epochs(num_epochs: int, max_frames: int = MAX_FRAMES) -> frozenset[in
     return frozenset(int(epoch) for epoch in np.linspace(0, num_epochs, count).round())
 
 
-def frame_keeper(task: str, dataset) -> FrameKeeper:
+def frame_recorder(task: str, dataset) -> FrameRecorder:
     """Returns the callback for a job: it shows the first test images.
 
     Args:
         task: The model's task.
         dataset: A `bench.data.dataset.Dataset`.
     """
-    return FrameKeeper(tasks.inputs(task, dataset.test.take(_shown(dataset))))
+    return FrameRecorder(tasks.inputs(task, dataset.test.take(_shown(dataset))))
 
 
-def of_training(job: Job, model, dataset, keeper: FrameKeeper, output: Path) -> dict[str, str]:
+def of_training(job: Job, model, dataset, recorder: FrameRecorder, output: Path) -> dict[str, str]:
     """Writes the files that the pictures of a training are drawn from.
 
     Args:
-        keeper: The callback of `frame_keeper` that `fit` was given.
+        recorder: The callback of `frame_recorder` that `fit` was given.
         output: The folder of the run.
 
     Returns:
@@ -117,7 +119,7 @@ def of_training(job: Job, model, dataset, keeper: FrameKeeper, output: Path) -> 
     """
     files = {}
     arrays = {
-        "frames": frames_of(model.task, dataset, keeper),
+        "frames": frames_of(model.task, dataset, recorder),
         "layers": layers_of(model, dataset.test),
         "latent": latent_of(model, dataset.test),
         "codes": representation.shown(model, dataset),
@@ -128,17 +130,17 @@ def of_training(job: Job, model, dataset, keeper: FrameKeeper, output: Path) -> 
     return files
 
 
-def frames_of(task: str, dataset, keeper: FrameKeeper) -> dict[str, np.ndarray]:
+def frames_of(task: str, dataset, recorder: FrameRecorder) -> dict[str, np.ndarray]:
     """Returns `frames` `(frames, images, ...)`, `targets` `(images, ...)`, uint8, and `epochs`."""
     shown = dataset.test.take(_shown(dataset))
-    frames, targets = np.stack(keeper.frames), shown.target
+    frames, targets = np.stack(recorder.frames), shown.target
     if task == "segmentation":
         targets = tasks.overlay(shown.images, tasks.foreground(targets))
         frames = np.stack([tasks.overlay(shown.images, tasks.foreground(f)) for f in frames])
     arrays = {"frames": images.to_bytes(frames), "targets": images.to_bytes(targets)}
     if dataset.task == "denoising":
         arrays["inputs"] = images.to_bytes(shown.images)
-    return arrays | {"epochs": np.array(keeper.epochs, "int32")}
+    return arrays | {"epochs": np.array(recorder.epochs, "int32")}
 
 
 def layers_of(model, split: Split) -> dict[str, np.ndarray]:

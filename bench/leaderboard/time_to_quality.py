@@ -17,7 +17,7 @@ FIELDS = ("images_to_target", "seconds_to_target")
 
 
 def reached(training: Training, target: float | None) -> dict[str, Any]:
-    """Finds the first look at which a curve has reached the target.
+    """Finds the first evaluation at which a curve has reached the target.
 
     Args:
         training: With `quality_metric` and `quality_curve`, a list of dicts of `images`, `seconds`
@@ -25,8 +25,8 @@ def reached(training: Training, target: float | None) -> dict[str, Any]:
         target: Value of the metric, or None.
 
     Returns:
-        `target`, `images_to_target` and `seconds_to_target`, the last two None where no look
-        reached it. Empty without a target or a curve.
+        `target`, `images_to_target` and `seconds_to_target`, the last two None where no
+        evaluation reached it. Empty without a target or a curve.
     """
     curve = training.quality_curve
     if target is None or not curve:

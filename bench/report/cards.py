@@ -132,7 +132,7 @@ def _timed(row: Row) -> list[Record]:
 
 def _sweeps(row: Row) -> list[html.Table]:
     """Images per second by batch size, of inference and of training."""
-    tables = []
+    sweeps = []
     for field, what in (("infer_sweep", "inference"), ("train_sweep", "training")):
         sizes = next((record[field] for record in _timed(row) if record[field]), [])
         lines = [
@@ -145,8 +145,8 @@ def _sweeps(row: Row) -> list[html.Table]:
         ]
         if lines:
             head = ("batch size", f"{what} images/s", "95 % interval")
-            tables.append(html.Table(head, lines, (True, True, True)))
-    return tables
+            sweeps.append(html.Table(head, lines, (True, True, True)))
+    return sweeps
 
 
 def _terms(row: Row) -> list[drawings.Curves]:

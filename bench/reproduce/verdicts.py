@@ -135,18 +135,18 @@ def of_all(
         counts: Parameters by id of the entry.
         missing: Names of data sets that are not on this machine.
     """
-    rows = []
+    all_rows = []
     for entry in entries:
         if entry.is_count:
             number = (counts or {}).get(entry.id)
             row = Row(entry, NOT_RUN, note=entry.why_not)
-            rows.append(row if number is None else of_count(entry, number))
+            all_rows.append(row if number is None else of_count(entry, number))
             continue
         row = of_records(entry, records)
         if row.agrees == NOT_RUN and not entry.why_not and entry.data in missing:
             row = Row(entry, MISSING, note=entry.needed)
-        rows.append(row)
-    return rows
+        all_rows.append(row)
+    return all_rows
 
 
 def _plain(value: Any) -> Any:

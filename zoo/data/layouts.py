@@ -109,9 +109,11 @@ def one_folder(folder) -> list[Path]:
     return files.find(layout.images["train"])
 
 
-def check_no_masks(folder, files: list[Path]) -> None:
+def check_no_masks(folder, image_files: list[Path]) -> None:
     """Raises ValueError when masks lie among the images that a command is to work on."""
-    tops = {file.relative_to(folder).parts[0] for file in files if file.parent != Path(folder)}
+    tops = {
+        file.relative_to(folder).parts[0] for file in image_files if file.parent != Path(folder)
+    }
     for masks, images in (("masks", "images"), (TRUTH, "test")):
         if {masks, images} <= tops:
             raise ValueError(

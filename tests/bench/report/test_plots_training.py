@@ -32,22 +32,24 @@ def dataset():
 def make(name, dataset, epochs=0, **arguments):
     model = zoo.create(name, image_shape=dataset.image_shape, preset="tiny", seed=0, **arguments)
     model.compile(keras.optimizers.Adam(1e-2), run_eagerly=True)
-    keeper = snapshots.frame_keeper(model.task, dataset)
+    recorder = snapshots.frame_recorder(model.task, dataset)
     if epochs:
         keras.utils.set_random_seed(0)
-        model.fit(dataset.train.images, epochs=epochs, batch_size=40, verbose=0, callbacks=[keeper])
-    return model, keeper
+        model.fit(
+            dataset.train.images, epochs=epochs, batch_size=40, verbose=0, callbacks=[recorder]
+        )
+    return model, recorder
 
 
 @pytest.fixture(scope="module")
 def run(dataset, tmp_path_factory):
     """A folder with the files of a VAE, its model, and a record that names the files."""
     folder = tmp_path_factory.mktemp("run")
-    model, keeper = make("vae", dataset, epochs=4)
+    model, recorder = make("vae", dataset, epochs=4)
     case = SimpleNamespace(id="case")
-    record = snapshots.of_training(case, model, dataset, keeper, folder)
+    record = snapshots.of_training(case, model, dataset, recorder, folder)
     shape = {"image_shape": list(dataset.image_shape)}
-    return folder, model, keeper, schema.from_fields(record | shape)
+    return folder, model, recorder, schema.from_fields(record | shape)
 
 
 # --- what is kept ---------------------------------------------------------------------------
@@ -64,20 +66,20 @@ def test_frames_are_few_and_evenly_chosen(num_epochs):
 
 
 def test_a_frame_is_what_the_model_predicted_then(run, dataset):
-    folder, model, keeper, record = run
-    assert keeper.epochs == [0, 1, 2, 3, 4]
+    folder, model, recorder, record = run
+    assert recorder.epochs == [0, 1, 2, 3, 4]
     now = model.predict(dataset.test.images[:6], verbose=0)
-    np.testing.assert_allclose(keeper.frames[-1], now, atol=1e-5)
-    assert np.abs(keeper.frames[0] - now).mean() > 0.05
+    np.testing.assert_allclose(recorder.frames[-1], now, atol=1e-5)
+    assert np.abs(recorder.frames[0] - now).mean() > 0.05
     kept = style.load_arrays(folder, record["frames_file"], ("frames", "targets", "epochs"))
     np.testing.assert_allclose(kept["frames"][-1] / 255, np.clip(now, 0, 1), atol=1 / 255)
     np.testing.assert_allclose(kept["targets"] / 255, dataset.test.images[:6], atol=1 / 255)
-    assert keeper.seconds > 0
+    assert recorder.seconds > 0
 
 
 def test_keeping_frames_changes_no_training(dataset):
     losses = []
-    for callbacks in ([], [snapshots.frame_keeper("reconstruction", dataset)]):
+    for callbacks in ([], [snapshots.frame_recorder("reconstruction", dataset)]):
         keras.utils.set_random_seed(3)
         model = zoo.create("vae", image_shape=(8, 8, 1), preset="tiny", seed=3)
         model.compile(keras.optimizers.SGD(1e-3), run_eagerly=True)
@@ -90,17 +92,17 @@ def test_keeping_frames_changes_no_training(dataset):
 
 def test_a_training_that_stops_early_still_ends_with_its_last_frame(dataset):
     model, _ = make("autoencoder", dataset)
-    keeper = snapshots.FrameKeeper(dataset.test.images[:2], max_frames=3)
+    recorder = snapshots.FrameRecorder(dataset.test.images[:2], max_frames=3)
     stop = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: setattr(model, "stop_training", epoch == 2)
     )
-    model.fit(dataset.train.images, epochs=10, verbose=0, callbacks=[keeper, stop])
-    assert keeper.epochs == [0, 3]
+    model.fit(dataset.train.images, epochs=10, verbose=0, callbacks=[recorder, stop])
+    assert recorder.epochs == [0, 3]
     np.testing.assert_allclose(
-        keeper.frames[-1], model.predict(dataset.test.images[:2], verbose=0), atol=1e-5
+        recorder.frames[-1], model.predict(dataset.test.images[:2], verbose=0), atol=1e-5
     )
     with pytest.raises(BenchError, match="max_frames must be at least 2"):
-        snapshots.FrameKeeper(dataset.test.images, max_frames=1)
+        snapshots.FrameRecorder(dataset.test.images, max_frames=1)
 
 
 @pytest.mark.parametrize("name", ["unet", "unet_denoiser", "masked_autoencoder", "vq_vae"])
@@ -109,13 +111,13 @@ def test_what_a_model_does_not_have_is_left_out(name, dataset, tmp_path):
         masks = (dataset.train.images > 0.5).astype("uint8")
         part = Split(dataset.train.images, None, masks)
         dataset = Dataset("m", "segmentation", part, part, part, mask_names=("no", "yes"))
-    model, keeper = make(name, dataset)
-    keeper.set_model(model)
-    keeper.set_params({"epochs": 1})
-    keeper.on_train_begin()
-    keeper.on_epoch_end(0)
+    model, recorder = make(name, dataset)
+    recorder.set_model(model)
+    recorder.set_params({"epochs": 1})
+    recorder.on_train_begin()
+    recorder.on_epoch_end(0)
     case = SimpleNamespace(id="case")
-    record = snapshots.of_training(case, model, dataset, keeper, tmp_path)
+    record = snapshots.of_training(case, model, dataset, recorder, tmp_path)
     assert ("latent_file" in record) == (name == "vq_vae")
     for field in record.values():
         assert (tmp_path / field).stat().st_size > 0
@@ -227,9 +229,9 @@ def test_an_interpolation_ends_at_both_reconstructions(dataset):
 
 
 def test_the_animation_has_a_frame_for_each_epoch_and_runs_for_ever(run):
-    folder, _, keeper, record = run
+    folder, _, recorder, record = run
     gif = Image.open(io.BytesIO(training.learning_gif(folder, record)))
-    assert gif.n_frames == len(keeper.epochs) == 5
+    assert gif.n_frames == len(recorder.epochs) == 5
     assert gif.info["loop"] == 0
     times, pictures = [], []
     for number in range(gif.n_frames):
