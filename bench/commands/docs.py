@@ -84,7 +84,7 @@ def _results(sources: Sequence[Path], words: Sequence[str]) -> str:
 
 
 def _published(sources: Sequence[Path], words: Sequence[str]) -> str:
-    rows = table.of_records(store.latest(_records(sources)))
+    rows = table.from_records(store.latest(_records(sources)))
     return (table.brief(rows) if "brief" in words else table.markdown(rows)) + "\n"
 
 

@@ -27,7 +27,7 @@ def callback(
     return HealthCheck(*pairs, num_images=min(NUM_PROBE_IMAGES, batch_size), verbose=0)
 
 
-def of_training(check: HealthCheck) -> dict[str, Any]:
+def from_check(check: HealthCheck) -> dict[str, Any]:
     """Returns what was found as plain data for the record.
 
     Returns:

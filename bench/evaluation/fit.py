@@ -48,7 +48,7 @@ class Trained:
         """Writes the files of the pictures of this training, and returns their names."""
         if self.recorder is None:
             return {}
-        return snapshots.of_training(job, self.model, dataset, self.recorder, output)
+        return snapshots.write(job, self.model, dataset, self.recorder, output)
 
 
 class _Reporter(keras.callbacks.Callback):
@@ -118,7 +118,7 @@ def train(job: Job, dataset, connection) -> Trained:
                 **({} if config.augment else {"batch_size": config.batch_size}),
             )
     except DivergenceError as error:
-        error.fields = {"diagnostics": diagnostics.of_training(check)}
+        error.fields = {"diagnostics": diagnostics.from_check(check)}
         raise
     train_seconds = time.perf_counter() - started
     watching_seconds = quality_curve.paused_seconds + check.seconds
@@ -137,7 +137,7 @@ def train(job: Job, dataset, connection) -> Trained:
         "train_loss": curves["loss"][-1],
         "val_loss": curves["val_loss"][-1],
         "history": curves,
-        "diagnostics": diagnostics.of_training(check),
+        "diagnostics": diagnostics.from_check(check),
         "structure": summary.structure(model),
         "loss_terms": summary.loss_terms(model),
         "optimizer_settings": summary.optimizer_settings(model),

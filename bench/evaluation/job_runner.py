@@ -84,16 +84,18 @@ def run_baseline(job: Job, dataset, output: Path, connection) -> dict[str, Any]:
     if job.model in segmentation.BASELINES:
         baseline = segmentation.BASELINES[job.model]()
         baseline.fit(quality.as_masks(dataset.train.targets, dataset.num_mask_classes))
-        fields = quality.of_masks(job, dataset, lambda split: baseline.predict(len(split)), output)
+        fields = quality.compute_segmentation(
+            job, dataset, lambda split: baseline.predict(len(split)), output
+        )
     else:
         baseline = closed_forms.create(job.model, job.latent_size)
         baseline.fit(dataset.train.images, dataset.train.targets)
         connection.send(("stage", "testing"))
         if dataset.task == "anomaly":
             scorer = anomaly_scores.BaselineScorer(baseline, dataset.train.images)
-            fields = quality.of_anomalies(job, dataset, scorer, output)
+            fields = quality.compute_anomaly(job, dataset, scorer, output)
         else:
-            fields = quality.of_images(
+            fields = quality.compute_reconstruction(
                 job, dataset, lambda split: baseline.reconstruct(split.images), output
             )
     return {
@@ -108,7 +110,7 @@ def run_model(job: Job, dataset, output: Path, connection) -> dict[str, Any]:
     trained = fit.train(job, dataset, connection)
     model = trained.model
     connection.send(("stage", "testing"))
-    fields = trained.fields | quality.of_model(job, model, dataset, output)
+    fields = trained.fields | quality.compute(job, model, dataset, output)
     fields |= measure_more(job, model, dataset, output)
     macs = mac_counter.count_macs(model)
     fields |= {
@@ -122,7 +124,9 @@ def run_model(job: Job, dataset, output: Path, connection) -> dict[str, Any]:
     if job.timing:
         connection.send(("stage", "timing"))
         settings = throughput.Settings(folder=output, batch_sizes=job.sweep_batch_sizes)
-        fields |= throughput.of_model(model, model.task, dataset, job.config, settings, macs=macs)
+        fields |= throughput.measure_model(
+            model, model.task, dataset, job.config, settings, macs=macs
+        )
     connection.send(("stage", "drawing"))
     return fields | trained.pictures(job, dataset, output)
 
@@ -134,7 +138,11 @@ def measure_more(job: Job, model, dataset, output: Path) -> dict[str, Any]:
         return metrics
     if "generative" in job.config.measures:
         has_reader = generative.needs_reader(model, dataset)
-        reader = feature_classifier.of(dataset, output / "classifiers") if has_reader else None
+        reader = (
+            feature_classifier.load_or_train(dataset, output / "classifiers")
+            if has_reader
+            else None
+        )
         metrics |= generative.summary(model, dataset, reader, job.seed)
     if "representation" in job.config.measures:
         metrics |= representation.summary(model, dataset, job.seed)

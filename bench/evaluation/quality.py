@@ -24,13 +24,13 @@ THRESHOLDS: dict[str, dict[str, float]] = {
 PIXEL_QUANTILE = 0.99  # of the pixels of held-out normals: 1 on the pictures' common scale
 
 
-def of_model(job: Job, model, dataset, output: Path) -> dict[str, Any]:
+def compute(job: Job, model, dataset, output: Path) -> dict[str, Any]:
     """Measures what the model is for, on the test split."""
     task = model.task
     if dataset.task == "anomaly":
         scorer = anomaly_scores.ModelScorer(model, dataset.train.images)
         held_out = scorer.own(dataset.validation.images)
-        fields = of_anomalies(job, dataset, scorer, output, held_out)
+        fields = compute_anomaly(job, dataset, scorer, output, held_out)
         model.set_threshold(held_out, **next(iter(THRESHOLDS.values())))
         return fields
 
@@ -38,19 +38,19 @@ def of_model(job: Job, model, dataset, output: Path) -> dict[str, Any]:
         return model.predict(tasks.inputs(task, split), batch_size=TEST_BATCH_SIZE, verbose=0)
 
     if task == "segmentation":
-        return of_masks(job, dataset, predict, output)
-    fields = of_images(job, dataset, predict, output)
+        return compute_segmentation(job, dataset, predict, output)
+    fields = compute_reconstruction(job, dataset, predict, output)
     if hasattr(model, "classify") and dataset.num_classes:
         fields |= tasks.classification(model, dataset.test)
     if task == "conditional":
-        reader = feature_classifier.of(dataset, output / "classifiers")
+        reader = feature_classifier.load_or_train(dataset, output / "classifiers")
         fields |= label_swap.measure(model, dataset, reader)
         shown = label_swap.shown(model, dataset, reader)
         fields["swaps_file"] = keep_arrays(job, output, "swaps", shown)
     return fields
 
 
-def of_images(job: Job, dataset, reconstruct, output: Path) -> dict[str, Any]:
+def compute_reconstruction(job: Job, dataset, reconstruct, output: Path) -> dict[str, Any]:
     """Measures reconstruction on the test split and keeps the first images for pictures.
 
     Args:
@@ -70,7 +70,7 @@ def of_images(job: Job, dataset, reconstruct, output: Path) -> dict[str, Any]:
     }
 
 
-def of_masks(job: Job, dataset, predict, output: Path) -> dict[str, Any]:
+def compute_segmentation(job: Job, dataset, predict, output: Path) -> dict[str, Any]:
     """Measures masks on the test split, and keeps the first images with their masks tinted.
 
     Args:
@@ -87,7 +87,7 @@ def of_masks(job: Job, dataset, predict, output: Path) -> dict[str, Any]:
     }
 
 
-def of_anomalies(
+def compute_anomaly(
     job: Job,
     dataset,
     scorer: anomaly_scores.Scorer,

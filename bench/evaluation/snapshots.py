@@ -104,7 +104,7 @@ def frame_recorder(task: str, dataset) -> FrameRecorder:
     return FrameRecorder(tasks.inputs(task, dataset.test.take(_shown(dataset))))
 
 
-def of_training(job: Job, model, dataset, recorder: FrameRecorder, output: Path) -> dict[str, str]:
+def write(job: Job, model, dataset, recorder: FrameRecorder, output: Path) -> dict[str, str]:
     """Writes the files that the pictures of a training are drawn from.
 
     Args:

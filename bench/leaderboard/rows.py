@@ -34,7 +34,9 @@ TABLE_FIELDS = ("task", "dataset", "noise", "dataset_checksum")
 
 def run_settings(record: Record) -> dict[str, Any]:
     """Returns in what the records of a row do not differ, beside the arguments of the model."""
-    apart = [option.name for option in options.of(record.config) if option.tells_rows_apart]
+    apart = [
+        option.name for option in options.declared_by(record.config) if option.tells_rows_apart
+    ]
     return {
         "kind": record.kind,
         "model": record.model.name,

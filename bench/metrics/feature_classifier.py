@@ -45,7 +45,7 @@ class Classifier:
         return body.predict(images, batch_size=256, verbose=0)
 
 
-def of(dataset: Dataset, folder: Path | None = None) -> Classifier:
+def load_or_train(dataset: Dataset, folder: Path | None = None) -> Classifier:
     """Returns the classifier of a data set, from its file in `folder` if there is one.
 
     The classes weigh alike. Training ends with the best epoch on the validation split.

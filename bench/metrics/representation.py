@@ -30,7 +30,7 @@ def summary(model, dataset: Dataset, seed: int = 0) -> dict[str, Any]:
         seed: Of the clustering.
 
     Returns:
-        The fields of `of_codes`; `{}` for a model without `encode` or data without labels. A
+        The fields of `from_codes`; `{}` for a model without `encode` or data without labels. A
         model that is given the label (`conditional`) has `representation_reason` in their place.
     """
     if not hasattr(model, "encode") or not _has_labels(dataset):
@@ -38,7 +38,7 @@ def summary(model, dataset: Dataset, seed: int = 0) -> dict[str, Any]:
     if model.task == "conditional":
         why = "codes were not judged: the encoder is given the label"
         return {"representation_reason": why}
-    return of_codes(dataset, lambda split: codes(model, split), seed)
+    return from_codes(dataset, lambda split: codes(model, split), seed)
 
 
 def codes(model, split: Split) -> np.ndarray:
@@ -49,7 +49,7 @@ def codes(model, split: Split) -> np.ndarray:
     return latents.reshape(len(latents), -1)
 
 
-def of_codes(
+def from_codes(
     dataset: Dataset, encode: Callable[[Split], np.ndarray], seed: int = 0
 ) -> dict[str, Any]:
     """Measures codes by classifiers and clusters that are fitted to those of training images.

@@ -38,7 +38,7 @@ class Settings:
     folder: Path | None = None
 
 
-def of_model(
+def measure_model(
     model,
     task: str,
     dataset,

@@ -18,7 +18,7 @@ from bench.records.options import (
     WHOLE,
     Kind,
     Option,
-    of,
+    declared_by,
     option,
 )
 
@@ -70,7 +70,7 @@ class RunConfig:
         WHOLE,
         by_data="about 270 updates, 10 to 200 epochs",
         least=1,
-        of_training=True,
+        training_only=True,
     )
     batch_size: int = option(
         128,
@@ -80,9 +80,9 @@ class RunConfig:
         by_data="64 below 5,000 images, else 128",
         several=True,
         least=1,
-        of_training=True,
+        training_only=True,
     )
-    learning_rate: float = option(3e-3, "of Adam", "training", NUMBER, above=0, of_training=True)
+    learning_rate: float = option(3e-3, "of Adam", "training", NUMBER, above=0, training_only=True)
     precision: str = option(
         "float32",
         "one or more; a faster one is shown only where quality stays the same",
@@ -90,7 +90,7 @@ class RunConfig:
         Kind(str, "a precision"),
         choices=PRECISIONS,
         several=True,
-        of_training=True,
+        training_only=True,
     )
     jit: str = option(
         "auto",
@@ -100,7 +100,7 @@ class RunConfig:
         choices=JIT,
         several=True,
         since=1,
-        of_training=True,
+        training_only=True,
         tells_rows_apart=False,  # what was compiled in the end does
     )
     steps_per_execution: int = option(
@@ -111,7 +111,7 @@ class RunConfig:
         several=True,
         least=1,
         since=1,
-        of_training=True,
+        training_only=True,
     )
     augment: str | None = option(
         None,
@@ -120,7 +120,7 @@ class RunConfig:
         Kind(str, "text such as flip,shift:0.1"),
         metavar="WHAT",
         since=1,
-        of_training=True,
+        training_only=True,
     )
     num_labels: int | None = option(
         None,
@@ -129,7 +129,7 @@ class RunConfig:
         WHOLE,
         least=1,
         since=1,
-        of_training=True,
+        training_only=True,
     )
     evaluate_every: float | None = option(
         None,
@@ -140,7 +140,7 @@ class RunConfig:
         metavar="EPOCHS",
         above=0,
         since=1,
-        of_training=True,
+        training_only=True,
     )
     measures: tuple[str, ...] = option(
         (),
@@ -151,7 +151,7 @@ class RunConfig:
         choices=MEASURES,
         several=True,
         since=1,
-        of_training=True,
+        training_only=True,
     )
     normal_class: int | None = option(
         None,
@@ -265,7 +265,7 @@ class Invocation:
 
 def all_options(config: type[RunConfig] = RunConfig) -> tuple[Option, ...]:
     """Returns every option of `bench run`: of the configuration first."""
-    return (*of(config), *of(Invocation))
+    return (*declared_by(config), *declared_by(Invocation))
 
 
 def identity(config: RunConfig, kind: str) -> dict[str, object]:
@@ -275,7 +275,7 @@ def identity(config: RunConfig, kind: str) -> dict[str, object]:
     """
     return {
         each.name: getattr(config, each.name)
-        for each in of(config)
+        for each in declared_by(config)
         if not (each.since and each.is_default(getattr(config, each.name)))
-        and not (kind == "baseline" and each.of_training)
+        and not (kind == "baseline" and each.training_only)
     }

@@ -73,7 +73,7 @@ class Option:
         least: Smallest value; `above`: what it must be greater than. None: no such limit.
         since: Version of the records that brought it. What is younger than the first records, 0,
             is left out of a job's identity at its default: jobs keep their names.
-        of_training: Whether it is about training, and so not about a baseline in closed form.
+        training_only: Whether it is about training, and so not about a baseline in closed form.
         tells_rows_apart: Whether runs that differ in it are two rows of the leaderboard.
     """
 
@@ -92,7 +92,7 @@ class Option:
     least: int | None = None
     above: float | None = None
     since: int = 0
-    of_training: bool = False
+    training_only: bool = False
     tells_rows_apart: bool = True
 
     @property
@@ -175,7 +175,7 @@ def option(default: Any, help: str, group: str, kind: Kind = TEXT, **others: Any
     )
 
 
-def of(owner: Any) -> tuple[Option, ...]:
+def declared_by(owner: Any) -> tuple[Option, ...]:
     """Returns the options that a dataclass, or an instance of one, declares, in its order."""
     return tuple(
         dataclasses.replace(

@@ -21,7 +21,9 @@ def command(output: Path, records: Sequence[Record]) -> str:
     models = [record for record in records if record.kind == "model"]
     runs: dict[tuple[Any, ...], list[Record]] = {}
     for record in [record for record in models if record.is_ok] or models:
-        asked = {option.asked: _asked(option, record) for option in options.of(record.config)}
+        asked = {
+            option.asked: _asked(option, record) for option in options.declared_by(record.config)
+        }
         asked["normal_classes"] = None  # of all records of a configuration together
         settings = (*asked.items(), ("target", record.training.target))
         runs.setdefault(settings, []).append(record)

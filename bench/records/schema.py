@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.records.config import RunConfig
 from bench.records.metrics import METRICS, PREFIX
-from bench.records.options import of as _options
+from bench.records.options import declared_by as _options
 from bench.records.sections import (
     SECTIONS,
     Artifacts,
@@ -248,7 +248,7 @@ def _config(fields: dict[str, Any], config_class: type[RunConfig], kind: Any) ->
     for option in _options(config_class):
         name = "dataset_argument" if option.name == "dataset" else option.name
         value = fields.pop(name, None)
-        if value is None and option.since and not (option.of_training and kind == "baseline"):
+        if value is None and option.since and not (option.training_only and kind == "baseline"):
             value = option.default
         values[option.name] = tuple(value) if isinstance(value, list) else value
     return config_class(**values)

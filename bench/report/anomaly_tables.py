@@ -48,7 +48,7 @@ def per_class(records: list[Record]) -> list[Table]:
             "of the test split are anomalies."
         ]
         sources: dict[str, list[str]] = {}
-        for published in published_auroc.of(dataset):
+        for published in published_auroc.for_dataset(dataset):
             values = [published.auroc.get(label) for label in labels]
             if any(value is not None for value in values):
                 mean = published.mean if len(labels) == len(published.auroc) else None

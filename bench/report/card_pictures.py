@@ -25,7 +25,7 @@ class Figure:
     codes: drawings.Codes | None = None
 
 
-def of_row(
+def from_row(
     output: Path, row: Row, gif: bytes | None, with_swaps: bool, plane: dict[str, Any]
 ) -> dict[str, list[Figure]]:
     """Returns the sections of a card that are pictures, by heading.

@@ -82,6 +82,6 @@ PUBLISHED = (
 )
 
 
-def of(dataset: str) -> list[Published]:
+def for_dataset(dataset: str) -> list[Published]:
     """Returns the published rows of a data set."""
     return [row for row in PUBLISHED if row.dataset == dataset]

@@ -150,7 +150,7 @@ def _of_cards(
             words = re.findall(r"[a-z0-9]+", row.name.lower())
             name = "_".join(["learning", *words])
             gifs[name if name not in gifs else f"{name}_{number}"] = gif
-        sections[number] = card_pictures.of_row(output, row, gif, with_swaps, plane)
+        sections[number] = card_pictures.from_row(output, row, gif, with_swaps, plane)
     return gifs, sections
 
 

@@ -90,7 +90,7 @@ def reproduce(
         console.rule(f"{number} of {len(trainings)}: {escape(entry.id)}", align="left")
         console.print(f"{escape(entry.what)}; published {escape(entry.text)}", highlight=False)
         records += session.run(to_request(entry, request), console).records
-    rows = verdicts.of_all(chosen, records, counts, missing)
+    rows = verdicts.compute(chosen, records, counts, missing)
     table.write_json(request.output, rows)
     return rows
 
@@ -127,7 +127,7 @@ def _count(entries: Sequence[Entry], console: Console) -> dict[str, int]:
     from bench.reproduce import parameter_counts
 
     with console.status("counting parameters"):
-        return parameter_counts.of(entries)
+        return parameter_counts.compute(entries)
 
 
 def _is_here(entry: Entry, missing: set[str], console: Console) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from bench.reproduce.entries import Entry, as_tuple
 
 
-def of(entries: Sequence[Entry]) -> dict[str, int]:
+def compute(entries: Sequence[Entry]) -> dict[str, int]:
     """Returns trainable parameters by id, of the entries that are counts of a model here.
 
     The models have the image shape of their preset's source.

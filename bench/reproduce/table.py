@@ -134,12 +134,12 @@ def _equal(counted: Sequence[Row]) -> str:
     return f"{equal} of {len(counted)} counts of parameters are equal"
 
 
-def of_records(records: list[Record]) -> list[Row]:
+def from_records(records: list[Record]) -> list[Row]:
     """Returns a row for each published number, parameters being counted now."""
     from bench.reproduce import parameter_counts
 
     entries = published_entries.read()
-    return verdicts.of_all(entries, records, parameter_counts.of(entries))
+    return verdicts.compute(entries, records, parameter_counts.compute(entries))
 
 
 # --- JSON and the page ----------------------------------------------------------------------

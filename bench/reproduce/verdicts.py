@@ -55,13 +55,13 @@ def agrees(entry: Entry, ours: intervals.Interval) -> bool:
     return abs(ours.mean - entry.published) <= reach * (1 + 1e-9)
 
 
-def of_count(entry: Entry, number: int) -> Row:
+def from_count(entry: Entry, number: int) -> Row:
     """Returns the row of a number of parameters."""
     ours = intervals.Interval(number, None, None, 1)
     return Row(entry, YES if agrees(entry, ours) else NO, ours)
 
 
-def of_records(entry: Entry, records: Collection[Record]) -> Row:
+def from_records(entry: Entry, records: Collection[Record]) -> Row:
     """Returns the row of an entry from those of the records that its recipe made."""
     if entry.why_not:
         return Row(entry, NOT_RUN, note=entry.why_not)
@@ -122,7 +122,7 @@ def is_of(entry: Entry, record: Record) -> bool:
     return has == {k: _plain(v) for k, v in wanted.items()} and given == _plain(arguments)
 
 
-def of_all(
+def compute(
     entries: Sequence[Entry],
     records: Collection[Record],
     counts: dict[str, int] | None = None,
@@ -140,9 +140,9 @@ def of_all(
         if entry.is_count:
             number = (counts or {}).get(entry.id)
             row = Row(entry, NOT_RUN, note=entry.why_not)
-            all_rows.append(row if number is None else of_count(entry, number))
+            all_rows.append(row if number is None else from_count(entry, number))
             continue
-        row = of_records(entry, records)
+        row = from_records(entry, records)
         if row.agrees == NOT_RUN and not entry.why_not and entry.data in missing:
             row = Row(entry, MISSING, note=entry.needed)
         all_rows.append(row)

@@ -81,8 +81,8 @@ class Job:
             "seed": self.seed,
             "latent_size": self.latent_size,
         }
-        for option in options.of(config):
-            if option.name != "dataset" and not (option.of_training and self.kind == "baseline"):
+        for option in options.declared_by(config):
+            if option.name != "dataset" and not (option.training_only and self.kind == "baseline"):
                 fields[option.name] = getattr(config, option.name)
         if self.kind == "model":
             fields["optimizer"] = "adam"

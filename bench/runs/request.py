@@ -49,7 +49,7 @@ class _Asked(Invocation):
         are not at their default.
         """
         known = config.all_options(self.config_class)
-        first = {each.name for each in options.of(self.config_class) if not each.since}
+        first = {each.name for each in options.declared_by(self.config_class) if not each.since}
         given = {
             each.asked: getattr(self, each.asked)
             for each in known
@@ -122,7 +122,7 @@ class _Asked(Invocation):
     def _grid(self, dataset) -> dict[str, tuple[Any, ...]]:
         """Returns the values of each field of the configuration, the normal class outermost."""
         grid = {"normal_class": tuple(tasks.normal_classes(dataset, self.normal_classes))}
-        for each in options.of(self.config_class):
+        for each in options.declared_by(self.config_class):
             asked = getattr(self, each.asked)
             if each.name in grid:
                 continue
@@ -150,7 +150,7 @@ def request_class(config_class: type[RunConfig] = RunConfig) -> type[_Asked]:
     It has a keyword for each option, by the name that the command line gives it. An option with
     `several` takes a tuple, and None is the default that fits the data.
     """
-    declared = options.of(config_class)
+    declared = options.declared_by(config_class)
     fields = [(each.asked, Any, dataclasses.field(default=each.asked_default)) for each in declared]
     listed = [f"{each.asked}: {each.help}" for each in config.all_options(config_class)]
     content = {

@@ -9,7 +9,7 @@ from zoo.data import reading
 
 def run(options: argparse.Namespace) -> int:
     """Prints what is read, and what is left out and why."""
-    contents = reading.read(options.data, reading_options.of(options))
+    contents = reading.read(options.data, reading_options.from_arguments(options))
     screen.say(f"layout: {contents.kind}")
     for line in (*contents.said, *(f"skipped: {line}" for line in contents.skipped)):
         screen.say(line)

@@ -34,7 +34,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--skip-unreadable", action="store_true", help="leave damaged files out")
 
 
-def of(options: argparse.Namespace, **settings) -> reading.Options:
+def from_arguments(options: argparse.Namespace, **settings) -> reading.Options:
     """Returns how to read, as the options of a command line say.
 
     Args:

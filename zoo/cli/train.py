@@ -62,7 +62,7 @@ def _reading(options, resumed, task: str) -> reading.Options:
         settings["data"] = "series"
     if resumed is not None:
         settings["value_range"] = resumed.card.value_range
-    return reading_options.of(options, **settings)
+    return reading_options.from_arguments(options, **settings)
 
 
 # --- at the door ----------------------------------------------------------------------------

@@ -59,7 +59,7 @@ class Folder:
                     f"{owner}: source must be a folder where masks are given, as masks are found "
                     "by the place of their image. Received: a list of files."
                 )
-            self.mask_files = mask_files.of(self.files, source, mask_folder)
+            self.mask_files = mask_files.match(self.files, source, mask_folder)
         self.value_range, self.num_classes, self.foreground = value_range, num_classes, foreground
         self.rule: mask_files.Rule | None = None  # of the masks; unknown until all are read
 

@@ -49,7 +49,7 @@ class Rule:
 # --- finding --------------------------------------------------------------------------------
 
 
-def of(
+def match(
     files: Sequence[Path], image_folder, mask_folder, *, may_lack: Sequence[Path] = ()
 ) -> list[Path | None]:
     """Returns the mask of each image: of the same place and name, whatever the file's suffix.

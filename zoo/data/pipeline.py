@@ -394,7 +394,7 @@ def is_mapped(data: Any) -> bool:
     return any(isinstance(leaf, np.memmap) for leaf in keras.tree.flatten(data))
 
 
-def of_mapped(data: Any, batch_size: int | None = None, shuffle: bool = False) -> tf.data.Dataset:
+def from_mapped(data: Any, batch_size: int | None = None, shuffle: bool = False) -> tf.data.Dataset:
     """Gives arrays to Keras batch by batch; Keras itself would copy them to memory as a whole.
 
     Args:

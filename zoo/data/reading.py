@@ -192,7 +192,7 @@ def _mask_files(layout: Layout, split: str, files: list[Path]) -> dict[Path, Pat
         may_lack = [
             file for file in files if file.relative_to(folder).parts[0].lower() in layouts.NORMAL
         ]
-    masks_of = mask_files.of(files, folder, masks, may_lack=may_lack)
+    masks_of = mask_files.match(files, folder, masks, may_lack=may_lack)
     pairs = {file: mask for file, mask in zip(files, masks_of, strict=True) if mask is not None}
     for file, mask in pairs.items():
         mask_files.check_size(file, mask)

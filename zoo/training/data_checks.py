@@ -67,7 +67,7 @@ class DataChecks:
             return self._checked_source(x)
         packed = keras.utils.pack_x_y_sample_weight(x, y, weight)
         if pipeline.is_mapped(packed):
-            return pipeline.of_mapped(packed, batch_size)
+            return pipeline.from_mapped(packed, batch_size)
         return x, y, weight
 
     def _check_batch_size(self, batch_size) -> None:

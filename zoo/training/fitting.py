@@ -82,10 +82,10 @@ class Fitting(DataChecks, keras.Model):
             num_training = int(arrays.num_rows(data) * (1.0 - share))  # the last rows, as in Keras
             held_out = keras.tree.map_structure(lambda part: part[num_training:], data)
             data = keras.tree.map_structure(lambda part: part[:num_training], data)
-            arguments["validation_data"] = pipeline.of_mapped(
+            arguments["validation_data"] = pipeline.from_mapped(
                 held_out, arguments["validation_batch_size"]
             )
-        dataset = pipeline.of_mapped(data, batch_size, bool(arguments.get("shuffle", True)))
+        dataset = pipeline.from_mapped(data, batch_size, bool(arguments.get("shuffle", True)))
         return super().fit(dataset, **arguments | {"shuffle": False})
 
     def _source(self, data, arguments: dict) -> Source:
@@ -160,7 +160,7 @@ class Fitting(DataChecks, keras.Model):
         x = self._checked_source(x)
         data = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
         if pipeline.is_mapped(data):
-            x = pipeline.of_mapped(data, given.pop("batch_size", None))
+            x = pipeline.from_mapped(data, given.pop("batch_size", None))
             y = sample_weight = None
         given |= {"x": x, "y": y, "sample_weight": sample_weight}
         unknown = given.pop("kwargs", {})
@@ -181,7 +181,7 @@ class Fitting(DataChecks, keras.Model):
                 return super().predict(**given | {"x": self._checked_source(x, inputs_only=True)})
         checking.Check(self, inputs_only=True).whole(x)
         if pipeline.is_mapped(x):
-            x = pipeline.of_mapped((x,), given.pop("batch_size", None))
+            x = pipeline.from_mapped((x,), given.pop("batch_size", None))
             return super().predict(**given | {"x": x})
         x = keras.tree.map_structure(np.asarray, x)
         batch_size = given.get("batch_size") or 32

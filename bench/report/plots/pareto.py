@@ -105,8 +105,8 @@ class _Panel:
     def __init__(self, axes: Axes, chart: Chart, colours: dict[str, str]) -> None:
         self.axes, self.chart, self.colours = axes, chart, colours
         models = [mark for mark in chart.marks if mark.kind != "baseline"]
-        self.x = Scale.of_costs([mark.x for mark in chart.marks])
-        self.y = Scale.of_quality(
+        self.x = Scale.from_costs([mark.x for mark in chart.marks])
+        self.y = Scale.from_quality(
             [(mark.low, mark.y, mark.high) for mark in models],
             [*(m.y for m in chart.marks if m.kind == "baseline"), *(y for _, y in chart.levels)],
             chart.may_be_log,
@@ -213,13 +213,13 @@ class Scale:
     log: bool
 
     @classmethod
-    def of_costs(cls, values: Sequence[float]) -> "Scale":
+    def from_costs(cls, values: Sequence[float]) -> "Scale":
         """Returns the scale that has room for all of these values, which are above 0."""
         log = max(values) > _WIDE * min(values)
         return cls._with_margin(min(values), max(values), log)
 
     @classmethod
-    def of_quality(
+    def from_quality(
         cls,
         models: Sequence[tuple[float, float, float]],
         others: Sequence[float],

@@ -35,7 +35,7 @@ def train(name, data, learning_rate=3e-3, batch_size=20):
 @pytest.mark.parametrize("name", ["autoencoder", "conditional_vae", "semi_supervised_vae"])
 def test_watches_models_of_every_kind_of_data(digits, name):
     _, check = train(name, dataset(digits))
-    found = diagnostics.of_training(check)
+    found = diagnostics.from_check(check)
     assert set(found) == {"findings", "layer_changes"}
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert "encoder/conv1" in found["layer_changes"]
@@ -52,9 +52,7 @@ def test_watches_models_of_masks(digits):
 
 def test_findings_are_flat(digits):
     _, check = train("autoencoder", dataset(digits), learning_rate=0.0)
-    finding = next(
-        f for f in diagnostics.of_training(check)["findings"] if f["code"] == "loss_flat"
-    )
+    finding = next(f for f in diagnostics.from_check(check)["findings"] if f["code"] == "loss_flat")
     assert set(finding) == {"code", "severity", "layer", "number", "text", "remedy"}
     assert (finding["severity"], finding["layer"], finding["number"]) == ("error", None, 0.0)
 
@@ -67,7 +65,7 @@ def test_takes_no_more_images_than_a_batch(digits):
 
 def test_numbers_that_are_not_finite_are_unknown(digits):
     _, check = train("top_k_sparse", dataset(digits), learning_rate=1e30)
-    found = diagnostics.of_training(check)
+    found = diagnostics.from_check(check)
     assert found["findings"][0]["code"] == "loss_not_finite"
     assert None in found["layer_changes"].values()
     json.dumps(found, allow_nan=False)

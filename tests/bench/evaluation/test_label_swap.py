@@ -17,7 +17,7 @@ def digits_data():
 
 @pytest.fixture(scope="module")
 def reader(digits_data, tmp_path_factory):
-    return feature_classifier.of(digits_data, tmp_path_factory.mktemp("classifiers"))
+    return feature_classifier.load_or_train(digits_data, tmp_path_factory.mktemp("classifiers"))
 
 
 class Template:
@@ -57,8 +57,8 @@ def test_the_classifier_reads_real_images(reader, digits_data):
 
 def test_the_classifier_is_kept(reader, digits_data, tmp_path):
     keras.utils.set_random_seed(99)  # what ran before in the process does not matter
-    again = feature_classifier.of(digits_data, tmp_path)
-    kept = feature_classifier.of(digits_data, tmp_path)
+    again = feature_classifier.load_or_train(digits_data, tmp_path)
+    kept = feature_classifier.load_or_train(digits_data, tmp_path)
     assert kept.checksum == again.checksum == reader.checksum
     assert len(list(tmp_path.iterdir())) == 1
 

@@ -63,7 +63,7 @@ def output(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def measured(output):
-    return quality.of_anomalies(CASE, bright_defects(), Scripted(), output)
+    return quality.compute_anomaly(CASE, bright_defects(), Scripted(), output)
 
 
 class TestFields:
@@ -135,7 +135,7 @@ def test_without_masks_there_is_nothing_of_pixels(tmp_path):
     baseline = closed_forms.create("pca", 8)
     baseline.fit(dataset.train.images)
     scorer = anomaly_scores.BaselineScorer(baseline, dataset.train.images)
-    found = quality.of_anomalies(CASE, dataset, scorer, tmp_path)
+    found = quality.compute_anomaly(CASE, dataset, scorer, tmp_path)
     assert 0.8 < found["test_auroc"] <= 1
     assert "test_pixel_auroc" not in found
     assert set(found["test_auroc_by_group"]) == set("012456789")
@@ -147,7 +147,7 @@ def test_scores_that_are_no_numbers_are_an_error(tmp_path):
             return np.full(len(images), np.nan)
 
     with pytest.raises(FloatingPointError, match="the training diverged"):
-        quality.of_anomalies(CASE, bright_defects(), Broken(), tmp_path)
+        quality.compute_anomaly(CASE, bright_defects(), Broken(), tmp_path)
 
 
 @pytest.mark.parametrize("name", ["upae", "pca_normalised"])

@@ -15,7 +15,7 @@ def finding(code, severity="warning", layer=None):
 
 
 def training(seed=0, loss=(0.1, 0.02), mse=0.02, changes=(0.1, 0.6), findings=(), **changed):
-    """A record of a training; `health` is what `diagnostics.of_training` returns."""
+    """A record of a training; `health` is what `diagnostics.from_check` returns."""
     made = {
         "kind": "model",
         "status": "ok",

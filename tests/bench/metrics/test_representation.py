@@ -42,7 +42,7 @@ def dataset_of(images, labels):
 
 
 def test_pixels_of_digits_are_read_as_by_hand(digits_data):
-    found = representation.of_codes(digits_data, pixels, seed=3)
+    found = representation.from_codes(digits_data, pixels, seed=3)
     train, test = pixels(digits_data.train), pixels(digits_data.test)
     mean, deviation = train.mean(axis=0), train.std(axis=0)
     deviation[deviation == 0] = 1
@@ -62,7 +62,7 @@ def test_pixels_of_digits_are_read_as_by_hand(digits_data):
 
 
 def test_intervals_are_wilsons(digits_data):
-    found = representation.of_codes(digits_data, pixels)
+    found = representation.from_codes(digits_data, pixels)
     share, num, z = found["test_knn_accuracy"], 300, 1.959964
     middle = (share + z**2 / (2 * num)) / (1 + z**2 / num)
     half = z / (1 + z**2 / num) * np.sqrt(share * (1 - share) / num + z**2 / (4 * num**2))
@@ -71,7 +71,7 @@ def test_intervals_are_wilsons(digits_data):
 
 
 def test_codes_that_are_the_class_are_read_perfectly(digits_data):
-    found = representation.of_codes(digits_data, lambda split: np.eye(10)[split.labels])
+    found = representation.from_codes(digits_data, lambda split: np.eye(10)[split.labels])
     for name in ("linear_probe_accuracy", "knn_accuracy", "cluster_nmi", "cluster_ari"):
         assert found[f"test_{name}"] == pytest.approx(1.0)
     assert found["test_representation_intervals"]["knn_accuracy"][0] < 1
@@ -79,14 +79,14 @@ def test_codes_that_are_the_class_are_read_perfectly(digits_data):
 
 def test_codes_of_noise_are_read_at_chance(digits_data):
     generator = np.random.default_rng(0)
-    found = representation.of_codes(digits_data, lambda s: generator.standard_normal((len(s), 5)))
+    found = representation.from_codes(digits_data, lambda s: generator.standard_normal((len(s), 5)))
     assert found["test_linear_probe_accuracy"] < 0.2
     assert found["test_knn_accuracy"] < 0.2
     assert abs(found["test_cluster_ari"]) < 0.03
 
 
 def test_constant_codes_are_no_error(digits_data):
-    found = representation.of_codes(digits_data, lambda split: np.zeros((len(split), 3)))
+    found = representation.from_codes(digits_data, lambda split: np.zeros((len(split), 3)))
     assert found["test_linear_probe_accuracy"] == pytest.approx(
         found["test_majority_accuracy"], abs=0.05
     )
@@ -101,10 +101,10 @@ def test_the_scale_of_a_unit_matters_to_neighbours_and_not_to_the_probe(digits_d
         noise = generator.standard_normal((len(split), 200))
         return np.concatenate([pixels(split), 1e-3 * noise], axis=1)
 
-    plain = representation.of_codes(digits_data, pixels)
-    found = representation.of_codes(digits_data, with_faint_noise)
+    plain = representation.from_codes(digits_data, pixels)
+    found = representation.from_codes(digits_data, with_faint_noise)
     assert found["test_knn_accuracy"] == pytest.approx(plain["test_knn_accuracy"], abs=0.01)
-    scaled = representation.of_codes(digits_data, lambda split: 100 * pixels(split))
+    scaled = representation.from_codes(digits_data, lambda split: 100 * pixels(split))
     assert scaled["test_linear_probe_accuracy"] == pytest.approx(
         plain["test_linear_probe_accuracy"], abs=0.004
     )
@@ -120,7 +120,7 @@ def test_at_most_so_many_images_and_the_same_for_each_model(digits_data, monkeyp
         return pixels(split)
 
     for seed in (0, 1):
-        found = representation.of_codes(digits_data, encode, seed)
+        found = representation.from_codes(digits_data, encode, seed)
     assert (found["num_probe_train_images"], found["num_probe_test_images"]) == (100, 50)
     np.testing.assert_array_equal(seen[0].images, seen[2].images)
     assert set(np.bincount(seen[0].labels)) <= {9, 10, 11}
@@ -128,7 +128,7 @@ def test_at_most_so_many_images_and_the_same_for_each_model(digits_data, monkeyp
 
 def test_a_models_codes_are_flattened(digits_data):
     model = model_of(lambda x: x)  # (images, 8, 8, 1)
-    assert representation.summary(model, digits_data) == representation.of_codes(
+    assert representation.summary(model, digits_data) == representation.from_codes(
         digits_data, pixels
     )
 
@@ -136,7 +136,7 @@ def test_a_models_codes_are_flattened(digits_data):
 def test_what_has_no_codes_or_labels_is_left_out(digits_data):
     without = dataset_of(np.zeros((12, 4)), None)
     assert representation.summary(model_of(lambda x: x), without) == {}
-    assert representation.of_codes(without, pixels) == {}
+    assert representation.from_codes(without, pixels) == {}
     assert representation.summary(types.SimpleNamespace(task="reconstruction"), digits_data) == {}
     assert representation.shown(types.SimpleNamespace(task="reconstruction"), digits_data) is None
 

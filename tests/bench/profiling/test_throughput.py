@@ -49,7 +49,7 @@ def measured(dataset, name="autoencoder", settings=None, config=None, **compiled
     model = zoo.create(name, (8, 8, 1), preset="tiny", **given)
     model.compile(keras.optimizers.Adam(0.01), **compiled)
     before = [variable.numpy() for variable in model.variables]
-    found = throughput.of_model(
+    found = throughput.measure_model(
         model, task, dataset, config or RunConfig("digits", batch_size=32), settings
     )
     for variable, value in zip(model.variables, before, strict=True):

@@ -28,7 +28,7 @@ class Longer(RunConfig):
         several=True,
         least=0,
         since=2,
-        of_training=True,
+        training_only=True,
     )
 
 

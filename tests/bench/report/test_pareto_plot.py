@@ -28,7 +28,7 @@ def make_chart(marks, levels=(), may_be_log=True):
 
 
 def of_quality(values, others=(), may_be_log=True):
-    return Scale.of_quality([(v, v, v) for v in values], others, may_be_log)
+    return Scale.from_quality([(v, v, v) for v in values], others, may_be_log)
 
 
 def read(svg):

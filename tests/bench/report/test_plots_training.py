@@ -47,7 +47,7 @@ def run(dataset, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     model, recorder = make("vae", dataset, epochs=4)
     case = SimpleNamespace(id="case")
-    record = snapshots.of_training(case, model, dataset, recorder, folder)
+    record = snapshots.write(case, model, dataset, recorder, folder)
     shape = {"image_shape": list(dataset.image_shape)}
     return folder, model, recorder, schema.from_fields(record | shape)
 
@@ -117,7 +117,7 @@ def test_what_a_model_does_not_have_is_left_out(name, dataset, tmp_path):
     recorder.on_train_begin()
     recorder.on_epoch_end(0)
     case = SimpleNamespace(id="case")
-    record = snapshots.of_training(case, model, dataset, recorder, tmp_path)
+    record = snapshots.write(case, model, dataset, recorder, tmp_path)
     assert ("latent_file" in record) == (name == "vq_vae")
     for field in record.values():
         assert (tmp_path / field).stat().st_size > 0

@@ -166,17 +166,17 @@ def test_an_infinite_interval_agrees_with_nothing_by_itself(by_id):
 
 
 def test_counts_are_those_of_the_zoo(entries):
-    found = parameter_counts.of(entries)
+    found = parameter_counts.compute(entries)
     assert len(found) >= 28
-    rows = verdicts.of_all([e for e in entries if e.id in found], [], found)
+    rows = verdicts.compute([e for e in entries if e.id in found], [], found)
     assert {row.agrees for row in rows} == {YES}
-    wrong = verdicts.of_count(rows[0].entry, rows[0].entry.published + 1)
+    wrong = verdicts.from_count(rows[0].entry, rows[0].entry.published + 1)
     assert (wrong.agrees, wrong.difference) == (NO, 1)
 
 
 def test_an_entry_takes_the_records_of_its_recipe_alone(by_id):
     found, _ = store.read(QUICK)
-    row = verdicts.of_records(by_id["fashion_mnist_dense"], found)
+    row = verdicts.from_records(by_id["fashion_mnist_dense"], found)
     errors = [r["test_mse"] for r in found if r["model"] == "autoencoder"]
     assert row.seeds == (0, 1, 2)
     assert row.ours.mean == pytest.approx(np.mean(errors))
@@ -184,9 +184,9 @@ def test_an_entry_takes_the_records_of_its_recipe_alone(by_id):
     assert row.half_width == pytest.approx(half, rel=1e-5)
     for changed in ("epochs", "batch_size", "learning_rate", "noise", "num_labels", "limit"):
         others = [record | {changed: 7} for record in found]
-        assert verdicts.of_records(by_id["fashion_mnist_dense"], others).agrees == NOT_RUN
+        assert verdicts.from_records(by_id["fashion_mnist_dense"], others).agrees == NOT_RUN
     failed = [found[0] | {"status": "failed", "error": "no memory"}]
-    row = verdicts.of_records(by_id["fashion_mnist_dense"], failed)
+    row = verdicts.from_records(by_id["fashion_mnist_dense"], failed)
     assert (row.agrees, row.note) == (NO, "failed: no memory")
 
 

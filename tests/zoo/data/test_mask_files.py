@@ -176,7 +176,7 @@ def names_of(folder, image_names, mask_names):
         for name in names:
             save(folder / place / name, BLOB)
     files = images.find(folder / "images")
-    found = mask_files.of(files, folder / "images", folder / "masks")
+    found = mask_files.match(files, folder / "images", folder / "masks")
     return [mask.relative_to(folder / "masks").as_posix() for mask in found]
 
 
