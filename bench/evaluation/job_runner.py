@@ -137,13 +137,13 @@ def measure_more(job: Job, model, dataset, output: Path) -> dict[str, Any]:
     if dataset.task in ("segmentation", "anomaly"):
         return metrics
     if "generative" in job.config.measures:
-        has_reader = generative.needs_reader(model, dataset)
-        reader = (
+        needs_classifier = generative.needs_classifier(model, dataset)
+        classifier = (
             feature_classifier.load_or_train(dataset, output / "classifiers")
-            if has_reader
+            if needs_classifier
             else None
         )
-        metrics |= generative.summary(model, dataset, reader, job.seed)
+        metrics |= generative.summary(model, dataset, classifier, job.seed)
     if "representation" in job.config.measures:
         metrics |= representation.summary(model, dataset, job.seed)
     return metrics

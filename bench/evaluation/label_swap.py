@@ -1,4 +1,4 @@
-"""The wrong-label experiment: does a conditional model draw the class that it is told?
+"""The label swap: does a conditional model draw the class that it is told?
 
 Test images are redrawn with a wrong label. An independent classifier reads the results
 (`bench.metrics.feature_classifier`), and the reconstruction error tells how much of the class the
@@ -17,7 +17,7 @@ NUM_SHOWN = 25
 MAX_IMAGES = 2_000
 
 
-def wrong(labels: np.ndarray, num_classes: int, seed: int = 0) -> np.ndarray:
+def other_labels(labels: np.ndarray, num_classes: int, seed: int = 0) -> np.ndarray:
     """Returns for each label another one, all others being equally likely."""
     shift = np.random.default_rng([seed, 5]).integers(1, num_classes, len(labels))
     return (labels + shift) % num_classes
@@ -40,7 +40,7 @@ def measure(model, dataset: Dataset, classifier: Classifier) -> dict[str, Any]:
     """
     num_classes, test = dataset.num_classes, dataset.test
     images, right = test.images[:MAX_IMAGES], test.labels[:MAX_IMAGES]
-    given = wrong(right, num_classes)
+    given = other_labels(right, num_classes)
     x = {"image": images, "label": right}
     swapped = model.swap_label(x, given)
     both = model.swap_label(x, given, encode_with="wrong")
@@ -64,7 +64,7 @@ def measure(model, dataset: Dataset, classifier: Classifier) -> dict[str, Any]:
 def shown(model, dataset: Dataset, classifier: Classifier) -> dict[str, np.ndarray]:
     """Returns the arrays of the picture: 25 images, their labels, and what became of them."""
     images, right = dataset.test.images[:NUM_SHOWN], dataset.test.labels[:NUM_SHOWN]
-    given = wrong(dataset.test.labels[:MAX_IMAGES], dataset.num_classes)[:NUM_SHOWN]
+    given = other_labels(dataset.test.labels[:MAX_IMAGES], dataset.num_classes)[:NUM_SHOWN]
     names = dataset.class_names or tuple(map(str, range(dataset.num_classes)))
     redrawn = np.clip(model.swap_label({"image": images, "label": right}, given), 0, 1)
     return {

@@ -43,9 +43,9 @@ def compute(job: Job, model, dataset, output: Path) -> dict[str, Any]:
     if hasattr(model, "classify") and dataset.num_classes:
         fields |= tasks.classification(model, dataset.test)
     if task == "conditional":
-        reader = feature_classifier.load_or_train(dataset, output / "classifiers")
-        fields |= label_swap.measure(model, dataset, reader)
-        shown = label_swap.shown(model, dataset, reader)
+        classifier = feature_classifier.load_or_train(dataset, output / "classifiers")
+        fields |= label_swap.measure(model, dataset, classifier)
+        shown = label_swap.shown(model, dataset, classifier)
         fields["swaps_file"] = keep_arrays(job, output, "swaps", shown)
     return fields
 

@@ -27,7 +27,7 @@ _BATCH_SIZE = 256
 
 
 def summary(
-    model, dataset: Dataset, reader: Classifier | None = None, seed: int = 0
+    model, dataset: Dataset, classifier: Classifier | None = None, seed: int = 0
 ) -> dict[str, Any]:
     """Measures what a trained model knows of the distribution of images.
 
@@ -37,7 +37,7 @@ def summary(
     Args:
         model: Trained. What it has no method for is left out: `elbo` and `log_likelihood`,
             `encode_distribution`, `sample`.
-        reader: Classifier of this data set, for the features; None where `needs_reader` is False.
+        classifier: Of this data set, for the features; None where `needs_classifier` is False.
         seed: Of the samples.
 
     Returns:
@@ -48,11 +48,11 @@ def summary(
     if has_posterior(model):
         metrics |= likelihood(model, dataset) | code_use(model, dataset)
     if hasattr(model, "sample"):
-        metrics |= sample_quality(model, dataset, reader, seed)
+        metrics |= sample_quality(model, dataset, classifier, seed)
     return metrics
 
 
-def needs_reader(model, dataset: Dataset) -> bool:
+def needs_classifier(model, dataset: Dataset) -> bool:
     """Tells whether `summary` can use a classifier: the model draws images of labelled data."""
     return hasattr(model, "sample") and dataset.num_classes >= 2
 
@@ -139,7 +139,7 @@ def code_use(model, dataset: Dataset) -> dict[str, Any]:
 
 
 def sample_quality(
-    model, dataset: Dataset, reader: Classifier | None, seed: int = 0
+    model, dataset: Dataset, classifier: Classifier | None, seed: int = 0
 ) -> dict[str, Any]:
     """Compares new samples with as many test images, at most 1,000, in a classifier's features.
 
@@ -155,7 +155,7 @@ def sample_quality(
         `classifier_accuracy`, `classifier_checksum`; `sample_quality_reason`, a sentence, where
         the numbers are missing.
     """
-    if reader is None:
+    if classifier is None:
         why = "no labels" if dataset.num_classes < 2 else "no classifier was given"
         return {"sample_quality_reason": f"samples were not judged: {why}"}
     test = _modelled(model, dataset.test, NUM_SAMPLE_IMAGES)
@@ -165,17 +165,17 @@ def sample_quality(
     drawn = _finite("samples", _drawn(model, test, seed))
     others = [_modelled(model, split, len(test)) for split in (dataset.validation, dataset.train)]
     others = np.concatenate([split.images for split in others])[: len(test)]
-    real = reader.features(test.images)
-    distances = _compared(real, reader.features(np.clip(drawn, 0, 1)))
+    real = classifier.features(test.images)
+    distances = _compared(real, classifier.features(np.clip(drawn, 0, 1)))
     return {
         **{f"test_{name}": value for name, value in distances.items()},
         "test_sample_reference": (
-            _compared(real, reader.features(others)) if len(others) == len(test) else None
+            _compared(real, classifier.features(others)) if len(others) == len(test) else None
         ),
         "num_sample_images": len(test),
         "sample_neighbours": NEAREST,
-        "classifier_accuracy": reader.accuracy,
-        "classifier_checksum": reader.checksum,
+        "classifier_accuracy": classifier.accuracy,
+        "classifier_checksum": classifier.checksum,
     }
 
 

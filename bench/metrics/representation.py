@@ -1,6 +1,6 @@
 """Quality of codes: how easily the class of an image is read from them, and how they look.
 
-All numbers need labels, which are shown to the readers of the codes: what the model itself was
+All numbers need labels, which are shown to the probes of the codes: what the model itself was
 trained with is in the record's `task` and `num_labels`.
 """
 
@@ -77,13 +77,13 @@ def from_codes(
         return {}
     train = _chosen(dataset.train, NUM_TRAIN_IMAGES)
     test = _chosen(dataset.test, NUM_TEST_IMAGES)
-    return _read(encode(train), train.labels, encode(test), test.labels, seed) | {
+    return _probe(encode(train), train.labels, encode(test), test.labels, seed) | {
         "num_probe_train_images": len(train),
         "num_probe_test_images": len(test),
     }
 
 
-def _read(
+def _probe(
     train_codes: np.ndarray,
     train_labels: np.ndarray,
     test_codes: np.ndarray,
@@ -94,7 +94,7 @@ def _read(
     from sklearn import cluster, linear_model, metrics, neighbors, pipeline, preprocessing
     from threadpoolctl import threadpool_limits
 
-    readers = {
+    probes = {
         "linear_probe_accuracy": pipeline.make_pipeline(
             preprocessing.StandardScaler(),
             linear_model.LogisticRegression(max_iter=_PROBE_ITERATIONS),
@@ -106,9 +106,9 @@ def _read(
     )
     accuracies, intervals = {}, {}
     with threadpool_limits(1):  # threads that wait for busy cores cost far more than they gain
-        for name, reader in readers.items():
-            _fit(reader, train_codes, train_labels)
-            num_right = int((reader.predict(test_codes) == test_labels).sum())
+        for name, probe in probes.items():
+            _fit(probe, train_codes, train_labels)
+            num_right = int((probe.predict(test_codes) == test_labels).sum())
             bounds = binomtest(num_right, len(test_labels)).proportion_ci(method="wilson")
             accuracies[f"test_{name}"] = num_right / len(test_labels)
             intervals[name] = [float(bounds.low), float(bounds.high)]

@@ -35,7 +35,7 @@ def from_row(
     Args:
         output: The folder of the run.
         gif: What `plots.training.learning_gif` made of the row.
-        with_swaps: Whether the wrong labels of a conditional model are drawn for each row.
+        with_swaps: Whether the label swap of a conditional model is drawn for each row.
         plane: `method` and `perplexity` of `plots.latents.project`.
     """
     pictures = {}
@@ -47,7 +47,7 @@ def from_row(
     pictures["The code"] = _codes(output, row, plane) + _latent(output, row)
     pictures["Anomalies"] = _anomalies(output, row)
     if with_swaps:
-        pictures["Wrong labels"] = _swaps(output, row)
+        pictures["Label swap"] = _swaps(output, row)
     return {heading: figures for heading, figures in pictures.items() if figures}
 
 
@@ -126,7 +126,7 @@ def _picture(rows: list[np.ndarray], wanted: int, alt: str) -> Image:
 
 def _swaps(output: Path, row: Row) -> list[Figure]:
     target = io.BytesIO()
-    if not label_swap.wrong_labels(output, list(row.records), target):
+    if not label_swap.redrawn_images(output, list(row.records), target):
         return []
     alt = f"Images that {row.name} redrew with a wrong label"
     return [Figure("", Image(target.getvalue(), alt, "strip"))]

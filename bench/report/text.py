@@ -25,7 +25,7 @@ PICTURES = {
         "The first test images, and what each model makes of them, best first.",
     ),
     "wrong_labels": (
-        "Wrong labels",
+        "Label swap",
         "25 test images, and what a conditional model makes of them when it is told another class. "
         "Orange: a classifier that has never seen a generated image does not read that class.",
     ),

@@ -99,7 +99,7 @@ def _pictures(
             name: lambda f, t, cost=cost: pareto.png(trade_off.charts(rows, cost), f, t)
             for name, cost in _TRADE_OFFS.items()
         },
-        "wrong_labels": lambda f, t: label_swap.wrong_labels(output, records, f, t),
+        "wrong_labels": lambda f, t: label_swap.redrawn_images(output, records, f, t),
         "anomaly_scores": lambda f, t: anomaly.score_histograms(output, records, f, t),
         "anomaly_curves": lambda f, t: anomaly.curves(output, records, f, t),
         "codes": lambda f, theme: latents.codes(output, records, f, theme, **plane),

@@ -1,4 +1,4 @@
-"""The picture of the wrong-label experiment."""
+"""The picture of the label swap: images that a conditional model redraws with another label."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from bench.records.schema import Record
 from bench.report.plots import style
 
 
-def wrong_labels(
+def redrawn_images(
     output_folder: str | Path,
     records: list[Record],
     target: style.Target,

@@ -273,7 +273,7 @@ def test_samples_are_compared_with_as_many_test_images(generator):
 def test_without_labels_there_is_a_reason(generator):
     images = generator.random((20, 4, 4, 1))
     data = dataset_of(images)
-    assert not generative.needs_reader(Drawer(images), data)
+    assert not generative.needs_classifier(Drawer(images), data)
     found = generative.summary(Drawer(images), data)
     assert found == {"sample_quality_reason": "samples were not judged: no labels"}
 
