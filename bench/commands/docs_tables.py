@@ -9,7 +9,7 @@ from bench.leaderboard import findings
 from bench.leaderboard import rows as leaderboard_rows
 from bench.records import config as run_config
 from bench.records import rerun
-from bench.records.options import GROUPS
+from bench.records.options import FLAG, GROUPS, NEVER
 from bench.records.schema import Record
 from bench.report import anomaly_tables
 from bench.report import markdown as markdown_tables
@@ -123,6 +123,8 @@ def options(group: str) -> str:
     for option in run_config.all_options():
         if option.group == group:
             value = ", ".join(f"`{choice}`" for choice in option.choices) or option.expected
+            if option.kind is FLAG:
+                value = "no value" + ("" if option.list_in_file == NEVER else "; in a file `true`")
             several = ", or several" if option.several else ""
             default = option.default_text or "none"
             cells = [f"`{option.flag}`", option.help, f"{value}{several}", default]

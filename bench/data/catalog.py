@@ -25,6 +25,7 @@ from bench.data import noise as input_noise
 from bench.data.dataset import Dataset as Dataset
 from bench.data.dataset import Split as Split
 from bench.errors import BenchError
+from zoo.data import reading
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,6 +109,10 @@ def load(
     limit: int | None = None,
     noise: str | None = None,
     resize: tuple[int, int] | None = None,
+    value_range: tuple[float, float] | None = None,
+    foreground: str | None = None,
+    data_kind: str | None = None,
+    skip_unreadable: bool = False,
 ) -> Dataset:
     """Loads a data set by name, from a folder of images (and masks), or from an `.npz` file.
 
@@ -122,6 +127,10 @@ def load(
             splits become noisy inputs, drawn once, and the clean ones their targets; masks stay
             the targets.
         resize: `(height, width)` for a folder of images of mixed sizes, and for `oxford_pets`.
+        value_range: Of your own files: as in `zoo.data.reading.Options`, and so are the others.
+        foreground: Of your own masks.
+        data_kind: Of your own `.npz`: `data` there.
+        skip_unreadable: Of your own folder.
 
     Returns:
         The data set. Data without an official split are split 80 / 10 / 10 by `seed`, the classes
@@ -144,6 +153,18 @@ def load(
             f"--resize is for folders of images and for {', '.join(resizable)}, and "
             f"{name_or_path} is none of them."
         )
+    options = reading.Options(
+        resize=resize,
+        value_range=value_range,
+        foreground=foreground,
+        data=data_kind,
+        skip_unreadable=skip_unreadable,
+    )
+    if entry is not None and options != reading.Options(resize=resize):
+        raise BenchError(
+            "--range, --foreground, --data and --skip-unreadable are for your own folders and "
+            f"files, and {name_or_path} is none. Leave them out."
+        )
     if entry is not None:
         dataset = entry.load(seed, **({"resize": resize} if entry.takes_resize else {}))
     elif not str(name_or_path):
@@ -151,7 +172,7 @@ def load(
             f"--dataset must be one of {', '.join(_ENTRIES)}, or a path. Received: ''."
         )
     else:
-        dataset = _load_path(Path(name_or_path), seed, resize)
+        dataset = _load_path(Path(name_or_path), seed, options)
     if noise is not None and dataset.task == "anomaly":
         raise BenchError(f"--noise is not for data of anomalies. Received: {name_or_path}.")
     datasets.check(dataset)
@@ -160,9 +181,9 @@ def load(
     return dataset if corruption is None else _noisy(dataset, *corruption, seed)
 
 
-def _load_path(path: Path, seed: int, resize) -> Dataset:
+def _load_path(path: Path, seed: int, options: reading.Options) -> Dataset:
     if path.is_dir() or (path.suffix == ".npz" and path.is_file()):
-        return custom.load(path, seed, resize)
+        return custom.load(path, seed, options)
     from zoo import checks
 
     raise BenchError(

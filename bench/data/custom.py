@@ -13,7 +13,7 @@ from zoo.data import reading
 from zoo.data.layouts import NORMAL
 
 
-def load(path: Path, seed: int, resize: tuple[int, int] | None = None) -> Dataset:
+def load(path: Path, seed: int, options: reading.Options | None = None) -> Dataset:
     """Reads a folder or an `.npz`; what it means is in `zoo.data.layouts` and `zoo.data.npz`.
 
     An inspection layout is a data set of anomalies, with the masks of its defects.
@@ -21,13 +21,13 @@ def load(path: Path, seed: int, resize: tuple[int, int] | None = None) -> Datase
     Args:
         path: The folder, or the file.
         seed: Of the split, where the data bring none.
-        resize: `(height, width)` of images in a folder.
+        options: How the files are read.
 
     Raises:
         BenchError: see `zoo.data.reading.read`.
     """
     with user_errors():
-        contents = reading.read(path, reading.Options(resize))
+        contents = reading.read(path, options)
     parts = {key: _split(part, contents.loose is not None) for key, part in contents.parts.items()}
     for key, part in parts.items():
         # Before the split: an index in the error is then the index in the file.
@@ -44,8 +44,12 @@ def load(path: Path, seed: int, resize: tuple[int, int] | None = None) -> Datase
         () if contents.loose is not None else contents.class_names,
         str(path),
         _mask_names(contents.num_mask_classes),
-        notes=contents.said,
+        notes=_notes(contents),
     )
+
+
+def _notes(contents: reading.Contents) -> tuple[str, ...]:
+    return (*contents.said, *(f"skipped: {line}" for line in contents.skipped))
 
 
 def _split(part, is_partly_labelled: bool) -> Split:
@@ -89,6 +93,6 @@ def _inspection(path: Path, parts: dict[str, Split], contents: reading.Contents)
         path.resolve().stem,
         "anomaly",
         *(train, validation, labelled, NAMES, str(path), NAMES),
-        notes=contents.said,
+        notes=_notes(contents),
         group_names=names,
     )

@@ -154,13 +154,11 @@ def _engine(request: Request, context, output: Path, run_id: str):
 def _resolve_all(requests: list[Request], store: cache.Store) -> list[_Work]:
     """Loads each data set once, and keeps it for the jobs in a file, not in memory."""
     loaded: dict[tuple, Any] = {}
-    keys = [(r.dataset, r.limit, r.noise, r.resize) for r in requests]
+    keys = [(r.dataset, *r.loading.values()) for r in requests]
     for request, key in zip(requests, keys, strict=True):
         if key not in loaded:
             with request.placed("dataset"):
-                loaded[key] = catalog.load(
-                    request.dataset, limit=request.limit, noise=request.noise, resize=request.resize
-                )
+                loaded[key] = catalog.load(request.dataset, **request.loading)
             store.put(loaded[key])
     catalogue = models.catalogue()
     return [_resolve(r, loaded[key], catalogue) for r, key in zip(requests, keys, strict=True)]

@@ -21,12 +21,19 @@ from bench.records.options import (
     declared_by,
     option,
 )
+from zoo.data import mask_numbers, scaling
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 MEASURES = ("generative", "representation")  # each takes some seconds per model
 JIT = ("auto", "on", "off")
 ENGINES = ("local", "ray")
+ARRAYS = ("images", "series")
 FOLDER = Kind(Path, "a folder")
+RANGE = Kind(scaling.parse_range, "LOW..HIGH, such as 0..4095", scaling.range_text)
+FOREGROUND = Kind(mask_numbers.foreground, "nonzero, or above:NUMBER such as above:127")
+# Fields of `RunConfig`: how your own files are read, and all that loading takes beside the name.
+_READING = ("value_range", "foreground", "data_kind", "skip_unreadable")
+LOADING = ("limit", "noise", "resize", *_READING)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +68,46 @@ class RunConfig:
         SIZE,
         unit="pixels",
         metavar="HxW",
+        tells_rows_apart=False,  # the checksum does
+    )
+    value_range: tuple[float, float] | None = option(
+        None,
+        "what is black and white in your files",
+        "data",
+        RANGE,
+        asked="range",
+        metavar="LOW..HIGH",
+        by_data="the range of the type",
+        since=2,
+        tells_rows_apart=False,  # the checksum does
+    )
+    foreground: str | None = option(
+        None,
+        "numbers of your masks that are foreground",
+        "data",
+        FOREGROUND,
+        metavar="NUMBERS",
+        by_data="the numbers are classes",
+        since=2,
+        tells_rows_apart=False,  # the checksum does
+    )
+    data_kind: str | None = option(
+        None,
+        "what arrays of rank 3 in an .npz are",
+        "data",
+        Kind(str, "a word"),
+        asked="data",
+        choices=ARRAYS,
+        by_data="by key and shape",
+        since=2,
+        tells_rows_apart=False,  # the checksum does
+    )
+    skip_unreadable: bool = option(
+        False,
+        "leave damaged files out",
+        "data",
+        FLAG,
+        since=2,
         tells_rows_apart=False,  # the checksum does
     )
     epochs: int = option(
@@ -170,6 +217,11 @@ class RunConfig:
         """Returns what `compile` takes."""
         return {"on": True, "off": False}.get(self.jit, "auto")
 
+    @property
+    def loading(self) -> dict[str, object]:
+        """Returns what `bench.data.catalog.load` takes beside the name."""
+        return {name: getattr(self, name) for name in LOADING}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Invocation:
@@ -261,6 +313,10 @@ class Invocation:
         in_file=NEVER,
         above=0,
     )
+
+
+# How your own files are read, beside their size: the search has these options too.
+READING = tuple(each for each in declared_by(RunConfig) if each.name in _READING)
 
 
 def all_options(config: type[RunConfig] = RunConfig) -> tuple[Option, ...]:

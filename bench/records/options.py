@@ -26,6 +26,12 @@ def _number(text: str) -> float:
     return value
 
 
+def _truth(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError(text)
+    return text == "true"
+
+
 def _size_text(size: Iterable[int]) -> str:
     return "x".join(map(str, size))
 
@@ -49,7 +55,7 @@ TEXT = Kind(str, "a text")
 WHOLE = Kind(int, "a whole number")
 NUMBER = Kind(_number, "a number")
 SIZE = Kind(checks.size, "HEIGHTxWIDTH", _size_text)
-FLAG = Kind(bool, "no value")
+FLAG = Kind(_truth, "true or false")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,7 +154,10 @@ class Option:
         if self.kind is FLAG:
             return [self.flag]
         values = asked if self.several and isinstance(asked, list | tuple) else [asked]
-        return [self.flag, *(self.kind.write(value) for value in values)]
+        texts = [self.kind.write(value) for value in values]
+        if len(texts) == 1 and texts[0].startswith("-"):  # not the name of another option
+            return [f"{self.flag}={texts[0]}"]
+        return [self.flag, *texts]
 
     def problem(self, asked: Any) -> str | None:
         """Returns what is wrong with a value that is asked for; None where nothing is."""

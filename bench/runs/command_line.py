@@ -19,7 +19,7 @@ def add_options(parser: argparse.ArgumentParser, known: Sequence[Option] | None 
         group = parser.add_argument_group(name)
         for option in known:
             if option.group == name:
-                group.add_argument(option.flag, **_settings(option))
+                group.add_argument(option.flag, **settings(option))
 
 
 def given(arguments: argparse.Namespace, known: Sequence[Option] | None = None) -> dict[str, Any]:
@@ -33,19 +33,20 @@ def given(arguments: argparse.Namespace, known: Sequence[Option] | None = None) 
     return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
 
 
-def _settings(option: Option) -> dict[str, Any]:
+def settings(option: Option) -> dict[str, Any]:
+    """Returns what `argparse` is to know of an option beside its name."""
     default = f" (default: {option.default_text})" if option.default_text else ""
-    settings: dict[str, Any] = {"help": option.help + default, "default": argparse.SUPPRESS}
+    found: dict[str, Any] = {"help": option.help + default, "default": argparse.SUPPRESS}
     if option.kind is FLAG:
-        return settings | {"action": "store_true"}
-    settings["type"] = _reader(option)
+        return found | {"action": "store_true"}
+    found["type"] = _reader(option)
     if option.several:
-        settings["nargs"] = "+"
+        found["nargs"] = "+"
     if option.choices:
-        settings["choices"] = option.choices
+        found["choices"] = option.choices
     elif option.metavar is not None:
-        settings["metavar"] = option.metavar
-    return settings
+        found["metavar"] = option.metavar
+    return found
 
 
 def _reader(option: Option) -> Callable[[str], Any]:

@@ -33,6 +33,12 @@ class _Asked(Invocation):
         return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)
 
     @property
+    def loading(self) -> dict[str, Any]:
+        """Returns what `bench.data.catalog.load` takes beside the name."""
+        asked = {each.name: each.asked for each in options.declared_by(self.config_class)}
+        return {name: getattr(self, asked[name]) for name in config.LOADING}
+
+    @property
     def folder(self) -> Path:
         """Returns where the records go."""
         if self.output is not None:

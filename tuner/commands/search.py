@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from bench.records import config
+from bench.runs import command_line
 from zoo import checks
 
 EXAMPLES = """examples:
@@ -102,6 +104,8 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     add("--noise", metavar="KIND:LEVEL", help="noise on all inputs: gaussian:0.2")
     add("--resize", type=checks.size, metavar="HxW", help="for folders of mixed sizes")
     add("--limit", type=int, help="number of training images to use")
+    for option in config.READING:
+        add(option.flag, dest=option.name, **command_line.settings(option))
     add("--num-labels", type=int, help="training rows that keep their label")
     add("--normal-class", metavar="CLASS", help="train on this class alone; for auroc")
 

@@ -3,6 +3,7 @@
 import shlex
 from typing import Any
 
+from bench.records import config
 from tuner.report import importance
 from tuner.report.importance import Importance
 from tuner.search import table
@@ -166,6 +167,8 @@ def search_command(project: Project) -> str:
             value = "x".join(map(str, value))
         values = value if isinstance(value, list) else [value]
         parts += [f"--{name.replace('_', '-')}", *(shlex.quote(str(each)) for each in values)]
+    for option in config.READING:
+        parts += map(shlex.quote, option.words(identity.get(option.name)))
     for text in _narrowed(project):
         parts += ["--set", shlex.quote(text)]
     return " ".join([*parts, "--output", shlex.quote(str(project.folder))])

@@ -179,6 +179,10 @@ def _request(project: Project, setting: dict[str, Any], num_seeds: int) -> sessi
         noise=identity["noise"],
         resize=None if identity["resize"] is None else tuple(identity["resize"]),
         limit=identity["limit"],
+        range=None if identity.get("value_range") is None else tuple(identity["value_range"]),
+        foreground=identity.get("foreground"),
+        data=identity.get("data_kind"),
+        skip_unreadable=identity.get("skip_unreadable", False),
         timing_rounds=0,  # only the test split is asked about
         output=project.folder / FOLDER,
     )

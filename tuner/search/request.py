@@ -75,6 +75,10 @@ class Request:
     noise: str | None = None
     resize: tuple[int, int] | None = None
     limit: int | None = None
+    value_range: tuple[float, float] | None = None
+    foreground: str | None = None
+    data_kind: str | None = None
+    skip_unreadable: bool = False
     num_labels: int | None = None
     normal_class: str | int | None = None
     max_parameters: int | str | None = None
@@ -209,7 +213,8 @@ def resolve(request: Request, store: cache.Store | None = None) -> ResolvedReque
         BenchError: for wrong arguments, missing data, or a model that does not fit them.
     """
     request.check()
-    data = Data(request.dataset, request.noise, request.resize, request.limit, request.num_labels)
+    loading = {name: getattr(request, name) for name in config.LOADING}
+    data = Data(request.dataset, num_labels=request.num_labels, **loading)
     dataset = data.load()
     checksum = dataset.checksum
     if store is not None:
@@ -282,6 +287,9 @@ def _identity(
     names = ("tuner", "executions", "seed", "precision", "noise", "resize", "limit", "num_labels")
     for name in (*names, "max_trial_seconds", "patience"):
         identity[name] = getattr(request, name)
+    for option in config.READING:  # left out at the default: older searches keep their identity
+        if not option.is_default(getattr(request, option.name)):
+            identity[option.name] = getattr(request, option.name)
     return identity
 
 

@@ -20,6 +20,7 @@ import keras_tuner
 
 import zoo
 from bench.data import anomaly, cache, catalog, tasks
+from bench.records.config import LOADING
 from bench.runs import models
 from tuner.space.hypermodel import (
     OverBudgetError,
@@ -40,7 +41,7 @@ Report = Callable[[str], None]
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """What to load; see `bench.data.catalog.load`.
+    """What to load; see `bench.data.catalog.load`, and there what is not said here.
 
     Attributes:
         num_labels: Rows that keep their label in semi-supervised models; None: all.
@@ -53,6 +54,10 @@ class Data:
     noise: str | None = None
     resize: tuple[int, int] | None = None
     limit: int | None = None
+    value_range: tuple[float, float] | None = None
+    foreground: str | None = None
+    data_kind: str | None = None
+    skip_unreadable: bool = False
     num_labels: int | None = None
     normal_class: int | None = None
     with_anomalies: bool = False
@@ -68,7 +73,7 @@ class Data:
             BenchError: see `bench.data.catalog.load`.
             ValueError: if they are not what the search began with.
         """
-        settings = {"limit": self.limit, "noise": self.noise, "resize": self.resize}
+        settings = {name: getattr(self, name) for name in LOADING}
         if store is None or self.checksum is None:
             dataset = catalog.load(self.dataset, **settings)
         else:

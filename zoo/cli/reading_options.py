@@ -3,8 +3,7 @@
 import argparse
 
 from zoo import checks
-from zoo.data import reading, scaling
-from zoo.data.mask_numbers import parse_foreground
+from zoo.data import mask_numbers, reading, scaling
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +61,6 @@ def value_range(text: str) -> tuple[float, float]:
 def foreground(text: str) -> str:
     """Returns a description of the foreground of masks, checked."""
     try:
-        parse_foreground(text)
+        return mask_numbers.foreground(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-    return text

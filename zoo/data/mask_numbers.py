@@ -92,6 +92,12 @@ def parse_foreground(text: str) -> float:
     )
 
 
+def foreground(text: str) -> str:
+    """Returns a description of the foreground, as it is; raises as `parse_foreground` does."""
+    parse_foreground(text)
+    return text
+
+
 def distinct(values: np.ndarray) -> tuple[int, ...]:
     """Returns the numbers that occur, sorted."""
     if values.size and values.min() >= 0 and values.max() < 2**16:

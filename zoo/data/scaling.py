@@ -57,6 +57,11 @@ def parse_range(text: str) -> tuple[float, float]:
     return bounds
 
 
+def range_text(found: Sequence[float]) -> str:
+    """Returns a range as `parse_range` takes it."""
+    return "..".join(repr(float(value)).removesuffix(".0") for value in found)
+
+
 def scale_of(
     where, arrays: Sequence[np.ndarray], value_range: tuple[float, float] | None = None
 ) -> Scale:
@@ -149,7 +154,7 @@ def _of_floats(where, low: float, high: float) -> Scale:
         if low >= 0 and 1 < high <= 255:
             fix = "Divide by 255, or say what is white: --range 0..255."
         elif low >= -1 and high <= 1:
-            fix = "Rescale them with (x + 1) / 2, or give --range -1..1."
+            fix = "Rescale them with (x + 1) / 2, or give --range=-1..1."
         else:
             fix = "Rescale them, or give their range: --range LOW..HIGH."
         raise ValueError(

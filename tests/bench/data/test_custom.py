@@ -62,6 +62,47 @@ def test_masks_of_an_npz_are_its_targets(tmp_path):
     np.testing.assert_array_equal(found.test.targets, found.test.images > 100 / 255)
 
 
+def test_files_are_read_as_asked(tmp_path):
+    """Range, foreground, kind of arrays and damaged files, each where it is refused without."""
+    rows = np.arange(20)
+    deep = (rows[:, None, None] * 100 + np.arange(48).reshape(6, 8)).astype("int32")
+    np.savez(tmp_path / "deep.npz", images=deep)
+    found = catalog.load(tmp_path / "deep.npz", value_range=(-48.0, 2000.0))
+    whole = np.concatenate([found.train.images, found.validation.images, found.test.images])
+    np.testing.assert_allclose(np.sort(whole.ravel()), np.sort((deep.ravel() + 48) / 2048), 1e-6)
+
+    numbers = np.where(deep % 2, 7, 3) * (deep > 300)
+    np.savez(tmp_path / "cells.npz", images=(deep % 256).astype("uint8"), masks=numbers)
+    with pytest.raises(BenchError, match="--foreground nonzero"):
+        catalog.load(tmp_path / "cells.npz")
+    found = catalog.load(tmp_path / "cells.npz", foreground="above:3")
+    assert found.num_mask_classes == 2
+    kept = np.concatenate([found.train.targets, found.validation.targets, found.test.targets])
+    assert kept.sum() == (numbers > 3).sum() > 0
+
+    np.savez(tmp_path / "narrow.npz", x=np.zeros((20, 12, 3), "uint8") + rows[:, None, None] / 20)
+    with pytest.raises(BenchError, match="--data series or --data images"):
+        catalog.load(tmp_path / "narrow.npz")
+    shapes = {
+        kind: catalog.load(tmp_path / "narrow.npz", data_kind=kind).image_shape
+        for kind in ("series", "images")
+    }
+    assert shapes == {"series": (12, 3), "images": (12, 3, 1)}
+
+    fill(tmp_path, "photos", num=12)
+    (tmp_path / "photos/broken.png").write_bytes(b"no image")
+    with pytest.raises(BenchError, match="--skip-unreadable"):
+        catalog.load(tmp_path / "photos")
+    found = catalog.load(tmp_path / "photos", skip_unreadable=True)
+    assert found.num_train + found.num_validation + found.num_test == 12
+    assert any("broken.png" in note for note in found.notes)
+
+
+def test_how_files_are_read_is_not_asked_of_a_named_data_set():
+    with pytest.raises(BenchError, match="own folders and files, and digits is none"):
+        catalog.load("digits", value_range=(0.0, 1.0))
+
+
 def test_ambiguous_folders_are_one_line(tmp_path):
     with pytest.raises(BenchError, match="test, train beside extra"):
         catalog.load(fill(tmp_path, "train", "test", "extra"))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.errors import BenchError
 from bench.leaderboard import rows as leaderboard_rows
 from bench.records import config, options, rerun, schema, store
 from bench.records.config import RunConfig
@@ -105,6 +106,10 @@ def test_what_the_command_line_says_is_what_a_request_prints_and_takes():
         "evaluate_every": 0.5,
         "target": 0.02,
         "seeds": 5,
+        "range": (-1.0, 0.3),
+        "foreground": "above:127",
+        "data": "series",
+        "skip_unreadable": True,
     }
     words = [word for o in config.all_options() for word in o.words(asked.get(o.asked))]
     given = command_line.given(parser.parse_args(words))
@@ -113,6 +118,16 @@ def test_what_the_command_line_says_is_what_a_request_prints_and_takes():
     request.check()
     assert "--jit off on" in request.command
     assert "--resize 8x16" in request.command
+    assert "--range=-1..0.3" in request.command
+    assert request.loading == {
+        "limit": None,
+        "noise": None,
+        "resize": (8, 16),
+        "value_range": (-1.0, 0.3),
+        "foreground": "above:127",
+        "data_kind": "series",
+        "skip_unreadable": True,
+    }
 
 
 def test_every_option_has_what_its_readers_need():
@@ -121,6 +136,18 @@ def test_every_option_has_what_its_readers_need():
     for option in config.all_options():
         assert option.help, option
         assert option.group in options.GROUPS, option
+
+
+def test_how_files_are_read_stands_in_experiment_files_too():
+    reader = experiment_file.Reader("x.yaml")
+    text = "dataset: x\nrange: 0..4095\nforeground: nonzero\ndata: images\nskip_unreadable: {}\n"
+    _, _, (grid,) = reader.read(text.format("true"))
+    found = {name: [value for value, _ in values] for name, values in grid.items()}
+    assert found["range"] == [(0.0, 4095.0)]
+    assert (found["foreground"], found["data"]) == (["nonzero"], ["images"])
+    assert found["skip_unreadable"] == [True]
+    with pytest.raises(BenchError, match=r"x\.yaml:5.* must be true or false\. Received: 'maybe'"):
+        reader.read(text.format("maybe"))
 
 
 RECORD_FILES = sorted(p for p in RESULTS.rglob("*.jsonl") if '"job_id"' in p.read_text())

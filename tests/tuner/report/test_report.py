@@ -311,7 +311,9 @@ def test_the_command_searches_the_same_space(tmp_path):
     whole = ready.for_data(ready.get("autoencoder"), (28, 28, 1), 1000)
     narrowed = space.narrow(whole, settings)
     texts = {name: str(parameter) for name, parameter in narrowed.parameters.items()}
-    project = make_project(tmp_path / "a folder", space=texts, resize=[28, 28], max_parameters=5000)
+    reading = {"value_range": [-1.0, 1.0], "foreground": "nonzero", "skip_unreadable": True}
+    limits = {"resize": [28, 28], "max_parameters": 5000}
+    project = make_project(tmp_path / "a folder", space=texts, **limits, **reading)
     options = command_line.make_parser().parse_args(
         shlex.split(report_text.search_command(project))[3:]
     )
@@ -321,6 +323,8 @@ def test_the_command_searches_the_same_space(tmp_path):
     assert (options.resize, options.max_parameters) == ((28, 28), 5000)
     assert options.output == project.folder
     assert options.epochs == 3
+    assert (options.value_range, options.foreground) == ((-1.0, 1.0), "nonzero")
+    assert options.skip_unreadable
 
 
 def test_the_page_has_the_commands(project, page):

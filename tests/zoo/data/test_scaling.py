@@ -33,7 +33,7 @@ def test_splits_are_scaled_alike():
     ("values", "message"),
     [
         (np.array([0, 255]), r"int64, minimum 0, maximum 255. Say what is white: --range 0..255"),
-        (np.array([-1.0, 1.0]), r"minimum -1, maximum 1. Rescale them .*--range -1..1"),
+        (np.array([-1.0, 1.0]), r"minimum -1, maximum 1. Rescale them .*--range=-1..1"),
         (np.array([0.0, 255.0]), r"maximum 255. Divide by 255"),
         (np.array([-3.0, 4.0]), r"minimum -3, maximum 4. Rescale them"),
         (np.array([[0.0], [np.nan]]), r"NaN or infinity in 1 images, the first at index 1"),
