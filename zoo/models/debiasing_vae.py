@@ -55,7 +55,8 @@ class DebiasingVAE(ClassifyingVAE):
 
     Differs from the paper: the reconstruction is a log-likelihood. The course's mean absolute
     error with a KL weight of 5e-4 is `likelihood="laplace"` with `scale = 5e-4 * pixels` and
-    `vae_weight = 5e-4`, up to a constant: preset `mit_course`.
+    `vae_weight = 5e-4`, up to a constant: preset `mit_course`. Its batch normalisation has the
+    momentum 0.9 and epsilon 1e-5 of all models here, where the course has Keras's 0.99 and 1e-3.
 
     Example:
         >>> model = zoo.create("debiasing_vae", image_shape=(28, 28, 1), preset="tiny")

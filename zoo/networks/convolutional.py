@@ -56,6 +56,7 @@ def initializer(kind):
 def normalization_layer(kind: str | None, channels: int, dtype, name: str):
     if kind == "batch":
         # PyTorch's defaults, which the papers of this field use: momentum 0.1 there is 0.9 here.
+        # Its running variance is the unbiased one, n / (n - 1) of the one here.
         return batch_normalization.BatchNormalization(
             momentum=0.9, epsilon=1e-5, dtype=dtype, name=name
         )
