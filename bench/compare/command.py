@@ -145,8 +145,8 @@ def sentence(row: Row) -> str:
     """Returns a row as a sentence."""
     where = f"{row.name}, {_TITLES[row.what]}"
     if row.error is not None:
-        side = "B" if row.verdict == "failed" else "A"
-        return f"{where}: {side} does not run: {row.error}"
+        letter = "B" if row.verdict == "failed" else "A"
+        return f"{where}: {letter} does not run: {row.error}"
     difference = row.difference
     return (
         f"{where}: B takes {row.b_ms:.3g} ms, A {row.a_ms:.3g} ms: ratio {difference.ratio:.3f} "

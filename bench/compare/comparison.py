@@ -1,4 +1,4 @@
-"""Measures two sides in turn: is B slower than A on this machine?
+"""Measures two contenders in turn: is B slower than A on this machine?
 
 Three processes are held open: A, B and a second A. They are told in turn to do a window of steps,
 A B B A and then A A A A, so that what the machine does meanwhile falls on all of them alike. How
@@ -126,7 +126,7 @@ def compare(request: Request, console=None) -> Outcome:
     with contextlib.ExitStack() as stack:
         codes = [stack.enter_context(contenders.code_of(part)) for part in specifications]
         has_checkouts = any(part.is_checkout for part in specifications)
-        # Each side of two checkouts imports its own `zoo`.
+        # Each contender of two checkouts imports its own `zoo`.
         without_zoo = ("bench.profiling.steps", "keras")
         context = processes.forkserver(without_zoo if has_checkouts else models.modules())
         with console.status("loading data"):
@@ -134,13 +134,15 @@ def compare(request: Request, console=None) -> Outcome:
         if has_checkouts and not _starts_without_zoo(context):
             context = multiprocessing.get_context("spawn")
         known = models.catalogue()
-        pairs_of_sides = contenders.choose(specifications, codes, request.models, dataset, known)
+        pairs_of_contenders = contenders.choose(
+            specifications, codes, request.models, dataset, known
+        )
         batch_size = request.batch_size or suites.default_batch_size(dataset.num_train)
         progress = stack.enter_context(_progress(console))
         rows = []
-        for side_a, side_b in pairs_of_sides:
-            data = contenders.images_for(dataset, known[side_a.model].task, batch_size)
-            rows += _Comparison(request, context, side_a, side_b, data, progress).rows()
+        for contender_a, contender_b in pairs_of_contenders:
+            data = contenders.images_for(dataset, known[contender_a.model].task, batch_size)
+            rows += _Comparison(request, context, contender_a, contender_b, data, progress).rows()
         described = {
             name: dict(
                 zip(("folder", "git_commit", "git_dirty"), (str(code), *commit), strict=True)
@@ -198,15 +200,21 @@ def _progress(console):
 
 
 class _Comparison:
-    """Compares two sides in all that is asked for."""
+    """Compares two contenders in all that is asked for."""
 
     def __init__(
-        self, request: Request, context, side_a: Contender, side_b: Contender, data: Data, progress
+        self,
+        request: Request,
+        context,
+        contender_a: Contender,
+        contender_b: Contender,
+        data: Data,
+        progress,
     ):
         self.request, self.context, self.data, self.progress = request, context, data, progress
-        self.side_a, self.side_b = side_a, side_b
-        same = side_a.name == side_b.name
-        self.name = side_a.name if same else f"{side_a.name} / {side_b.name}"
+        self.contender_a, self.contender_b = contender_a, contender_b
+        same = contender_a.name == contender_b.name
+        self.name = contender_a.name if same else f"{contender_a.name} / {contender_b.name}"
         self.row_of = {what: Row(self.name, what) for what in request.what}
         self.pairs: dict[str, tuple[list, list]] = {what: ([], []) for what in request.what}
 
@@ -235,8 +243,12 @@ class _Comparison:
         """Measures in fresh processes."""
         with contextlib.ExitStack() as stack:
             workers = []
-            for letter, side in (("A", self.side_a), ("B", self.side_b), ("A", self.side_a)):
-                workers.append(Worker(self.context, letter, side, self.data))
+            for letter, contender in (
+                ("A", self.contender_a),
+                ("B", self.contender_b),
+                ("A", self.contender_a),
+            ):
+                workers.append(Worker(self.context, letter, contender, self.data))
                 stack.callback(workers[-1].close)
             try:
                 facts = [worker.answer() for worker in workers]

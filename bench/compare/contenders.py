@@ -26,7 +26,7 @@ SETTINGS = (*_JIT, *PRECISIONS, "steps=N")
 
 @dataclasses.dataclass(frozen=True)
 class Specification:
-    """One side as the command line names it.
+    """One contender as the command line names it.
 
     Attributes:
         text: What was written.
@@ -52,7 +52,7 @@ class Specification:
 
 
 def parse(text: str) -> Specification:
-    """Reads a side: `MODEL`, `git:REVISION` or `FOLDER`, with `@SETTING` behind it.
+    """Reads a contender: `MODEL`, `git:REVISION` or `FOLDER`, with `@SETTING` behind it.
 
     Raises:
         BenchError: for an unknown setting, or a folder that is no checkout.
@@ -73,7 +73,7 @@ def parse(text: str) -> Specification:
     where: dict = {"model": body}
     if body in ("", _GIT):
         raise BenchError(
-            f"a side must be NAME[:PRESET], git:REVISION or a folder. Received: {text!r}."
+            f"a contender must be NAME[:PRESET], git:REVISION or a folder. Received: {text!r}."
         )
     if body.startswith(_GIT):
         where = {"revision": body.removeprefix(_GIT)}
@@ -91,7 +91,7 @@ def parse(text: str) -> Specification:
 
 @contextlib.contextmanager
 def code_of(specification: Specification) -> Iterator[Path]:
-    """Gives the folder with the code of a side: for a revision, a worktree that is removed again.
+    """Gives the folder of a contender's code: for a revision, a worktree that is removed again.
 
     Raises:
         BenchError: for a revision that the repository of the current folder does not have, or
@@ -147,7 +147,7 @@ def choose(
         known: What is known of each model, as `bench.runs.models.catalogue` gives it.
 
     Raises:
-        BenchError: for a side that is no model or several.
+        BenchError: for a contender that is no model or several.
     """
     from bench.data import tasks
     from bench.runs import selection
@@ -159,7 +159,7 @@ def choose(
     def select(patterns):
         return selection.select(patterns, suite, "small", known, incompatibilities)
 
-    def side(specification, code, choice):
+    def contender(specification, code, choice):
         name = " ".join((choice.model, choice.preset, *(f"{k}={v}" for k, v in choice.arguments)))
         arguments = tasks.arguments(known[choice.model].task, dataset) | dict(choice.arguments)
         return Contender(
@@ -183,13 +183,13 @@ def choose(
         if len({known[choice.model].task for choice in chosen[0]}) > 1:
             raise BenchError(f"{texts} must take the same kind of data.")
     return [
-        tuple(side(*each) for each in zip(specifications, codes, pair, strict=True))
+        tuple(contender(*each) for each in zip(specifications, codes, pair, strict=True))
         for pair in chosen
     ]
 
 
 def images_for(dataset, task: str, batch_size: int) -> Data:
-    """Returns the few images that the steps work on, the same for both sides."""
+    """Returns the few images that the steps work on, the same for both contenders."""
     from bench.data import tasks
 
     train, test = (

@@ -1,7 +1,7 @@
-"""One side of a comparison: a process that holds a model and steps it when it is told to.
+"""One contender of a comparison: a process that holds a model and steps it when it is told to.
 
-The model comes from the side's own code, an earlier commit perhaps; what measures it is the code
-of this file, the same for both sides.
+The model comes from the contender's own code, perhaps an earlier commit. The code of this file
+measures it, the same for both contenders.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ _WARM_UP_SAMPLES = 10
 
 @dataclasses.dataclass(frozen=True)
 class Contender:
-    """What one side runs.
+    """What one contender runs.
 
     Attributes:
         name: As it is shown.
@@ -55,13 +55,13 @@ class Data:
     batch_size: int
 
 
-def serve(connection, side: Contender, data: Data) -> None:
+def serve(connection, contender: Contender, data: Data) -> None:
     """Builds the model, then answers requests until the other end is closed.
 
     Messages are `("ok", value)` or `("failed", text)`: the first tells the facts about the model,
     the next answer `("prepare", what)` and `("window", num_calls)`.
     """
-    holder = _Holder(side, data)
+    holder = _Holder(contender, data)
     answers = {"build": holder.build, "prepare": holder.prepare, "window": holder.window}
     contender_process.serve(connection, answers, "build")
 
@@ -69,25 +69,25 @@ def serve(connection, side: Contender, data: Data) -> None:
 class _Holder:
     """The model, and the step that is being timed."""
 
-    def __init__(self, side: Contender, data: Data):
-        self.side, self.data = side, data
+    def __init__(self, contender: Contender, data: Data):
+        self.contender, self.data = contender, data
 
     def build(self) -> dict[str, Any]:
         """Returns what is known of the model and of the software."""
-        import_zoo(self.side.code)
+        import_zoo(self.contender.code)
         import keras
 
         from bench.evaluation.build import build_compiled
 
         self.model = build_compiled(
-            self.side.model,
+            self.contender.model,
             self.data.image_shape,
             keras.optimizers.Adam(LEARNING_RATE),
-            preset=self.side.preset,
-            arguments=self.side.arguments,
-            precision=self.side.precision,
-            jit_compile=self.side.jit,
-            steps_per_execution=self.side.steps_per_execution,
+            preset=self.contender.preset,
+            arguments=self.contender.arguments,
+            precision=self.contender.precision,
+            jit_compile=self.contender.jit,
+            steps_per_execution=self.contender.steps_per_execution,
         )
         return {
             "params_total": self.model.count_params(),
@@ -160,10 +160,10 @@ def calls_per_window(call_seconds: float, window_seconds: float) -> int:
 
 
 class Worker(ContenderProcess):
-    """A process of a side, and the line to it."""
+    """A process of a contender, and the line to it."""
 
-    def __init__(self, context, letter: str, side: Contender, data: Data):
-        super().__init__(context, letter, serve, side, data)
+    def __init__(self, context, letter: str, contender: Contender, data: Data):
+        super().__init__(context, letter, serve, contender, data)
         self.num_retraces = 0
 
     def window(self, num_calls: int) -> float:

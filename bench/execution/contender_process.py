@@ -1,4 +1,4 @@
-"""A side of a comparison in a process of its own, and both ends of the line to it.
+"""A contender of a comparison in a process of its own, and both ends of the line to it.
 
 A request is a tuple of a name and arguments; its answer is `("ok", value)` or `("failed", text)`.
 """
@@ -14,7 +14,7 @@ _END_SECONDS = 1.0
 
 
 class ContenderError(Exception):
-    """A side cannot go on; its arguments are the side's name and the reason."""
+    """A contender cannot go on; the arguments are the contender's name and the reason."""
 
 
 def serve(connection, answers: dict[str, Callable], first: str) -> None:
@@ -45,7 +45,7 @@ class ContenderProcess(Child):
 
     Args:
         context: Of `multiprocessing`.
-        name: Of the side, for errors.
+        name: Of the contender, for errors.
         target: What the process runs; it gets its end of the line, and `arguments`.
     """
 
@@ -57,7 +57,7 @@ class ContenderProcess(Child):
         """Returns the next answer.
 
         Raises:
-            ContenderError: if the side failed, or its process ended.
+            ContenderError: if the contender failed, or its process ended.
         """
         try:
             status, value = self.receive()

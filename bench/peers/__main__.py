@@ -36,7 +36,11 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--workloads", nargs="+", default=default.names, choices=tuple(WORKLOADS))
     parser.add_argument(
-        "--sides", nargs="+", choices=tuple(worker.SIDES), help="default: all that are installed"
+        "--sides",
+        dest="contenders",
+        nargs="+",
+        choices=tuple(worker.CONTENDERS),
+        help="default: all that are installed",
     )
     parser.add_argument("--what", nargs="+", default=default.what, choices=run.WHATS)
     parser.add_argument("--pairs", type=int, default=default.pairs, help="double turns of a round")
@@ -59,18 +63,18 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _measure(options, console: Console) -> int:
-    sides = options.sides or [side for side in worker.SIDES if _installed(side)]
-    missing = [side for side in sides if not _installed(side)]
+    contenders = options.contenders or [name for name in worker.CONTENDERS if _installed(name)]
+    missing = [name for name in contenders if not _installed(name)]
     if missing:
         raise BenchError(
             f"{missing[0]} is not installed. Try: pip install -r bench/peers/requirements.txt"
         )
     request = run.Request(
-        *map(tuple, (options.workloads, sides, options.what)), options.pairs, options.rounds
+        *map(tuple, (options.workloads, contenders, options.what)), options.pairs, options.rounds
     )
     run.check(request)
-    absent = [side for side in worker.SIDES if side not in sides]
-    if options.sides is None and absent:
+    absent = [name for name in worker.CONTENDERS if name not in contenders]
+    if options.contenders is None and absent:
         console.print(
             f"without {', '.join(absent)}: pip install -r bench/peers/requirements.txt",
             highlight=False,
@@ -93,8 +97,8 @@ def _measure(options, console: Console) -> int:
     return 0
 
 
-def _installed(side: str) -> bool:
-    needs = worker.SIDES[side]
+def _installed(contender: str) -> bool:
+    needs = worker.CONTENDERS[contender]
     return needs is None or importlib.util.find_spec(needs) is not None
 
 

@@ -7,7 +7,7 @@ import logging
 import os
 import tempfile
 
-os.environ.setdefault("TQDM_DISABLE", "1")  # one bar for all sides
+os.environ.setdefault("TQDM_DISABLE", "1")  # one bar for all contenders
 
 import numpy as np
 import torch

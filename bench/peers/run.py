@@ -1,9 +1,10 @@
-"""Times the sides of a workload in turn, and checks that they train the same thing.
+"""Times the contenders of a workload in turn, and checks that they train the same thing.
 
-A round starts each side in a fresh process with the round's seed. In it the sides take turns in
-the order A B C ... and back, a `fit` or a `predict` each, so that what the machine does meanwhile
-falls on all of them alike; a pair is what two sides took in one such double turn. At its end every
-side has done as many updates, and its loss on the test images is computed here, from its outputs.
+A round starts each contender in a fresh process with the round's seed. In it the contenders take
+turns in the order A B C ... and back, a `fit` or a `predict` each. So what the machine does
+meanwhile falls on all of them alike. A pair is what two contenders took in one such double turn. At
+the end of a round every contender has done as many updates, and its loss on the test images is
+computed here, from its outputs.
 """
 
 import contextlib
@@ -33,13 +34,13 @@ class Request:
 
     Attributes:
         names: Of `WORKLOADS`.
-        sides: Of `worker.SIDES`.
+        contenders: Of `worker.CONTENDERS`.
         pairs: Double turns in a round.
         rounds: Fresh processes with seeds 0, 1, ...
     """
 
     names: tuple[str, ...] = tuple(WORKLOADS)
-    sides: tuple[str, ...] = tuple(worker.SIDES)
+    contenders: tuple[str, ...] = tuple(worker.CONTENDERS)
     what: tuple[str, ...] = WHATS
     pairs: int = 2
     rounds: int = 3
@@ -47,7 +48,7 @@ class Request:
 
 @dataclasses.dataclass
 class _Measured:
-    """What the rounds of one workload gave, by side."""
+    """What the rounds of one workload gave, by contender."""
 
     seconds: dict[tuple[str, str], list[list[tuple[float, float]]]]
     losses: dict[str, list[float]]
@@ -59,13 +60,13 @@ def check(request: Request) -> None:
     """Raises BenchError for a wrong name or number."""
     for name, given, known in (
         ("workloads", request.names, WORKLOADS),
-        ("sides", request.sides, worker.SIDES),
+        ("sides", request.contenders, worker.CONTENDERS),
         ("what", request.what, WHATS),
     ):
         wrong = [part for part in given if part not in known]
         if wrong or not given:
             raise BenchError(f"--{name} must be of {', '.join(known)}. Received: {list(given)}.")
-    if not set(request.sides) & set(OURS):
+    if not set(request.contenders) & set(OURS):
         raise BenchError(f"--sides must have one of {', '.join(OURS)}, which ratios refer to.")
     if request.pairs < 2 or request.rounds < 1:
         raise BenchError("--pairs must be at least 2, and --rounds at least 1.")
@@ -78,119 +79,127 @@ def measure(request: Request, name: str, progress=None) -> list[dict[str, Any]]:
         progress: Called with a text and the share done, in `[0, 1]`.
 
     Returns:
-        A record for each side and each of `request.what`; see `_record`.
+        A record for each contender and each of `request.what`; see `_record`.
     """
     check(request)
     workload, tell = WORKLOADS[name], progress or (lambda text, share: None)
     data = workloads.load(workload)
-    sides = [s for s in request.sides if workload.network not in worker.NOT_THERE.get(s, ())]
-    keys = [(side, what) for what in request.what for side in sides]
-    measured = _Measured({key: [] for key in keys}, {side: [] for side in sides}, {}, {})
+    contenders = [
+        s for s in request.contenders if workload.network not in worker.NOT_THERE.get(s, ())
+    ]
+    keys = [(contender, what) for what in request.what for contender in contenders]
+    measured = _Measured(
+        {key: [] for key in keys}, {contender: [] for contender in contenders}, {}, {}
+    )
     for number in range(request.rounds):
-        _round(request, workload, data, number, sides, measured, tell)
+        _round(request, workload, data, number, contenders, measured, tell)
     described = surroundings.describe()
-    return [_record(request, workload, side, what, measured, described) for side, what in keys]
+    return [
+        _record(request, workload, contender, what, measured, described) for contender, what in keys
+    ]
 
 
-def _round(request, workload: Workload, data, seed: int, sides, measured: _Measured, tell) -> None:
+def _round(
+    request, workload: Workload, data, seed: int, contenders, measured: _Measured, tell
+) -> None:
     context = multiprocessing.get_context("spawn")
     with contextlib.ExitStack() as stack:
         running, made = {}, {}
         tell(f"{workload.name}, round {seed + 1}: start", seed / request.rounds)
-        for side in [side for side in sides if side not in measured.errors]:
-            arguments = (side, workload, data, seed)
-            made[side] = ContenderProcess(context, side, worker.serve, *arguments)
-            stack.callback(made[side].close)
-        for side, process in made.items():
-            with _failing(measured, side):
-                _check_size(side, process.answer(), workload)
-                running[side] = process
-        for side, process in running.items():
-            tell(f"{workload.name}, round {seed + 1}: warm up {side}", seed / request.rounds)
-            with _failing(measured, side):
+        for contender in [name for name in contenders if name not in measured.errors]:
+            arguments = (contender, workload, data, seed)
+            made[contender] = ContenderProcess(context, contender, worker.serve, *arguments)
+            stack.callback(made[contender].close)
+        for contender, process in made.items():
+            with _failing(measured, contender):
+                _check_size(contender, process.answer(), workload)
+                running[contender] = process
+        for contender, process in running.items():
+            tell(f"{workload.name}, round {seed + 1}: warm up {contender}", seed / request.rounds)
+            with _failing(measured, contender):
                 for what in request.what:  # compiles
                     process.ask(what)
         for what in request.what:
-            for side in running:
-                measured.seconds[side, what].append([])
+            for contender in running:
+                measured.seconds[contender, what].append([])
             for pair in range(request.pairs):
                 share = (seed + (pair + 1) / request.pairs) / request.rounds
                 tell(f"{workload.name}, round {seed + 1}: {what}", share)
-                order = [side for side in running if side not in measured.errors]
-                turns: dict[str, list[float]] = {side: [] for side in order}
-                for side in (*order, *reversed(order)):
-                    with _failing(measured, side):
-                        turns[side].append(running[side].ask(what))
-                for side, seconds in turns.items():
-                    measured.seconds[side, what][-1].append(tuple(seconds))
-        for side in [side for side in running if side not in measured.errors]:
-            with _failing(measured, side):
-                measured.facts[side] = running[side].ask("facts")
-                outputs = running[side].ask("outputs")
-                measured.losses[side].append(workloads.loss(workload, data, outputs))
+                order = [name for name in running if name not in measured.errors]
+                turns: dict[str, list[float]] = {contender: [] for contender in order}
+                for contender in (*order, *reversed(order)):
+                    with _failing(measured, contender):
+                        turns[contender].append(running[contender].ask(what))
+                for contender, seconds in turns.items():
+                    measured.seconds[contender, what][-1].append(tuple(seconds))
+        for contender in [name for name in running if name not in measured.errors]:
+            with _failing(measured, contender):
+                measured.facts[contender] = running[contender].ask("facts")
+                outputs = running[contender].ask("outputs")
+                measured.losses[contender].append(workloads.loss(workload, data, outputs))
 
 
-def _check_size(side: str, num_parameters: int, workload: Workload) -> None:
+def _check_size(contender: str, num_parameters: int, workload: Workload) -> None:
     if num_parameters != workload.num_parameters:
         raise ContenderError(
-            side, f"has {num_parameters:,} parameters, not {workload.num_parameters:,}"
+            contender, f"has {num_parameters:,} parameters, not {workload.num_parameters:,}"
         )
 
 
 @contextlib.contextmanager
-def _failing(measured: _Measured, side: str):
+def _failing(measured: _Measured, contender: str):
     try:
         yield
     except ContenderError as error:
-        measured.errors.setdefault(side, error.args[1])
+        measured.errors.setdefault(contender, error.args[1])
 
 
 def _record(
-    request, workload, side: str, what: str, measured: _Measured, described
+    request, workload, contender: str, what: str, measured: _Measured, described
 ) -> dict[str, Any]:
     """Returns what is kept: seconds per turn, ratios to ours, the losses of the rounds."""
     record: dict[str, Any] = {
         "workload": workload.name,
         "title": workload.title,
         "what": what,
-        "side": side,
-        "status": "failed" if side in measured.errors else "ok",
-        "error": measured.errors.get(side),
+        "side": contender,
+        "status": "failed" if contender in measured.errors else "ok",
+        "error": measured.errors.get(contender),
         "batch_size": workload.batch_size,
         "images_per_turn": workload.num_images * (workload.epochs if what == "train" else 1),
         "pairs": request.pairs,
         "rounds": request.rounds,
-        **measured.facts.get(side, {}),
+        **measured.facts.get(contender, {}),
         **described,
         **_versions(),
     }
-    if side in measured.errors:
+    if contender in measured.errors:
         return record
-    seconds = measured.seconds[side, what]
+    seconds = measured.seconds[contender, what]
     everything = [part for turns in seconds for pair in turns for part in pair]
     record["seconds_per_turn"] = float(np.median(everything))
     record["images_per_second"] = record["images_per_turn"] / record["seconds_per_turn"]
-    record["losses"] = measured.losses[side]
+    record["losses"] = measured.losses[contender]
     if "forward_macs" in record:  # a backward pass is twice the work
         passes = 3 if what == "train" else 1
         flop = 2e-9 * passes * record["forward_macs"] * record["images_per_second"]
         record["share_of_machine"] = flop / record["machine_gflops"]
     for ours, key in zip(OURS, KEYS, strict=True):
         own = measured.seconds.get((ours, what))
-        if own is None or ours in measured.errors or ours == side:
+        if own is None or ours in measured.errors or ours == contender:
             continue
         ratio = ratio_of(own, seconds)
         for name, value in zip(("", "_low", "_high"), ratio, strict=True):
             record[f"seconds_by_{key}{name}"] = value
         record[f"loss_by_{key}"] = float(
-            np.mean(measured.losses[side]) / np.mean(measured.losses[ours])
+            np.mean(measured.losses[contender]) / np.mean(measured.losses[ours])
         )
-        record[f"same_loss_as_{key}"] = same_loss(measured.losses[ours], measured.losses[side])
+        record[f"same_loss_as_{key}"] = same_loss(measured.losses[ours], measured.losses[contender])
     return record
 
 
 def ratio_of(ours, theirs) -> tuple[float, float, float]:
-    """Computes how many times as long a side takes as ours, with its 95 % interval.
+    """Computes how many times as long a contender takes as ours, with its 95 % interval.
 
         ratio = exp(median over pairs of (log theirs - log ours)), each the mean of a double turn
 

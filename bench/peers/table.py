@@ -56,7 +56,7 @@ def markdown(records: Sequence[dict[str, Any]]) -> str:
 
     The first line is of `fit` and `predict` as they come, the second of what `autotune` chose.
     """
-    others = [side for side in dict.fromkeys(r["side"] for r in records) if side not in OURS]
+    others = [name for name in dict.fromkeys(r["side"] for r in records) if name not in OURS]
     lines = []
     for what, title in TITLES.items():
         parts = [record for record in records if record["what"] == what]
@@ -70,7 +70,7 @@ def markdown(records: Sequence[dict[str, Any]]) -> str:
             rows_of = {r["side"]: r for r in parts if r["workload"] == name}
             for own, key in zip(OURS, KEYS, strict=True):
                 if own in rows_of:
-                    cells = [_short(rows_of.get(side), key) for side in others]
+                    cells = [_short(rows_of.get(name), key) for name in others]
                     cells = [_called(rows_of[own]), *_own(rows_of[own]), *cells]
                     lines.append(f"| {' | '.join(cells)} |")
         lines.append("")

@@ -1,4 +1,4 @@
-"""What the process of a side does."""
+"""What the process of a contender does."""
 
 import gc
 import importlib
@@ -10,8 +10,8 @@ from bench.execution import contender_process
 from bench.peers.table import OURS
 from bench.peers.workloads import Data, Workload
 
-# Name of a side, and what it needs to be installed.
-SIDES = {
+# Name of a contender, and what it needs to be installed.
+CONTENDERS = {
     "zoo": None,
     "zoo autotuned": None,
     "keras": None,
@@ -24,7 +24,7 @@ NOT_THERE = {"pythae": ("upae", "unet")}
 
 
 def make(name: str, workload: Workload, data: Data, seed: int):
-    """Imports a framework and returns its side."""
+    """Imports a framework and returns its contender."""
     if name in OURS:
         importlib.import_module("zoo")  # before Keras, for its faster kernels
         from bench.peers.zoo_contender import ZooContender

@@ -1,6 +1,6 @@
-"""What every side trains: a network, its loss, its data and its batch size.
+"""What every contender trains: a network, its loss, its data and its batch size.
 
-Each side builds the network in its own framework; the number of parameters and the final loss
+Each contender builds the network in its own framework; the number of parameters and the final loss
 must agree, which `bench.peers.run` checks.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-LEARNING_RATE, ADAM_EPSILON = 1e-3, 1e-7  # Keras's defaults, given to every side
+LEARNING_RATE, ADAM_EPSILON = 1e-3, 1e-7  # Keras's defaults, given to every contender
 _NUM_TEST = 512
 
 
@@ -20,11 +20,11 @@ class Workload:
     Attributes:
         name: As the command line takes it.
         title: As tables show it.
-        network: Which network the sides build.
+        network: Which network the contenders build.
         batch_size: Images per update, and per batch of inference.
         num_images: Training images.
         num_parameters: Weights that are trained.
-        epochs: Of one turn: enough for the losses of the sides to come together by the end.
+        epochs: Of one turn: enough for the losses of the contenders to come together by the end.
     """
 
     name: str
@@ -84,7 +84,7 @@ def load(workload: Workload) -> Data:
 
 
 def loss(workload: Workload, data: Data, outputs: dict[str, np.ndarray]) -> float:
-    """Computes the loss on the test images, alike for every side.
+    """Computes the loss on the test images, alike for every contender.
 
         dense: mean of (x - r)^2
         vae:   sum over pixels of the cross-entropy of x and r, at the mean code, plus KL, nats

@@ -9,7 +9,8 @@ from bench.peers.workloads import Data, Workload
 from bench.profiling import macs as mac_counter
 from bench.profiling import peak_rate
 
-# Registry name, preset and further arguments of each network; every side draws its weights alike.
+# Registry name, preset and further arguments of each network.
+# Every contender draws its weights alike.
 MODELS = {
     "dense": ("autoencoder", "tf_tutorial_dense", {}),
     "vae": ("vae", "keras_io", {}),
@@ -50,7 +51,7 @@ class ZooContender(FitContender):
         super().infer()
 
     def _tune(self) -> None:
-        if self.is_to_be_tuned:  # in the warm-up, when no other side is starting
+        if self.is_to_be_tuned:  # in the warm-up, when no other contender is starting
             self.is_to_be_tuned = False
             tuned = zoo.autotune(
                 self.model, self.data.train, self.targets, batch_size=self.batch_size

@@ -1,4 +1,4 @@
-"""Comparing two sides: the statistics on simulated pairs, and real processes from end to end."""
+"""Comparing two contenders: statistics of simulated pairs, and real processes from end to end."""
 
 import argparse
 import io
@@ -103,7 +103,7 @@ def constant(ratio, num_pairs=20):
         (1 / 1.021, 1.0, "faster", 0.02),
         (1.09, 1.1, "no difference", 0.1),  # A differs more from itself
         (1.11, 1.1, "slower", 0.1),
-        (1.11, 1 / 1.1, "slower", 0.1),  # to whichever side
+        (1.11, 1 / 1.1, "slower", 0.1),  # to whichever contender
     ],
 )
 def test_threshold_is_what_a_differs_from_itself(ratio, same, verdict, threshold):
@@ -138,7 +138,7 @@ def test_calls_fill_the_window(call_seconds, calls):
 # --- what is compared -----------------------------------------------------------------------
 
 
-def test_sides_are_read(tmp_path):
+def test_contenders_are_read(tmp_path):
     plain = contenders.parse("vae:small:beta=4,widths=(8,16)")
     assert (plain.model, plain.jit, plain.precision) == (
         "vae:small:beta=4,widths=(8,16)",
@@ -167,7 +167,7 @@ def test_sides_are_read(tmp_path):
         ("", "Received: ''"),
     ],
 )
-def test_wrong_sides_are_refused(text, message):
+def test_wrong_contenders_are_refused(text, message):
     with pytest.raises(BenchError) as caught:
         contenders.parse(text)
     assert message in str(caught.value)
@@ -317,7 +317,7 @@ def test_a_model_is_no_slower_than_itself(capsys):
     assert "5,897 parameters on both sides" in " ".join(out.out.split())
 
 
-def test_a_side_that_does_not_run(capsys):
+def test_a_contender_that_does_not_run(capsys):
     broken = "autoencoder:tiny:widths=(8,8,8,8)"  # 8 pixels cannot be halved four times
     code, out = run(capsys, "autoencoder:tiny", broken, *QUICK)
     assert code == 1

@@ -23,19 +23,19 @@ def _small(network: str, num_images: int = 8) -> tuple[Workload, Data]:
     return workload, Data(images, images, masks, masks)
 
 
-def _sides():
-    for side in ("zoo", "keras", "torch", "pythae"):
+def _contenders():
+    for contender in ("zoo", "keras", "torch", "pythae"):
         for network in SHAPES:
-            if network not in worker.NOT_THERE.get(side, ()):
-                yield side, network
+            if network not in worker.NOT_THERE.get(contender, ()):
+                yield contender, network
 
 
-@pytest.mark.parametrize(("side", "network"), list(_sides()))
-def test_sides_train_the_same_network(side, network):
-    if worker.SIDES[side] is not None:
-        pytest.importorskip(worker.SIDES[side])
+@pytest.mark.parametrize(("contender", "network"), list(_contenders()))
+def test_contenders_train_the_same_network(contender, network):
+    if worker.CONTENDERS[contender] is not None:
+        pytest.importorskip(worker.CONTENDERS[contender])
     workload, data = _small(network)
-    made = worker.make(side, workload, data, seed=0)
+    made = worker.make(contender, workload, data, seed=0)
     assert made.num_parameters == workload.num_parameters
     made.train()
     made.infer()
@@ -50,7 +50,7 @@ def test_first_losses_agree_between_keras_and_the_zoo():
     plain = worker.make("keras", workload, data, seed=0)
     ours = worker.make("zoo", workload, data, seed=0)
     ours.model.set_weights(_in_order(plain.model.weights, ours.model.weights))
-    found = [workloads.loss(workload, data, side.outputs()) for side in (plain, ours)]
+    found = [workloads.loss(workload, data, contender.outputs()) for contender in (plain, ours)]
     np.testing.assert_allclose(*found, rtol=1e-4)
 
 
@@ -102,7 +102,7 @@ def test_command_writes_records_and_shows_them(tmp_path, monkeypatch, capsys):
     assert command.main([*arguments, "--rounds", "1", "--output", str(output)]) == 0
     found = [json.loads(line) for line in output.read_text().splitlines()]
     assert [(r["side"], r["what"], r["status"]) for r in found] == [
-        (side, what, "ok") for what in ("train", "infer") for side in ("zoo", "keras")
+        (contender, what, "ok") for what in ("train", "infer") for contender in ("zoo", "keras")
     ]
     plain = found[1]
     assert plain["seconds_by_ours_low"] <= plain["seconds_by_ours"] <= plain["seconds_by_ours_high"]
@@ -123,11 +123,11 @@ def test_page_has_a_line_for_each_of_ours():
     own = {"workload": "w", "title": "a net", "what": "train", "status": "ok"}
     own |= {"images_per_second": 2000.0, "share_of_machine": 0.25}
     tuned = {"side": "zoo autotuned", "note": "jit_compile=True: 0.6 ms", "images_per_second": 4000}
-    keras_side = {"side": "keras"}
+    keras_record = {"side": "keras"}
     for key, value, same in (("ours", 3.0, True), ("ours_autotuned", 6.0, False)):
-        keras_side |= {f"seconds_by_{key}": value, f"same_loss_as_{key}": same}
-        keras_side |= {f"seconds_by_{key}_low": value - 1, f"seconds_by_{key}_high": value + 1}
-    found = [own | {"side": "zoo"}, own | tuned, own | keras_side]
+        keras_record |= {f"seconds_by_{key}": value, f"same_loss_as_{key}": same}
+        keras_record |= {f"seconds_by_{key}_low": value - 1, f"seconds_by_{key}_high": value + 1}
+    found = [own | {"side": "zoo"}, own | tuned, own | keras_record]
     text = table.markdown([*found, own | {"side": "torch", "status": "failed"}])
     assert text.splitlines()[2:] == [
         "| a net | 2,000 | 25% | 3.00 (2.00 to 4.00) | failed |",
@@ -135,7 +135,7 @@ def test_page_has_a_line_for_each_of_ours():
     ]
 
 
-def test_a_side_that_fails_is_a_row(monkeypatch):
+def test_a_contender_that_fails_is_a_row(monkeypatch):
     data = _small("dense", num_images=64)[1]
     wrong = Workload("wrong", "wrong", "dense", 4, 64, num_parameters=1)
     monkeypatch.setitem(WORKLOADS, "dense32", wrong)
@@ -148,7 +148,8 @@ def test_a_side_that_fails_is_a_row(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"names": ("x",)}, {"sides": ("keras",)}, {"what": ()}, {"pairs": 1}, {"rounds": 0}]
+    "changes",
+    [{"names": ("x",)}, {"contenders": ("keras",)}, {"what": ()}, {"pairs": 1}, {"rounds": 0}],
 )
 def test_wrong_requests_are_refused(changes):
     with pytest.raises(BenchError, match="--"):
