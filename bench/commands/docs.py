@@ -26,7 +26,7 @@ from bench.scaling import command as scale_command
 
 PAGES = ("README.md", "docs/*.md")
 PEERS = "pip install -r bench/peers/requirements.txt && python -m bench.peers"
-FLOOR = "python -m bench.peers.roofline_bound"
+ROOFLINE = "python -m bench.peers.roofline_bound"
 SCALE = "python -m bench scale --memory"
 
 
@@ -92,8 +92,8 @@ def _peers(sources: Sequence[Path], words: Sequence[str]) -> str:
     return f"{peers_table.markdown(_lines(sources, PEERS))}\n{_command(PEERS)}"
 
 
-def _floor(sources: Sequence[Path], words: Sequence[str]) -> str:
-    return f"{roofline_bound.markdown(_lines(sources, FLOOR))}\n{_command(FLOOR)}"
+def _roofline(sources: Sequence[Path], words: Sequence[str]) -> str:
+    return f"{roofline_bound.markdown(_lines(sources, ROOFLINE))}\n{_command(ROOFLINE)}"
 
 
 def _scale(sources: Sequence[Path], words: Sequence[str]) -> str:
@@ -109,7 +109,7 @@ KINDS: dict[str, Callable[[Sequence[Path], Sequence[str]], str]] = {
     "results": _results,
     "published": _published,
     "peers": _peers,
-    "floor": _floor,
+    "floor": _roofline,
     "scale": _scale,
     "options": _options,
 }

@@ -118,7 +118,7 @@ class NormalisedPCA(PCA):
 
 
 class Identity:
-    """Gives the input back: the floor for denoising, and perfect without noise."""
+    """Gives the input back: the trivial baseline for denoising, and perfect without noise."""
 
     num_parameters = 0
     forward_macs = 0

@@ -53,21 +53,21 @@ def markdown(rows: Sequence[Row]) -> str:
     Args:
         rows: Of a reconstruction, the baseline `mean_image` among them.
     """
-    floor = next(
+    mean_image = next(
         (row for row in rows if row.baseline and row.record.model.name == "mean_image"), None
     )
     lines = [_line(HEADS), _line(["---", "--:", *["---"] * (len(HEADS) - 2)])]
     for row in rows:
         if not row.baseline:
             about = (row.name, str(row.num_seeds), _loss(row), _weights(row))
-            lines.append(_line([*about, _explained(row, floor), _findings(row)]))
+            lines.append(_line([*about, _explained(row, mean_image), _findings(row)]))
     return "\n".join(lines)
 
 
-def _explained(row: Row, floor: Row | None) -> str:
-    if floor is None or "mse" not in row.quality or "mse" not in floor.quality:
+def _explained(row: Row, mean_image: Row | None) -> str:
+    if mean_image is None or "mse" not in row.quality or "mse" not in mean_image.quality:
         return "not known"
-    share = 1 - row.quality["mse"].mean / floor.quality["mse"].mean
+    share = 1 - row.quality["mse"].mean / mean_image.quality["mse"].mean
     error = f"MSE {row.quality['mse'].mean:.4f}"
     if share < -_SOMETHING:
         return f"no: worse than the mean image ({error})"

@@ -73,8 +73,8 @@ def psnr(
     """
     _check_max_value(max_value)
     error = mse(target, prediction)
-    floor = max_value**2 * 10 ** (-ceiling / 10)
-    return 10 * np.log10(max_value**2 / np.maximum(error, floor))
+    least_error = max_value**2 * 10 ** (-ceiling / 10)
+    return 10 * np.log10(max_value**2 / np.maximum(error, least_error))
 
 
 def bce(target: np.ndarray, prediction: np.ndarray, *, epsilon: float = 1e-7) -> np.ndarray:

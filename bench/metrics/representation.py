@@ -68,8 +68,8 @@ def from_codes(
         distance. `test_cluster_nmi`, `test_cluster_ari`: how well k-means with one cluster per
         class, fitted without labels to the training codes, agrees with the classes (normalised
         mutual information, arithmetic mean; adjusted Rand index, 0 for chance).
-        `test_majority_accuracy`: of always answering the commonest class, the floor of both
-        accuracies. `test_representation_intervals`: `[low, high]` of the accuracies over test
+        `test_majority_accuracy`: of always answering the commonest class, the trivial baseline of
+        both accuracies. `test_representation_intervals`: `[low, high]` of the accuracies over test
         images, Wilson 95 %. `num_probe_train_images`, `num_probe_test_images`. `{}` without
         labels.
     """

@@ -1,9 +1,9 @@
 """`python -m bench.peers.roofline_bound`: least time of a training step, and the rest.
 
-The floor of a step follows from what the network must do and from what the machine was measured to
-do: multiply-adds of its dense layers at the rate of matrix multiplication, those of its
-convolutions at the rate of one large convolution, and bytes at the bandwidth of memory. Where the
-time of a step goes beside it comes from TensorFlow's own clock of each operation.
+The lower bound of a step follows from the work of the network and from the measured rates of the
+machine: multiply-adds of the dense layers at the rate of matrix multiplication, multiply-adds of
+the convolutions at the rate of one large convolution, and bytes at the bandwidth of memory.
+TensorFlow's own clock of each operation tells where the time of the step goes.
 """
 
 import argparse
@@ -65,7 +65,7 @@ class Machine:
 
 
 def measure_machine() -> Machine:
-    """Measures the rates that floors refer to; the fastest call counts."""
+    """Measures the rates that lower bounds refer to; the fastest call counts."""
     import tensorflow as tf
 
     from bench.profiling import peak_rate
@@ -115,7 +115,7 @@ class Work:
     convolution_flop: float
     num_bytes: float
 
-    def floor_seconds(self, rates: Machine) -> tuple[float, float, float]:
+    def lower_bound_seconds(self, rates: Machine) -> tuple[float, float, float]:
         """Returns the least seconds of products, of convolutions and of memory."""
         return (
             self.product_flop / rates.matmul / 1e9,
@@ -200,15 +200,15 @@ def measure(workload: Workload, rates: Machine) -> dict[str, Any]:
         tf.profiler.experimental.stop()
         clocked = read_trace(Path(folder))
     step = float(np.median(seconds))
-    floors = work_of(model, workload.batch_size).floor_seconds(rates)
+    bounds = work_of(model, workload.batch_size).lower_bound_seconds(rates)
     names = ("products", "convolutions", "memory")
     return {
         "workload": workload.name,
         "title": workload.title,
         "batch_size": workload.batch_size,
         "step_ms": 1e3 * step,
-        **{f"floor_{n}_ms": 1e3 * s for n, s in zip(names, floors, strict=True)},
-        "share": sum(floors[:2]) / step,
+        **{f"floor_{n}_ms": 1e3 * s for n, s in zip(names, bounds, strict=True)},
+        "share": sum(bounds[:2]) / step,
         "time_of": {kind: clocked.get(kind, 0.0) / sum(clocked.values()) for kind in KINDS},
         **{f"machine_{name}": rate for name, rate in dataclasses.asdict(rates).items()},
         **surroundings.describe(),
@@ -219,13 +219,13 @@ def markdown(records: list[dict[str, Any]]) -> str:
     """Returns a Markdown table, a line per workload."""
     first = records[0]
     lines = [
-        f"| training step | ms | floor, ms | share | memory, ms | {' | '.join(KINDS)} |",
+        f"| training step | ms | lower bound, ms | share | memory, ms | {' | '.join(KINDS)} |",
         f"| --- | --: | --: | --: | --: | {' | '.join('--:' for _ in KINDS)} |",
     ]
     for record in records:
-        floor = record["floor_products_ms"] + record["floor_convolutions_ms"]
+        bound = record["floor_products_ms"] + record["floor_convolutions_ms"]
         times = [f"{record['time_of'][kind]:.0%}" for kind in KINDS]
-        cells = [record["title"], f"{record['step_ms']:.3g}", f"{floor:.3g}"]
+        cells = [record["title"], f"{record['step_ms']:.3g}", f"{bound:.3g}"]
         cells += [f"{record['share']:.0%}", f"{record['floor_memory_ms']:.3g}", *times]
         lines.append(f"| {' | '.join(cells)} |")
     rates = (

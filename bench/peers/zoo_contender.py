@@ -38,7 +38,7 @@ class ZooContender(FitContender):
         self.is_to_be_tuned = autotune
 
     def facts(self) -> dict:
-        """Returns what the floor follows from: products per image, and the machine's rate."""
+        """Returns what the lower bound follows from: products per image, and the machine's rate."""
         macs = mac_counter.count_macs(self.model).total
         return {"forward_macs": macs, "machine_gflops": peak_rate.matmul_rate().gflops}
 

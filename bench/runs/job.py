@@ -16,7 +16,7 @@ from bench.records.config import RunConfig
 from bench.records.schema import Record
 from bench.runs.selection import ModelSpec
 
-ANOMALY_FLOOR_SIZE = 32  # components of the published floor
+ANOMALY_BASELINE_SIZE = 32  # components of the published baseline
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,7 +134,7 @@ def baseline_jobs(
 
     Masks: everywhere, nowhere, the mean mask. Images: the mean image, PCA at each code size, and
     the identity where the input is noisy. Anomalies: the mean image, PCA at each code size and at
-    32, the published floor, with and without the variance of each pixel.
+    32, the published baseline, with and without the variance of each pixel.
     """
     jobs: dict[str, Job] = {}
     for config in configs:
@@ -150,7 +150,7 @@ def _baselines(
     if task == "segmentation":
         return [("all_foreground", None), ("all_background", None), ("mean_mask", None)]
     if task == "anomaly" or config.normal_class is not None:
-        sizes = sorted({*latent_sizes, ANOMALY_FLOOR_SIZE})
+        sizes = sorted({*latent_sizes, ANOMALY_BASELINE_SIZE})
         pairs = itertools.product(("pca", "pca_normalised"), sizes)
         return [("mean_image", None), *pairs]
     baselines: list[tuple[str, int | None]] = [("mean_image", None)]

@@ -99,13 +99,13 @@ def difference(
     Source: the median, as single pairs are hit by other programs: on simulated pairs with one
     window in ten disturbed its interval covers 94 % with 20 pairs, the mean's 90 %.
     """
-    interval, floor = (
+    interval, same_interval = (
         intervals.bootstrap_interval(
             [pair.log_ratio for pair in part], _median, num_resamples=num_resamples
         )
         for part in (pairs, same)
     )
-    threshold = max(math.log1p(LEAST_THRESHOLD), abs(floor.low), abs(floor.high))
+    threshold = max(math.log1p(LEAST_THRESHOLD), abs(same_interval.low), abs(same_interval.high))
     verdict = "no difference"
     if abs(interval.mean) > threshold:
         if interval.low > 0:
@@ -115,8 +115,8 @@ def difference(
     return Difference(
         *(math.exp(value) for value in (interval.mean, interval.low, interval.high)),
         threshold=math.expm1(threshold),
-        same_low=math.exp(floor.low),
-        same_high=math.exp(floor.high),
+        same_low=math.exp(same_interval.low),
+        same_high=math.exp(same_interval.high),
         verdict=verdict,
         num_pairs=len(pairs),
     )

@@ -178,8 +178,8 @@ def _collapse(recording: Recording) -> list[Finding]:
     if code is None or len(code) < 2:
         return []
     code = np.asarray(code, "float64")
-    floor = max(CODE_VARIANCE * np.square(code).mean(), 1e-12)
-    share = float((code.var(axis=0, ddof=1) < floor).mean())
+    least_variance = max(CODE_VARIANCE * np.square(code).mean(), 1e-12)
+    share = float((code.var(axis=0, ddof=1) < least_variance).mean())
     if not share:
         return []
     text = f"{percent(share)} of {code.shape[1]} code units are the same for all {len(code)} images"

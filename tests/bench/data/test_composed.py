@@ -13,7 +13,7 @@ from bench.errors import BenchError
 def best_threshold_iou(split: Split, num_thresholds: int = 256) -> float:
     """Returns the IoU of the best global threshold on brightness, brighter or darker.
 
-    The IoU is over all pixels of the split together. It is a floor that a model must beat.
+    The IoU is over all pixels of the split together. It is a lower bound that a model must beat.
     """
     values = (split.images * (num_thresholds - 1)).astype("int64").ravel()
     is_object = split.targets.ravel() == 1

@@ -28,11 +28,11 @@ def test_work_of_a_convolutional_network():
     assert work.convolution_flop == 6 * (encoder + decoder)
 
 
-def test_floor_is_work_by_rate():
+def test_lower_bound_is_work_by_rate():
     rates = roofline_bound.Machine(
         matmul=100.0, convolution=50.0, kernel_gradient=30.0, bandwidth=10.0
     )
-    assert roofline_bound.Work(1e9, 2e9, 5e8).floor_seconds(rates) == pytest.approx(
+    assert roofline_bound.Work(1e9, 2e9, 5e8).lower_bound_seconds(rates) == pytest.approx(
         (0.01, 0.04, 0.05)
     )
 
