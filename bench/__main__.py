@@ -11,6 +11,7 @@ from bench.errors import BenchError
 from bench.execution.engine import ENVIRONMENT
 from bench.reproduce import command as reproduce
 from bench.scaling import command as scale
+from zoo.parser import CommandParser
 
 COMMANDS = (run, report, inspect, compare, reproduce, scale, docs, list_command, migrate)
 OLD_NAMES = {"look": "inspect", "table": "docs"}  # work until the next version
@@ -41,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """Returns the parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m bench",
         description="Measures the models of the zoo on your images and your machine.",
         epilog=EXAMPLES,

@@ -5,6 +5,7 @@ import sys
 
 from bench.errors import BenchError
 from tuner.commands import confirm, export, report, search, show, space
+from zoo.parser import CommandParser
 from zoo.registry import quiet
 
 COMMANDS = (search, show, report, confirm, export, space)
@@ -35,7 +36,7 @@ def _refuse_what_is_gone(arguments: list[str]) -> None:
 
 def make_parser() -> argparse.ArgumentParser:
     """Returns the parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m tuner",
         description="Searches for the settings of a model that fit your images.",
         epilog=search.EXAMPLES,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from zoo import checks
 from zoo.cli import check, models, train, use
+from zoo.parser import CommandParser
 from zoo.registry import quiet
 
 EXAMPLES = """examples:
@@ -35,14 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str):
-        self.exit(2, f"error: {message}. See {self.prog} --help\n")
-
-
 def make_parser() -> argparse.ArgumentParser:
     formatter = argparse.RawDescriptionHelpFormatter
-    parser = _Parser(
+    parser = CommandParser(
         prog="python -m zoo",
         description="Trains autoencoders and U-Nets on your images, and uses them.",
         epilog=EXAMPLES,

@@ -33,9 +33,9 @@ ROOMS: dict[str, tuple[Room, ...]] = {
     "zoo": (
         Room(
             "(root)",
-            "arguments, files, version, watching layer calls",
+            "arguments, files, version, watching layer calls, command lines",
             without_keras=True,
-            modules=("checks", "files", "version", "inspection"),
+            modules=("checks", "files", "version", "inspection", "parser"),
         ),
         Room("losses", "terms of losses, no model"),
         Room("layers", "Keras layers and operations"),

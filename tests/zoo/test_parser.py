@@ -1,0 +1,43 @@
+"""The parser that the three command lines share."""
+
+import sys
+
+import pytest
+
+import bench.__main__
+import tuner.__main__
+import zoo.__main__
+from zoo.parser import SCRIPTS
+
+MAINS = {"zoo": zoo.__main__, "zoo-bench": bench.__main__, "zoo-tune": tuner.__main__}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_and_errors_name_what_was_started(script, capsys, monkeypatch):
+    parser = MAINS[script].make_parser()
+    for started, name in ((f"/usr/bin/{script}", script), ("__main__.py", SCRIPTS[script])):
+        monkeypatch.setattr(sys, "argv", [started])
+        text = parser.format_help()
+        assert f"usage: {name} [-h] COMMAND" in text
+        assert f"  {name} " in text.split("examples:")[1]
+        assert (SCRIPTS[script] in text) == (name == SCRIPTS[script])
+        with pytest.raises(SystemExit) as stop:
+            parser.parse_args(["fly"])
+        assert stop.value.code == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("error: ")
+        assert line.endswith(f"See {name} --help")
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments"),
+    [
+        ("zoo", ["check", "scans", "--range"]),
+        ("zoo-bench", ["run", "--range"]),
+        ("zoo-tune", ["search", "vae", "--range"]),
+    ],
+)
+def test_a_range_that_starts_with_a_minus_is_a_value(script, arguments):
+    options = MAINS[script].make_parser().parse_args([*arguments, "-1..1"])
+    found = [value for name, value in vars(options).items() if "range" in name]
+    assert found == [(-1.0, 1.0)]
