@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import json
 import os
 import pickle
 import subprocess
@@ -17,6 +16,7 @@ from PIL import Image
 
 from bench.data import catalog, download
 from bench.errors import BenchError
+from bench.records import store
 
 
 @pytest.fixture
@@ -252,8 +252,8 @@ def test_checksums_are_those_of_the_committed_records():
     for file, name in (("digits_50_labels", "digits"), ("reproduce_quick", "fashion_mnist")):
         if name != "digits" and download.find(name) is None:
             continue
-        found = map(json.loads, (root / f"{file}.jsonl").read_text().splitlines())
-        recorded = {r["dataset_checksum"] for r in found if not r.get("noise")}
+        records = store.read(root / f"{file}.jsonl")[0]
+        recorded = {record.data.checksum for record in records if not record.config.noise}
         assert recorded == {catalog.load(name).checksum}
 
 
