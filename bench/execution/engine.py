@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from zoo.registry import quiet
-
-# Before Keras is imported.
-ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow", quiet.MARK: "1"}
+# Before Keras is imported. The last is `zoo.registry.quiet.MARK`, by its text: a process of
+# `bench compare` imports another checkout's zoo.
+ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow", "ZOO_PROGRAM": "1"}
 
 
 class Job(Protocol):

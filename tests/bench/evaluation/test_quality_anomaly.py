@@ -10,7 +10,7 @@ from bench.data import catalog
 from bench.data.dataset import Split
 from bench.evaluation import anomaly_scores, closed_forms, job_runner, quality
 from bench.metrics import anomaly
-from bench.records import store
+from bench.records import schema, store
 from bench.records.config import RunConfig
 from bench.report.plots import style
 from bench.runs import job
@@ -125,7 +125,7 @@ class TestFile:
         assert found["masks"][num:].any(axis=(1, 2)).all()
 
     def test_samples_are_the_same_images(self, measured, output):
-        samples = style.load_samples(output, measured)
+        samples = style.load_samples(output, schema.from_fields(measured))
         assert samples["inputs"].shape == (2 * quality.NUM_SHOWN, 8, 8, 1)
         np.testing.assert_array_equal(samples["inputs"], samples["targets"])
 

@@ -5,8 +5,9 @@ import os
 import pytest
 
 from bench.errors import BenchError
-from bench.execution import local, processes, session
+from bench.execution import engine, local, processes, session
 from bench.records import store
+from zoo.registry import quiet as quiet_start
 
 HAS_TWO_CORES = hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) > 1
 
@@ -64,3 +65,7 @@ def test_a_dead_process_is_told_from_a_failed_one():
     assert "out of memory" in processes.death(-9)
     assert "signal 11" in processes.death(-11)
     assert "exit code 3" in processes.death(3)
+
+
+def test_processes_are_marked_as_programs_of_ours():
+    assert engine.ENVIRONMENT[quiet_start.MARK] == "1"
