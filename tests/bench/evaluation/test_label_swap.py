@@ -7,6 +7,7 @@ import pytest
 from bench.data import catalog
 from bench.evaluation import label_swap as label_swapping
 from bench.metrics import feature_classifier
+from bench.records import schema
 from bench.report.plots import label_swap
 
 
@@ -81,9 +82,10 @@ def test_the_picture(classifier, digits_data, tmp_path):
     (tmp_path / "swaps").mkdir()
     np.savez(tmp_path / "swaps" / "a.npz", **arrays)
     target = tmp_path / "picture.png"
-    record = {"swaps_file": "swaps/a.npz"}
+    record = schema.from_fields({"swaps_file": "swaps/a.npz"})
     assert label_swap.redrawn_images(tmp_path, [record], target)
     assert target.read_bytes().startswith(b"\x89PNG")
     for other in ({}, {"swaps_file": "swaps/none.npz"}, {"swaps_file": "../a.npz"}):
-        assert not label_swap.redrawn_images(tmp_path, [other], tmp_path / "none.png")
+        record = schema.from_fields(other)
+        assert not label_swap.redrawn_images(tmp_path, [record], tmp_path / "none.png")
     assert not (tmp_path / "none.png").exists()
