@@ -160,7 +160,9 @@ class VectorQuantizer(keras.layers.Layer):
         num_vectors = ops.shape(vectors)[0]
         share = keras.random.uniform((self.num_embeddings,), seed=self.seed_generator)
         row = ops.cast(share * ops.cast(num_vectors, "float32"), "int32")
-        return ops.take(vectors, ops.minimum(row, num_vectors - 1), axis=0)
+        last = ops.maximum(num_vectors - 1, 0)
+        # A replica without rows takes the zeros; what it computes is not kept.
+        return ops.take(ops.pad(vectors, ((0, 1), (0, 0))), ops.minimum(row, last), axis=0)
 
 
 def perplexity(counts):
