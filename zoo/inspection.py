@@ -49,7 +49,7 @@ def variables_of(model) -> tuple[tuple[int, bool], ...]:
     return tuple((id(variable), variable.trainable) for variable in model.variables)
 
 
-def kept_while(model, name: str, state: Any) -> dict:
+def cached_while(model, name: str, state: Any) -> dict:
     """Returns a dict that the model keeps under a name: a new one where the state is another."""
     of_state, kept = model.__dict__.get(name, (None, {}))
     if of_state != state:

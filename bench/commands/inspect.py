@@ -133,7 +133,7 @@ def _print_layers(model: Any) -> None:
         print(line)
     table = Table("layer", "kind", "output", box=None, padding=(0, 2, 0, 0))
     table.add_column("parameters", justify="right")
-    for row in summary.structure(model):
+    for row in summary.layer_rows(model):
         shape = row["output_shape"]
         shown = "-" if shape is None else " x ".join(map(str, shape))
         table.add_row(row["layer"], row["kind"], shown, f"{row['parameters']:,}")
@@ -239,7 +239,7 @@ def interpolation_picture(model: Any, inputs: Any, options: argparse.Namespace) 
 
 
 def _spans(count: int) -> list[str]:
-    """Names of the rows of eight that `tiles.folded` makes: `0 - 7`, `8 - 15`."""
+    """Names of the rows of eight that `image_grid.folded` makes: `0 - 7`, `8 - 15`."""
     from bench.report.plots.training import ACROSS
 
     starts = range(0, count, ACROSS)

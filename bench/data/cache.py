@@ -20,9 +20,9 @@ _FACTS = tuple(field.name for field in dataclasses.fields(Dataset) if field.name
 
 
 @contextlib.contextmanager
-def kept(folder: Path) -> Iterator["Store"]:
+def opened(folder: Path) -> Iterator["DatasetCache"]:
     """Gives a place for data sets in a run's folder, which is empty again at the end."""
-    store = Store(folder)
+    store = DatasetCache(folder)
     store.clear()  # what a run that was killed has left
     try:
         yield store
@@ -30,7 +30,7 @@ def kept(folder: Path) -> Iterator["Store"]:
         store.clear()
 
 
-class Store:
+class DatasetCache:
     """Data sets by their checksums, as `.npz` files. What is lost is read from its source again.
 
     Args:

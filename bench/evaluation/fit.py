@@ -138,7 +138,7 @@ def train(job: Job, dataset, connection) -> Trained:
         "val_loss": curves["val_loss"][-1],
         "history": curves,
         "diagnostics": diagnostics.from_check(check),
-        "structure": summary.structure(model),
+        "structure": summary.layer_rows(model),
         "loss_terms": summary.loss_terms(model),
         "optimizer_settings": summary.optimizer_settings(model),
         **quality_curve.record(),

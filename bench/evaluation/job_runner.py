@@ -56,7 +56,7 @@ def run(job: Job, output: Path, run_id: str, connection) -> None:
 def load(job: Job, output: Path):
     """Takes the data of a job as the run keeps them, or loads them: those that it began with."""
     config = job.config
-    store = cache.Store(output)
+    store = cache.DatasetCache(output)
     dataset = store.get_or_load(job.dataset_checksum, config.dataset, **config.loading)
     if dataset.checksum != job.dataset_checksum:
         raise ValueError(f"the data of {config.dataset!r} changed while the run was going on")

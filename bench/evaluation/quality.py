@@ -46,7 +46,7 @@ def compute(job: Job, model, dataset, output: Path) -> dict[str, Any]:
         classifier = feature_classifier.load_or_train(dataset, output / "classifiers")
         fields |= label_swap.measure(model, dataset, classifier)
         shown = label_swap.shown(model, dataset, classifier)
-        fields["swaps_file"] = keep_arrays(job, output, "swaps", shown)
+        fields["swaps_file"] = save_arrays(job, output, "swaps", shown)
     return fields
 
 
@@ -66,7 +66,7 @@ def compute_reconstruction(job: Job, dataset, reconstruct, output: Path) -> dict
         "reconstructions": np.clip(reconstructions[first], 0, 1),
     }
     return {f"test_{name}": value for name, value in summary.items()} | {
-        "samples_file": keep_arrays(job, output, "samples", samples)
+        "samples_file": save_arrays(job, output, "samples", samples)
     }
 
 
@@ -83,7 +83,7 @@ def compute_segmentation(job: Job, dataset, predict, output: Path) -> dict[str, 
     tints["reconstructions"] = tasks.foreground(segmentation.hard_masks(probabilities))
     samples = {name: tasks.overlay(test.images[first], tint[first]) for name, tint in tints.items()}
     return segmentation.summary(test.targets, probabilities) | {
-        "samples_file": keep_arrays(job, output, "samples", samples)
+        "samples_file": save_arrays(job, output, "samples", samples)
     }
 
 
@@ -139,8 +139,8 @@ def compute_anomaly(
     shown = shown_anomalies(dataset, scorer, own, held_out)
     samples = {key: shown[key] for key in ("inputs", "reconstructions")}
     samples["targets"] = samples["inputs"]
-    fields["samples_file"] = keep_arrays(job, output, "samples", samples)
-    fields["anomaly_file"] = keep_arrays(
+    fields["samples_file"] = save_arrays(job, output, "samples", samples)
+    fields["anomaly_file"] = save_arrays(
         job, output, "anomalies", shown | {"threshold": np.array(fields["threshold"])}
     )
     return fields
@@ -220,7 +220,7 @@ def _finite(values) -> np.ndarray:
     return values
 
 
-def keep_arrays(job: Job, output: Path, folder: str, arrays: dict[str, np.ndarray]) -> str:
+def save_arrays(job: Job, output: Path, folder: str, arrays: dict[str, np.ndarray]) -> str:
     """Writes the arrays as a whole, and returns the file's name in the output folder."""
     name = Path(folder) / f"{job.id}.npz"
     with new_file(output / name) as temporary:

@@ -14,7 +14,7 @@ import numpy as np
 from bench.data import tasks
 from bench.data.dataset import Split
 from bench.errors import BenchError
-from bench.evaluation.quality import keep_arrays
+from bench.evaluation.quality import save_arrays
 from bench.introspection import activations
 from bench.metrics import representation
 from bench.runs.job import Job
@@ -126,7 +126,7 @@ def write(job: Job, model, dataset, recorder: FrameRecorder, output: Path) -> di
     }
     for name, values in arrays.items():
         if values:
-            files[f"{name}_file"] = keep_arrays(job, output, name, values)
+            files[f"{name}_file"] = save_arrays(job, output, name, values)
     return files
 
 

@@ -41,7 +41,7 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True)
 class _Work:
-    """A request with all that was open in it settled."""
+    """A request with everything in it resolved."""
 
     request: Request
     configs: list[RunConfig]
@@ -100,7 +100,7 @@ def _run(
         run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         context = forkserver(("bench.evaluation.job_runner", *models.modules()))
         engine = stack.enter_context(contextlib.closing(_engine(how, context, output, run_id)))
-        store = stack.enter_context(cache.kept(output))
+        store = stack.enter_context(cache.opened(output))
         with console.status("loading data"):
             work = _resolve_all(requests, store)
         stamp = {}
@@ -151,7 +151,7 @@ def _engine(request: Request, context, output: Path, run_id: str):
     return local.LocalEngine(context, run_job, output, run_id, **options)
 
 
-def _resolve_all(requests: list[Request], store: cache.Store) -> list[_Work]:
+def _resolve_all(requests: list[Request], store: cache.DatasetCache) -> list[_Work]:
     """Loads each data set once, and keeps it for the jobs in a file, not in memory."""
     loaded: dict[tuple, Any] = {}
     keys = [(r.dataset, *r.loading.values()) for r in requests]

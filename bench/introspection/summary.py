@@ -28,7 +28,7 @@ _SILENT = {
 }
 
 
-def structure(model: keras.Model) -> list[dict[str, Any]]:
+def layer_rows(model: keras.Model) -> list[dict[str, Any]]:
     """Lists the layers of a model, as its record keeps them.
 
     Returns:

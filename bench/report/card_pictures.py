@@ -121,7 +121,7 @@ def _is_grid(values: np.ndarray, shape: tuple[int, ...]) -> bool:
 
 def _picture(rows: list[np.ndarray], wanted: int, alt: str) -> Image:
     scale = image_grid.scale_for(rows[0].shape[2], wanted)
-    return Image(image_grid.png(image_grid.mosaic(rows, scale=scale)), alt, "pixels")
+    return Image(image_grid.png(image_grid.grid(rows, scale=scale)), alt, "pixels")
 
 
 def _swaps(output: Path, row: Row) -> list[Figure]:

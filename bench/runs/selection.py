@@ -44,8 +44,8 @@ def select(
         suite: Name of a suite.
         preset: Preset of the models that are named without one.
         catalogue: Registered names and what is known of them.
-        misfits: What some of the models lack in the data: wildcards pass them over, and asking
-            for one by name is an error.
+        incompatibilities: What some of the models lack in the data, by name. Wildcards pass these
+            models over; to ask for one by name is an error.
 
     Returns:
         The choices, each once, in the order asked for.

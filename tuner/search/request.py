@@ -203,7 +203,7 @@ class ResolvedRequest:
         return keras_tuner_contract.checked(oracle, self.request.num_trials)
 
 
-def resolve(request: Request, store: cache.Store | None = None) -> ResolvedRequest:
+def resolve(request: Request, store: cache.DatasetCache | None = None) -> ResolvedRequest:
     """Loads the data and decides what the search is.
 
     Args:

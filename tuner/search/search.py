@@ -54,7 +54,7 @@ def search(request: Request, console: Console | None = None) -> Outcome:
     console = console or Console()
     request.check()
     check_writable(request.folder)
-    with folder_lock(request.folder), cache.kept(request.folder) as store:
+    with folder_lock(request.folder), cache.opened(request.folder) as store:
         resolved = resolve(request, store)
         scheduler = start(resolved, console)
         with contextlib.closing(_engine(request, scheduler.project)) as engine:

@@ -63,7 +63,7 @@ class Data:
     with_anomalies: bool = False
     checksum: str | None = None
 
-    def load(self, store: cache.Store | None = None) -> catalog.Dataset:
+    def load(self, store: cache.DatasetCache | None = None) -> catalog.Dataset:
         """Takes the data as a search keeps them, or loads them.
 
         Args:
@@ -360,7 +360,7 @@ def _costs(job: Job, result: dict[str, Any], model, dataset) -> dict[str, float]
 
 @functools.lru_cache(maxsize=1)
 def _load(data: Data, output: Path) -> catalog.Dataset:
-    return data.load(cache.Store(output))
+    return data.load(cache.DatasetCache(output))
 
 
 # --- without processes --------------------------------------------------------------------------

@@ -112,7 +112,7 @@ def augment(
     Raises:
         ValueError: for images of another shape, and for arguments out of range.
     """
-    plan = Augmentation(flips, max_shift, max_rotation_degrees, scale_range)
+    config = Augmentation(flips, max_shift, max_rotation_degrees, scale_range)
     if images.ndim != 4 or (masks is not None and masks.shape[:3] != images.shape[:3]):
         raise ValueError(
             "augmentation: images must have shape (n, height, width, channels), and masks the same "
@@ -121,11 +121,11 @@ def augment(
         )
     generator = np.random.default_rng(seed)
     num, height, width = images.shape[:3]
-    matrix, shift = _draw(plan, num, height, width, generator)
+    matrix, shift = _draw(config, num, height, width, generator)
     rows, columns = _sources(matrix, shift, height, width)
     outputs = [
         _nearest(values, rows, columns)
-        if plan.is_exact or values.dtype.kind not in "f"
+        if config.is_exact or values.dtype.kind not in "f"
         else _linear(values, rows, columns)
         for values in (images, masks)
         if values is not None
@@ -133,17 +133,17 @@ def augment(
     return outputs[0] if masks is None else tuple(outputs)
 
 
-def _draw(plan: Augmentation, num: int, height: int, width: int, generator):
+def _draw(config: Augmentation, num: int, height: int, width: int, generator):
     """Returns, for each image, the matrix and the shift from a new pixel back to its source.
 
-    All numbers are drawn whatever the plan, so that a change of one setting leaves the rest.
+    All numbers are drawn for every configuration, so that a change of one setting leaves the rest.
     """
-    scale = generator.uniform(*plan.scale_range, num)
-    limit = np.deg2rad(plan.max_rotation_degrees)
+    scale = generator.uniform(*config.scale_range, num)
+    limit = np.deg2rad(config.max_rotation_degrees)
     angle = generator.uniform(-limit, limit, num)
-    shift = generator.uniform(-plan.max_shift, plan.max_shift, (num, 2)) * (height, width)
+    shift = generator.uniform(-config.max_shift, config.max_shift, (num, 2)) * (height, width)
     is_flipped = generator.random((num, 2)) < 0.5
-    is_flipped &= (plan.flips in ("vertical", "both"), plan.flips in ("horizontal", "both"))
+    is_flipped &= (config.flips in ("vertical", "both"), config.flips in ("horizontal", "both"))
     sign = np.where(is_flipped, -1.0, 1.0)
     cosine, sine = np.cos(angle) / scale, np.sin(angle) / scale
     matrix = np.stack([np.stack([cosine, sine], -1), np.stack([-sine, cosine], -1)], 1)

@@ -39,9 +39,9 @@ class AugmentedBatches(keras.utils.PyDataset):
 
     >>> import numpy as np
     >>> from zoo.data import augmentation
-    >>> plan = augmentation.parse("flip,shift:0.1")
+    >>> config = augmentation.parse("flip,shift:0.1")
     >>> images = np.zeros((10, 8, 8, 1), "float32")
-    >>> batches = AugmentedBatches(images, augmentation=plan, batch_size=4)
+    >>> batches = AugmentedBatches(images, augmentation=config, batch_size=4)
     >>> len(batches), batches[2][0].shape
     (3, (2, 8, 8, 1))
     """
@@ -106,7 +106,7 @@ class AugmentedBatches(keras.utils.PyDataset):
 def augmented(
     batches: tf.data.Dataset,
     kinds: Sequence[tuple[str, tuple[int, ...]]],
-    plan: Augmentation,
+    config: Augmentation,
     seed: int,
     num_batches: int,
 ) -> tf.data.Dataset:
@@ -118,7 +118,7 @@ def augmented(
         kinds: Data type and shape of one row of each.
         num_batches: In an epoch.
     """
-    settings = dataclasses.asdict(plan)
+    settings = dataclasses.asdict(config)
     num_begun = [0]
 
     def next_epoch(_):

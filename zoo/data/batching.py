@@ -96,7 +96,7 @@ def _batches(model, x, check, batch_size: int):
 
 def _compiled(model, method):
     variables = inspection.variables_of(model)
-    functions = inspection.kept_while(model, "_batch_functions", variables)
+    functions = inspection.cached_while(model, "_batch_functions", variables)
     if method.__name__ not in functions:
         functions[method.__name__] = tf.function(
             functools.partial(method, model), reduce_retracing=True, autograph=False

@@ -111,7 +111,7 @@ class Check:
         return bool((x[:1] == y[:1]).all() and (x == y).all())
 
     def _data_set(self, dataset: tf.data.Dataset, stream: "_Stream") -> tf.data.Dataset:
-        kept = pipeline.kept(dataset)
+        kept = pipeline.cached_source(dataset)
         if kept is not None:
             self._rows_of_batches(kept)
             return dataset

@@ -113,15 +113,15 @@ def batches(
             "foreground": foreground,
         }
         parts = _files(source, image_shape, masks, cache, check, settings)
-    plan = None if augment is None else _augmentation(augment, parts[0].shape)
-    seed = random.randrange(2**31) if seed is None and (shuffle or plan) else seed
+    config = None if augment is None else _augmentation(augment, parts[0].shape)
+    seed = random.randrange(2**31) if seed is None and (shuffle or config) else seed
     orders = _orders(len(parts[0]), shuffle, seed)
     made = _dataset(parts, orders, batch_size)
-    if plan is not None:
+    if config is not None:
         kinds = [(part.dtype, part.shape) for part in parts]
-        made = augmented(made, kinds, plan, seed, num_batches=-(-len(parts[0]) // batch_size))
+        made = augmented(made, kinds, config, seed, num_batches=-(-len(parts[0]) // batch_size))
     # Lost by what is made of it.
-    made.zoo_batches = _Batches(parts, orders, batch_size, is_augmented=plan is not None)
+    made.zoo_batches = _Batches(parts, orders, batch_size, is_augmented=config is not None)
     return made
 
 
@@ -364,7 +364,7 @@ def in_order(dataset: tf.data.Dataset) -> tf.data.Dataset:
     return _dataset(batches.parts, orders_of_rows(len(batches.parts[0]), False), batches.batch_size)
 
 
-def kept(data: Any) -> Source | None:
+def cached_source(data: Any) -> Source | None:
     """Returns what a data set of `batches` can train on without it; None for any other data.
 
     An array in memory is taken whatever its size, pixels in a file up to 1 GiB; images that are

@@ -271,7 +271,7 @@ def _graphs(model, source: Source) -> _Graphs:
     """Returns the graphs of a model as it is compiled now, traced once for many calls of `fit`."""
     state = (inspection.variables_of(model), model.optimizer, *model.metrics)
     key = (source.batch_size, source.forms, bool(model.jit_compile))
-    kept = inspection.kept_while(model, _KEPT, state)
+    kept = inspection.cached_while(model, _KEPT, state)
     if key not in kept:
         if len(kept) == _MOST_GRAPHS:
             del kept[next(iter(kept))]

@@ -54,7 +54,7 @@ class Fitting(DataChecks, keras.Model):
         if validation is not None:
             kwargs["validation_data"] = validation
         data = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
-        kept = pipeline.kept(source) if kwargs.get("batch_size") is None else None
+        kept = pipeline.cached_source(source) if kwargs.get("batch_size") is None else None
         reason_unsupported = resident_training.reason_unsupported(
             self, data if kept is None else kept.data, kwargs
         )

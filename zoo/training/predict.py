@@ -88,7 +88,7 @@ def _function(model):
     XLA compiles the whole loop, as the start of a compiled program costs as much as a small batch.
     """
     jit_compile = bool(model.jit_compile)
-    kept = inspection.kept_while(model, _KEPT, inspection.variables_of(model))
+    kept = inspection.cached_while(model, _KEPT, inspection.variables_of(model))
     if jit_compile not in kept:
         settings = {"jit_compile": jit_compile, "reduce_retracing": not jit_compile}
         kept[jit_compile] = tf.function(_loop(model), autograph=False, **settings)

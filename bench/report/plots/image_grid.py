@@ -64,7 +64,7 @@ def shades(values: np.ndarray, limit: float | None = None) -> np.ndarray:
     return np.clip(values / limit, 0, 1)[..., None]
 
 
-def mosaic(rows: Sequence[np.ndarray], scale: int = 1) -> np.ndarray:
+def grid(rows: Sequence[np.ndarray], scale: int = 1) -> np.ndarray:
     """Sets rows of pictures below each other; what is between them is transparent.
 
     Args:

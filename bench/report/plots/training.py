@@ -120,7 +120,7 @@ def learning_gif(output_folder: str | Path, record: Record) -> bytes | None:
     scale = image_grid.scale_for(originals.shape[2], _TILE)
     pictures = []
     for frame, epoch in zip(frames, epochs, strict=True):
-        picture = image_grid.mosaic([originals, image_grid.as_images(frame, shape)], scale)
+        picture = image_grid.grid([originals, image_grid.as_images(frame, shape)], scale)
         pictures.append(np.concatenate([picture, _epoch_bar(picture.shape[1], int(epoch), total)]))
     times = [_FRAME_MILLISECONDS] * (len(pictures) - 1) + [_LAST_MILLISECONDS]
     return image_grid.animated_gif(pictures, times)
@@ -210,7 +210,7 @@ def grid(
         share = (size * across / full_width, step * len(rows) / full_height)
         axes = figure.add_axes((*place, *share))
         axes.set_axis_off()
-        picture = image_grid.mosaic([pictures for _, pictures in rows], scale)
+        picture = image_grid.grid([pictures for _, pictures in rows], scale)
         axes.imshow(picture, interpolation="antialiased", aspect="auto", extent=(0, 1, 0, 1))
         top = 1 - 0.25 / full_height
         figure.text(0.1 / full_width, top, title, fontsize=13, fontweight="bold", va="center")

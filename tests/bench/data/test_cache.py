@@ -24,7 +24,7 @@ def case_of(dataset, config=PLAN):
 
 
 def test_what_is_taken_is_what_was_put(digits, tmp_path):
-    with cache.kept(tmp_path) as store:
+    with cache.opened(tmp_path) as store:
         assert store.get(digits.checksum) is None
         store.put(digits)
         found = store.get(digits.checksum)
@@ -43,7 +43,7 @@ def test_what_is_taken_is_what_was_put(digits, tmp_path):
 
 def test_a_case_takes_what_the_run_keeps(digits, tmp_path, monkeypatch):
     case = case_of(digits, dataclasses.replace(PLAN, noise="gaussian:0.1"))
-    with cache.kept(tmp_path) as store:
+    with cache.opened(tmp_path) as store:
         store.put(digits)
         with monkeypatch.context() as patch:
             patch.setattr(catalog, "load", lambda *_, **__: pytest.fail("read again"))
@@ -53,7 +53,7 @@ def test_a_case_takes_what_the_run_keeps(digits, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("damage", [b"", b"PK no zip", None])
 def test_a_damaged_file_is_passed_over(digits, tmp_path, damage):
-    with cache.kept(tmp_path) as store:
+    with cache.opened(tmp_path) as store:
         store.put(digits)
         (path,) = store.folder.iterdir()
         if damage is None:  # a file of another data set
@@ -70,21 +70,21 @@ def test_a_full_disk_is_no_error(digits, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "savez", full)
-    with cache.kept(tmp_path) as store:
+    with cache.opened(tmp_path) as store:
         store.put(digits)
         assert store.get(digits.checksum) is None
     assert not list(tmp_path.iterdir())
 
 
 def test_what_a_killed_run_left_is_cleared(digits, tmp_path):
-    cache.kept(tmp_path).__enter__().put(digits)
+    cache.opened(tmp_path).__enter__().put(digits)
     assert list((tmp_path / ".data").iterdir())
-    with cache.kept(tmp_path) as store:
+    with cache.opened(tmp_path) as store:
         assert store.get(digits.checksum) is None
 
 
 def test_data_with_facts_of_their_own_are_read_again(tmp_path):
     found = anomaly.one_class(catalog.load("digits"), 3)
-    with cache.kept(tmp_path) as store:
+    with cache.opened(tmp_path) as store:
         store.put(found)
         assert store.get(found.checksum) is None

@@ -132,7 +132,7 @@ def test_the_structure_has_every_weight_once(name):
     task = zoo.get(name).model_class.task
     classes = {"num_classes": 3} if task in ("conditional", "semi_supervised") else {}
     model = zoo.create(name, image_shape=(8, 8, 1), preset="tiny", **classes)
-    rows = summary.structure(model)
+    rows = summary.layer_rows(model)
     total = sum(int(np.prod(weight.shape)) for weight in model.weights)
     assert sum(row["parameters"] for row in rows) == total
     paths = [row["layer"] for row in rows]
@@ -145,7 +145,7 @@ def test_the_structure_has_every_weight_once(name):
 def test_shapes_and_settings_are_those_of_the_model():
     model = zoo.create("beta_vae", image_shape=(8, 8, 1), widths=(4,), latent_dim=3, beta=2.5)
     model.compile(keras.optimizers.AdamW(3e-3, weight_decay=0.01, clipnorm=1.0))
-    rows = {row["layer"]: row for row in summary.structure(model)}
+    rows = {row["layer"]: row for row in summary.layer_rows(model)}
     first = rows["encoder/conv1"]
     assert first["output_shape"] == [4, 4, 4]
     assert first["parameters"] == 3 * 3 * 1 * 4 + 4
@@ -250,7 +250,7 @@ def test_the_animation_has_a_frame_for_each_epoch_and_runs_for_ever(run):
 def test_colours_survive_the_palette(num_colours, tolerance):
     values = np.random.default_rng(0).integers(0, 256, (num_colours, 3))
     row = values.reshape(1, 1, -1, 3) / 255
-    picture = image_grid.mosaic([np.repeat(row, 4, axis=1)])
+    picture = image_grid.grid([np.repeat(row, 4, axis=1)])
     gif = Image.open(io.BytesIO(image_grid.animated_gif([picture, picture[:, ::-1]], [100, 100])))
     for frame, expected in enumerate((picture, picture[:, ::-1])):
         gif.seek(frame)
@@ -307,7 +307,7 @@ def test_series_and_vectors_become_lines(shape):
 
 def test_a_mosaic_has_its_pictures_in_place_and_clear_gaps():
     pictures = np.linspace(0, 1, 6)[:, None, None, None] * np.ones((6, 4, 5, 1))
-    found = image_grid.mosaic(image_grid.folded(pictures, 4), scale=3)
+    found = image_grid.grid(image_grid.folded(pictures, 4), scale=3)
     gap = image_grid.gap(15)
     assert found.shape == (2 * 12 + gap, 4 * 15 + 3 * gap, 4)
     assert found[0, 15 + gap, :3].tolist() == [51] * 3  # the second of six, 0.2 * 255

@@ -184,7 +184,7 @@ def test_fit_takes_augmented_files_and_not_their_kept_pixels(folder):
     model = zoo.create("autoencoder", SHAPE, preset="dense", hidden_units=(4,), latent_dim=2)
     model.compile("adam")
     found = zoo.batches(folder, SHAPE, batch_size=4, augment="flip,rotation:15", seed=1)
-    assert pipeline.kept(found) is None
+    assert pipeline.cached_source(found) is None
     assert len(model.fit(found, epochs=2, verbose=0).history["loss"]) == 2
 
 
@@ -417,7 +417,7 @@ def test_masks_of_a_kept_folder_train_on_the_device(cells):
 def test_pixels_are_the_same_bits_on_the_device(tmp_path):
     """Each byte divided by 255 as numpy does; the reciprocal would differ in the last bit."""
     levels = np.arange(256, dtype="uint8").reshape(1, 16, 16, 1)
-    source = pipeline.kept(zoo.batches(levels, batch_size=1))
+    source = pipeline.cached_source(zoo.batches(levels, batch_size=1))
 
     class Model:
         jit_compile = False
@@ -434,16 +434,16 @@ def test_pixels_are_the_same_bits_on_the_device(tmp_path):
 def test_what_is_made_of_batches_is_what_is_trained_on(folder):
     """A `map` of the user is no longer the folder: it must not be passed over."""
     batches = zoo.batches(folder, SHAPE, batch_size=3)
-    assert pipeline.kept(batches) is not None
-    assert pipeline.kept(batches.map(lambda x: x)) is None
-    assert pipeline.kept(zoo.batches(folder, SHAPE, cache=None)) is None
+    assert pipeline.cached_source(batches) is not None
+    assert pipeline.cached_source(batches.map(lambda x: x)) is None
+    assert pipeline.cached_source(zoo.batches(folder, SHAPE, cache=None)) is None
     with pytest.raises(ValueError, match="resident must be None or False"):
         dense(SHAPE).fit(zoo.batches(folder, SHAPE, cache=None), resident=True)
 
 
 def test_large_files_are_not_read_into_memory(tmp_path):
     np.lib.format.open_memmap(tmp_path / "x.npy", "w+", "uint8", (1025, 1024, 1024, 1))
-    assert pipeline.kept(zoo.batches(tmp_path / "x.npy", check=False)) is None
+    assert pipeline.cached_source(zoo.batches(tmp_path / "x.npy", check=False)) is None
 
 
 def test_looking_at_the_first_batch_leaves_the_orders(mapped):
