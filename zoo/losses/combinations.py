@@ -148,11 +148,11 @@ class _Parser:
             self._fail("be a sum of losses that can be read", column)
         except (ValueError, RecursionError, MemoryError):  # null bytes, or nested too deeply
             self._fail("be a sum of losses that can be read", 0)
-        found = []
+        terms = []
         while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-            found.append(self._term(node.right))
+            terms.append(self._term(node.right))
             node = node.left
-        return [self._term(node), *reversed(found)]
+        return [self._term(node), *reversed(terms)]
 
     def _term(self, node: ast.expr) -> tuple[float, str, dict]:
         weight = 1.0
@@ -177,16 +177,16 @@ class _Parser:
         return float(weight), name, self._options(name, call)
 
     def _options(self, name: str, call: ast.Call) -> dict:
-        found = {}
+        options = {}
         for argument in call.args:
             self._fail(f"give the options of {name} as name=value", argument)
         for keyword in call.keywords:
             if keyword.arg is None:
                 self._fail(f"give the options of {name} as name=value", keyword)
-            if keyword.arg in found:
+            if keyword.arg in options:
                 self._fail(f"give {keyword.arg} of {name} once", keyword)
-            found[keyword.arg] = self._value(name, keyword)
-        return found
+            options[keyword.arg] = self._value(name, keyword)
+        return options
 
     def _value(self, name: str, keyword: ast.keyword):
         node = keyword.value

@@ -103,14 +103,14 @@ def _check(model) -> None:
 def _dense_layers(model) -> list[keras.layers.Dense] | None:
     """Returns the dense layers from pixels to pixels, or None where there are others too."""
     size, num_hidden = math.prod(model.image_shape), len(model.hidden_units)
-    found = [
+    sides = [
         [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)]
         for network in (model.encoder, model.decoder)
     ]
     lengths = [num_hidden + 1, (num_hidden if model.mirror_hidden else 0) + 1]
-    layers = [*found[0], *found[1]]
+    layers = [*sides[0], *sides[1]]
     sizes = [size, *(layer.units for layer in layers)]
-    fit = [len(part) for part in found] == lengths and sizes[-1] == size
+    fit = [len(part) for part in sides] == lengths and sizes[-1] == size
     fit = fit and all(
         layer.kernel.shape[0] == before for layer, before in zip(layers, sizes, strict=False)
     )

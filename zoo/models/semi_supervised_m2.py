@@ -116,11 +116,11 @@ class SemiSupervisedM2(LabelledDecoder, SemiSupervisedVAE):
         return self.to_pixels(self.code_to_logits(heads["z_mean"], heads))
 
     def forward(self, x, training=False):
-        found = self._with_each_class(x, training)
-        best = labels.one_hot(ops.argmax(found["class_logits"], axis=-1), self.num_classes)
-        logits = ops.reshape(found["logits"], (-1, self.num_classes, *self.image_shape))
+        outputs = self._with_each_class(x, training)
+        best = labels.one_hot(ops.argmax(outputs["class_logits"], axis=-1), self.num_classes)
+        logits = ops.reshape(outputs["logits"], (-1, self.num_classes, *self.image_shape))
         logits = ops.einsum("bk,bk...->b...", best, logits)
-        return {**found, "prediction": self.to_pixels(logits)}
+        return {**outputs, "prediction": self.to_pixels(logits)}
 
     def _with_each_class(self, x, training=False) -> dict:
         """Runs each image with each class: `batch * num_classes` rows, image by image."""
@@ -164,11 +164,11 @@ class SemiSupervisedM2(LabelledDecoder, SemiSupervisedVAE):
     def elbo(self, x, num_samples: int = 1):
         """Computes the bound for images without a label (`beta = 1`), nats, `(batch,)`."""
         checks.positive_int(self.owner, num_samples=num_samples)
-        found, image = self._with_each_class(x), ops.repeat(x, self.num_classes, axis=0)
-        z_mean, z_log_var = found["z_mean"], found["z_log_var"]
-        nll = self._mean_nll(z_mean, z_log_var, found, image, num_samples)
+        outputs, image = self._with_each_class(x), ops.repeat(x, self.num_classes, axis=0)
+        z_mean, z_log_var = outputs["z_mean"], outputs["z_log_var"]
+        nll = self._mean_nll(z_mean, z_log_var, outputs, image, num_samples)
         kl = losses.kl_standard_normal(z_mean, z_log_var)
-        log_q = ops.log_softmax(found["class_logits"], axis=-1)
+        log_q = ops.log_softmax(outputs["class_logits"], axis=-1)
         bound = -self._per_class(nll + kl) - log_q - math.log(self.num_classes)
         return ops.sum(ops.exp(log_q) * bound, axis=-1)
 
@@ -176,7 +176,7 @@ class SemiSupervisedM2(LabelledDecoder, SemiSupervisedVAE):
     def log_likelihood(self, x, num_samples: int = 100):
         """Estimates `log p(x)`: the sum over classes, importance sampling of the code."""
         checks.positive_int(self.owner, num_samples=num_samples)
-        found, image = self._with_each_class(x), ops.repeat(x, self.num_classes, axis=0)
-        codes = found["z_mean"], found["z_log_var"]
-        per_class = self._per_class(self._log_mean_weight(*codes, found, image, num_samples))
+        outputs, image = self._with_each_class(x), ops.repeat(x, self.num_classes, axis=0)
+        codes = outputs["z_mean"], outputs["z_log_var"]
+        per_class = self._per_class(self._log_mean_weight(*codes, outputs, image, num_samples))
         return ops.logsumexp(per_class, axis=-1) - math.log(self.num_classes)

@@ -224,16 +224,16 @@ class VQVAE(Autoencoder):
 
     def forward(self, x, training=False):
         vectors = self.encode_vectors(x, training)
-        found = self.quantizer(vectors, training=training)
-        logits = self.decoder(found["quantized"], training=training)
+        quantization = self.quantizer(vectors, training=training)
+        logits = self.decoder(quantization["quantized"], training=training)
         return {
             "prediction": self.to_pixels(logits),
             "logits": logits,
             "vectors": vectors,  # (batch, *code_shape)
-            "code": found["quantized"],
-            "embedding": found["embedding"],
-            "index": found["index"],
-            "perplexity": found["perplexity"],
+            "code": quantization["quantized"],
+            "embedding": quantization["embedding"],
+            "index": quantization["index"],
+            "perplexity": quantization["perplexity"],
         }
 
     def loss_terms(self, x, target, outputs):

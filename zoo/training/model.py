@@ -191,7 +191,7 @@ class ZooModel(HasModelCard, Fitting):
 
         Those that a class or a base of it has in `FIXED` are left out.
         """
-        found, fixed = {}, set()
+        names, fixed = {}, set()
         for base in cls.__mro__:
             fixed |= set(vars(base).get("FIXED", ()))
             if "__init__" not in vars(base):
@@ -199,10 +199,10 @@ class ZooModel(HasModelCard, Fitting):
             parameters = list(inspect.signature(base.__init__).parameters.values())[1:]
             for parameter in parameters:
                 if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
-                    found.setdefault(parameter.name)
+                    names.setdefault(parameter.name)
             if base is ZooModel or not any(p.kind == p.VAR_KEYWORD for p in parameters):
                 break
-        return [name for name in found if name not in fixed]
+        return [name for name in names if name not in fixed]
 
     def get_config(self) -> dict:
         """Returns every constructor argument, read back from its attribute, and the card."""
