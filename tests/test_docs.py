@@ -153,10 +153,10 @@ def test_task_guide_is_whole(name):
     assert len(text.partition("## When not to use it")[2].split()) > 40
 
 
-# --- things we found ------------------------------------------------------------------------
+# --- findings ---------------------------------------------------------------------------------
 
-FOUND = (DOCS / "things_we_found.md").read_text()
-GUARDS = re.findall(r"`(tests/[\w/]+\.py)::([\w:]+)`", FOUND)
+FINDINGS = (DOCS / "findings.md").read_text()
+GUARDS = re.findall(r"`(tests/[\w/]+\.py)::([\w:]+)`", FINDINGS)
 
 
 def names_of_tests(path: Path) -> set[str]:
@@ -177,7 +177,7 @@ def test_guard_exists(path, name):
 
 
 def test_every_finding_has_a_guard():
-    findings = re.split(r"^## ", FOUND, flags=re.MULTILINE)[1:]
+    findings = re.split(r"^## ", FINDINGS, flags=re.MULTILINE)[1:]
     assert len(findings) >= 7
     for finding in findings:
         assert re.search(r"`tests/[\w/]+\.py::\w+", finding), finding.splitlines()[0]

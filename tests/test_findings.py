@@ -1,4 +1,4 @@
-"""Mistakes of docs/things_we_found.md that no other test rules out."""
+"""Mistakes of docs/findings.md that no other test rules out."""
 
 import keras
 import numpy as np
