@@ -170,7 +170,7 @@ class Fitting(DataChecks, keras.Model):
     def predict(self, x, *args, **kwargs):
         """Returns the predictions, as `keras.Model.predict` does.
 
-        Those of `zoo.batches` are in the order of its rows.
+        Those of `zoo.batches` are in the order of its rows, of images that `augment` left alone.
         """
         given = resident_training.bound(keras.Model.predict, (self, x, *args), kwargs)
         del given["self"]
@@ -178,7 +178,8 @@ class Fitting(DataChecks, keras.Model):
         x = arrays.to_arrays(self.owner, x, "x")
         if not arrays.is_array(x):
             with checking.errors_of_batches(self.owner):
-                return super().predict(**given | {"x": self._checked_source(x, inputs_only=True)})
+                source = self._checked_source(pipeline.in_order(x), inputs_only=True)
+                return super().predict(**given | {"x": source})
         checking.Check(self, inputs_only=True).whole(x)
         if pipeline.is_mapped(x):
             x = pipeline.from_mapped((x,), given.pop("batch_size", None))

@@ -511,6 +511,22 @@ def test_a_mapped_array_is_evaluated_and_predicted_as_one_in_memory(mapped, digi
     )
 
 
+def test_predictions_of_shuffled_batches_are_in_the_order_of_the_rows(digits):
+    """And the orders of the epochs are those without it."""
+    model = dense((8, 8, 1))
+    settings = {"batch_size": 16, "seed": 3, "augment": "shift:0.3"}
+    found, plain = (zoo.batches(digits[:40], **settings) for _ in range(2))
+    for _ in range(2):
+        np.testing.assert_allclose(
+            model.predict(found, verbose=0), model.predict(digits[:40], verbose=0), rtol=1e-5
+        )
+    np.testing.assert_array_equal(all_of(found)[0], all_of(plain)[0])
+    masked = zoo.batches(digits[:40], batch_size=16, masks=digits[:40, ..., 0] > 0.5)
+    np.testing.assert_allclose(
+        model.predict(masked, verbose=0), model.predict(digits[:40], verbose=0), rtol=1e-5
+    )
+
+
 def test_mapped_inputs_in_a_dict(mapped, digits):
     model = zoo.create("conditional_vae", (8, 8, 1), preset="tiny", num_classes=10)
     model.compile("adam")
