@@ -169,6 +169,7 @@ class ResolvedRequest:
     Attributes:
         identity: Everything that can change the result, as plain data.
         notes: What the user should know before the first trial.
+        data_notes: What was read, and what was left out.
     """
 
     request: Request
@@ -176,6 +177,7 @@ class ResolvedRequest:
     objective: objectives.Objective
     identity: dict[str, Any]
     notes: tuple[str, ...]
+    data_notes: tuple[str, ...] = ()
 
     def oracle(self, recorded: dict[int, dict[str, Any]]):
         """Returns a new search algorithm.
@@ -216,7 +218,7 @@ def resolve(request: Request, store: cache.DatasetCache | None = None) -> Resolv
     loading = {name: getattr(request, name) for name in config.LOADING}
     data = Data(request.dataset, num_labels=request.num_labels, **loading)
     dataset = data.load()
-    checksum = dataset.checksum
+    checksum, data_notes = dataset.checksum, dataset.notes
     if store is not None:
         store.put(dataset)
     if request.normal_class is not None:
@@ -243,7 +245,7 @@ def resolve(request: Request, store: cache.DatasetCache | None = None) -> Resolv
     identity["reference"] = {"arguments": whole.arguments({}), "training": whole.training({})}
     identity |= _limits(request, whole, dataset)
     schedule = Schedule(space, data, dataset.image_shape, tasks.arguments(task, dataset))
-    return ResolvedRequest(request, schedule, objective, identity, tuple(notes))
+    return ResolvedRequest(request, schedule, objective, identity, tuple(notes), data_notes)
 
 
 def prepare_space(

@@ -73,6 +73,8 @@ def start(resolved: ResolvedRequest, console: Console) -> Scheduler:
     """
     request = resolved.request
     project = Project.start(request.folder, resolved.identity, request.fresh)
+    for text in resolved.data_notes:
+        console.print(escape(text))
     for text in (*resolved.notes, *project.warnings):
         console.print(f"[yellow]note:[/] {escape(text)}")
     recorded = {event["number"]: event for event in project.events}

@@ -13,6 +13,7 @@ from tuner import __main__ as command_line
 from tuner.search import table
 from tuner.search.search import search
 from tuner.trials.store import TRIALS_FILE, Project
+from zoo.data.images import write_png
 
 # --- real trainings -----------------------------------------------------------------------------
 
@@ -205,6 +206,23 @@ def test_wrong_use_is_one_line(arguments, message, tmp_path, monkeypatch, capsys
     assert error.startswith("error: ")
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_what_is_read_and_left_out_is_said_before_the_first_trial(tmp_path, pretend, capsys):
+    photos = tmp_path / "photos"
+    for row in range(12):
+        write_png(photos / f"{row}.png", np.full((8, 8, 1), row / 12))
+    (photos / "broken.png").write_bytes(b"no image")
+    arguments = ["search", "autoencoder", "--dataset", str(photos), "--skip-unreadable"]
+    arguments += ["--range", "0..510", "--in-process", "--confirm", "0"]
+    arguments += ["--epochs", "1", "--max-trials", "1", "--output", str(tmp_path / "search")]
+    assert command_line.main(arguments) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "read: 12 images of 8x8" in told.split("trial 0")[0]
+    assert "broken.png" in told.split("trial 0")[0]
+    identity = Project.open(tmp_path / "search").identity
+    assert (identity["value_range"], identity["skip_unreadable"]) == ([0, 510], True)
+    assert "foreground" not in identity
 
 
 def test_the_command_line_searches_and_writes_a_report(tmp_path, pretend, capsys):
