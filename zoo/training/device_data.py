@@ -45,9 +45,9 @@ def reason_unsupported(model, data: Any, arguments: dict[str, Any]) -> str | Non
         return "the data are no arrays"
     if any(isinstance(leaf, np.memmap) for leaf in leaves):
         return "the data are mapped from a file, which may be larger than memory"
-    of_model = obstacle_of_model(model)
-    if of_model is not None:
-        return of_model
+    model_reason = reason_model_unsupported(model)
+    if model_reason is not None:
+        return model_reason
     for name in ("steps_per_epoch", "class_weight", "validation_split"):
         if arguments.get(name):
             return f"{name} is given"
@@ -60,7 +60,7 @@ def reason_unsupported(model, data: Any, arguments: dict[str, Any]) -> str | Non
     return None
 
 
-def obstacle_of_model(model) -> str | None:
+def reason_model_unsupported(model) -> str | None:
     """Returns why Keras must call the model itself, whatever the data; None where it need not."""
     if model.run_eagerly:
         return "the model runs eagerly"

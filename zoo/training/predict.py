@@ -25,7 +25,7 @@ def batches_per_call(model, x: Any, batch_size: int, arguments: dict[str, Any]) 
         arguments: The other arguments of `predict`, by name.
     """
     is_plain = not arguments.get("steps") and not arguments.get("callbacks")
-    if not is_plain or device_data.obstacle_of_model(model) is not None:
+    if not is_plain or device_data.reason_model_unsupported(model) is not None:
         return 0
     leaves = keras.tree.flatten(x)
     fitting = _MOST_BYTES // max(1, sum(leaf[:batch_size].size * 4 for leaf in leaves))
