@@ -133,7 +133,7 @@ def compare(request: Request, console=None) -> Outcome:
             dataset = catalog.load(request.dataset)
         if has_checkouts and not _starts_without_zoo(context):
             context = multiprocessing.get_context("spawn")
-        known = models.catalogue()
+        known = models.registry()
         pairs_of_contenders = contenders.choose(
             specifications, codes, request.models, dataset, known
         )

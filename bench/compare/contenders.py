@@ -144,7 +144,7 @@ def choose(
     Args:
         specifications, codes: Of A and of B.
         models: Wildcards, for checkouts; None takes the suite that fits the data.
-        known: What is known of each model, as `bench.runs.models.catalogue` gives it.
+        known: What is known of each model, as `bench.runs.models.registry` gives it.
 
     Raises:
         BenchError: for a contender that is no model or several.

@@ -160,13 +160,13 @@ def _resolve_all(requests: list[Request], store: cache.DatasetCache) -> list[_Wo
             with request.placed("dataset"):
                 loaded[key] = catalog.load(request.dataset, **request.loading)
             store.put(loaded[key])
-    catalogue = models.catalogue()
-    return [_resolve(r, loaded[key], catalogue) for r, key in zip(requests, keys, strict=True)]
+    registry = models.registry()
+    return [_resolve(r, loaded[key], registry) for r, key in zip(requests, keys, strict=True)]
 
 
-def _resolve(request: Request, dataset, catalogue: dict[str, selection.ModelInfo]) -> _Work:
+def _resolve(request: Request, dataset, registry: dict[str, selection.ModelInfo]) -> _Work:
     configs = request.make_configs(dataset)
-    chosen = _choose(request, dataset, catalogue)
+    chosen = _choose(request, dataset, registry)
     headline = _headline(request, configs, dataset, len(chosen))
     return _Work(request, configs, chosen, dataset.checksum, dataset.task, headline)
 
@@ -196,24 +196,24 @@ def _headline(request: Request, configs: list[RunConfig], dataset, num_models: i
 
 
 def _choose(
-    request: Request, dataset, catalogue: dict[str, selection.ModelInfo]
+    request: Request, dataset, registry: dict[str, selection.ModelInfo]
 ) -> list[selection.ModelSpec]:
     """Returns the models that are asked for and fit the data."""
     suite = request.suite or tasks.SUITE_OF.get(dataset.task, "core")
     for model in request.models or ():
         with request.placed(model):  # each has a line of its own in an experiment file
-            selection.select([model], suite, request.preset, catalogue)
+            selection.select([model], suite, request.preset, registry)
     incompatibilities = {
         name: tasks.incompatibility(
             known.task, dataset, request.augment is not None, request.normal_classes is not None
         )
-        for name, known in catalogue.items()
+        for name, known in registry.items()
     }
     with request.placed("models"):
         return selection.select(
             None if request.models is None else list(request.models),
             suite,
             request.preset,
-            catalogue,
+            registry,
             {name: reason for name, reason in incompatibilities.items() if reason is not None},
         )

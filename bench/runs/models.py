@@ -1,10 +1,10 @@
-"""What the choice of models needs to know of each, as the zoo's registry tells it: no Keras."""
+"""What the selection of models needs to know of each model, from the zoo's registry: no Keras."""
 
 import zoo
 from bench.runs.selection import ModelInfo
 
 
-def catalogue() -> dict[str, ModelInfo]:
+def registry() -> dict[str, ModelInfo]:
     """Returns what is known of each registered model, by name."""
     models = {}
     for name in zoo.names():

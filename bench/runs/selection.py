@@ -33,7 +33,7 @@ def select(
     models: list[str] | None,
     suite: str,
     preset: str,
-    catalogue: dict[str, ModelInfo],
+    registry: dict[str, ModelInfo],
     incompatibilities: dict[str, str] | None = None,
 ) -> list[ModelSpec]:
     """Chooses the models of a run.
@@ -43,7 +43,7 @@ def select(
             arguments, `vae:small:beta=4,latent_dim=8`; None takes the suite.
         suite: Name of a suite.
         preset: Preset of the models that are named without one.
-        catalogue: Registered names and what is known of them.
+        registry: Registered names and what is known of each model.
         incompatibilities: What some of the models lack in the data, by name. Wildcards pass these
             models over; to ask for one by name is an error.
 
@@ -59,10 +59,10 @@ def select(
     for pattern in models:
         wildcard, _, rest = pattern.partition(":")
         named, _, given = rest.partition(":")
-        matches = sorted(fnmatch.filter(catalogue, wildcard))
+        matches = sorted(fnmatch.filter(registry, wildcard))
         if not matches:
             raise BenchError(
-                f"no model matches {wildcard!r}.{checks.suggestion(wildcard, catalogue)} "
+                f"no model matches {wildcard!r}.{checks.suggestion(wildcard, registry)} "
                 "See: python -m bench list"
             )
         if wildcard in (incompatibilities or {}):
@@ -73,7 +73,7 @@ def select(
             if name in (incompatibilities or {}):
                 continue
             wanted = named or preset
-            known = catalogue[name]
+            known = registry[name]
             if wanted not in known.presets:
                 raise BenchError(
                     f"unknown preset {wanted!r} of {name!r}."

@@ -191,9 +191,9 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 def _check_models(models: tuple[str, ...]) -> None:
     from bench.runs import selection
-    from bench.runs.models import catalogue
+    from bench.runs.models import registry
 
-    known = catalogue()
+    known = registry()
     for model in models:
         matches = selection.select([model], "core", "small", known)
         if len(matches) != 1:

@@ -133,7 +133,7 @@ def _model(point: Point) -> tuple[Any, str]:
     from bench.evaluation.build import build_compiled
     from bench.runs import models, selection
 
-    (choice,) = selection.select([point.model], "core", "small", models.catalogue())
+    (choice,) = selection.select([point.model], "core", "small", models.registry())
     entry = zoo.get(choice.model)
     shape = (point.image_size, point.image_size, 1)
     config = zoo.presets.config(choice.model, choice.preset, shape) | dict(choice.arguments)

@@ -94,7 +94,7 @@ def dataset():
 @pytest.fixture(scope="session")
 def model(request, dataset) -> Trained:
     """The model of a suite, trained for some epochs; its memory is measured meanwhile."""
-    (choice,) = selection.select([request.param], "core", "small", models.catalogue())
+    (choice,) = selection.select([request.param], "core", "small", models.registry())
     task = zoo.get(choice.model).model_class.task
     built = build_compiled(
         choice.model,

@@ -20,7 +20,7 @@ LIGHT_CODE = {
     "import": "import zoo",
     "registry": "import zoo; zoo.names(); [zoo.get(n).summary for n in zoo.names()]",
     "presets": "import zoo; zoo.presets.names('vae'); dir(zoo); dir(zoo.models)",
-    "bench": "from bench.runs import models; models.catalogue()['vae'].arguments",
+    "bench": "from bench.runs import models; models.registry()['vae'].arguments",
 }
 COMMANDS = {
     "zoo": ("", "list", "train", "reconstruct", "score", "segment", "sample", "export"),

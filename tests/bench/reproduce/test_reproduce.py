@@ -272,7 +272,9 @@ def test_a_run_compares_resumes_and_is_shown(on_digits, tmp_path, quiet):
 
 
 def test_the_block_of_a_page_is_of_the_records(monkeypatch):
-    monkeypatch.setattr(parameter_counts, "compute", lambda entries: {})  # a test of their own has them
+    monkeypatch.setattr(
+        parameter_counts, "compute", lambda entries: {}
+    )  # a test of their own has them
     records_of = "bench/results/reproduce_quick.jsonl"
     block = f"a\n<!-- published: {records_of} -->\nold\n<!-- end of published -->\nb\n"
     text = docs.fill(block, ROOT)

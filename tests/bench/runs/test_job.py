@@ -15,7 +15,7 @@ from bench.runs.selection import ModelSpec
 
 ROOT = Path(__file__).parents[3]
 PLAN = RunConfig("digits")
-CATALOGUE = models.catalogue()
+CATALOGUE = models.registry()
 
 
 def case(**changes):
