@@ -89,7 +89,7 @@ class Runner:
                 while waiting and self.engine.has_room:
                     job = waiting.popleft()
                     epochs = job.config.epochs if job.kind == "model" else 1
-                    title = f"{job.title} seed {job.seed}"
+                    title = _title(job)
                     bars[job] = progress.add_task(title, total=epochs, info="starting")
                     self.engine.start(job)
                 for job, kind, content in self.engine.messages():
@@ -148,9 +148,14 @@ class Runner:
             (self.output / "traces" / f"{job.id}.txt").write_text(trace)
 
 
+def _title(job: Job) -> str:
+    """Returns what tells a job from the others of its run; a baseline has no seeds."""
+    return f"{job.title} seed {job.seed}" if job.kind == "model" else job.title
+
+
 def result_line(job: Job, record: Record) -> str:
     """Returns what is said of a job at its end, in the markup of rich."""
-    title = f"{escape(job.title)} seed {job.seed}"
+    title = escape(_title(job))
     if not record.is_ok:
         return f"[red]failed[/] {title}: {escape(record.error or 'no error given')}"
     seconds = record.training.seconds

@@ -105,19 +105,26 @@ def read(
     options = options or Options()
     path = Path(path)
     if path.is_dir():
-        return _folder(path, options, only, needed)
-    if path.suffix == ".npz" and path.is_file():
-        return _npz(path, options, only, needed)
-    raise ValueError(
-        f"{path}: must be a folder of images or an .npz file that exists. "
-        "The folder's sub-folders may be classes."
-    )
+        contents = _folder(path, options, only, needed)
+    elif path.suffix == ".npz" and path.is_file():
+        contents = _npz(path, options, only, needed)
+    else:
+        raise ValueError(
+            f"{path}: must be a folder of images or an .npz file that exists. "
+            "The folder's sub-folders may be classes."
+        )
+    is_without_masks = needed in (None, "masks") and not contents.num_mask_classes
+    if options.foreground is not None and is_without_masks:
+        raise ValueError(f"--foreground is for data with masks, and {path} has none. Leave it out.")
+    return contents
 
 
 # --- folders --------------------------------------------------------------------------------
 
 
 def _folder(path: Path, options: Options, only, needed) -> Contents:
+    if options.data is not None:
+        raise ValueError(f"--data is for .npz files, and {path} is none. Leave it out.")
     layout = layouts.recognise(path)
     wanted = [split for split in layout.images if only is None or split in only]
     reader = Reader(options.resize, options.color, options.skip_unreadable, options.value_range)

@@ -98,6 +98,14 @@ def test_files_are_read_as_asked(tmp_path):
     assert any("broken.png" in note for note in found.notes)
 
 
+def test_options_that_would_be_ignored_are_refused(tmp_path):
+    folder = fill(tmp_path, "photos") / "photos"
+    with pytest.raises(BenchError, match=r"--foreground is for data with masks, and .* has none"):
+        catalog.load(folder, foreground="nonzero")
+    with pytest.raises(BenchError, match=r"--data is for \.npz files, and .* is none"):
+        catalog.load(folder, data_kind="images")
+
+
 def test_how_files_are_read_is_not_asked_of_a_named_data_set():
     with pytest.raises(BenchError, match="own folders and files, and digits is none"):
         catalog.load("digits", value_range=(0.0, 1.0))
