@@ -236,10 +236,10 @@ def test_a_source_without_an_end_has_no_scores(autoencoder):
     assert "must have an end" in refused(autoencoder.encode, iter([(GOOD,)]))
 
 
-def test_masks_kept_by_batches_are_checked_whole(unet):
-    masks = np.concatenate([MASKS, MASKS * 255])
-    data = zoo.batches(np.concatenate([GOOD, GOOD]), masks=masks, batch_size=4, shuffle=False)
-    assert "masks must hold 0 and 1" in refused(lambda: unet.fit(data, verbose=0))
+def test_masks_given_to_batches_are_checked_whole():
+    images, masks = np.concatenate([GOOD, GOOD]), np.concatenate([MASKS, MASKS * 255])
+    said = refused(lambda: zoo.batches(images, masks=masks, batch_size=4, shuffle=False))
+    assert "masks must hold 0 and 1" in said
 
 
 def test_class_weights_need_class_numbers(unet, autoencoder):
