@@ -84,7 +84,9 @@ def straight(
     num_free = len(x) - 2
     if num_free < 1:
         return float(line.slope), float(line.intercept), None
-    half = t.ppf(0.5 + confidence / 2, num_free) * line.stderr
+    # Without variation of y there is no correlation, from which the error follows.
+    error = line.stderr if np.ptp(y) > 0 else 0.0
+    half = t.ppf(0.5 + confidence / 2, num_free) * error
     return float(line.slope), float(line.intercept), float(half)
 
 
