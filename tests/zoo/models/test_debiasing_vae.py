@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 import zoo
+from zoo.data import samplers
 
 
 def make(**arguments):
@@ -68,7 +69,7 @@ def test_draws_follow_the_codes(digits, combine):
     found = model.sampling_probabilities(images)
     settings = {"combine": combine, "num_bins": 5, "smoothing": 0.01}
     np.testing.assert_allclose(
-        found, zoo.sampling.resampling_probabilities(model.encode(images), **settings), rtol=1e-6
+        found, samplers.resampling_probabilities(model.encode(images), **settings), rtol=1e-6
     )
     assert found.argmax() == 60
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import zoo
 from zoo.data.order import Source, orders_of_rows
-from zoo.training import device_data
+from zoo.training import device_data, keras_contract
 
 SHAPE = (8, 8, 1)
 
@@ -301,16 +301,16 @@ def test_an_optimizer_of_another_model_is_refused(digits):
 
 def test_room_on_a_gpu(monkeypatch):
     class Gpu:
-        name, device_type, memory_limit = "/device:GPU:0", "GPU", 1000
+        name = "/device:GPU:0"
 
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [Gpu])
     monkeypatch.setattr(tf.config.experimental, "get_memory_info", lambda name: {"current": 200})
-    monkeypatch.setattr(device_data.device_lib, "list_local_devices", lambda: [Gpu])
+    monkeypatch.setattr(keras_contract, "gpu_memory_limit", lambda: 1000)
     assert device_data._room() == 200  # a quarter of what is left
     assert "the device has 0 MiB to spare" in device_data.reason_unsupported(
         model_of(), np.ones((8, 8, 8, 1)), {}
     )
-    monkeypatch.setattr(device_data.device_lib, "list_local_devices", list)
+    monkeypatch.setattr(keras_contract, "gpu_memory_limit", lambda: None)
     assert device_data._room() == 2**30
 
 
