@@ -91,7 +91,8 @@ def test_a_stopped_and_a_killed_run_go_on_and_leave_no_process(
     kept = whole_lines(tmp_path)
 
     killed = start(tmp_path, seeds=3)
-    wait_for(lambda: len(finished(tmp_path)) == 2)
+    owner = tmp_path / ".owner"  # it starts at once: the run lasts longer than the second's imports
+    wait_for(lambda: owner.exists() and str(killed.pid) in owner.read_text())
     second = subprocess.run(
         command(tmp_path, 3),
         env=os.environ | {"PYTHONPATH": str(ROOT)},
@@ -102,6 +103,7 @@ def test_a_stopped_and_a_killed_run_go_on_and_leave_no_process(
     assert second.stderr.startswith("error: another run is writing to")
     assert f"(pid {killed.pid})" in second.stderr
     assert len(second.stderr.splitlines()) == 1
+    wait_for(lambda: len(descendants(killed.pid)) >= 2)
     started = descendants(killed.pid)
     assert len(started) >= 2  # the server and the case at least
     killed.kill()
