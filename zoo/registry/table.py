@@ -57,7 +57,7 @@ MODELS: dict[str, Row] = {
     "vq_vae": Row("VQVAE", "https://arxiv.org/abs/1711.00937"),
     "wae_mmd": Row("WAEMMD", "https://arxiv.org/abs/1711.01558"),
 }
-# Layers of the zoo that `.keras` files name.
+# Layers and metrics of the zoo that `.keras` files name.
 LAYERS: dict[str, str] = {
     "BatchNormalization": "zoo.layers.batch_normalization",
     "Dictionary": "zoo.models.top_k_sparse",
@@ -66,6 +66,7 @@ LAYERS: dict[str, str] = {
     "SelfAttention": "zoo.layers.transformer",
     "TransformerBlock": "zoo.layers.transformer",
     "VectorQuantizer": "zoo.layers.quantizer",
+    "OnClassNumbers": "zoo.training.mask_metrics",
 }
 
 
