@@ -49,7 +49,6 @@ class Subject:
         self.reloader = reloader or Reloader()
         self._trained = None
         self._plain: dict[tuple, tuple] = {}
-        self._losses: dict[int, list[float]] = {}
 
     @property
     def task(self) -> str:
@@ -126,12 +125,6 @@ class Subject:
         model.compile(keras.optimizers.Adam(3e-3), **settings)
         data = self.data(0, num_rows)
         return model.fit(*data, batch_size=32, epochs=epochs, verbose=0).history["loss"]
-
-    def kept_losses(self, seed: int) -> list[float]:
-        """Returns `losses(seed)`, trained once."""
-        if seed not in self._losses:
-            self._losses[seed] = self.losses(seed)
-        return self._losses[seed]
 
     # --- data -------------------------------------------------------------------------------
 
