@@ -57,6 +57,11 @@ ROOMS: dict[str, tuple[Room, ...]] = {
                 "labels",
             ),
         ),
+        Room(
+            "tiles",
+            "images larger than a model's: tiles, views, crops, objects",
+            without_keras=True,
+        ),
         Room("registry", "names, sizes, published presets, model cards", without_keras=True),
         Room("training", "ZooModel with the one train_step, and what makes it fast"),
         Room("diagnostics", "what a training shows about itself"),

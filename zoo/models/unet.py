@@ -251,7 +251,15 @@ class UNet(UNetFamily):
                 none: the most probable one wins.
         """
         checks.number(self.owner, low=0.0, high=1.0, threshold=threshold)
-        probabilities = self.call(x, training=False)
+        return self.to_masks(self.call(x, training=False), threshold)
+
+    @batched(check_images)
+    def probabilities(self, x):
+        """Returns the probability of each class, float32 `(batch, ..., num_classes)`."""
+        return self.call(x, training=False)
+
+    def to_masks(self, probabilities, threshold: float = 0.5):
+        """Returns the masks, uint8, that `segment` makes of probabilities `(..., num_classes)`."""
         if self.num_classes == 1:
             return ops.cast(probabilities[..., 0] > threshold, "uint8")
         return ops.cast(ops.argmax(probabilities, axis=-1), "uint8")

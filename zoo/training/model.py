@@ -13,6 +13,7 @@ from zoo.data import batching, checking
 from zoo.registry.model_card import ModelCard
 from zoo.training import adam, keras_contract
 from zoo.training.fitting import Fitting
+from zoo.training.large import LargeImages
 from zoo.training.model_card import HasModelCard
 
 # Noise at evaluation comes from this seed, so that `evaluate` gives the same number every time.
@@ -35,7 +36,7 @@ def _then_build(model_class, init):
     return constructor
 
 
-class ZooModel(HasModelCard, Fitting):
+class ZooModel(HasModelCard, LargeImages, Fitting):
     """Trains any model of the zoo; a model says what is new about it and nothing else.
 
     loss = mean over the batch of sum_i term_weights[i] * loss_terms[i]
