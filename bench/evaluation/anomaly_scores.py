@@ -7,8 +7,9 @@
     variance_normalised_log  the same plus the mean of s: what the model is trained by
     negative_elbo            nats per image
     latent_distance          squared Mahalanobis distance of the code from the training codes
+    neighbour_distance       mean distance to the 5 nearest training images
 
-All are higher for what is stranger. The default of a scorer is the mean of its own `score_map`.
+All are higher for what is stranger. The default of a model is the mean of its own `score_map`.
 """
 
 import math
@@ -31,11 +32,11 @@ class Scorer(Protocol):
 
     default: str
 
-    def reconstruct(self, images: np.ndarray) -> np.ndarray:
-        """Returns what is made of the images, in their shape."""
+    def reconstruct(self, images: np.ndarray) -> np.ndarray | None:
+        """Returns what is made of the images, in their shape, None where no images are made."""
 
-    def score_map(self, images: np.ndarray) -> np.ndarray:
-        """Returns the default score of each pixel, `(n, height, width)` or `(n, length)`."""
+    def score_map(self, images: np.ndarray) -> np.ndarray | None:
+        """Returns a score of each pixel, `(n, height, width)` or `(n, length)`, None without."""
 
     def uncertainty(self, images: np.ndarray) -> np.ndarray | None:
         """Returns the predicted standard deviation of each pixel, None without prediction."""

@@ -14,7 +14,7 @@ import numpy as np
 
 import zoo
 from bench.data import anomaly, cache
-from bench.evaluation import anomaly_scores, closed_forms, fit, quality
+from bench.evaluation import anomaly_scores, closed_forms, fit, neighbours, quality
 from bench.metrics import feature_classifier, generative, representation, segmentation
 from bench.profiling import macs as mac_counter
 from bench.profiling import memory, roofline, surroundings, throughput
@@ -86,6 +86,11 @@ def run_baseline(job: Job, dataset, output: Path, connection) -> dict[str, Any]:
         fields = quality.compute_segmentation(
             job, dataset, lambda split: baseline.predict(len(split)), output
         )
+    elif job.model in neighbours.NAMES:
+        baseline = neighbours.create(job.model)
+        baseline.fit(dataset.train.images)
+        connection.send(("stage", "testing"))
+        fields = quality.compute_anomaly(job, dataset, baseline, output)
     else:
         baseline = closed_forms.create(job.model, job.latent_size)
         baseline.fit(dataset.train.images, dataset.train.targets)

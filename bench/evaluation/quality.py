@@ -115,10 +115,10 @@ def compute_anomaly(
     own = _finite(scores[scorer.default])
     held_out = _finite(scorer.own(dataset.validation.images) if held_out is None else held_out)
     normal = test.take(np.flatnonzero(labels == 0))
-    summary = reconstruction.reconstruction_summary(
-        normal.images, _finite(scorer.reconstruct(normal.images))
-    )
-    fields: dict[str, Any] = {f"test_{name}": value for name, value in summary.items()}
+    fields: dict[str, Any] = {}
+    if (rebuilt := scorer.reconstruct(normal.images)) is not None:
+        summary = reconstruction.reconstruction_summary(normal.images, _finite(rebuilt))
+        fields |= {f"test_{name}": value for name, value in summary.items()}
     fields |= anomaly.summary(labels, own)
     fields["scores"] = {
         name: {
@@ -134,12 +134,14 @@ def compute_anomaly(
         for group in np.unique(test.groups[labels == 1])
         for rows in [(labels == 0) | (test.groups == group)]
     }
-    if test.targets is not None:
-        fields |= anomaly.pixel_summary(test.targets, scorer.score_map(test.images))
+    maps = None if test.targets is None else scorer.score_map(test.images)
+    if maps is not None:
+        fields |= anomaly.pixel_summary(test.targets, maps)
     shown = shown_anomalies(dataset, scorer, own, held_out)
-    samples = {key: shown[key] for key in ("inputs", "reconstructions")}
-    samples["targets"] = samples["inputs"]
-    fields["samples_file"] = save_arrays(job, output, "samples", samples)
+    if "reconstructions" in shown:
+        samples = {key: shown[key] for key in ("inputs", "reconstructions")}
+        samples["targets"] = samples["inputs"]
+        fields["samples_file"] = save_arrays(job, output, "samples", samples)
     fields["anomaly_file"] = save_arrays(
         job, output, "anomalies", shown | {"threshold": np.array(fields["threshold"])}
     )
@@ -173,28 +175,30 @@ def shown_anomalies(
     """Returns the arrays of the pictures: the first normals and the first anomalies of each kind.
 
     Returns:
-        `inputs`, `reconstructions`, `squared_errors`, `score_maps`, where there are any
+        `inputs`, where there are any `reconstructions`, `squared_errors`, `score_maps`,
         `uncertainties` and `masks`, and `names` of the images shown, whose `is_anomaly` is 1 for
-        anomalies; `pixel_limit`: the 0.99 quantile of the score of a pixel on held-out normals;
-        `labels`, `scores`: of all test images; `held_out`: scores of the validation images.
+        anomalies; with score maps `pixel_limit`: the 0.99 quantile of the score of a pixel on
+        held-out normals; `labels`, `scores`: of all test images; `held_out`: scores of the
+        validation images.
     """
     test = dataset.test
     rows = _shown_rows(test.labels, test.groups)
     images = test.images[rows]
-    reconstructions = scorer.reconstruct(images)
-    few = dataset.validation.images[:TEST_BATCH_SIZE]
     arrays = {
         "inputs": images,
-        "reconstructions": np.clip(reconstructions, 0, 1),
-        "squared_errors": closed_forms.over_channels((images - reconstructions) ** 2),
-        "score_maps": scorer.score_map(images).astype("float32"),
         "is_anomaly": test.labels[rows].astype("uint8"),
         "names": np.array([dataset.group_names[group] for group in test.groups[rows]]),
-        "pixel_limit": np.quantile(scorer.score_map(few), PIXEL_QUANTILE).astype("float32"),
         "labels": test.labels.astype("uint8"),
         "scores": own.astype("float32"),
         "held_out": held_out.astype("float32"),
     }
+    if (reconstructions := scorer.reconstruct(images)) is not None:
+        arrays["reconstructions"] = np.clip(reconstructions, 0, 1)
+        arrays["squared_errors"] = closed_forms.over_channels((images - reconstructions) ** 2)
+    if (maps := scorer.score_map(images)) is not None:
+        few = scorer.score_map(dataset.validation.images[:TEST_BATCH_SIZE])
+        arrays["score_maps"] = maps.astype("float32")
+        arrays["pixel_limit"] = np.quantile(few, PIXEL_QUANTILE).astype("float32")
     if (uncertainty := scorer.uncertainty(images)) is not None:
         arrays["uncertainties"] = closed_forms.over_channels(uncertainty)
     if test.targets is not None:

@@ -48,6 +48,7 @@ class _Work:
     models: list[selection.ModelSpec]
     checksum: str
     task: str
+    image_shape: tuple[int, ...]
     headline: str
 
     def model_jobs(self) -> list[job.Job]:
@@ -123,7 +124,9 @@ def _run_part(runner: Runner, part: _Work) -> list[job.Job]:
     wanted = part.model_jobs()
     runner.run_all(wanted, part.request.target)
     latent_sizes = {record.model.latent_size for record in runner.records_of(wanted)} - {None}
-    baselines = job.baseline_jobs(part.configs, part.checksum, sorted(latent_sizes), part.task)
+    baselines = job.baseline_jobs(
+        *(part.configs, part.checksum, sorted(latent_sizes), part.task, part.image_shape)
+    )
     runner.run_all(baselines)
     return [*wanted, *baselines]
 
@@ -168,7 +171,8 @@ def _resolve(request: Request, dataset, registry: dict[str, selection.ModelInfo]
     configs = request.make_configs(dataset)
     chosen = _choose(request, dataset, registry)
     headline = _headline(request, configs, dataset, len(chosen))
-    return _Work(request, configs, chosen, dataset.checksum, dataset.task, headline)
+    about = (dataset.checksum, dataset.task, dataset.image_shape)
+    return _Work(request, configs, chosen, *about, headline)
 
 
 def _where(output: Path, experiment: Experiment | None, note: str) -> str:

@@ -17,6 +17,11 @@ from bench.records.schema import Record
 from bench.runs.selection import ModelSpec
 
 ANOMALY_BASELINE_SIZE = 32  # components of the published baseline
+# Of `bench.evaluation.neighbours`; the first for data of any kind, the others for images.
+NEIGHBOURS = (
+    *("nearest_neighbours", "nearest_neighbours_hog", "nearest_neighbours_hog_pooled"),
+    "image_statistics",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,31 +133,37 @@ def model_jobs(
 
 
 def baseline_jobs(
-    configs: list[RunConfig], checksum: str, latent_sizes: list[int], task: str = "reconstruction"
+    configs: list[RunConfig],
+    checksum: str,
+    latent_sizes: list[int],
+    task: str = "reconstruction",
+    image_shape: tuple[int, ...] = (),
 ) -> list[Job]:
     """Returns the baselines of the task, each once though the configs differ in how they train.
 
     Masks: everywhere, nowhere, the mean mask. Images: the mean image, PCA at each code size, and
     the identity where the input is noisy. Anomalies: the mean image, PCA at each code size and at
-    32, the published baseline, with and without the variance of each pixel.
+    32, the published baseline, with and without the variance of each pixel, and the distance to
+    the nearest normals, by pixels and, of images, by gradients and by statistics.
     """
     jobs: dict[str, Job] = {}
     for config in configs:
-        for name, size in _baselines(config, latent_sizes, task):
+        for name, size in _baselines(config, latent_sizes, task, image_shape):
             job = Job(config, checksum, "baseline", name, None, 0, size)
             jobs.setdefault(job.id, job)
     return list(jobs.values())
 
 
 def _baselines(
-    config: RunConfig, latent_sizes: list[int], task: str
+    config: RunConfig, latent_sizes: list[int], task: str, image_shape: tuple[int, ...]
 ) -> list[tuple[str, int | None]]:
     if task == "segmentation":
         return [("all_foreground", None), ("all_background", None), ("mean_mask", None)]
     if task == "anomaly" or config.normal_class is not None:
         sizes = sorted({*latent_sizes, ANOMALY_BASELINE_SIZE})
         pairs = itertools.product(("pca", "pca_normalised"), sizes)
-        return [("mean_image", None), *pairs]
+        by_distance = NEIGHBOURS if len(image_shape) == 3 else NEIGHBOURS[:1]
+        return [("mean_image", None), *pairs, *((name, None) for name in by_distance)]
     baselines: list[tuple[str, int | None]] = [("mean_image", None)]
     baselines += [("pca", size) for size in latent_sizes]
     if config.noise is not None:

@@ -15,7 +15,8 @@ from bench.report.plots import style as plot_style
 
 MAX_MODELS = 7  # lines in a plot of curves, panels of histograms
 _SCORE_LIMIT = 3.0  # top of the common scale; 1 is what 1 % of normal pixels exceed
-_SHOWN = ("inputs", "reconstructions", "squared_errors", "score_maps", "is_anomaly", "names")
+_SHOWN = ("inputs", "score_maps", "is_anomaly", "names")
+_SHOWN_IF_THERE = ("reconstructions", "squared_errors", "uncertainties", "masks")
 _SCORED = ("labels", "scores", "held_out", "threshold")
 _LINES = ("-", "--", "-.", ":")
 _RATES = np.linspace(0, 1, 201)
@@ -30,8 +31,8 @@ def score_maps(
     """Draws normal images beside anomalies, and below each what the model makes of it.
 
     From above: the input, with the true mask in orange where it is known and a line around what
-    the model finds strange; the reconstruction; the squared error; the predicted uncertainty where
-    there is one; the score of each pixel. The last is divided by what 1 % of the pixels of
+    the model finds strange; where there are any, the reconstruction, the squared error and the
+    predicted uncertainty; the score of each pixel. The last is divided by what 1 % of the pixels of
     held-out normals exceed, so that its scale, from 0 to 3, is the same for all models. Of series
     the values are drawn as lines.
 
@@ -137,7 +138,7 @@ def _load_maps(output_folder: str | Path, record: Record) -> dict[str, Any] | No
     maps = plot_style.load_arrays(output_folder, name, (*_SHOWN, "pixel_limit"))
     if maps is None or maps["score_maps"].ndim < 2 or maps["inputs"].ndim not in (3, 4):
         return None
-    for key in ("uncertainties", "masks"):
+    for key in _SHOWN_IF_THERE:
         maps |= plot_style.load_arrays(output_folder, name, (key,)) or {}
     limit = float(maps.pop("pixel_limit"))
     maps["score_maps"] = maps["score_maps"] / max(limit, np.finfo("float32").tiny)
@@ -271,8 +272,9 @@ def _draw_series(maps: dict[str, Any], target: plot_style.Target, theme: str) ->
             is_anomaly = bool(maps["is_anomaly"][column])
             time = np.arange(maps["inputs"].shape[1])
             axes.plot(time, maps["inputs"][column].mean(axis=-1), color=colours["ink"], lw=1.2)
-            rebuilt = maps["reconstructions"][column].mean(axis=-1)
-            axes.plot(time, rebuilt, color=colours["first"], lw=1.2)
+            if "reconstructions" in maps:
+                rebuilt = maps["reconstructions"][column].mean(axis=-1)
+                axes.plot(time, rebuilt, color=colours["first"], lw=1.2)
             score = np.minimum(maps["score_maps"][column], _SCORE_LIMIT) / _SCORE_LIMIT
             axes.fill_between(
                 time, -0.5, 0.4 * score - 0.5, color=colours["second"], alpha=0.8, lw=0

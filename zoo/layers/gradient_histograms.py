@@ -1,0 +1,63 @@
+"""Histograms of gradient directions: what edges an image has where, whatever its brightness."""
+
+import math
+
+from keras import ops
+
+NUM_DIRECTIONS = 8
+SMALLEST_SHARE = 1e-6  # added to the sum of a histogram: an image without gradients has zeros
+
+
+def gradient_histograms(images, grid: tuple[int, int], num_directions: int = NUM_DIRECTIONS):
+    """Computes how much gradient of each direction there is in each cell of a grid.
+
+        g_y, g_x = central differences, (next - previous) / 2, and 0 at the image's border
+        magnitude = sqrt(g_y^2 + g_x^2),   direction = atan2(g_y, g_x) modulo pi
+        histogram[cell, k] = sum over pixels of the cell, and channels, of magnitude * w_k
+
+    `w_k` shares a pixel between the two directions `k pi / num_directions` next to its own, in
+    proportion to how near they are. Row `i` of `height` lies in the cells of row
+    `floor(i * rows / height)`; columns the same.
+
+    Args:
+        images: Float tensor `(batch, height, width, channels)`, at least 3 x 3 pixels.
+        grid: `(rows, columns)` of cells, at most one cell a pixel.
+        num_directions: Positive int.
+
+    Returns:
+        Float32 tensor `(batch, rows, columns, num_directions)`, sums, each at least 0.
+
+    Reference: Dalal and Triggs, 2005. https://doi.org/10.1109/CVPR.2005.177
+    """
+    images = ops.cast(images, "float32")
+    height, width = images.shape[1:3]
+    down = (images[:, 2:] - images[:, :-2]) / 2
+    right = (images[:, :, 2:] - images[:, :, :-2]) / 2
+    down = ops.pad(down, ((0, 0), (1, 1), (0, 0), (0, 0)))
+    right = ops.pad(right, ((0, 0), (0, 0), (1, 1), (0, 0)))
+    magnitude = ops.sqrt(ops.square(down) + ops.square(right))
+    place = ops.arctan2(down, right) * (num_directions / math.pi)
+    in_rows, in_columns = _membership(height, grid[0]), _membership(width, grid[1])
+    histograms = []
+    for direction in range(num_directions):
+        away = ops.mod(place - direction, num_directions)
+        away = ops.minimum(away, num_directions - away)
+        share = ops.sum(magnitude * ops.relu(1 - away), axis=-1)
+        histograms.append(ops.einsum("ri,bij,cj->brc", in_rows, share, in_columns))
+    return ops.stack(histograms, axis=-1)
+
+
+def root_shares(histograms, axes):
+    """Returns the square roots of histograms that are divided by their sums over some axes.
+
+    The Euclidean distance of two results is the Hellinger distance of the histograms, times the
+    root of 2: large sums do not drown small ones.
+    """
+    total = ops.sum(histograms, axis=axes, keepdims=True)
+    return ops.sqrt(histograms / (total + SMALLEST_SHARE))
+
+
+def _membership(size: int, num_cells: int):
+    """Returns `(num_cells, size)`, 1 where a row of pixels lies in a cell."""
+    cells = ops.arange(size) * num_cells // size
+    return ops.cast(ops.arange(num_cells)[:, None] == cells[None], "float32")
