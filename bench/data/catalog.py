@@ -6,6 +6,7 @@ The test split is read once, by the report; search and early stopping see valida
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -109,10 +110,7 @@ def load(
     limit: int | None = None,
     noise: str | None = None,
     resize: tuple[int, int] | None = None,
-    value_range: tuple[float, float] | None = None,
-    foreground: str | None = None,
-    data_kind: str | None = None,
-    skip_unreadable: bool = False,
+    **options: Any,
 ) -> Dataset:
     """Loads a data set by name, from a folder of images (and masks), or from an `.npz` file.
 
@@ -127,10 +125,7 @@ def load(
             splits become noisy inputs, drawn once, and the clean ones their targets; masks stay
             the targets.
         resize: `(height, width)` for a folder of images of mixed sizes, and for `oxford_pets`.
-        value_range: Of your own files: as in `zoo.data.reading.Options`, and so are the others.
-        foreground: Of your own masks.
-        data_kind: Of your own `.npz`: `data` there.
-        skip_unreadable: Of your own folder.
+        **options: Of your own files: fields of `zoo.data.reading.Options`.
 
     Returns:
         The data set. Data without an official split are split 80 / 10 / 10 by `seed`, the classes
@@ -153,17 +148,11 @@ def load(
             f"--resize is for folders of images and for {', '.join(resizable)}, and "
             f"{name_or_path} is none of them."
         )
-    options = reading.Options(
-        resize=resize,
-        value_range=value_range,
-        foreground=foreground,
-        data=data_kind,
-        skip_unreadable=skip_unreadable,
-    )
-    if entry is not None and options != reading.Options(resize=resize):
+    reading_options = reading.Options(resize=resize, **options)
+    if entry is not None and reading_options != reading.Options(resize=resize):
         raise BenchError(
-            "--range, --foreground, --data and --skip-unreadable are for your own folders and "
-            f"files, and {name_or_path} is none. Leave them out."
+            f"{', '.join(reading_options.given())} must be left out, being for your own folders "
+            f"and files. Received: the data set {name_or_path}."
         )
     if entry is not None:
         dataset = entry.load(seed, **({"resize": resize} if entry.takes_resize else {}))
@@ -172,7 +161,7 @@ def load(
             f"--dataset must be one of {', '.join(_ENTRIES)}, or a path. Received: ''."
         )
     else:
-        dataset = _load_path(Path(name_or_path), seed, options)
+        dataset = _load_path(Path(name_or_path), seed, reading_options)
     if noise is not None and dataset.task == "anomaly":
         raise BenchError(f"--noise is not for data of anomalies. Received: {name_or_path}.")
     datasets.check(dataset)

@@ -8,7 +8,7 @@ import numpy as np
 from bench.data import dataset as datasets
 from bench.data.anomaly import NAMES, AnomalyDataset
 from bench.data.dataset import Dataset, Split
-from bench.errors import user_errors
+from bench.errors import BenchError, user_errors
 from zoo.data import reading
 from zoo.data.layouts import NORMAL
 
@@ -35,6 +35,11 @@ def load(path: Path, seed: int, options: reading.Options | None = None) -> Datas
         datasets.check_pixels(where, part.images)
     parts = _with_all_splits(path, parts, seed)
     if contents.kind == "inspection":
+        if contents.ignore_label is not None:
+            raise BenchError(
+                "--ignore-label is for masks to be learned, and those of an inspection are measured"
+                f" with. Received: --ignore-label {contents.ignore_label}. Leave it out."
+            )
         return _inspection(path, parts, contents)
     task = "segmentation" if contents.num_mask_classes else "reconstruction"
     return Dataset(
@@ -45,6 +50,7 @@ def load(path: Path, seed: int, options: reading.Options | None = None) -> Datas
         str(path),
         _mask_names(contents.num_mask_classes),
         notes=_notes(contents),
+        ignore_label=contents.ignore_label,
     )
 
 
@@ -55,8 +61,13 @@ def _notes(contents: reading.Contents) -> tuple[str, ...]:
 def _split(part, is_partly_labelled: bool) -> Split:
     """Returns a split; labels that only some images have are none."""
     labels = None if is_partly_labelled else part.labels
-    masks = None if part.masks is None else part.masks[..., None].astype("uint8")
+    masks = None if part.masks is None else _small(part.masks[..., None])
     return Split(part.images, labels, masks)
+
+
+def _small(numbers: np.ndarray) -> np.ndarray:
+    """Returns class numbers as bytes, where these hold them."""
+    return numbers.astype("uint8") if 0 <= numbers.min() <= numbers.max() <= 255 else numbers
 
 
 def _with_all_splits(path: Path, parts: dict[str, Split], seed: int) -> dict[str, Split]:

@@ -21,8 +21,9 @@ class Split:
             `(n, features)`, in `[0, 1]`.
         labels: int64 `(n,)`, or None.
         targets: What the output should be; None: the images themselves. Of denoising, the clean
-            images, shaped as `images`; of segmentation, the masks, uint8 `(n, height, width, 1)`
-            with classes `0` to `num_mask_classes - 1`.
+            images, shaped as `images`; of segmentation, the masks, `(n, height, width, 1)` with
+            classes `0` to `num_mask_classes - 1` and `ignore_label`: uint8 where these are bytes,
+            else int32.
         groups: int64 `(n,)`, or None. The hidden group of each row, which no model is trained
             with: reports measure each group by itself.
     """
@@ -55,6 +56,7 @@ class Dataset:
         class_names: One for each label.
         source: Where the data came from.
         mask_names: One for each class of the masks; empty without masks.
+        ignore_label: Number in the masks that is no class, or None.
         notes: Lines on what was read of files, and what was left out.
     """
 
@@ -67,6 +69,7 @@ class Dataset:
     source: str = ""
     mask_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    ignore_label: int | None = None
 
     @property
     def image_shape(self) -> tuple[int, ...]:

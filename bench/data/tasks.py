@@ -52,7 +52,11 @@ def arguments(task: str, dataset: Dataset) -> dict[str, Any]:
     if task in ("conditional", "semi_supervised"):
         return {"num_classes": dataset.num_classes}
     if task == "segmentation":
-        return {"num_classes": 1 if dataset.num_mask_classes <= 2 else dataset.num_mask_classes}
+        num_classes = 1 if dataset.num_mask_classes <= 2 else dataset.num_mask_classes
+        given = {"num_classes": num_classes}
+        if dataset.ignore_label is not None:
+            given["ignore_label"] = dataset.ignore_label
+        return given
     return {}
 
 

@@ -31,14 +31,15 @@ ARRAYS = ("images", "series")
 FOLDER = Kind(Path, "a folder")
 RANGE = Kind(scaling.parse_range, "LOW..HIGH, such as 0..4095", scaling.range_text)
 FOREGROUND = Kind(mask_numbers.foreground, "nonzero, or above:NUMBER such as above:127")
-# Fields of `RunConfig`: how your own files are read, and all that loading takes beside the name.
-_READING = ("value_range", "foreground", "data_kind", "skip_unreadable")
-LOADING = ("limit", "noise", "resize", *_READING)
+VOID = Kind(int, "the number of the void pixels, such as 255")
 
 
 @dataclasses.dataclass(frozen=True)
-class RunConfig:
-    """The options that a job's result depends on, one value each."""
+class Loading:
+    """What is loaded, and how: a run and a search have these options.
+
+    Those of `READING` have the names that `zoo.data.reading.Options` gives them.
+    """
 
     dataset: str = option(
         "digits",
@@ -91,6 +92,15 @@ class RunConfig:
         since=2,
         tells_rows_apart=False,  # the checksum does
     )
+    ignore_label: int | None = option(
+        None,
+        "number in your masks that is no class (void)",
+        "data",
+        VOID,
+        metavar="NUMBER",
+        since=2,
+        tells_rows_apart=False,  # the checksum does
+    )
     data_kind: str | None = option(
         None,
         "what arrays of rank 3 in an .npz are",
@@ -110,6 +120,23 @@ class RunConfig:
         since=2,
         tells_rows_apart=False,  # the checksum does
     )
+
+    @property
+    def loading(self) -> dict[str, object]:
+        """Returns what `bench.data.catalog.load` takes beside the name."""
+        return {name: getattr(self, name) for name in LOADING}
+
+
+_BESIDE = ("dataset", "noise", "limit", "resize")
+LOADING = tuple(each.name for each in declared_by(Loading) if each.name != "dataset")
+# How your own files are read, beside their size.
+READING = tuple(each for each in declared_by(Loading) if each.name not in _BESIDE)
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig(Loading):
+    """The options that a job's result depends on, one value each."""
+
     epochs: int = option(
         10,
         "passes over the training images, the same for each model",
@@ -217,11 +244,6 @@ class RunConfig:
         """Returns what `compile` takes."""
         return {"on": True, "off": False}.get(self.jit, "auto")
 
-    @property
-    def loading(self) -> dict[str, object]:
-        """Returns what `bench.data.catalog.load` takes beside the name."""
-        return {name: getattr(self, name) for name in LOADING}
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Invocation:
@@ -313,10 +335,6 @@ class Invocation:
         in_file=NEVER,
         above=0,
     )
-
-
-# How your own files are read, beside their size: the search has these options too.
-READING = tuple(each for each in declared_by(RunConfig) if each.name in _READING)
 
 
 def all_options(config: type[RunConfig] = RunConfig) -> tuple[Option, ...]:

@@ -16,6 +16,7 @@ from rich.console import Console
 from bench.errors import BenchError
 from bench.execution import session
 from bench.records import store
+from bench.records.config import READING
 from bench.stats import intervals
 from tuner.trials import objectives
 from tuner.trials.store import Project
@@ -179,13 +180,15 @@ def _request(project: Project, setting: dict[str, Any], num_seeds: int) -> sessi
         noise=identity["noise"],
         resize=None if identity["resize"] is None else tuple(identity["resize"]),
         limit=identity["limit"],
-        range=None if identity.get("value_range") is None else tuple(identity["value_range"]),
-        foreground=identity.get("foreground"),
-        data=identity.get("data_kind"),
-        skip_unreadable=identity.get("skip_unreadable", False),
+        **{option.asked: _plain(identity.get(option.name, option.default)) for option in READING},
         timing_rounds=0,  # only the test split is asked about
         output=project.folder / FOLDER,
     )
+
+
+def _plain(value: Any) -> Any:
+    """Returns a value of JSON as a request has it."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def bench_command(project: Project, number: int | None = None) -> str:

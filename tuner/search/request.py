@@ -25,13 +25,12 @@ _DEFAULT_TRIALS = 20
 ENGINES = ("local", "ray")
 
 
-@dataclasses.dataclass(frozen=True)
-class Request:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Request(config.Loading):
     """What a search is asked for; None means the default that fits.
 
     Attributes:
         model: Registry name.
-        dataset: Name or path, as `bench.data.catalog.load` takes it.
         objective: See `tuner.trials.objectives`; None: `"psnr"`, of masks `"iou"`.
         costs: Names from `costs.COSTS` to be kept small beside it: the search then looks for the
             settings that no other beats in all of them.
@@ -57,11 +56,10 @@ class Request:
         workers: Trials at a time; None: one on a machine, as many as fit on a cluster.
         engine: `"local"` or `"ray"`.
         ray_address: Of the cluster; None: one on this machine, for this search.
-        Others: see `bench.runs.job.Schedule`.
+        Others: see `bench.records.config.Loading`, and `tuner.trials.trial.Data`.
     """
 
     model: str
-    dataset: str = "digits"
     objective: str | None = None
     costs: tuple[str, ...] = ()
     tuner: str = "random"
@@ -72,13 +70,6 @@ class Request:
     seed: int = 0
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     precision: str = "float32"
-    noise: str | None = None
-    resize: tuple[int, int] | None = None
-    limit: int | None = None
-    value_range: tuple[float, float] | None = None
-    foreground: str | None = None
-    data_kind: str | None = None
-    skip_unreadable: bool = False
     num_labels: int | None = None
     normal_class: str | int | None = None
     max_parameters: int | str | None = None
@@ -215,8 +206,7 @@ def resolve(request: Request, store: cache.DatasetCache | None = None) -> Resolv
         BenchError: for wrong arguments, missing data, or a model that does not fit them.
     """
     request.check()
-    loading = {name: getattr(request, name) for name in config.LOADING}
-    data = Data(request.dataset, num_labels=request.num_labels, **loading)
+    data = Data(request.dataset, num_labels=request.num_labels, **request.loading)
     dataset = data.load()
     checksum, data_notes = dataset.checksum, dataset.notes
     if store is not None:

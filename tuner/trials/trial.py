@@ -20,7 +20,7 @@ import keras_tuner
 
 import zoo
 from bench.data import anomaly, cache, catalog, tasks
-from bench.records.config import LOADING
+from bench.records.config import Loading
 from bench.runs import models
 from tuner.space.hypermodel import (
     OverBudgetError,
@@ -40,8 +40,8 @@ Report = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True)
-class Data:
-    """What to load; see `bench.data.catalog.load`, and there what is not said here.
+class Data(Loading):
+    """What to load, and what of it is trained on.
 
     Attributes:
         num_labels: Rows that keep their label in semi-supervised models; None: all.
@@ -50,14 +50,6 @@ class Data:
         checksum: What the search began with.
     """
 
-    dataset: str
-    noise: str | None = None
-    resize: tuple[int, int] | None = None
-    limit: int | None = None
-    value_range: tuple[float, float] | None = None
-    foreground: str | None = None
-    data_kind: str | None = None
-    skip_unreadable: bool = False
     num_labels: int | None = None
     normal_class: int | None = None
     with_anomalies: bool = False
@@ -73,11 +65,10 @@ class Data:
             BenchError: see `bench.data.catalog.load`.
             ValueError: if they are not what the search began with.
         """
-        settings = {name: getattr(self, name) for name in LOADING}
         if store is None or self.checksum is None:
-            dataset = catalog.load(self.dataset, **settings)
+            dataset = catalog.load(self.dataset, **self.loading)
         else:
-            dataset = store.get_or_load(self.checksum, self.dataset, **settings)
+            dataset = store.get_or_load(self.checksum, self.dataset, **self.loading)
         if self.checksum is not None and dataset.checksum != self.checksum:
             raise ValueError(f"the data of {self.dataset!r} changed while the search was going on")
         return self.prepared(dataset)

@@ -36,6 +36,8 @@ def model(options, training: data.TrainingData):
     fixed = presets.config(options.model, options.preset, image_shape) if options.preset else {}
     if "num_classes" in names and num_classes:
         arguments.setdefault("num_classes", fixed.get("num_classes", num_classes))
+    if training.ignore_label is not None:
+        arguments.setdefault("ignore_label", training.ignore_label)
     arguments.setdefault("seed", options.seed)
     try:
         created = entries.create(

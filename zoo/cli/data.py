@@ -20,6 +20,7 @@ class TrainingData:
         labels: Integers `(n,)`, -1 where unlabelled, or None.
         masks: Class numbers `(n, height, width)`, or None.
         num_mask_classes: Classes of the masks, the background among them; 0 without masks.
+        ignore_label: Number in the masks that is no class, or None.
         class_names: Names of the labels.
         is_from_files: Whether the images were image files.
         skipped: Lines on files that were left out.
@@ -31,6 +32,7 @@ class TrainingData:
     labels: np.ndarray | None = None
     masks: np.ndarray | None = None
     num_mask_classes: int = 0
+    ignore_label: int | None = None
     class_names: tuple[str, ...] = ()
     is_from_files: bool = False
     skipped: list[str] = dataclasses.field(default_factory=list)
@@ -101,7 +103,10 @@ def load(path: Path, task: str, options: reading.Options | None = None, **settin
 def _training_data(contents: reading.Contents, part: reading.Part, task: str) -> TrainingData:
     if task == "segmentation":
         return TrainingData(
-            part.images, masks=part.masks, num_mask_classes=contents.num_mask_classes
+            part.images,
+            masks=part.masks,
+            num_mask_classes=contents.num_mask_classes,
+            ignore_label=contents.ignore_label,
         )
     if task == "reconstruction":
         return TrainingData(part.images)

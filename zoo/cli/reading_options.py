@@ -25,6 +25,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="numbers of the masks that are foreground: nonzero, or above:127",
     )
     parser.add_argument(
+        "--ignore-label",
+        type=int,
+        metavar="NUMBER",
+        help="number of the masks that is no class (void), such as 255",
+    )
+    parser.add_argument(
         "--data",
         dest="data_kind",
         choices=("images", "series"),
@@ -45,7 +51,8 @@ def from_arguments(options: argparse.Namespace, **settings) -> reading.Options:
         "skip_unreadable": options.skip_unreadable,
         "value_range": options.range,
         "foreground": options.foreground,
-        "data": options.data_kind,
+        "ignore_label": options.ignore_label,
+        "data_kind": options.data_kind,
     }
     return reading.Options(**(given | settings))
 

@@ -59,7 +59,7 @@ def _reading(options, resumed, task: str) -> reading.Options:
     is_segmentation = task == "segmentation" and isinstance(num_classes, int)
     settings = {"num_classes": num_classes if is_segmentation else None}
     if is_series:
-        settings["data"] = "series"
+        settings["data_kind"] = "series"
     if resumed is not None:
         settings["value_range"] = resumed.card.value_range
     return reading_options.from_arguments(options, **settings)

@@ -23,6 +23,7 @@ class Folder:
         value_range: See `images.read`.
         num_classes: Of the masks, where some may be missing in them.
         foreground: See `mask_numbers.parse_foreground`.
+        ignore_label: Number of the masks that is no class; it stays in them.
 
     Raises:
         ValueError: for a folder without images, or an image without a mask.
@@ -38,6 +39,7 @@ class Folder:
         value_range: tuple[float, float] | None = None,
         num_classes: int | None = None,
         foreground: str | None = None,
+        ignore_label: int | None = None,
     ):
         shape = checks.image_shape(owner, image_shape)
         if len(shape) != 3 or shape[-1] not in _COLORS:
@@ -61,6 +63,7 @@ class Folder:
                 )
             self.mask_files = mask_files.match(self.files, source, mask_folder)
         self.value_range, self.num_classes, self.foreground = value_range, num_classes, foreground
+        self.ignore_label = ignore_label
         self.rule: mask_files.Rule | None = None  # of the masks; unknown until all are read
 
     def __len__(self) -> int:
@@ -79,7 +82,9 @@ class Folder:
     def mask(self, row: int) -> np.ndarray:
         """Returns the class numbers of a mask, int32 `(height, width)`."""
         numbers, seen = self._mask_numbers(row)
-        rule = self.rule or mask_files.alone(self.mask_files[row], seen, self.num_classes)
+        rule = self.rule or mask_files.alone(
+            self.mask_files[row], seen, self.num_classes, self.ignore_label
+        )
         return rule.apply(numbers)
 
     def check(self) -> None:
@@ -117,18 +122,24 @@ class Folder:
         cache.over_all(keep_exactly, len(self))
 
     def masks_into(self, new: Callable[[tuple[int, ...], str], np.ndarray]) -> None:
-        """Reads all masks into one array of class numbers, uint8 `(n, height, width)`."""
-        kept = new((len(self), *self.image_shape[:-1]), "uint8")
+        """Reads all masks into one array of class numbers `(n, height, width)`.
+
+        It is of bytes, but where the void label needs more.
+        """
+        dtype = "uint8" if self.ignore_label in (None, 255) else "int32"
+        kept = new((len(self), *self.image_shape[:-1]), dtype)
+        most = np.iinfo(dtype).max - 1  # what is more is refused, or stands for 1
 
         def keep(row: int) -> Seen:
             mask_files.check_size(self.files[row], self.mask_files[row])
             numbers, seen = self._mask_numbers(row)
-            kept[row] = np.minimum(numbers, 255)  # what is more is refused, or stands for 1
+            classes = np.minimum(numbers, most)
+            kept[row] = mask_numbers.keep_void(classes, numbers, self.ignore_label)
             return seen
 
         self._judge_masks(cache.over_all(keep, len(self)))
         if self.rule.is_binary:
-            np.minimum(kept, 1, out=kept)
+            kept[(kept > 1) & (kept != self.ignore_label)] = 1
 
     def fingerprint(self, what: str) -> bytes:
         """Returns what changes with the files that the pixels come from.
@@ -141,13 +152,17 @@ class Folder:
             "value_range": self.value_range,
             "num_classes": self.num_classes,
             "foreground": self.foreground,
+            "ignore_label": self.ignore_label,
         }
         given = {name: value for name, value in settings.items() if value is not None}
         return cache.fingerprint(files, what=what, image_shape=self.image_shape, **given)
 
     def _mask_numbers(self, row: int) -> tuple[np.ndarray, Seen]:
         return mask_numbers.read(
-            self.mask_files[row], resize=self.image_shape[:2], foreground=self.foreground
+            self.mask_files[row],
+            resize=self.image_shape[:2],
+            foreground=self.foreground,
+            ignore_label=self.ignore_label,
         )
 
     def _read_and_see(self, row: int) -> tuple[float, Seen | None]:
@@ -166,4 +181,6 @@ class Folder:
 
     def _judge_masks(self, seen: list[Seen | None]) -> None:
         if self.mask_files is not None:
-            self.rule = mask_files.judge(self.mask_folder, seen, self.num_classes)
+            self.rule = mask_files.judge(
+                self.mask_folder, seen, self.num_classes, self.ignore_label
+            )

@@ -8,6 +8,8 @@
 | anything, with `foreground` given             | background and foreground                     |
 | one value alone, a void label, instance       |                                               |
 | numbers, what JPEG leaves of numbers          | refused, with the remedy                      |
+
+A void label that is given, `ignore_label`, is none of these numbers and stays as it is.
 """
 
 import dataclasses
@@ -18,7 +20,7 @@ import numpy as np
 
 from zoo.data import files as image_files
 from zoo.data import images
-from zoo.data.mask_numbers import Seen, distinct
+from zoo.data.mask_numbers import Seen, cut, distinct, keep_void
 
 MAX_CLASSES = 150
 SUFFIXES = ("", "_mask", "_gt")
@@ -36,14 +38,19 @@ class Rule:
     Attributes:
         is_binary: Whether every number but 0 is the foreground.
         num_classes: The background among them.
+        ignore_label: Number that is no class, or None.
     """
 
     is_binary: bool
     num_classes: int
+    ignore_label: int | None = None
 
     def apply(self, numbers: np.ndarray) -> np.ndarray:
-        """Returns class numbers, int32."""
-        return (numbers > 0 if self.is_binary else numbers).astype("int32")
+        """Returns class numbers, int32; what is no class keeps its number."""
+        if not self.is_binary:
+            return numbers.astype("int32")
+        classes = (numbers > 0).astype("int32")
+        return keep_void(classes, numbers, self.ignore_label)
 
 
 # --- finding --------------------------------------------------------------------------------
@@ -121,17 +128,39 @@ def check_size(file, mask_file) -> None:
 # --- the rule -------------------------------------------------------------------------------
 
 
-def judge(where, seen: Sequence[Seen], num_classes: int | None = None) -> Rule:
+def judge(
+    where,
+    seen: Sequence[Seen],
+    num_classes: int | None = None,
+    ignore_label: int | None = None,
+) -> Rule:
     """Returns what the numbers of all masks together mean.
 
     Args:
         where: Folder or file, for messages.
         seen: What each mask holds.
         num_classes: Given: numbers below it may be missing.
+        ignore_label: Number that is no class.
 
     Raises:
         ValueError: if they are no class numbers; the text names a file and the remedy.
     """
+    seen = [mask.without(ignore_label) for mask in seen]
+    rule = _judge(where, [mask for mask in seen if mask.values], num_classes, ignore_label)
+    if rule.is_binary and ignore_label == 1:
+        raise ValueError(
+            f"{where}: --ignore-label must not be 1, the number of the foreground. Received: masks "
+            "of a background and a foreground. Give the pixels of no class another number."
+        )
+    return dataclasses.replace(rule, ignore_label=ignore_label)
+
+
+def _judge(where, seen: list[Seen], num_classes: int | None, ignore_label: int | None) -> Rule:
+    if not seen:
+        raise ValueError(
+            f"{where}: all masks hold the void label {ignore_label} alone. Leave --ignore-label "
+            "out, or give masks with classes."
+        )
     values = sorted(set().union(*(mask.values for mask in seen)))
     on_or_off = all(mask.is_on_or_off for mask in seen)
     lossy = next((m for m in seen if m.is_lossy and not m.is_on_or_off), None)
@@ -162,41 +191,47 @@ def judge(where, seen: Sequence[Seen], num_classes: int | None = None) -> Rule:
 
 
 def class_numbers(
-    where, masks: np.ndarray, num_classes: int | None = None, foreground: str | None = None
-) -> np.ndarray:
-    """Returns masks of an array `(n, height, width)` as class numbers, int32.
+    where,
+    masks: np.ndarray,
+    num_classes: int | None = None,
+    foreground: str | None = None,
+    ignore_label: int | None = None,
+) -> tuple[np.ndarray, Rule]:
+    """Returns masks of an array `(n, height, width)` as class numbers, int32, and their rule.
 
     Raises:
         ValueError: see `judge`.
     """
-    from zoo.data.mask_numbers import parse_foreground
-
     masks = np.asarray(masks)
     if masks.dtype.kind == "f" and not (masks == np.floor(masks)).all():
         raise ValueError(
             f"{where}: masks must hold class numbers. Received: fractions, NaN or infinity. Cut "
             "them at a threshold: masks > 0.5."
         )
-    if foreground is not None:
-        masks = masks > parse_foreground(foreground)
     top = {"uint16": 65_535, "bool": 1}.get(masks.dtype.name, 255)
     numbers = masks.astype("int32")
+    if foreground is not None:
+        numbers, top = cut(numbers, foreground, ignore_label), 1
     rows = numbers if numbers.ndim > 2 else [numbers]
     seen = [Seen(f"mask {row}", distinct(mask), top) for row, mask in enumerate(rows)]
-    return judge(where, seen, num_classes).apply(numbers)
+    rule = judge(where, seen, num_classes, ignore_label)
+    return rule.apply(numbers), rule
 
 
-def alone(where, seen: Seen, num_classes: int | None = None) -> Rule:
+def alone(
+    where, seen: Seen, num_classes: int | None = None, ignore_label: int | None = None
+) -> Rule:
     """Returns the rule of one mask of which the others are not known: classes may be missing.
 
     Raises:
         ValueError: if its numbers can be no class numbers.
     """
-    if seen.is_on_or_off or (not seen.is_lossy and set(seen.values) <= {0, 1}):
-        return Rule(True, 2)
-    if not seen.is_lossy and seen.values[0] >= 0 and seen.values[-1] < MAX_CLASSES:
-        return Rule(False, seen.values[-1] + 1)
-    return judge(where, [seen], num_classes)
+    known = seen.without(ignore_label)
+    if known.is_on_or_off or (not seen.is_lossy and set(known.values) <= {0, 1}):
+        return Rule(True, 2, ignore_label)
+    if not seen.is_lossy and known.values[0] >= 0 and known.values[-1] < MAX_CLASSES:
+        return Rule(False, known.values[-1] + 1, ignore_label)
+    return judge(where, [seen], num_classes, ignore_label)
 
 
 def _are_instances(seen: Sequence[Seen]) -> bool:
@@ -230,10 +265,7 @@ def _remedy(values: list[int], seen: Sequence[Seen], worst: Seen) -> str:
         return f"{worst.name} holds 0 and {worst.top}, {mixed.name} 0 and 1: write all alike."
     without = [value for value in values if value != worst.top]
     if values[-1] == worst.top and worst.top == 255 and without == list(range(len(without))):
-        return (
-            "Give pixels of no class (255, void) a class of their own, or the background's: they "
-            "are no class between the others."
-        )
+        return "If 255 marks pixels of no class (void), give --ignore-label 255 (ignore_label=255)."
     if values[0] < 0:
         return "Number the classes from 0."
     if len(values) == 2:

@@ -28,6 +28,14 @@ class Seen:
     is_lossy: bool = False
     colors: dict[int, tuple[int, ...]] | None = None
 
+    def without(self, number: int | None) -> "Seen":
+        """Returns the same without one of the numbers, such as that of void pixels."""
+        if number is None or number not in self.values:
+            return self
+        values = tuple(value for value in self.values if value != number)
+        colors = self.colors and {key: c for key, c in self.colors.items() if key != number}
+        return dataclasses.replace(self, values=values, colors=colors)
+
     @property
     def is_on_or_off(self) -> bool:
         """Tells whether there is nothing but 0 and the type's highest number."""
@@ -35,7 +43,11 @@ class Seen:
 
 
 def read(
-    file, *, resize: tuple[int, int] | None = None, foreground: str | None = None
+    file,
+    *,
+    resize: tuple[int, int] | None = None,
+    foreground: str | None = None,
+    ignore_label: int | None = None,
 ) -> tuple[np.ndarray, Seen]:
     """Reads a mask: the numbers in the file, resized by the nearest pixel.
 
@@ -44,6 +56,7 @@ def read(
 
     Args:
         foreground: See `parse_foreground`: numbers become 1 or 0.
+        ignore_label: Number that stays as it is then.
 
     Returns:
         Integers `(height, width)`, and what the whole mask holds.
@@ -63,7 +76,7 @@ def read(
         values, colors = _values(file, image)
     top = 1 if image.mode == "1" else 65_535 if image.mode.startswith("I") else 255
     if foreground is not None:
-        values = (values > parse_foreground(foreground)).astype("int32")
+        values = cut(values, foreground, ignore_label)
         top, is_lossy, colors = 1, False, None
     seen = Seen(str(file), distinct(values), top, is_lossy, colors)
     if resize is not None:
@@ -74,6 +87,26 @@ def read(
 def read_mask(file, *, resize: tuple[int, int] | None = None) -> np.ndarray:
     """Reads the numbers of a mask, int32 `(height, width)`: see `read`."""
     return read(file, resize=resize)[0]
+
+
+def cut(values: np.ndarray, foreground: str, ignore_label: int | None = None) -> np.ndarray:
+    """Returns 1 for the foreground and 0 for the rest, int32; void pixels keep their number.
+
+    Raises:
+        ValueError: for a void label of 1, which is the foreground's.
+    """
+    if ignore_label == 1:
+        raise ValueError(
+            "--ignore-label must not be 1, the number of the foreground. Received: "
+            f"--ignore-label 1 beside --foreground {foreground}. Leave one of them out."
+        )
+    classes = (values > parse_foreground(foreground)).astype("int32")
+    return keep_void(classes, values, ignore_label)
+
+
+def keep_void(classes: np.ndarray, numbers: np.ndarray, ignore_label: int | None) -> np.ndarray:
+    """Returns classes with the void label where the numbers are it."""
+    return classes if ignore_label is None else np.where(numbers == ignore_label, numbers, classes)
 
 
 def parse_foreground(text: str) -> float:

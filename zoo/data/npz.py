@@ -220,19 +220,27 @@ def _masks(path, split: str, masks: np.ndarray, shape: tuple[int, ...]) -> np.nd
 
 
 def class_numbers(
-    path, npz: Npz, num_classes: int | None = None, foreground: str | None = None
-) -> dict[str, np.ndarray]:
-    """Returns the masks of all splits as class numbers, judged together."""
+    path,
+    npz: Npz,
+    num_classes: int | None = None,
+    foreground: str | None = None,
+    ignore_label: int | None = None,
+) -> tuple[dict[str, np.ndarray], int]:
+    """Returns the masks of all splits as class numbers, judged together, and how many there are."""
     given = {key: each.masks for key, each in npz.splits.items() if each.masks is not None}
     if not given:
-        return {}
+        return {}, 0
     if len({masks.shape[1:] for masks in given.values()}) > 1:
         raise ValueError(f"{path}: the masks of all splits must have one size.")
     whole = np.concatenate([masks.reshape(len(masks), -1) for masks in given.values()])
-    numbers = mask_files.class_numbers(path, whole[:, None], num_classes, foreground)[:, 0]
+    numbers, rule = mask_files.class_numbers(
+        path, whole[:, None], num_classes, foreground, ignore_label
+    )
+    numbers = numbers[:, 0]
     ends = np.cumsum([len(masks) for masks in given.values()])[:-1]
     parts = np.split(numbers, ends)
-    return {
+    masks = {
         key: part.reshape(masks.shape)
         for (key, masks), part in zip(given.items(), parts, strict=True)
     }
+    return masks, rule.num_classes

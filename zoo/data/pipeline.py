@@ -38,6 +38,7 @@ def batches(
     masks: str | Path | np.ndarray | None = None,
     num_classes: int | None = None,
     foreground: str | None = None,
+    ignore_label: int | None = None,
     value_range: tuple[float, float] | None = None,
     cache: str | Path | None = "auto",
     shuffle: bool = True,
@@ -64,6 +65,7 @@ def batches(
         num_classes: Of the masks, where some are missing in these files; the rule of masks is in
             `zoo.data.mask_files`.
         foreground: `"nonzero"` or `"above:127"`: the numbers of masks that become 1, the others 0.
+        ignore_label: Number of the masks that is no class (void); it stays in them as it is.
         value_range: `(low, high)`: what is black and white, such as `(0, 4095)` for 12 bits in 16;
             None: the range of the type. Of arrays the low is 0.
         cache: Where decoded image files stay, as bytes: `"memory"`, or the name of an `.npy` file,
@@ -105,12 +107,15 @@ def batches(
                 f"{_OWNER}: foreground is for mask files. Received: foreground={foreground!r}, and "
                 "source is an array. Give masks > 0."
             )
-        parts = _arrays(source, image_shape, masks, cache, check, value_range, num_classes)
+        parts = _arrays(
+            source, image_shape, masks, cache, check, value_range, num_classes, ignore_label
+        )
     else:
         settings = {
             "value_range": value_range,
             "num_classes": num_classes,
             "foreground": foreground,
+            "ignore_label": ignore_label,
         }
         parts = _files(source, image_shape, masks, cache, check, settings)
     config = None if augment is None else _augmentation(augment, parts[0].shape)
@@ -197,7 +202,7 @@ def _loaded(name: str, source) -> np.ndarray:
 
 
 def _arrays(
-    source, image_shape, masks, cache, check: bool, value_range, num_classes
+    source, image_shape, masks, cache, check: bool, value_range, num_classes, ignore_label
 ) -> list[_Rows]:
     pixels = _loaded("source", source)
     if cache not in ("auto", None):
@@ -223,7 +228,9 @@ def _arrays(
                 f"{_OWNER}: masks must have one row per image. "
                 f"Received: {len(numbers)} for {len(pixels)} images."
             )
-        parts.append(_mask_rows(_class_numbers(numbers, num_classes) if check else numbers))
+        if check:
+            numbers = _class_numbers(numbers, num_classes, ignore_label)
+        parts.append(_mask_rows(numbers))
     return parts
 
 
@@ -240,7 +247,9 @@ def _divisor(pixels: np.ndarray, value_range: tuple[float, float] | None) -> flo
     return float(top) if top and scaling.exceeds_one(pixels) else None
 
 
-def _class_numbers(numbers: np.ndarray, num_classes: int | None) -> np.ndarray:
+def _class_numbers(
+    numbers: np.ndarray, num_classes: int | None, ignore_label: int | None
+) -> np.ndarray:
     """Returns masks of an array, checked; 0 and 255 become 0 and 1. One-hot masks pass."""
     where = f"{_OWNER}: masks"
     if numbers.dtype.kind not in "biu" or not numbers.size:
@@ -249,8 +258,8 @@ def _class_numbers(numbers: np.ndarray, num_classes: int | None) -> np.ndarray:
     top = scaling.TOPS.get(numbers.dtype.name, 255)
     if values[-1] <= 1 and values[0] >= 0:
         return numbers
-    rule = mask_files.judge(where, [Seen(where, values, top)], num_classes)
-    return (numbers > 0).astype("uint8") if rule.is_binary else numbers
+    rule = mask_files.judge(where, [Seen(where, values, top)], num_classes, ignore_label)
+    return rule.apply(numbers) if rule.is_binary else numbers
 
 
 def _files(source, image_shape, masks, cache, check: bool, settings) -> list[_Rows]:

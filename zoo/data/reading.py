@@ -29,8 +29,9 @@ class Options:
         value_range: What is black and what is white; None: the type's range.
         foreground: `"nonzero"` or `"above:NUMBER"`: which numbers of masks are foreground; None:
             the numbers are classes.
+        ignore_label: Number of the masks that is no class (void): it stays in them as it is.
         num_classes: Of the masks, where some may be missing in them.
-        data: `"series"` or `"images"`: what arrays of rank 3 are; None: by key and shape.
+        data_kind: `"series"` or `"images"`: what arrays of rank 3 are; None: by key and shape.
     """
 
     resize: tuple[int, int] | None = None
@@ -38,8 +39,17 @@ class Options:
     skip_unreadable: bool = False
     value_range: tuple[float, float] | None = None
     foreground: str | None = None
+    ignore_label: int | None = None
     num_classes: int | None = None
-    data: str | None = None
+    data_kind: str | None = None
+
+    def given(self) -> list[str]:
+        """Returns the flags of a command line that ask for what is not the default."""
+        return [
+            flag(field.name)
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) != field.default
+        ]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +59,7 @@ class Part:
     Attributes:
         images: Float32 `(n, *shape)` in `[0, 1]`.
         labels: int64 `(n,)`, -1 where unlabelled, or None.
-        masks: Class numbers, int32 `(n, height, width)`, or None.
+        masks: Class numbers, and `Contents.ignore_label`, int32 `(n, height, width)`, or None.
     """
 
     images: np.ndarray
@@ -69,6 +79,7 @@ class Contents:
         parts: By `"train"`, and perhaps `"validation"` and `"test"`.
         class_names: Names of the labels; of an inspection, of what the test images show.
         num_mask_classes: Classes of the masks, the background among them; 0 without masks.
+        ignore_label: Number in the masks that is no class, or None.
         loose: An image without a class, where others have one, or None.
         skipped: A line for each file that could not be read.
         said: Lines that describe what was read, and what was left out.
@@ -78,6 +89,7 @@ class Contents:
     parts: dict[str, Part]
     class_names: tuple[str, ...] = ()
     num_mask_classes: int = 0
+    ignore_label: int | None = None
     loose: Path | None = None
     skipped: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
@@ -113,17 +125,24 @@ def read(
             f"{path}: must be a folder of images or an .npz file that exists. "
             "The folder's sub-folders may be classes."
         )
-    is_without_masks = needed in (None, "masks") and not contents.num_mask_classes
-    if options.foreground is not None and is_without_masks:
-        raise ValueError(f"--foreground is for data with masks, and {path} has none. Leave it out.")
+    for name in ("foreground", "ignore_label"):
+        if getattr(options, name) is not None and not contents.num_mask_classes:
+            why = f"{path} has none" if needed in (None, "masks") else "the model takes none"
+            raise ValueError(f"{flag(name)} is for data with masks, and {why}. Leave it out.")
     return contents
+
+
+def flag(name: str) -> str:
+    """Returns the flag of a command line for a field of `Options`."""
+    name = {"value_range": "range", "data_kind": "data"}.get(name, name)
+    return f"--{name.replace('_', '-')}"
 
 
 # --- folders --------------------------------------------------------------------------------
 
 
 def _folder(path: Path, options: Options, only, needed) -> Contents:
-    if options.data is not None:
+    if options.data_kind is not None:
         raise ValueError(f"--data is for .npz files, and {path} is none. Leave it out.")
     layout = layouts.recognise(path)
     wanted = [split for split in layout.images if only is None or split in only]
@@ -157,7 +176,8 @@ def _folder(path: Path, options: Options, only, needed) -> Contents:
         if not rows:
             raise ValueError(f"{folder}: none of its files can be read. {reader.skipped[0]}")
         parts[split] = Part(images[rows], class_labels, part_masks)
-    said = _described(parts, class_names, reader, num_mask_classes)
+    said = _described(parts, class_names, reader)
+    said += _masks_described(parts, num_mask_classes, options.ignore_label)
     unread = [
         f"{layout.images[split]}: {len(listings[split].files)} images, of the {split} split"
         for split in layout.images
@@ -173,6 +193,7 @@ def _folder(path: Path, options: Options, only, needed) -> Contents:
         parts,
         class_names,
         num_mask_classes,
+        options.ignore_label if num_mask_classes else None,
         loose,
         tuple(reader.skipped),
         tuple(said),
@@ -217,17 +238,20 @@ def _masks(layout: Layout, pairs, kept: list[Path], size: tuple[int, int], optio
             numbers[row] = np.zeros(size, "int32")
             continue
         numbers[row], seen_mask = mask_numbers.read(
-            known[file], resize=size, foreground=options.foreground
+            known[file],
+            resize=size,
+            foreground=options.foreground,
+            ignore_label=options.ignore_label,
         )
         seen.append(seen_mask)
     where = next(iter(layout.masks.values()))
-    rule = mask_files.judge(where, seen, options.num_classes)
+    rule = mask_files.judge(where, seen, options.num_classes, options.ignore_label)
     if layout.kind == "inspection":  # a defect of whatever kind
-        rule = mask_files.Rule(True, 2)
+        rule = mask_files.Rule(True, 2, options.ignore_label)
     return {row: rule.apply(each) for row, each in numbers.items()}, rule.num_classes
 
 
-def _described(parts: dict[str, Part], class_names, reader: Reader, num_mask_classes: int):
+def _described(parts: dict[str, Part], class_names, reader: Reader) -> list[str]:
     shape = next(iter(parts.values())).images.shape[1:]
     sizes = ", ".join(f"{split} {len(part)}" for split, part in parts.items())
     num = sum(map(len, parts.values()))
@@ -237,9 +261,18 @@ def _described(parts: dict[str, Part], class_names, reader: Reader, num_mask_cla
         labels = np.concatenate([part.labels for part in parts.values()])
         counts = [f"{name} {(labels == row).sum()}" for row, name in enumerate(class_names)]
         lines.append(f"classes: {', '.join(counts)}")
-    if num_mask_classes:
-        lines.append(f"masks: {num_mask_classes} classes, the background among them")
     return lines
+
+
+def _masks_described(parts: dict[str, Part], num_classes: int, void: int | None) -> list[str]:
+    if not num_classes:
+        return []
+    line = f"masks: {num_classes} classes, the background among them"
+    if void is not None:
+        is_void = [part.masks == void for part in parts.values() if part.masks is not None]
+        share = sum(int(each.sum()) for each in is_void) / sum(each.size for each in is_void)
+        line += f"; {share:.2%} of the pixels are void ({void})"
+    return [line]
 
 
 # --- npz ------------------------------------------------------------------------------------
@@ -251,13 +284,16 @@ def _npz(path: Path, options: Options, only, needed) -> Contents:
             raise ValueError(f"--{name} is for folders of images, and {path} is none.")
     archive = npz.read(
         path,
-        data=options.data,
+        data=options.data_kind,
         only=only,
         with_labels=needed in (None, "labels"),
         with_masks=needed in (None, "masks"),
         value_range=options.value_range,
     )
-    masks = npz.class_numbers(path, archive, options.num_classes, options.foreground)
+    void = options.ignore_label
+    masks, num_mask_classes = npz.class_numbers(
+        path, archive, options.num_classes, options.foreground, void
+    )
     parts = {
         split: Part(archive.scale.apply(each.images), each.labels, masks.get(split))
         for split, each in archive.splits.items()
@@ -266,12 +302,13 @@ def _npz(path: Path, options: Options, only, needed) -> Contents:
     kind = {1: "vectors", 2: "series", 3: "images"}[len(shape)]
     sizes = ", ".join(f"{split} {len(part)}" for split, part in parts.items())
     lines = [f"read: {kind} of {shape} ({sizes})"]
+    lines += _masks_described(parts, num_mask_classes, void)
     lines += [f"left out: {line}" for line in archive.left_out]
     lines += [f"note: {archive.scale.note}"] if archive.scale.note else []
-    highest = max((int(each.max()) for each in masks.values()), default=-1)
     return Contents(
         "npz",
         parts,
-        num_mask_classes=max(2, highest + 1) if masks else 0,
+        num_mask_classes=num_mask_classes,
+        ignore_label=void if masks else None,
         said=tuple(lines),
     )

@@ -107,10 +107,22 @@ def test_options_that_would_be_ignored_are_refused(tmp_path):
 
 
 def test_how_files_are_read_is_not_asked_of_a_named_data_set():
-    with pytest.raises(BenchError, match="own folders and files, and digits is none"):
+    with pytest.raises(BenchError, match=r"own folders and files\. Received: the data set digits"):
         catalog.load("digits", value_range=(0.0, 1.0))
 
 
 def test_ambiguous_folders_are_one_line(tmp_path):
     with pytest.raises(BenchError, match="test, train beside extra"):
         catalog.load(fill(tmp_path, "train", "test", "extra"))
+
+
+@pytest.mark.parametrize(("void", "dtype"), [(255, "uint8"), (-1, "int32")])
+def test_void_pixels_are_no_class_of_a_data_set(tmp_path, void, dtype):
+    masks = np.tile(np.int32([[0, 1], [2, void]]), (20, 1, 1))
+    np.savez(tmp_path / "x.npz", images=np.zeros((20, 2, 2, 1), "float32"), masks=masks)
+    found = catalog.load(tmp_path / "x.npz", ignore_label=void)
+    assert (found.num_mask_classes, found.ignore_label) == (3, void)
+    assert found.train.targets.dtype == dtype
+    np.testing.assert_array_equal(found.train.targets[0, ..., 0], masks[0])
+    with pytest.raises(BenchError, match="--ignore-label must be left out"):
+        catalog.load("digits", ignore_label=255)

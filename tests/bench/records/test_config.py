@@ -108,6 +108,7 @@ def test_what_the_command_line_says_is_what_a_request_prints_and_takes():
         "seeds": 5,
         "range": (-1.0, 0.3),
         "foreground": "above:127",
+        "ignore_label": 255,
         "data": "series",
         "skip_unreadable": True,
     }
@@ -125,6 +126,7 @@ def test_what_the_command_line_says_is_what_a_request_prints_and_takes():
         "resize": (8, 16),
         "value_range": (-1.0, 0.3),
         "foreground": "above:127",
+        "ignore_label": 255,
         "data_kind": "series",
         "skip_unreadable": True,
     }

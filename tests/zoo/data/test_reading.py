@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import zoo
 from zoo.data import images, layouts, npz, reading
 
 GREY = np.arange(48, dtype="uint8").reshape(6, 8) * 5
@@ -176,7 +177,7 @@ def test_only_what_is_needed_of_an_npz_is_read(tmp_path):
 )
 def test_series_of_an_npz(tmp_path, arrays, data, shape):
     np.savez(tmp_path / "x.npz", **arrays)
-    found = reading.read(tmp_path / "x.npz", reading.Options(data=data))
+    found = reading.read(tmp_path / "x.npz", reading.Options(data_kind=data))
     assert found.parts["train"].images.shape[1:] == shape
 
 
@@ -219,3 +220,94 @@ def test_truncated_files_are_one_line_or_whole(tmp_path):
             except ValueError as error:
                 assert str(error).startswith(str(file))
                 assert "\n" not in str(error)
+
+
+# --- void pixels ----------------------------------------------------------------------------
+
+
+def void_pairs(folder, numbers, void, dtype="uint8", names="abc"):
+    """Images and masks; the first row of each mask is void."""
+    masks = {}
+    for place, name in enumerate(names):
+        mask = np.roll(np.resize(numbers, (6, 8)), place, axis=1).astype(dtype)
+        mask[0] = void
+        save(folder / "images" / f"{name}.png")
+        save(folder / "masks" / f"{name}.png", mask)
+        masks[name] = mask
+    return masks
+
+
+@pytest.mark.parametrize(
+    ("numbers", "void", "dtype", "settings", "num_classes"),
+    [
+        ([0, 1, 2], 255, "uint8", {}, 3),
+        ([0, 1], 255, "uint8", {}, 2),
+        ([0, 255], 128, "uint8", {}, 2),
+        ([0, 65_535], 255, "uint16", {}, 2),
+        ([0, 1, 2], 65_535, "uint16", {}, 3),
+        ([1, 2], 0, "uint8", {"num_classes": 3}, 3),
+        ([0, 7, 90], 255, "uint8", {"foreground": "nonzero"}, 2),
+        ([0, 100, 200], 255, "uint8", {"foreground": "above:127"}, 2),
+    ],
+)
+def test_void_pixels_stay_and_are_no_class(tmp_path, numbers, void, dtype, settings, num_classes):
+    masks = void_pairs(tmp_path, numbers, void, dtype)
+    options = reading.Options(ignore_label=void, **settings)
+    found = reading.read(tmp_path, options)
+    assert (found.ignore_label, found.num_mask_classes) == (void, num_classes)
+    cut = 127 if settings.get("foreground") == "above:127" else 0
+    for mask, read in zip(masks.values(), found.parts["train"].masks, strict=True):
+        expected = (mask > cut) if num_classes == 2 else mask
+        np.testing.assert_array_equal(read[1:], expected[1:])
+        assert (read[0] == void).all()
+    assert said(found, f"16.67% of the pixels are void ({void})")
+    arrays = np.stack(list(masks.values()))
+    np.savez(tmp_path / "x.npz", images=np.zeros((3, 6, 8, 1), "float32"), masks=arrays)
+    same = reading.read(tmp_path / "x.npz", options)
+    np.testing.assert_array_equal(same.parts["train"].masks, found.parts["train"].masks)
+    assert (same.ignore_label, same.num_mask_classes) == (void, num_classes)
+
+
+def test_a_resized_mask_has_no_new_numbers(tmp_path):
+    void_pairs(tmp_path, [0, 1, 2], 255)
+    found = reading.read(tmp_path, reading.Options(ignore_label=255, resize=(3, 4)))
+    assert found.parts["train"].masks.shape == (3, 3, 4)
+    assert set(np.unique(found.parts["train"].masks)) <= {0, 1, 2, 255}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "void", "message"),
+    [
+        ([255], 255, "hold the void label 255 alone"),
+        ([0, 255], 255, "hold the value 0 alone"),
+        ([0, 200], 1, "--ignore-label must not be 1"),
+        ([0, 1, 2, 255], 254, "give --ignore-label 255"),
+    ],
+)
+def test_void_labels_that_cannot_be_meant_are_refused(tmp_path, numbers, void, message):
+    void_pairs(tmp_path, numbers, void if 255 in numbers else 0)
+    options = reading.Options(ignore_label=void, foreground="nonzero" if 200 in numbers else None)
+    with pytest.raises(ValueError, match=message):
+        reading.read(tmp_path, options)
+
+
+def test_a_void_label_without_masks_is_refused(tmp_path):
+    fill(tmp_path, "")
+    with pytest.raises(ValueError, match="--ignore-label is for data with masks"):
+        reading.read(tmp_path, reading.Options(ignore_label=255))
+
+
+@pytest.mark.parametrize("cache", ["memory", None])
+@pytest.mark.parametrize("void", [255, 65_535])
+def test_batches_keep_void_pixels(tmp_path, cache, void):
+    masks = void_pairs(tmp_path, [0, 1, 2], void, "uint16")
+    given = zoo.batches(
+        tmp_path / "images",
+        (6, 8, 1),
+        masks=tmp_path / "masks",
+        ignore_label=void,
+        cache=cache,
+        shuffle=False,
+    )
+    ((_, read),) = list(given)
+    np.testing.assert_array_equal(read, np.stack(list(masks.values())))
