@@ -22,7 +22,7 @@ from bench.peers import table as peers_table
 from bench.records import store
 from bench.records.schema import Record
 from bench.reproduce import table
-from bench.scaling import command as scale_command
+from bench.scaling import tables as scale_tables
 
 PAGES = ("README.md", "docs/*.md")
 PEERS = "pip install -r bench/peers/requirements.txt && python -m bench.peers"
@@ -97,7 +97,7 @@ def _roofline(sources: Sequence[Path], words: Sequence[str]) -> str:
 
 
 def _scale(sources: Sequence[Path], words: Sequence[str]) -> str:
-    return f"{scale_command.markdown(_lines(sources, SCALE))}\n{_command(SCALE)}"
+    return f"{scale_tables.markdown(_lines(sources, SCALE))}\n{_command(SCALE)}"
 
 
 def _options(sources: Sequence[Path], words: Sequence[str]) -> str:

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
-from bench.leaderboard import findings
 from bench.leaderboard import rows as leaderboard_rows
 from bench.records import config as run_config
 from bench.records import rerun
 from bench.records.options import FLAG, GROUPS, NEVER
 from bench.records.schema import Record
-from bench.report import anomaly_tables
+from bench.report import anomaly_tables, diagnosis
 from bench.report import markdown as markdown_tables
 
 # Metric, how it is called, its decimals: the first that a model's records have is its result.
@@ -27,6 +26,12 @@ SIZES = {
     "train_speed": ("train_images_per_second", "training images/s"),
     "infer_speed": ("infer_images_per_second", "inference images/s"),
 }
+# Columns of the table of models, and those of them that hold numbers.
+COLUMNS = (
+    *("model", "what it does", "paper", "preset", "parameters"),
+    *("measured on the test images", "training images/s", "data"),
+)
+NUMBERS = ("parameters", "training images/s")
 
 
 def markdown(records: list[Record], entries: list[Any]) -> str:
@@ -42,11 +47,7 @@ def markdown(records: list[Record], entries: list[Any]) -> str:
     rows = [row for row in leaderboard_rows.rows(records) if not row.failed]
     tables = list(dict.fromkeys(row.table for row in rows))
     marks = {table: chr(ord("a") + number) for number, table in enumerate(tables)}
-    lines = [
-        "| model | what it does | paper | preset | parameters | measured on the test images "
-        "| training images/s | data |",
-        "| --- | --- | --- | --- | --: | --- | --: | --- |",
-    ]
+    lines = []
     for entry in entries:
         own = [row for row in rows if not row.baseline and row.record.model.name == entry.name]
         if not own:
@@ -60,15 +61,15 @@ def markdown(records: list[Record], entries: list[Any]) -> str:
             preset = " ".join(
                 [f"`{row.record.model.preset}`", *(f"{name}={value}" for name, value in given)]
             )
-            lines.append(_line([*about, preset, *_numbers(row), marks[row.table]]))
+            lines.append([*about, preset, *_numbers(row), marks[row.table]])
     for row in rows:
         if row.baseline:
             model = row.record.model
             name = f"{model.name}-{model.latent_size}" if model.latent_size else model.name
             about = [name, "Baseline in closed form", "", ""]
-            lines.append(_line([*about, *_numbers(row), marks[row.table]]))
-    lines += ["", *_commands(records, marks)]
-    return "\n".join(lines)
+            lines.append([*about, *_numbers(row), marks[row.table]])
+    shown = markdown_tables.table(COLUMNS, lines, [title in NUMBERS for title in COLUMNS])
+    return "\n".join([shown, "", *_commands(records, marks)])
 
 
 def results(records: list[Record], metrics: list[str], output: Path) -> str:
@@ -92,7 +93,7 @@ def results(records: list[Record], metrics: list[str], output: Path) -> str:
     rows = [row for row in leaderboard_rows.rows(records) if not row.failed]
     if metrics == ["diagnosis"]:
         command = rerun.command(output, records)
-        return f"{findings.markdown(rows)}\n\n```bash\n{command}\n```\n"
+        return f"{diagnosis.markdown(rows)}\n\n```bash\n{command}\n```\n"
     known = (*leaderboard_rows.METRICS, *SIZES)
     unknown = [metric for metric in metrics if metric not in known]
     if unknown:
@@ -101,11 +102,12 @@ def results(records: list[Record], metrics: list[str], output: Path) -> str:
         SIZES[metric][1] if metric in SIZES else leaderboard_rows.METRICS[metric]
         for metric in metrics
     ]
-    lines = [_line(["model", "seeds", *titles]), _line(["---", "--:", *["--:"] * len(metrics)])]
-    for row in rows:
-        values = [_cell(row, metric) for metric in metrics]
-        lines.append(_line([row.name, str(row.num_seeds), *values]))
-    return "\n".join([*lines, "", "```bash", rerun.command(output, records), "```", ""])
+    lines = [
+        [row.name, str(row.num_seeds), *(_cell(row, metric) for metric in metrics)] for row in rows
+    ]
+    is_number = [False, True, *[True] * len(metrics)]
+    shown = markdown_tables.table(["model", "seeds", *titles], lines, is_number)
+    return f"{shown}\n\n```bash\n{rerun.command(output, records)}\n```\n"
 
 
 def options(group: str) -> str:
@@ -116,10 +118,7 @@ def options(group: str) -> str:
     """
     if group not in GROUPS:
         raise BenchError(f"unknown group of options {group!r}. Groups: {', '.join(GROUPS)}.")
-    lines = [
-        _line(["option", "what it is", "value", "default"]),
-        _line(["---", "---", "---", "---"]),
-    ]
+    lines = []
     for option in run_config.all_options():
         if option.group == group:
             value = ", ".join(f"`{choice}`" for choice in option.choices) or option.expected
@@ -128,8 +127,9 @@ def options(group: str) -> str:
             several = ", or several" if option.several else ""
             default = option.default_text or "none"
             cells = [f"`{option.flag}`", option.help, f"{value}{several}", default]
-            lines.append(_line([re.sub(r"([|*])", r"\\\1", cell) for cell in cells]))
-    return "\n".join(lines)
+            lines.append([re.sub(r"([|*])", r"\\\1", cell) for cell in cells])
+    head = ("option", "what it is", "value", "default")
+    return markdown_tables.table(head, lines, [False] * len(head))
 
 
 def _cell(row: leaderboard_rows.Row, metric: str) -> str:
@@ -187,7 +187,3 @@ def _commands(records: list[Record], marks: dict[str, str]) -> list[str]:
 
 def _table_of(record: Record) -> str:
     return ", ".join(part for part in (record.data.name, record.config.noise) if part)
-
-
-def _line(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"

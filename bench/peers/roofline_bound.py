@@ -21,6 +21,7 @@ import numpy as np
 
 from bench.errors import BenchError
 from bench.peers.workloads import WORKLOADS, Workload
+from bench.report.markdown import table
 from zoo.registry import quiet
 
 EXAMPLES = """examples:
@@ -218,23 +219,21 @@ def measure(workload: Workload, rates: Machine) -> dict[str, Any]:
 def markdown(records: list[dict[str, Any]]) -> str:
     """Returns a Markdown table, a line per workload."""
     first = records[0]
-    lines = [
-        f"| training step | ms | lower bound, ms | share | memory, ms | {' | '.join(KINDS)} |",
-        f"| --- | --: | --: | --: | --: | {' | '.join('--:' for _ in KINDS)} |",
-    ]
+    lines = []
     for record in records:
         bound = record["floor_products_ms"] + record["floor_convolutions_ms"]
         times = [f"{record['time_of'][kind]:.0%}" for kind in KINDS]
         cells = [record["title"], f"{record['step_ms']:.3g}", f"{bound:.3g}"]
         cells += [f"{record['share']:.0%}", f"{record['floor_memory_ms']:.3g}", *times]
-        lines.append(f"| {' | '.join(cells)} |")
+        lines.append(cells)
+    head = ("training step", "ms", "lower bound, ms", "share", "memory, ms", *KINDS)
     rates = (
         f"Measured on this machine: {first['machine_matmul']:.0f} GFLOP/s for matrices, "
         f"{first['machine_convolution']:.0f} for a convolution, "
         f"{first['machine_kernel_gradient']:.0f} for the gradient of its kernel, "
         f"{first['machine_bandwidth']:.1f} GB/s of memory."
     )
-    return "\n".join([*lines, "", rates, ""])
+    return f"{table(head, lines, [False, *[True] * (len(head) - 1)])}\n\n{rates}\n"
 
 
 def main(arguments: list[str] | None = None) -> int:

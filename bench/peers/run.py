@@ -18,8 +18,7 @@ import numpy as np
 from bench.errors import BenchError
 from bench.execution.contender_process import ContenderError, ContenderProcess
 from bench.peers import worker, workloads
-from bench.peers.table import KEYS, OURS
-from bench.peers.workloads import WORKLOADS, Workload
+from bench.peers.workloads import KEYS, OURS, WORKLOADS, Workload
 from bench.profiling import surroundings
 from bench.stats import intervals, paired
 

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-OURS = ("zoo", "zoo autotuned")
-KEYS = ("ours", "ours_autotuned")  # in the names of fields
+from bench.peers.workloads import KEYS, OURS
+from bench.report.markdown import table
+
 TITLES = {"train": "training", "infer": "inference"}
 COLUMNS = (
     "workload",
@@ -57,24 +58,21 @@ def markdown(records: Sequence[dict[str, Any]]) -> str:
     The first line is of `fit` and `predict` as they come, the second of what `autotune` chose.
     """
     others = [name for name in dict.fromkeys(r["side"] for r in records) if name not in OURS]
-    lines = []
+    tables = []
     for what, title in TITLES.items():
         parts = [record for record in records if record["what"] == what]
         if not parts:
             continue
-        lines += [
-            f"| {title} | images/s | of the rate | {' | '.join(others)} |",
-            f"| --- | --: | --: | {' | '.join('--:' for _ in others)} |",
-        ]
+        lines = []
         for name in dict.fromkeys(record["workload"] for record in parts):
             rows_of = {r["side"]: r for r in parts if r["workload"] == name}
             for own, key in zip(OURS, KEYS, strict=True):
                 if own in rows_of:
                     cells = [_short(rows_of.get(name), key) for name in others]
-                    cells = [_called(rows_of[own]), *_own(rows_of[own]), *cells]
-                    lines.append(f"| {' | '.join(cells)} |")
-        lines.append("")
-    return "\n".join(lines)
+                    lines.append([_called(rows_of[own]), *_own(rows_of[own]), *cells])
+        head = [title, "images/s", "of the rate", *others]
+        tables.append(table(head, lines, [False, *[True] * (len(head) - 1)]))
+    return "\n\n".join(tables) + "\n"
 
 
 def _called(record: dict[str, Any]) -> str:

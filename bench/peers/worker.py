@@ -7,8 +7,7 @@ import time
 from typing import Any
 
 from bench.execution import contender_process
-from bench.peers.table import OURS
-from bench.peers.workloads import Data, Workload
+from bench.peers.workloads import OURS, Data, Workload
 
 # Name of a contender, and what it needs to be installed.
 CONTENDERS = {

@@ -4,33 +4,23 @@ import argparse
 import contextlib
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from bench.errors import BenchError
 from bench.records import store
 from bench.scaling import memory as memory_scaling
 from bench.scaling import points as scaling_points
-from bench.scaling import power_law
+from bench.scaling import power_law, tables
 from bench.scaling.memory import Flatness
 from bench.scaling.power_law import Line
 
 FILE_NAME, PICTURE_NAME = "scale.jsonl", "scale.png"
-_PLAIN = {"box": SIMPLE_HEAD, "padding": (0, 1, 0, 0), "pad_edge": False, "show_edge": False}
-_TITLES = {
-    "train": "training",
-    "infer": "inference",
-    "fit": "epoch by fit",
-    "predict": "predict",
-}
-_VERDICTS = {True: "yes", False: "[red]no[/]", None: "[yellow]unclear[/]"}
 DESCRIPTION = """Measures how cost grows: of a training step and of inference against batch size,
 image size and width, and of an epoch by fit and of predict against the number of images. One
 setting changes at a time; the base is 32 images of 32 x 32 x 1 at the preset's width. All points
@@ -133,18 +123,18 @@ def command(options: argparse.Namespace) -> int:
     console = Console()
     outcome = run(request, console)
     if outcome.lines:
-        console.print(table(outcome.lines))
+        console.print(tables.slopes(outcome.lines))
     for line in outcome.lines:
         for value, error in line.failed:
             console.print(
-                f"[red]failed:[/] {escape(line.model)}, {_TITLES[line.what]}, {line.axis} "
+                f"[red]failed:[/] {escape(line.model)}, {tables.TITLES[line.what]}, {line.axis} "
                 f"{value:g}: {escape(error)}",
                 highlight=False,
             )
     if not all(line.stable for line in outcome.lines):
         console.print("~ Some steps did not settle: take them as rough.", highlight=False)
     if outcome.flatness:
-        console.print(memory_table(outcome.flatness))
+        console.print(tables.memory(outcome.flatness))
     for name in (FILE_NAME, PICTURE_NAME) if outcome.lines else (FILE_NAME,):
         console.print(str(outcome.folder / name), highlight=False)
     return 1 if any(line.failed for line in outcome.lines) else 0
@@ -245,79 +235,3 @@ def _progress(console: Console, title: str, total: int, done: int) -> Iterator:
     with Progress(*columns, console=console, transient=True, refresh_per_second=4) as progress:
         bar = progress.add_task(title, total=total, completed=done)
         yield lambda text: progress.update(bar, advance=1, description=text)
-
-
-def table(lines: list[Line]) -> Table:
-    """Returns the table of slopes: a row for each model, axis and kind of work."""
-    rich_table = Table(title="cost = constant * setting ^ slope", title_justify="left", **_PLAIN)
-    for title in ("model", "work", "against"):
-        rich_table.add_column(title, overflow="fold")
-    for title in ("range", "ms", "slope \\[95 % interval]"):
-        rich_table.add_column(title, justify="right", no_wrap=True)
-    for line in lines:
-        if line.values:
-            rich_table.add_row(*map(escape, _cells(line)))
-    return rich_table
-
-
-def _cells(line: Line) -> list[str]:
-    mark = "" if line.stable else "~"
-    return [
-        *(line.model, _TITLES[line.what], line.axis),
-        " to ".join(f"{line.values[end]:g}" for end in (0, -1)),
-        mark + " to ".join(_milliseconds(line.seconds[end]) for end in (0, -1)),
-        power_law.text(line.slope),
-    ]
-
-
-def _milliseconds(seconds: float) -> str:
-    value = 1e3 * seconds
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def memory_table(flatness: list[Flatness]) -> Table:
-    """Returns the table of memory over epochs."""
-    rich_table = Table(title="memory over epochs", title_justify="left", **_PLAIN)
-    rich_table.add_column("data")
-    for title in ("MiB", "taken", "MiB per epoch", "95 % interval", "epochs", "flat?"):
-        rich_table.add_column(title, justify="right", no_wrap=True)
-    for each in flatness:
-        rich_table.add_row(*_memory_cells(each), _VERDICTS[each.is_flat])
-    return rich_table
-
-
-def _memory_cells(each: Flatness) -> list[str]:
-    return [
-        *(each.source, f"{each.data_mib:g}", f"{each.peak_mib:.0f}", f"{each.slope:.2f}"),
-        *(f"{each.low:.2f} to {each.high:.2f}", str(len(each.mib))),
-    ]
-
-
-def markdown(records: list[dict[str, Any]]) -> str:
-    """Returns what a record file says as two Markdown tables, of slopes and of memory."""
-    points = [record for record in records if "point_id" in record]
-    models = tuple(dict.fromkeys(record["model"] for record in points))
-    tables = []
-    for machine, quick in dict.fromkeys(
-        (tuple(record[name] for name in scaling_points.MACHINE), record["quick"])
-        for record in points
-    ):
-        where = dict(zip(scaling_points.MACHINE, machine, strict=True))
-        lines = power_law.lines(points, models, tuple(scaling_points.AXES), quick, where)
-        titles = ("model", "work", "against", "range", "ms", "slope [95 % interval]")
-        tables.append(_markdown(titles, 3, [_cells(line) for line in lines if line.slope]))
-    names = [field.name for field in dataclasses.fields(Flatness)]
-    flatness = [
-        Flatness(**{name: record[name] for name in names})
-        for record in records
-        if record.get("kind") == "memory"
-    ]
-    if flatness:
-        titles = ("data", "MiB", "taken, MiB", "MiB per epoch", "95 % interval", "epochs")
-        tables.append(_markdown(titles, 1, [_memory_cells(each) for each in flatness]))
-    return "\n".join(tables)
-
-
-def _markdown(titles: Sequence[str], num_left: int, rows: list[list[str]]) -> str:
-    marks = ["---"] * num_left + ["--:"] * (len(titles) - num_left)
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in (titles, marks, *rows))

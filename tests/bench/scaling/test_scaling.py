@@ -9,7 +9,7 @@ import pytest
 
 from bench import __main__ as command_line
 from bench.errors import BenchError
-from bench.scaling import command, plots, power_law, timing
+from bench.scaling import command, plots, power_law, tables, timing
 from bench.scaling import memory as memory_scaling
 from bench.scaling import points as scaling_points
 from bench.scaling.command import Request
@@ -144,7 +144,7 @@ def test_the_markdown_table_says_what_the_records_say(done):
     _, outcome = done
     records = command.read(outcome.folder / command.FILE_NAME)
     memory = dataclasses.asdict(flatness(0.25, -0.5, 0.75)) | {"kind": "memory"}
-    slopes, of_memory = command.markdown([*records, memory]).split("\n\n")
+    slopes, of_memory = tables.markdown([*records, memory]).split("\n\n")
     rows = [row.strip("| ").split(" | ") for row in slopes.splitlines()[2:]]
     assert len(rows) == len(outcome.lines)
     for row, line in zip(rows, outcome.lines, strict=True):
@@ -185,7 +185,7 @@ def test_a_point_that_fails_is_a_record(small, tmp_path, quiet):
         assert line.values == (8,)
         ((value, error),) = line.failed
         assert value == 6 and "divisible by" in error
-    assert command.table(outcome.lines).row_count == 2
+    assert tables.slopes(outcome.lines).row_count == 2
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 import pytest
 
-from bench.leaderboard import findings as training_findings
 from bench.leaderboard import rows
 from bench.records import schema, store
+from bench.report import diagnosis
 
 FLOOR = 0.08  # MSE of the mean image
 
@@ -43,7 +43,7 @@ def floor():
 
 def cells(*found):
     """The cells of the only model."""
-    _, _, line = training_findings.markdown(rows.rows([*found, floor()])).splitlines()
+    _, _, line = diagnosis.markdown(rows.rows([*found, floor()])).splitlines()
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
@@ -91,5 +91,5 @@ def test_findings_are_in_order_and_name_their_seeds():
 
 
 def test_without_a_mean_image_the_share_is_not_known():
-    line = training_findings.markdown(rows.rows([training()])).splitlines()[-1]
+    line = diagnosis.markdown(rows.rows([training()])).splitlines()[-1]
     assert "| not known |" in line

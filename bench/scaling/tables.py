@@ -1,0 +1,96 @@
+"""The tables of `python -m bench scale`: on the screen, and in Markdown."""
+
+import dataclasses
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+
+from bench.report.markdown import table as markdown_table
+from bench.scaling import points as scaling_points
+from bench.scaling import power_law
+from bench.scaling.memory import Flatness
+from bench.scaling.power_law import Line
+
+_PLAIN = {"box": SIMPLE_HEAD, "padding": (0, 1, 0, 0), "pad_edge": False, "show_edge": False}
+TITLES = {
+    "train": "training",
+    "infer": "inference",
+    "fit": "epoch by fit",
+    "predict": "predict",
+}
+_VERDICTS = {True: "yes", False: "[red]no[/]", None: "[yellow]unclear[/]"}
+
+
+def slopes(lines: list[Line]) -> Table:
+    """Returns the table of slopes: a row for each model, axis and kind of work."""
+    rich_table = Table(title="cost = constant * setting ^ slope", title_justify="left", **_PLAIN)
+    for title in ("model", "work", "against"):
+        rich_table.add_column(title, overflow="fold")
+    for title in ("range", "ms", "slope \\[95 % interval]"):
+        rich_table.add_column(title, justify="right", no_wrap=True)
+    for line in lines:
+        if line.values:
+            rich_table.add_row(*map(escape, _cells(line)))
+    return rich_table
+
+
+def _cells(line: Line) -> list[str]:
+    mark = "" if line.stable else "~"
+    return [
+        *(line.model, TITLES[line.what], line.axis),
+        " to ".join(f"{line.values[end]:g}" for end in (0, -1)),
+        mark + " to ".join(_milliseconds(line.seconds[end]) for end in (0, -1)),
+        power_law.text(line.slope),
+    ]
+
+
+def _milliseconds(seconds: float) -> str:
+    value = 1e3 * seconds
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def memory(flatness: list[Flatness]) -> Table:
+    """Returns the table of memory over epochs."""
+    rich_table = Table(title="memory over epochs", title_justify="left", **_PLAIN)
+    rich_table.add_column("data")
+    for title in ("MiB", "taken", "MiB per epoch", "95 % interval", "epochs", "flat?"):
+        rich_table.add_column(title, justify="right", no_wrap=True)
+    for each in flatness:
+        rich_table.add_row(*_memory_cells(each), _VERDICTS[each.is_flat])
+    return rich_table
+
+
+def _memory_cells(each: Flatness) -> list[str]:
+    return [
+        *(each.source, f"{each.data_mib:g}", f"{each.peak_mib:.0f}", f"{each.slope:.2f}"),
+        *(f"{each.low:.2f} to {each.high:.2f}", str(len(each.mib))),
+    ]
+
+
+def markdown(records: list[dict[str, Any]]) -> str:
+    """Returns what a record file says as two Markdown tables, of slopes and of memory."""
+    points = [record for record in records if "point_id" in record]
+    models = tuple(dict.fromkeys(record["model"] for record in points))
+    shown = []
+    for machine, quick in dict.fromkeys(
+        (tuple(record[name] for name in scaling_points.MACHINE), record["quick"])
+        for record in points
+    ):
+        where = dict(zip(scaling_points.MACHINE, machine, strict=True))
+        lines = power_law.lines(points, models, tuple(scaling_points.AXES), quick, where)
+        titles = ("model", "work", "against", "range", "ms", "slope [95 % interval]")
+        rows = [_cells(line) for line in lines if line.slope]
+        shown.append(markdown_table(titles, rows, [*[False] * 3, *[True] * 3]) + "\n")
+    names = [field.name for field in dataclasses.fields(Flatness)]
+    flatness = [
+        Flatness(**{name: record[name] for name in names})
+        for record in records
+        if record.get("kind") == "memory"
+    ]
+    if flatness:
+        titles = ("data", "MiB", "taken, MiB", "MiB per epoch", "95 % interval", "epochs")
+        rows = [_memory_cells(each) for each in flatness]
+        shown.append(markdown_table(titles, rows, [False, *[True] * 5]) + "\n")
+    return "\n".join(shown)
