@@ -5,12 +5,21 @@ import re
 import sys
 from pathlib import Path
 
+from zoo import checks
+
 # Scripts of the installation, and what the help is written with.
 SCRIPTS = {
     "zoo": "python -m zoo",
     "zoo-bench": "python -m bench",
     "zoo-tune": "python -m tuner",
 }
+# What `argparse` says: a word that is none of the choices, no number, or refused by its reader.
+_CHOICE = re.compile(
+    r"argument (?P<what>[^:]+): invalid choice: '?(?P<word>[^']*)'? \(choose from (?P<known>.*)\)"
+)
+_NUMBER = re.compile(r"argument (?P<what>[^:]+): invalid (?P<kind>int|float) value: '(?P<word>.*)'")
+_REFUSED = re.compile(r"argument (?P<what>[^:]+): (?P<text>must be .*)")
+_KINDS = {"int": "a whole number", "float": "a number"}
 _NEGATIVE_RANGE = re.compile(r"-[\d.]+\.\.\S+")
 
 
@@ -19,6 +28,8 @@ class CommandParser(argparse.ArgumentParser):
 
     A range that starts with a minus, as in `--range -1..1`, is a value.
     """
+
+    _commands = None
 
     def parse_known_args(self, args=None, namespace=None):
         joined: list[str] = []
@@ -35,10 +46,49 @@ class CommandParser(argparse.ArgumentParser):
     def format_usage(self) -> str:
         return as_started(super().format_usage())
 
+    def add_subparsers(self, **settings):
+        self._commands = super().add_subparsers(**settings)
+        return self._commands
+
+    def parse_args(self, args=None, namespace=None):
+        args = sys.argv[1:] if args is None else args
+        options, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            self._of_command(args)._refuse(unknown[0])
+        return options
+
+    def _of_command(self, args) -> "CommandParser":
+        """Returns the parser of the command that the arguments name, or this one."""
+        known = {} if self._commands is None else self._commands.choices
+        return next((known[word] for word in args if word in known), self)
+
+    def _refuse(self, word: str) -> None:
+        if not word.startswith("-"):
+            self.error(f"there is one word too many: {word}")
+        options = re.findall(r"--[\w-]+", self.format_usage())
+        self.error(f"unknown option {word}.{checks.suggestion(word.partition('=')[0], options)}")
+
     def error(self, message: str):
-        """Ends the program with code 2."""
-        text = f"error: {message.removesuffix('.')}. See {self.prog} --help\n"
-        self.exit(2, as_started(text))
+        """Ends the program with code 2; a slip of the pen is answered with the right word."""
+        message = _in_words(message)
+        end = "" if message.endswith(("?", ".")) else "."
+        self.exit(2, as_started(f"error: {message}{end} See {self.prog} --help\n"))
+
+
+def _in_words(message: str) -> str:
+    """Returns what `argparse` says as our other errors say it."""
+    if wrong := _CHOICE.fullmatch(message):
+        known = re.findall(r"'([^']+)'", wrong["known"]) or wrong["known"].split(", ")
+        what = wrong["what"].lower() if wrong["what"].isupper() else wrong["what"]
+        return (
+            f"{what} must be one of {', '.join(known)}. Received: {wrong['word']}."
+            f"{checks.suggestion(wrong['word'], known)}"
+        )
+    if wrong := _NUMBER.fullmatch(message):
+        return f"{wrong['what']} must be {_KINDS[wrong['kind']]}. Received: {wrong['word']}."
+    if wrong := _REFUSED.fullmatch(message):
+        return f"{wrong['what']} {wrong['text']}"
+    return message
 
 
 def as_started(text: str) -> str:

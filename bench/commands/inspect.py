@@ -63,6 +63,7 @@ def command(options: argparse.Namespace) -> int:
     if options.most is None:
         options.most = 10 if what == "traversal" else 32
     _check(options, what)
+    _check_model(options.model, what)
     import zoo
     from bench.commands import inspect_inputs
     from bench.introspection import summary
@@ -120,6 +121,22 @@ def _check(options: argparse.Namespace, what: str) -> None:
         raise BenchError(
             "--image must name pairs of images for --interpolation. "
             f"Received: {len(options.image)} numbers. For example --image 0 1."
+        )
+
+
+def _check_model(path: Path, what: str) -> None:
+    """Refuses a file that is no model of the zoo, or one that cannot do this, without Keras."""
+    from zoo.registry import saved_file
+
+    try:
+        entry = saved_file.entry(path)
+    except (FileNotFoundError, ValueError) as error:
+        raise BenchError(str(error)) from error
+    needed = {"traversal": "decode", "interpolation": "interpolate"}.get(what)
+    if needed is not None and entry is not None and not entry.has(needed):
+        raise BenchError(
+            f"--{what} needs a model that decodes codes. Received: {path}, which holds "
+            f"{entry.name!r}. Try --maps --layer NAME."
         )
 
 
@@ -195,8 +212,8 @@ def traversal_picture(model: Any, inputs: Any, options: argparse.Namespace) -> b
 
     if not activations.can_traverse(model):
         raise BenchError(
-            f"--traversal needs a model with a code of units and a decoder. Received: a "
-            f"{model.registry_name}. Try --maps --layer NAME."
+            "--traversal needs a model with a code of units and a decoder. Received: model "
+            f"{model.registry_name!r}. Try --maps --layer NAME."
         )
     first = inspect_inputs.pick(inputs, options.image[:1])
     ordered = keras.tree.map_structure(lambda a, b: np.concatenate([a, b]), first, inputs)
@@ -217,11 +234,6 @@ def interpolation_picture(model: Any, inputs: Any, options: argparse.Namespace) 
     from bench.introspection import activations
     from bench.report.plots import image_grid
 
-    if not hasattr(model, "interpolate"):
-        raise BenchError(
-            f"--interpolation needs a model that decodes codes. Received: a "
-            f"{model.registry_name}. Try --maps --layer NAME."
-        )
     numbers = [0, 1] if options.image == [0] else options.image
     pairs = inspect_inputs.pick(inputs, numbers)
     lines = activations.interpolation(model, pairs, options.steps)

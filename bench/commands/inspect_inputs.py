@@ -60,7 +60,9 @@ def load(model: Any, source: str, most: int = MAX_IMAGES) -> Any:
     inputs = images[:most]
     if model.task == "conditional":
         if labels is None:
-            raise BenchError(f"{source}: has no labels, which a {model.registry_name} needs.")
+            raise BenchError(
+                f"{source}: has no labels, which the model {model.registry_name!r} needs."
+            )
         inputs = {"image": images[:most], "label": np.asarray(labels[:most])}
     try:
         model.check_inputs(inputs)

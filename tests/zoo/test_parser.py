@@ -30,6 +30,31 @@ def test_help_and_errors_name_what_was_started(script, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("script", "arguments", "message"),
+    [
+        ("zoo", "lst", "Received: lst. Did you mean 'list'? See python -m zoo --help"),
+        ("zoo-tune", "serach vae", "Did you mean 'search'? See"),
+        (
+            "zoo-bench",
+            "run --jit maybe",
+            "--jit must be one of auto, on, off. Received: maybe.",
+        ),
+        ("zoo-bench", "run --datasett x", "unknown option --datasett. Did you mean '--dataset'?"),
+        ("zoo-tune", "show runs/x --limt=3", "unknown option --limt=3. Did you mean '--limit'?"),
+        ("zoo", "check scans more", "one word too many: more. See python -m zoo check --help"),
+        ("zoo-tune", "search vae --epochs x", "--epochs must be a whole number. Received: x. See"),
+        ("zoo-bench", "run --resize 64", "error: --resize must be HEIGHTxWIDTH. Received: '64'."),
+    ],
+)
+def test_a_slip_of_the_pen_is_answered_in_one_line(script, arguments, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        MAINS[script].make_parser().parse_args(arguments.split())
+    assert stop.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+
+
+@pytest.mark.parametrize(
     ("script", "arguments"),
     [
         ("zoo", ["check", "scans", "--range"]),

@@ -5,11 +5,10 @@ import contextlib
 import csv
 import itertools
 import os
-import shutil
-import tempfile
 from pathlib import Path
 
 from zoo.data.files import normal
+from zoo.files import is_taken
 
 
 class CommandError(ValueError):
@@ -50,29 +49,19 @@ def check_folder(path: Path, overwrite: bool, inputs: Path | None = None) -> Non
     _check_parent(path)
 
 
+def check_new(path: Path, overwrite: bool) -> None:
+    """Raises CommandError when there is a file, or a folder that is not empty, and may stay."""
+    if not overwrite and is_taken(path):
+        raise CommandError(f"{path} exists. Choose another path, or give --overwrite.")
+    _check_parent(path)
+
+
 def _check_parent(path: Path) -> None:
     existing = path.absolute().parent
     while not existing.exists():
         existing = existing.parent
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise CommandError(f"{path} cannot be written: {existing} is no folder to write to.")
-
-
-@contextlib.contextmanager
-def new_folder(path: Path):
-    """Yields a temporary folder; what is in it moves to `path` when all went well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".partial-", dir=path.parent))
-    try:
-        yield temporary
-        path.mkdir(exist_ok=True)
-        for file in sorted(temporary.rglob("*")):
-            if file.is_file():
-                target = path / file.relative_to(temporary)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(file, target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextlib.contextmanager

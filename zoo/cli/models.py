@@ -6,11 +6,11 @@ import numpy as np
 
 import zoo
 from zoo.cli import screen
-from zoo.cli.files import CommandError, check_file, check_folder, new_folder
+from zoo.cli.files import CommandError, check_file, check_folder, check_new
 from zoo.cli.use import check_can
 from zoo.data import images
-from zoo.files import new_file
-from zoo.registry import entries, presets
+from zoo.files import new_file, new_folder
+from zoo.registry import entries, presets, saved_file
 
 
 def list_models(options) -> int:
@@ -52,8 +52,8 @@ def sample(options) -> int:
         check_file(options.output, options.overwrite, ".png")
     else:
         check_folder(options.output, options.overwrite)
+    check_can(options.model, "sample", "sample images")
     model = zoo.load(options.model)
-    check_can(model, "sample", "sample images", options.model)
     if len(model.image_shape) != 3 or model.image_shape[-1] not in (1, 3):
         raise CommandError(
             f"{options.model}: the model must make grey or RGB images. Received: a model of "
@@ -105,20 +105,19 @@ def _label(model, text: str) -> int:
 
 def export(options) -> int:
     """Writes the model as a SavedModel folder or an ONNX file, which run without the zoo."""
-    if options.output.exists() and not options.overwrite:
-        raise CommandError(f"{options.output} exists. Choose another path, or give --overwrite.")
     path = options.output
     if path.suffix not in ("", ".onnx"):
         raise CommandError(
             f"the path must end in .onnx, or have no suffix for a SavedModel folder. "
             f"Received: {path}."
         )
+    check_new(path, options.overwrite)
+    saved_file.header(options.model)
     model = zoo.load(options.model)
     from zoo.persistence.export import export as write
 
     try:
-        with (new_file if path.suffix else new_folder)(path) as temporary:
-            write(model, temporary)
+        write(model, path, overwrite=options.overwrite)
     except (ImportError, TypeError) as error:  # the converter is missing, or cannot do the model
         raise CommandError(str(error)) from error
     screen.say(f"exported: {path}")

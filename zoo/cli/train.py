@@ -12,7 +12,7 @@ from zoo.cli import create, data, reading_options, screen
 from zoo.cli.files import CommandError, check_file
 from zoo.data import reading
 from zoo.files import new_file
-from zoo.registry import entries
+from zoo.registry import entries, saved_file
 
 DEFAULT_EPOCHS, DEFAULT_QUANTILE = 20, 0.95
 # Options that a model has been given already when its training goes on.
@@ -97,14 +97,15 @@ def _check_output(options) -> None:
 
 
 def _resumed(options):
+    entry = saved_file.entry(options.resume)
+    if entry is not None and entry.name != options.model:
+        raise CommandError(
+            f"--resume must be a saved model {options.model!r}. Received: {options.resume}, which "
+            f"holds {entry.name!r}. Give {entry.name} as the model."
+        )
     import keras
 
     model = zoo.load(options.resume)
-    if model.registry_name != options.model:
-        raise CommandError(
-            f"--resume must be a saved {options.model}. Received: {options.resume}, which is a "
-            f"{model.registry_name}. Give {model.registry_name} as the model."
-        )
     if not model.compiled:
         model.compile(keras.optimizers.Adam(options.learning_rate or create.LEARNING_RATE))
     elif options.learning_rate is not None:

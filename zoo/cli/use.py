@@ -11,7 +11,6 @@ from zoo.cli.files import (
     CommandError,
     check_file,
     check_folder,
-    new_folder,
     new_table,
     png_names,
 )
@@ -19,7 +18,8 @@ from zoo.data import images, layouts
 from zoo.data.files import normal
 from zoo.data.mask_numbers import nearest
 from zoo.data.reader import Reader
-from zoo.files import new_file
+from zoo.files import new_file, new_folder
+from zoo.registry import entries, saved_file
 
 
 class Session:
@@ -33,14 +33,14 @@ class Session:
 
     def __init__(self, options, method: str, verb: str):
         self.path, self.folder = options.model, options.folder
-        self.model = zoo.load(options.model)
-        check_can(self.model, method, verb, options.model)
         self.batch_size, self.verb = options.batch_size, verb
         if self.batch_size < 1:
             raise CommandError(f"--batch-size must be at least 1. Received: {self.batch_size}.")
-        self.reader = self._reader(options.skip_unreadable)
+        check_can(options.model, method, verb)
         self.files = images.find(options.folder)
         layouts.check_no_masks(options.folder, self.files)
+        self.model = zoo.load(options.model)
+        self.reader = self._reader(options.skip_unreadable)
 
     def _reader(self, skip_unreadable: bool) -> Reader:
         shape, card = self.model.image_shape, self.model.card
@@ -93,15 +93,17 @@ class Session:
         return file.relative_to(self.folder).as_posix()
 
 
-def check_can(model, method: str, verb: str, path) -> None:
-    """Raises CommandError when a model does not have a method."""
-    from zoo.registry import entries
+def check_can(path: Path, method: str, verb: str) -> None:
+    """Raises an error when a file holds no model of the zoo, or one that lacks a method.
 
-    if hasattr(model, method):
+    No Keras is needed for that, so the answer comes at once.
+    """
+    entry = saved_file.entry(path)
+    if entry is None or entry.has(method):  # of a class that the registry lacks, `zoo.load` tells
         return
-    able = [n for n in entries.names() if hasattr(entries.get(n).model_class, method)]
+    able = [name for name in entries.names() if entries.get(name).has(method)]
     raise CommandError(
-        f"{path}: the model must be able to {verb}. Received: a {model.registry_name}. "
+        f"{path}: the model must be able to {verb}. Received: model {entry.name!r}. "
         f"These are: {', '.join(able)}."
     )
 
@@ -149,10 +151,10 @@ def score(options) -> int:
     if options.maps is not None:
         check_folder(options.maps, options.overwrite, options.folder)
     _check_threshold_options(options)
+    if options.maps is not None:
+        check_can(options.model, "score_map", "draw score maps")
     session = Session(options, "anomaly_score", "score images")
     model = session.model
-    if options.maps is not None:
-        check_can(model, "score_map", "draw score maps", options.model)
     _choose_threshold(session, options)
     threshold = model.card.threshold
     rows, readable, highest = [], [], 0.0

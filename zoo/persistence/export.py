@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from zoo import checks
+from zoo.files import is_taken, new_file, new_folder
 from zoo.training.model import ZooModel
 
 FORMATS = ("saved_model", "onnx")
@@ -35,6 +36,7 @@ def export(
     *,
     method: str = "call",
     example=None,
+    overwrite: bool = False,
 ) -> Path:
     """Writes what a model does, with its weights, for programs without Keras.
 
@@ -51,19 +53,20 @@ def export(
 
     Args:
         model: A model of the zoo.
-        path: Where to write: a folder without suffix, or a name that ends in `.onnx`. What is
-            there is overwritten.
+        path: Where to write: a folder without suffix, or a name that ends in `.onnx`.
         format: `"saved_model"`, `"onnx"`, or `None` to tell by the suffix of `path`.
         method: What to export: `"call"`, or a method that maps a batch to a batch, such as
             `"encode"`, `"decode"`, `"anomaly_score"` or `"score_map"`.
         example: A batch of what the method takes, an array or a dict of arrays; only shapes, kinds
             and names are read. `None` means images, or codes for `"decode"`.
+        overwrite: Whether files that are there may be replaced. Other files in the folder stay.
 
     Returns:
         The path.
 
     Raises:
         ValueError: for an unknown format or method, or a path whose suffix is of another format.
+        FileExistsError: if there is a file, or a folder that is not empty, and no `overwrite`.
         TypeError: if `model` is no model of the zoo, or the method does not take the example.
         ImportError: if `"onnx"` is asked for and its converter is not installed.
 
@@ -84,6 +87,11 @@ def export(
     format = _format_of(path) if format is None else format  # noqa: A001
     checks.one_of("export", format=(format, FORMATS))
     _check_path(path, format)
+    if not overwrite and is_taken(path):
+        raise FileExistsError(
+            f"export: path must be new. Received: path={str(path)!r}, which exists. Choose another "
+            "path, or give overwrite=True."
+        )
     _check_method(model, method)
     if format == "onnx":
         _check_converter()
@@ -97,13 +105,13 @@ def export(
             f"export: method must take one batch. Received: method={method!r}, which fails with: "
             f"{str(error).strip().splitlines()[0]} Give a batch of what it takes as example=..."
         ) from error
-    path.parent.mkdir(parents=True, exist_ok=True)
     signature = [_signature(example, "code" if method == "decode" else "image")]
     keras_format = _KERAS_FORMATS[format]
-    with _quiet_converter():
-        endpoint.export(str(path), keras_format, input_signature=signature, verbose=False)
-    if format == "onnx":
-        _finish_onnx(path)
+    with (new_file if format == "onnx" else new_folder)(path) as temporary:
+        with _quiet_converter():
+            endpoint.export(str(temporary), keras_format, input_signature=signature, verbose=False)
+        if format == "onnx":
+            _finish_onnx(temporary)
     return path
 
 
@@ -243,7 +251,6 @@ def _finish_onnx(path: Path) -> None:
     try:
         onnx.checker.check_model(file)
     except onnx.checker.ValidationError as error:
-        path.unlink()
         reason = str(error).strip().splitlines()[0]
         raise ValueError(
             f"export: the model must be made of operations that ONNX has. Received: {reason} "

@@ -49,6 +49,12 @@ class Entry:
             return self._class.argument_names()
         return list(source.argument_names(self.module, self.class_name))
 
+    def has(self, method: str) -> bool:
+        """Tells whether the class has a method of this name, such as `"sample"`."""
+        if self._class is not None:
+            return hasattr(self._class, method)
+        return source.has(self.module, self.class_name, method)
+
 
 _ENTRIES: dict[str, Entry] = {
     name: Entry(name, table.module_of(name), row.class_name, row.paper, row.task)

@@ -43,6 +43,24 @@ def argument_names(module: str, class_name: str) -> tuple[str, ...]:
 
 
 @functools.cache
+def has(module: str, class_name: str, method: str) -> bool:
+    """Tells whether a class, or a base of it that is the zoo's, defines a method.
+
+    `reconstruct = Other.reconstruct` defines one, too.
+    """
+    bases = _tree(module, class_name).__mro__[:-1]
+    return any(method in _names(part) for base in bases for part in base.node.body)
+
+
+def _names(part: ast.stmt) -> set[str]:
+    """Returns the names that a statement in the body of a class gives it."""
+    if isinstance(part, ast.FunctionDef):
+        return {part.name}
+    targets = part.targets if isinstance(part, ast.Assign) else []
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+@functools.cache
 def _module(name: str) -> ast.Module:
     return ast.parse(Path(importlib.util.find_spec(name).origin).read_text(encoding="utf-8"))
 

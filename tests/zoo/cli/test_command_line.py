@@ -152,8 +152,8 @@ def test_each_command_has_help_with_examples(capsys, command):
     ("arguments", "text"),
     [
         ((), "COMMAND"),
-        (("fly",), "invalid choice: 'fly'"),
-        (("train", "vae", "x", "--output", "y.keras", "--epochs", "many"), "invalid int value"),
+        (("fly",), "command must be one of check, train"),
+        (("train", "vae", "x", "--output", "y.keras", "--epochs", "many"), "whole number"),
         (("train", "vae", "x", "--output", "y.keras", "--resize", "64"), "HEIGHTxWIDTH"),
         (("train", "vae", "x", "--output", "y.keras", "--resize", "0x4"), "HEIGHTxWIDTH"),
         (("train", "vae", "x"), "required: --output"),
@@ -219,7 +219,7 @@ def test_resume_refuses_what_the_model_has(fails, vae, photos, tmp_path):
     go_on = ("train", "vae", photos, "--resume", vae, "--output", output)
     assert "--set must not be given with --resume" in fails(*go_on, "--set", "latent_dim=3")
     assert "--resize must not be given" in fails(*go_on, "--resize", "4x4")
-    assert "must be a saved autoencoder" in fails(
+    assert "must be a saved model 'autoencoder'" in fails(
         *("train", "autoencoder", photos, "--resume", vae, "--output", output)
     )
     assert not output.exists()
@@ -554,7 +554,7 @@ def test_sample_refuses_at_the_door(fails, vae, photos, tmp_path):
     plain = tmp_path / "plain.keras"
     zoo.create("autoencoder", (8, 8, 1), widths=(), latent_dim=2).save(plain)
     text = fails("sample", plain, *output)
-    assert "must be able to sample images. Received: a autoencoder." in text
+    assert "must be able to sample images. Received: model 'autoencoder'." in text
     assert " vae" in text
     flat = tmp_path / "flat.keras"
     zoo.create("vae", (64,), preset="tiny").save(flat)
@@ -658,12 +658,12 @@ def test_segmentation_data_are_checked(fails, cells, photos, vae, tmp_path):
     (folder / "masks/1.png").unlink()
     assert "1.png: has no mask" in fails("train", "unet", folder, *output)
     text = fails("segment", vae, photos, "--output", tmp_path / "out")
-    assert "must be able to segment images. Received: a vae. These are:" in text
+    assert "must be able to segment images. Received: model 'vae'. These are:" in text
 
 
 def test_segmentation_models_do_not_score(fails, unet, cells, tmp_path):
     text = fails("score", unet, cells / "images", "--output", tmp_path / "s.csv")
-    assert "must be able to score images. Received: a unet" in text
+    assert "must be able to score images. Received: model 'unet'" in text
 
 
 # --- export, files --------------------------------------------------------------------------

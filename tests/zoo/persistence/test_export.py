@@ -188,6 +188,21 @@ def test_what_cannot_be_exported(tmp_path, path, arguments, message):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("path", ["folder", "model.onnx"])
+def test_what_is_there_is_kept_unless_overwrite_is_given(tmp_path, path):
+    model, path = zoo.create("autoencoder", SHAPE, preset="tiny"), tmp_path / path
+    other = path / "notes.txt" if path.suffix == "" else path
+    other.parent.mkdir(exist_ok=True)
+    other.write_text("mine")
+    with pytest.raises(FileExistsError, match=r"path must be new.*overwrite=True"):
+        export(model, path)
+    assert other.read_text() == "mine"
+    if path.suffix == "":
+        assert export(model, path, overwrite=True) == path
+        assert (path / "saved_model.pb").exists()
+        assert other.read_text() == "mine"
+
+
 def test_kinds_that_cannot_be_exported(tmp_path):
     with pytest.raises(TypeError, match=r"model must be a model of the zoo.*Received: Sequential"):
         export(keras.Sequential(), tmp_path / "model")

@@ -50,6 +50,15 @@ def test_entries_describe_the_model():
     assert entry.presets[:3] == ["tiny", "small", "base"]
 
 
+def test_methods_are_known_without_the_class():
+    methods = ("anomaly_score", "classify", "decode", "elbo", "encode", "interpolate", "nothing")
+    methods += ("predict_uncertainty", "reconstruct", "sample", "score_map", "segment")
+    for name in zoo.names():
+        entry = zoo.get(name)
+        known = {method for method in methods if entry.has(method)}
+        assert known == {m for m in methods if hasattr(entry.model_class, m)}, name
+
+
 def test_unknown_model_suggests_the_nearest():
     with pytest.raises(ValueError, match=r"Unknown model 'beta-vae'\. Did you mean 'beta_vae'\?"):
         zoo.create("beta-vae", SHAPE)

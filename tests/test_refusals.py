@@ -1,0 +1,105 @@
+"""What cannot work is refused at once: in one line, with exit code 2, before Keras is imported."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# Command lines that cannot work, and a part of the answer. {here} is a folder with a text file, a
+# damaged .keras and .npz, an empty folder, a folder of images and a real model.
+REFUSED = {
+    "zoo": [
+        ("reconstruct nope.keras photos --output c", "a file that exists"),
+        ("reconstruct fake.keras photos --output c", "is no Keras file"),
+        ("reconstruct photos vae.keras --output c", "Received: the folder photos"),
+        ("reconstruct vae.keras nope --output c", "nope"),
+        ("reconstruct vae.keras empty --output c", "empty"),
+        ("score vae.keras photos --output s.txt", "must end in .csv"),
+        ("segment vae.keras photos --output s", "able to segment images. Received: model 'vae'"),
+        ("sample nope.keras --output s", "a file that exists. Received: nope.keras. There: "),
+        ("export nope.keras exported", "a file that exists"),
+        ("export vae.keras photos", "photos exists"),
+        ("train vea photos --output m.keras", "Did you mean 'vae'"),
+        ("train vae photos --output m.keras --resume nope.keras", "a file that exists"),
+        ("train unet photos --output m.keras --resume vae.keras", "holds 'vae'"),
+        ("train unet photos --output m.keras", "images/ and masks/"),
+        ("check nope", "nope"),
+    ],
+    "bench": [
+        ("inspect nope", "a file that exists"),
+        ("inspect fake.keras", "is no Keras file"),
+        ("inspect vae.keras digits --traversal --output m.jpg", "must be a .png file"),
+        ("run --models vea --output r", "Did you mean 'vae'"),
+        ("run --dataset digit --output r", "Did you mean 'digits'"),
+        ("report nope", "nope"),
+    ],
+    "tuner": [
+        ("export nope m.keras", "no search in nope"),
+        ("show txt.txt", "no search in txt.txt"),
+        ("space autoencodr", "Did you mean 'autoencoder'"),
+        ("search unet --dataset digits --output s", "needs masks"),
+        ("search vae --objective accuracy", "needs a model with classify()"),
+        ("search vae --set latent_dm=4", "Did you mean 'latent_dim'"),
+        ("search vae --tuner bayes", "Did you mean 'bayesian'"),
+        ("search vae --tuner hyperband --costs macs", "takes no --costs"),
+        ("search upae --objective nll", "no test value of nll to confirm"),
+        ("search vae --confirm 1", "must be at least 2"),
+        ("confirm nope", "no search in nope"),
+    ],
+}
+_RUN = """
+import contextlib, importlib, io, json, sys
+main = importlib.import_module(sys.argv[1] + ".__main__").main
+answers = []
+for words in json.loads(sys.argv[2]):
+    error = io.StringIO()
+    with contextlib.redirect_stderr(error), contextlib.redirect_stdout(io.StringIO()):
+        code = main(words)
+    answers.append([code, error.getvalue(), "keras" in sys.modules])
+print(json.dumps(answers))
+"""
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    import numpy as np
+    from PIL import Image
+
+    import zoo
+
+    folder = tmp_path_factory.mktemp("here")
+    (folder / "empty").mkdir()
+    (folder / "photos").mkdir()
+    for number in range(2):
+        Image.fromarray(np.full((8, 8), 100 * number, "uint8")).save(
+            folder / f"photos/{number}.png"
+        )
+    (folder / "txt.txt").write_text("text")
+    (folder / "fake.keras").write_text("no model")
+    zoo.create("vae", (8, 8, 1), preset="tiny").save(folder / "vae.keras")
+    return folder
+
+
+@pytest.mark.parametrize("program", REFUSED)
+def test_what_cannot_work_is_refused_at_once(program, here):
+    lines = [words.split() for words, _ in REFUSED[program]]
+    done = subprocess.run(
+        [sys.executable, "-c", _RUN, program, json.dumps(lines)],
+        capture_output=True,
+        text=True,
+        cwd=here,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    for (words, expected), (code, error, has_keras) in zip(
+        REFUSED[program], json.loads(done.stdout), strict=True
+    ):
+        assert code == 2, words
+        (line,) = error.splitlines()
+        assert line.startswith("error: "), words
+        assert expected in line, words
+        assert not has_keras, f"{words}: imports Keras to say {line}"

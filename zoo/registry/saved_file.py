@@ -1,0 +1,124 @@
+"""What a `.keras` file says of its model, read without Keras."""
+
+import json
+import os
+import re
+import zipfile
+import zlib
+from pathlib import Path
+
+from zoo.registry import entries
+from zoo.version import __version__
+
+# What damaged archives, HDF5 files and configurations raise.
+DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+_PACKAGE = "zoo>"
+
+
+def entry(path) -> entries.Entry | None:
+    """Returns the registry's entry of the model in a file; None for a class that it lacks.
+
+    Raises:
+        TypeError, FileNotFoundError, ValueError: see `header`.
+    """
+    name = registered_name(header(path)).removeprefix(_PACKAGE)
+    listed = (entries.get(each) for each in entries.names())
+    return next((each for each in listed if each.class_name == name), None)
+
+
+def registered_name(header: dict) -> str:
+    """Returns the name under which Keras knows the class, such as `"zoo>VAE"`."""
+    return str(header.get("registered_name") or header.get("class_name"))
+
+
+def header(path) -> dict:
+    """Returns `config.json` of a `.keras` file whose every part has the right checksum.
+
+    Raises:
+        TypeError: if `path` is neither a string nor a path.
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is no `.keras` file, is damaged, or was written by a newer version.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"load: path must be a string or a path. Received: path={path!r}.")
+    path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"load: path must be a .keras file. Received: the folder {path}.")
+    if not path.exists():
+        near = [f"'{file.name}'" for file in sorted(path.parent.glob("*.keras"))[:3]]
+        hint = f" There: {', '.join(near)}." if near else ""
+        raise FileNotFoundError(f"load: path must be a file that exists. Received: {path}.{hint}")
+    contents = _read(path)
+    if not isinstance(contents, dict) or not isinstance(contents.get("config"), dict):
+        raise ValueError(f"load: {path} is no Keras model: its config.json holds no config.")
+    card = contents["config"].get("card")
+    written_by = card.get("version") if isinstance(card, dict) else None
+    if written_by is not None and _numbers(written_by) > _numbers(__version__):
+        raise ValueError(
+            f"load: {path} was written by version {written_by} of the zoo, and this is "
+            f"{__version__}. Update: pip install --upgrade keras-autoencoder-zoo"
+        )
+    if not registered_name(contents).startswith(_PACKAGE) and _is_of_keras(contents):
+        raise _foreign(path, contents)
+    return contents
+
+
+def unknown_class(path: Path, header: dict) -> ValueError:
+    """Returns the error for a file whose class Keras does not know, or that is no `ZooModel`."""
+    if not registered_name(header).startswith(_PACKAGE):
+        return _foreign(path, header)
+    return ValueError(
+        f"load: {path} holds {header.get('class_name')}, which this zoo does not have. Import "
+        f"the module that registers it first. Received: module {header.get('module')}."
+    )
+
+
+def first_line(error: BaseException) -> str:
+    """Returns the first line of an error's text, or its class name.
+
+    Where Keras tells first what it was doing, that is the line on what went wrong.
+    """
+    lines = str(error).split("Exception encountered: ")[-1].strip().splitlines()
+    return lines[0].rstrip(". ") if lines else type(error).__name__
+
+
+def _foreign(path: Path, header: dict) -> ValueError:
+    return ValueError(
+        f"load: {path} must hold a model of the zoo. Received: {header.get('module')}."
+        f"{header.get('class_name')}. Use keras.saving.load_model for other models."
+    )
+
+
+def _is_of_keras(header: dict) -> bool:
+    return str(header.get("module")).partition(".")[0] == "keras"
+
+
+def _read(path: Path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+            if damaged is not None:
+                raise ValueError(f"the checksum of {damaged} is wrong")
+            return json.loads(archive.read("config.json"))
+    except PermissionError as error:
+        raise ValueError(f"load: {path} cannot be read: {first_line(error)}.") from error
+    except DAMAGE as error:
+        raise ValueError(
+            f"load: {path} is no Keras file, or is cut off or damaged ({first_line(error)}). "
+            "Save it again with model.save('name.keras')."
+        ) from error
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Returns `(0, 2, 0)` of `"0.2.0"` and of `"0.2.0.dev1"`."""
+    return tuple(int(number) for number in re.findall(r"\d+", str(version))[:3])
