@@ -6,7 +6,8 @@ import json
 
 from rich.console import Console
 
-from tuner.search.request import Request, resolve
+from tuner.search.request import Request
+from tuner.search.resolve import resolve
 from tuner.search.scheduler import Scheduler
 from tuner.search.search import search
 from tuner.trials import trial

@@ -6,7 +6,9 @@ the leaderboard, printed commands and `docs/options.md` follow.
 """
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from bench.records.options import (
     FLAG,
@@ -38,7 +40,7 @@ VOID = Kind(int, "the number of the void pixels, such as 255")
 class Loading:
     """What is loaded, and how: a run and a search have these options.
 
-    Those of `READING` have the names that `zoo.data.reading.Options` gives them.
+    How your own files are read is explained in `zoo.data.reading.Options`.
     """
 
     dataset: str = option(
@@ -126,11 +128,15 @@ class Loading:
         """Returns what `bench.data.catalog.load` takes beside the name."""
         return {name: getattr(self, name) for name in LOADING}
 
+    @property
+    def loading_identity(self) -> dict[str, Any]:
+        """Returns what tells these data, read so, from others."""
+        return _without_young_defaults(self, DATA)
 
-_BESIDE = ("dataset", "noise", "limit", "resize")
-LOADING = tuple(each.name for each in declared_by(Loading) if each.name != "dataset")
-# How your own files are read, beside their size.
-READING = tuple(each for each in declared_by(Loading) if each.name not in _BESIDE)
+
+# Of `Loading`, whatever a class that extends it has beside.
+DATA = declared_by(Loading)
+LOADING = tuple(each.name for each in DATA if each.name != "dataset")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -342,14 +348,20 @@ def all_options(config: type[RunConfig] = RunConfig) -> tuple[Option, ...]:
     return (*declared_by(config), *declared_by(Invocation))
 
 
-def identity(config: RunConfig, kind: str) -> dict[str, object]:
+def identity(config: RunConfig, kind: str) -> dict[str, Any]:
     """Returns what of a configuration tells a job of this kind, `model` or `baseline`, from others.
 
-    Younger options are left out at their defaults, and a baseline does not depend on training.
+    A baseline does not depend on training.
     """
+    known = [o for o in declared_by(config) if kind != "baseline" or not o.training_only]
+    return _without_young_defaults(config, known)
+
+
+def _without_young_defaults(config: Loading, known: Iterable[Option]) -> dict[str, Any]:
+    """Returns the values of options; those younger than the first records only where they differ
+    from their default, so that jobs and searches keep their identity."""
     return {
         each.name: getattr(config, each.name)
-        for each in declared_by(config)
+        for each in known
         if not (each.since and each.is_default(getattr(config, each.name)))
-        and not (kind == "baseline" and each.training_only)
     }

@@ -35,7 +35,7 @@ class _Asked(Invocation):
     @property
     def loading(self) -> dict[str, Any]:
         """Returns what `bench.data.catalog.load` takes beside the name."""
-        asked = {each.name: each.asked for each in options.declared_by(self.config_class)}
+        asked = {each.name: each.asked for each in config.DATA}
         return {name: getattr(self, asked[name]) for name in config.LOADING}
 
     @property

@@ -13,7 +13,7 @@ from typing import Any
 
 import keras_tuner
 
-from bench.errors import BenchError
+from tuner.algorithms import names
 from tuner.algorithms.bayesian import BayesianOracle, ParetoOracle
 from tuner.algorithms.constraints import Constraints
 from tuner.algorithms.random_and_grid import GridOracle, RandomOracle
@@ -21,8 +21,6 @@ from tuner.space.hypermodel import hyperparameters
 from tuner.space.space import Space
 from tuner.trials import costs as known_costs
 from tuner.trials.objectives import Objective
-
-TUNERS = ("random", "grid", "bayesian", "hyperband")
 
 
 def create(
@@ -37,7 +35,7 @@ def create(
     costs: tuple[str, ...] = (),
     constraints: Constraints | None = None,
 ) -> keras_tuner.Oracle:
-    """Returns the algorithm of a name from `TUNERS`.
+    """Returns the algorithm of a name from `names.TUNERS`.
 
     Args:
         max_trials: At most so many trials; None: as many as the algorithm has. Hyperband takes no
@@ -52,6 +50,7 @@ def create(
     Raises:
         BenchError: for an unknown name, or what the algorithm cannot do.
     """
+    names.check(tuner, costs, epochs)
     known_costs.get(costs)
     settings: dict[str, Any] = {
         "objective": keras_tuner.Objective(objective.name, objective.direction),
@@ -71,16 +70,7 @@ def create(
             "num_initial_points": max(3, min(2 * len(space.free), (max_trials or 30) // 3)),
         }
         return ParetoOracle(costs=costs, **settings) if costs else BayesianOracle(**settings)
-    if tuner == "hyperband":
-        if costs:
-            raise BenchError(
-                "--tuner hyperband keeps trials by their score alone and takes no --costs. "
-                "Use --tuner bayesian, random or grid, or leave the costs out."
-            )
-        if epochs < 2:
-            raise BenchError("--tuner hyperband needs --epochs of at least 2. Received: 1.")
-        return keras_tuner.oracles.HyperbandOracle(max_epochs=epochs, **settings)
-    raise BenchError(f"--tuner must be one of {', '.join(TUNERS)}. Received: {tuner!r}.")
+    return keras_tuner.oracles.HyperbandOracle(max_epochs=epochs, **settings)
 
 
 def grid_size(space: Space) -> int:

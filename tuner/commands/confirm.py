@@ -3,6 +3,11 @@
 import argparse
 from pathlib import Path
 
+EXAMPLES = """examples:
+  python -m tuner confirm runs/search-vae-digits-psnr-random --seeds 5
+  python -m tuner confirm runs/search-vae-digits-psnr-random --trial 7
+"""
+
 
 def add_command(commands) -> None:
     """Adds `confirm`, or in full `re-evaluate`, to the command line."""
@@ -10,10 +15,12 @@ def add_command(commands) -> None:
         "confirm",
         aliases=["re-evaluate"],
         help="measure the winner and the defaults on fresh seeds, on the test split",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(command=command)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--seeds", type=int, default=3, help="(default: %(default)s)")
+    parser.add_argument("folder", type=Path, help="of the search, such as runs/search-vae-...")
+    parser.add_argument("--seeds", type=int, default=3, help="at least 2 (default: %(default)s)")
     parser.add_argument("--trial", type=int, help="another trial than the winner")
 
 

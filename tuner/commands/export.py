@@ -5,14 +5,25 @@ from pathlib import Path
 
 from bench.errors import BenchError
 
+EXAMPLES = """examples:
+  python -m tuner export runs/search-vae-digits-psnr-random model.keras
+  python -m tuner export runs/search-vae-digits-psnr-random small.keras --trial 7
+"""
+
 
 def add_command(commands) -> None:
     """Adds `export` to the command line."""
-    parser = commands.add_parser("export", help="copy the winner's model to a .keras file")
+    parser = commands.add_parser(
+        "export",
+        help="copy the winner's model to a .keras file",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.set_defaults(command=command)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, help="of the search, such as runs/search-vae-...")
     parser.add_argument("path", type=Path, help="such as model.keras")
     parser.add_argument("--trial", type=int, help="another trial than the winner")
+    parser.add_argument("--overwrite", action="store_true", help="replace the file")
 
 
 def command(options: argparse.Namespace) -> int:
@@ -24,7 +35,10 @@ def command(options: argparse.Namespace) -> int:
     if options.path.suffix != ".keras":
         raise BenchError(f"the model's file must end in .keras. Received: {options.path}.")
     project = Project.open(options.folder)
-    write_whole(options.path, project.best_model(options.trial).read_bytes())
+    model = project.best_model(options.trial)
+    if options.path.exists() and not options.overwrite:
+        raise BenchError(f"{options.path} exists. Choose another path, or give --overwrite.")
+    write_whole(options.path, model.read_bytes())
     print(options.path)
     print(f"on the test split: {bench_command(project, options.trial)}")
     return 0

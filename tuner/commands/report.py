@@ -3,12 +3,21 @@
 import argparse
 from pathlib import Path
 
+EXAMPLES = """example:
+  python -m tuner report runs/search-vae-digits-psnr-random
+"""
+
 
 def add_command(commands) -> None:
     """Adds `report` to the command line."""
-    parser = commands.add_parser("report", help="write the page and the picture of a search")
+    parser = commands.add_parser(
+        "report",
+        help="write the page and the picture of a search",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.set_defaults(command=command)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, help="of the search, such as runs/search-vae-...")
 
 
 def command(options: argparse.Namespace) -> int:

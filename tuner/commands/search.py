@@ -5,7 +5,6 @@ from pathlib import Path
 
 from bench.records import config
 from bench.runs import command_line
-from zoo import checks
 
 EXAMPLES = """examples:
   python -m tuner search vae --dataset digits --objective psnr --max-trials 10
@@ -99,15 +98,16 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--dataset", default="digits", help="name, folder of images, or .npz file")
-    add("--precision", default="float32", help="float32, mixed_bfloat16 or mixed_float16")
-    add("--noise", metavar="KIND:LEVEL", help="noise on all inputs: gaussian:0.2")
-    add("--resize", type=checks.size, metavar="HxW", help="for folders of mixed sizes")
-    add("--limit", type=int, help="number of training images to use")
-    for option in config.READING:
+    for option in config.DATA:
         add(option.flag, dest=option.name, **command_line.settings(option))
+    add("--precision", default="float32", help="float32, mixed_bfloat16 or mixed_float16")
     add("--num-labels", type=int, help="training rows that keep their label")
-    add("--normal-class", metavar="CLASS", help="train on this class alone; for auroc")
+    add(
+        "--normal-class",
+        "--normal-classes",
+        metavar="CLASS",
+        help="train on this class alone; for auroc",
+    )
 
 
 def _add_engine(parser: argparse.ArgumentParser) -> None:
@@ -131,10 +131,13 @@ def command(options: argparse.Namespace) -> int:
     """Searches, then measures the winner beside the defaults and writes the report."""
     from rich.console import Console
 
-    from tuner.search import search
+    from tuner.search import confirm, search
 
-    console = Console()
-    return _end(search.search(_request(options), console).project, options, console)
+    console, request = Console(), _request(options)
+    request.check()
+    if options.confirm:
+        confirm.check(request.objective_name, options.confirm)
+    return _end(search.search(request, console).project, options, console)
 
 
 def _request(options: argparse.Namespace):

@@ -3,13 +3,24 @@
 import argparse
 from pathlib import Path
 
+from bench.errors import BenchError
+
+EXAMPLES = """example:
+  python -m tuner show runs/search-vae-digits-psnr-random --limit 10
+"""
+
 
 def add_command(commands) -> None:
     """Adds `show` to the command line."""
-    parser = commands.add_parser("show", help="show the trials of a search, and draw them")
+    parser = commands.add_parser(
+        "show",
+        help="show the trials of a search, and draw them",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.set_defaults(command=command)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--limit", type=int, help="show the best only")
+    parser.add_argument("folder", type=Path, help="of the search, such as runs/search-vae-...")
+    parser.add_argument("--limit", type=int, metavar="N", help="show the N best only")
 
 
 def command(options: argparse.Namespace) -> int:
@@ -21,6 +32,8 @@ def command(options: argparse.Namespace) -> int:
     from tuner.search import confirm, table
     from tuner.trials.store import Project
 
+    if options.limit is not None and options.limit < 1:
+        raise BenchError(f"--limit must be at least 1. Received: {options.limit}.")
     console = Console()
     project = Project.open(options.folder)
     for warning in project.warnings:

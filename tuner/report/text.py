@@ -37,10 +37,11 @@ AGAIN = (
     "The first command goes on with the search where it stopped; in another folder it starts over. "
     "The checksum tells whether the data are the same."
 )
-# Settings of a search that its command line takes, by their name there.
+# Settings of a search that its command line takes, by their name there; those of `config.DATA`
+# are beside them.
 _OPTIONS = (
-    *("dataset", "objective", "costs", "tuner", "max_trials", "epochs", "patience", "executions"),
-    *("seed", "precision", "noise", "resize", "limit", "num_labels", "normal_class"),
+    *("objective", "costs", "tuner", "max_trials", "epochs", "patience", "executions"),
+    *("seed", "precision", "num_labels", "normal_class"),
     *("max_parameters", "max_macs", "max_trial_seconds"),
 )
 _COMMAND_DEFAULTS = {"executions": 1, "seed": 0, "precision": "float32"}
@@ -134,7 +135,8 @@ def no_importance(importances: Importance | None) -> str:
 
 def settings_of(project: Project) -> list[tuple[str, Any]]:
     """Returns name and value of what the search was asked for."""
-    names = ("model", *_OPTIONS, "dataset_checksum", "space_checksum")
+    data = [option.name for option in config.DATA]
+    names = ("model", *data, *_OPTIONS, "dataset_checksum", "space_checksum")
     known = [(name, project.identity.get(name)) for name in names]
     return [(name, value) for name, value in known if value is not None]
 
@@ -159,16 +161,14 @@ def search_command(project: Project) -> str:
     """Returns the command of the search; in its folder it goes on."""
     identity = project.identity
     parts = ["python -m tuner search", shlex.quote(identity["model"])]
+    for option in config.DATA:
+        parts += map(shlex.quote, option.words(identity.get(option.name)))
     for name in _OPTIONS:
         value = identity.get(name)
         if value is None or _COMMAND_DEFAULTS.get(name) == value:
             continue
-        if name == "resize":
-            value = "x".join(map(str, value))
         values = value if isinstance(value, list) else [value]
         parts += [f"--{name.replace('_', '-')}", *(shlex.quote(str(each)) for each in values)]
-    for option in config.READING:
-        parts += map(shlex.quote, option.words(identity.get(option.name)))
     for text in _narrowed(project):
         parts += ["--set", shlex.quote(text)]
     return " ".join([*parts, "--output", shlex.quote(str(project.folder))])

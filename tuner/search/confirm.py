@@ -15,8 +15,7 @@ from rich.console import Console
 
 from bench.errors import BenchError
 from bench.execution import session
-from bench.records import store
-from bench.records.config import READING
+from bench.records import config, store
 from bench.stats import intervals
 from tuner.trials import objectives
 from tuner.trials.store import Project
@@ -104,19 +103,9 @@ def confirm(
             objective on the test split.
     """
     console = console or Console()
-    record = project.winner if number is None else project.trials.get(number)
-    if record is None or record["status"] != "ok":
-        raise BenchError(f"{project.folder} has no trial with a score to confirm.")
+    record = project.scored(number)
     identity = project.identity
-    if objectives.OBJECTIVES[identity["objective"]].test_field is None:
-        raise BenchError(
-            f"the harness has no test value of {identity['objective']} to confirm a winner by. "
-            "Leave it out: --confirm 0."
-        )
-    if num_seeds < 2:
-        raise BenchError(
-            f"--confirm must be at least 2 seeds, or 0 for none. Received: {num_seeds}."
-        )
+    check(identity["objective"], num_seeds)
     settings = {"winner": record, "default": identity["reference"]}
     roles: dict[str, Any] = {"number": record["number"]}
     for role, setting in settings.items():
@@ -132,6 +121,25 @@ def confirm(
     if confirmation is None:
         raise BenchError(f"{project.folder / FOLDER} lacks records that were just written.")
     return confirmation
+
+
+def check(objective: str, num_seeds: int) -> None:
+    """Checks that winners of an objective can be confirmed.
+
+    Raises:
+        BenchError: if the harness does not measure the objective on the test split, or for too
+            few seeds.
+    """
+    if objectives.OBJECTIVES[objective].test_field is None:
+        raise BenchError(
+            f"the harness has no test value of {objective} to confirm a winner by. "
+            "Leave it out: --confirm 0."
+        )
+    if num_seeds < 2:
+        raise BenchError(
+            f"the seeds of a confirmation must be at least 2. Received: {num_seeds}. Give 2 or "
+            "more; of a search --confirm 0 leaves the confirmation out."
+        )
 
 
 def read(project: Project) -> Confirmation | None:
@@ -166,8 +174,9 @@ def _request(project: Project, setting: dict[str, Any], num_seeds: int) -> sessi
     identity, training = project.identity, setting["training"]
     epochs = setting.get("num_epochs") or [setting.get("epochs") or identity["epochs"]]
     normal = identity.get("normal_class")
+    data = {option.asked: _value(option, identity) for option in config.DATA}
     return session.Request(
-        dataset=identity["dataset"],
+        **data,
         models=(f"{identity['model']}:small:{arguments_text(setting['arguments'])}",),
         seeds=tuple(range(FIRST_SEED, FIRST_SEED + num_seeds)),
         epochs=round(statistics.median(epochs)),
@@ -177,17 +186,14 @@ def _request(project: Project, setting: dict[str, Any], num_seeds: int) -> sessi
         num_labels=identity["num_labels"],
         normal_classes=None if normal is None else (str(normal),),
         measure=("generative",) if identity["objective"] == "elbo" else (),
-        noise=identity["noise"],
-        resize=None if identity["resize"] is None else tuple(identity["resize"]),
-        limit=identity["limit"],
-        **{option.asked: _plain(identity.get(option.name, option.default)) for option in READING},
         timing_rounds=0,  # only the test split is asked about
         output=project.folder / FOLDER,
     )
 
 
-def _plain(value: Any) -> Any:
-    """Returns a value of JSON as a request has it."""
+def _value(option: config.Option, identity: dict[str, Any]) -> Any:
+    """Returns the value of an option; JSON made lists of tuples, and leaves young defaults out."""
+    value = identity.get(option.name, option.default)
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -197,7 +203,7 @@ def bench_command(project: Project, number: int | None = None) -> str:
     Args:
         number: Of a trial; None: the winner.
     """
-    record = project.winner if number is None else project.trials[number]
+    record = project.scored(number)
     request = _request(project, record, 3)
     return dataclasses.replace(request, seeds=3, output=None).command
 

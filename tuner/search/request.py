@@ -1,4 +1,4 @@
-"""What a search is asked for, and what it is once the data are known."""
+"""What a search is asked for, checked as far as that needs no data."""
 
 import dataclasses
 import math
@@ -6,19 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import zoo
-from bench.data import cache, tasks
 from bench.errors import BenchError
 from bench.records import config
-from bench.runs import suites
-from tuner.algorithms import oracles
-from tuner.algorithms.constraints import Constraints
-from tuner.search import keras_tuner_contract
-from tuner.search.scheduler import Schedule
-from tuner.space import hypermodel, ready
-from tuner.space.space import Space, narrow
+from bench.records.config import Loading
+from tuner.algorithms import names as algorithms
+from tuner.space import ready
+from tuner.space.space import narrow
 from tuner.trials import costs, objectives
-from tuner.trials.trial import Data
 from zoo import checks
 
 _DEFAULT_TRIALS = 20
@@ -26,8 +20,10 @@ ENGINES = ("local", "ray")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Request(config.Loading):
+class Request(Loading):
     """What a search is asked for; None means the default that fits.
+
+    What data are read, and how, is asked for by the options of `bench.records.config.Loading`.
 
     Attributes:
         model: Registry name.
@@ -49,6 +45,9 @@ class Request(config.Loading):
             time of a few steps; None: no limit.
         max_total_seconds: No trial starts later than that after the call; None: no limit.
         output: Folder of the search; None: `runs/search-...`.
+        seed: Of the search and of its models.
+        precision: Dtype policy of the models, one of `bench.records.config.PRECISIONS`.
+        num_labels: Training rows that keep their label in semi-supervised models; None: all.
         fresh: Whether what is in the folder is deleted.
         isolated: Whether each trial has a process of its own. A script that searches so keeps its
             calls under `if __name__ == "__main__":`, as always with processes.
@@ -56,7 +55,6 @@ class Request(config.Loading):
         workers: Trials at a time; None: one on a machine, as many as fit on a cluster.
         engine: `"local"` or `"ray"`.
         ray_address: Of the cluster; None: one on this machine, for this search.
-        Others: see `bench.records.config.Loading`, and `tuner.trials.trial.Data`.
     """
 
     model: str
@@ -91,9 +89,14 @@ class Request(config.Loading):
             return self.output
         noise = f"-{self.noise.replace(':', '-')}" if self.noise else ""
         normal = "" if self.normal_class is None else f"-normal-{self.normal_class}"
-        aims = "-".join([self.objective or objectives.default_name(self.model), *self.costs])
+        aims = "-".join([self.objective_name, *self.costs])
         data = f"{Path(self.dataset).stem}{noise}{normal}"
         return Path("runs") / f"search-{self.model}-{data}-{aims}-{self.tuner}"
+
+    @property
+    def objective_name(self) -> str:
+        """Returns the objective, also where none is given."""
+        return self.objective or objectives.default_name(self.model)
 
     @property
     def num_trials(self) -> int | None:
@@ -108,16 +111,12 @@ class Request(config.Loading):
         Raises:
             BenchError: for an unknown name, or a number out of its range.
         """
-        if self.model not in zoo.names():
-            try:
-                zoo.get(self.model)
-            except ValueError as error:
-                raise BenchError(str(error)) from error
-        for name, known in (
-            ("tuner", oracles.TUNERS),
-            ("precision", config.PRECISIONS),
-            ("engine", ENGINES),
-        ):
+        narrow(ready.get(self.model), dict(self.settings))
+        objectives.check(self.objective_name, self.model)
+        for option in config.DATA:
+            if problem := option.problem(getattr(self, option.name)):
+                raise BenchError(problem)
+        for name, known in (("precision", config.PRECISIONS), ("engine", ENGINES)):
             value = getattr(self, name)
             if value not in known:
                 raise BenchError(
@@ -125,12 +124,13 @@ class Request(config.Loading):
                     f"{checks.suggestion(value, known)}"
                 )
         costs.get(self.costs)
+        algorithms.check(self.tuner, self.costs, self.epochs)
         counts = ("max_trials", "epochs", "executions", "patience", "num_labels", "workers")
         for name in counts:
             self._check_least(name, 1)
         for name in ("max_parameters", "max_macs"):
             if isinstance(getattr(self, name), str):
-                _share(name, getattr(self, name))
+                share(name, getattr(self, name))
             else:
                 self._check_least(name, 1)
         for name in ("max_trial_seconds", "max_total_seconds", "timeout_seconds"):
@@ -153,166 +153,19 @@ class Request(config.Loading):
             )
 
 
-@dataclasses.dataclass(frozen=True)
-class ResolvedRequest:
-    """A request with all that was open in it decided by the data.
-
-    Attributes:
-        identity: Everything that can change the result, as plain data.
-        notes: What the user should know before the first trial.
-        data_notes: What was read, and what was left out.
-    """
-
-    request: Request
-    schedule: Schedule
-    objective: objectives.Objective
-    identity: dict[str, Any]
-    notes: tuple[str, ...]
-    data_notes: tuple[str, ...] = ()
-
-    def oracle(self, recorded: dict[int, dict[str, Any]]):
-        """Returns a new search algorithm.
-
-        Args:
-            recorded: Trials by number that began before.
-        """
-        oracle = oracles.create(
-            self.request.tuner,
-            self.schedule.space,
-            self.objective,
-            max_trials=self.request.num_trials,
-            epochs=self.identity["epochs"],
-            seed=self.request.seed,
-            costs=self.request.costs,
-            recorded=recorded,
-            constraints=Constraints(
-                {
-                    "num_parameters": self.identity["max_parameters"],
-                    "forward_macs": self.identity["max_macs"],
-                    "expected_seconds": self.identity["max_trial_seconds"],
-                }
-            ),
-        )
-        return keras_tuner_contract.checked(oracle, self.request.num_trials)
-
-
-def resolve(request: Request, store: cache.DatasetCache | None = None) -> ResolvedRequest:
-    """Loads the data and decides what the search is.
-
-    Args:
-        store: Where the data are kept for the trials.
+def share(name: str, text: str) -> float:
+    """Returns 0.5 of `"0.5x"`.
 
     Raises:
-        BenchError: for wrong arguments, missing data, or a model that does not fit them.
+        BenchError: for another text; it names the option.
     """
-    request.check()
-    data = Data(request.dataset, num_labels=request.num_labels, **request.loading)
-    dataset = data.load()
-    checksum, data_notes = dataset.checksum, dataset.notes
-    if store is not None:
-        store.put(dataset)
-    if request.normal_class is not None:
-        label = tasks.normal_classes(dataset, (str(request.normal_class),))[0]
-        wants_anomalies = request.objective == "auroc"
-        data = dataclasses.replace(data, normal_class=label, with_anomalies=wants_anomalies)
-        dataset = data.prepared(dataset)
-    data = dataclasses.replace(data, checksum=checksum)
-    task = zoo.get(request.model).model_class.task
-    incompatibility = tasks.incompatibility(
-        task, dataset, is_one_class=request.normal_class is not None
-    )
-    if incompatibility is not None:
-        raise BenchError(f"{request.model!r} does not fit these data: it {incompatibility}.")
-    name = request.objective or objectives.default_name(request.model)
-    objective = objectives.get(name, request.model, dataset)
-    space, notes = prepare_space(request.model, objective, dataset, request.settings)
-    batch_size = suites.default_batch_size(dataset.num_train)
-    epochs = request.epochs or suites.default_epochs(dataset.num_train, batch_size)
-    if request.tuner == "grid":
-        notes.append(_grid_note(space, request.num_trials))
-    whole = ready.for_data(ready.get(request.model), dataset.image_shape, dataset.num_train)
-    identity = _identity(request, data, objective, space, epochs)
-    identity["reference"] = {"arguments": whole.arguments({}), "training": whole.training({})}
-    identity |= _limits(request, whole, dataset)
-    schedule = Schedule(space, data, dataset.image_shape, tasks.arguments(task, dataset))
-    return ResolvedRequest(request, schedule, objective, identity, tuple(notes), data_notes)
-
-
-def prepare_space(
-    model: str, objective: objectives.Objective, dataset, settings: Mapping[str, Any]
-) -> tuple[Space, list[str]]:
-    """Returns the space of a search, fitted to the data and narrowed, and notes on it.
-
-    Raises:
-        BenchError: for settings that are unknown, out of range or not comparable.
-    """
-    space = ready.for_data(ready.get(model), dataset.image_shape, dataset.num_train)
-    space = narrow(space, dict(settings))
-    return objectives.hold_fixed(space, objective, dict(settings))
-
-
-def _grid_note(space: Space, max_trials: int) -> str:
-    return (
-        f"the grid has up to {oracles.grid_size(space):,} points, {max_trials:,} are tried at "
-        "most, the last parameters first. Narrow it with --set."
-    )
-
-
-def _identity(
-    request: Request, data: Data, objective: objectives.Objective, space: Space, epochs: int
-) -> dict[str, Any]:
-    identity = {
-        "model": request.model,
-        "dataset": request.dataset,
-        "dataset_checksum": data.checksum,
-        "space": {name: str(parameter) for name, parameter in space.parameters.items()},
-        "space_checksum": space.checksum,
-        "defaults": space.complete({}),
-        "objective": objective.name,
-        "direction": objective.direction,
-        "unit": objective.unit,
-        "costs": list(request.costs) or None,
-        "epochs": epochs,
-        "max_trials": request.num_trials,
-        "normal_class": data.normal_class,
-    }
-    names = ("tuner", "executions", "seed", "precision", "noise", "resize", "limit", "num_labels")
-    for name in (*names, "max_trial_seconds", "patience"):
-        identity[name] = getattr(request, name)
-    for option in config.READING:  # left out at the default: older searches keep their identity
-        if not option.is_default(getattr(request, option.name)):
-            identity[option.name] = getattr(request, option.name)
-    return identity
-
-
-def _limits(request: Request, space: Space, dataset) -> dict[str, int | None]:
-    """Returns the limits as numbers; shares are of the model as it is by default."""
-    limits = {name: getattr(request, name) for name in ("max_parameters", "max_macs")}
-    if any(isinstance(value, str) for value in limits.values()):
-        task = zoo.get(request.model).model_class.task
-        arguments = tasks.arguments(task, dataset)
-        builder = hypermodel.ZooHyperModel(space, dataset.image_shape, arguments=arguments)
-        model = builder.build(hypermodel.hyperparameters(space))
-        sizes = {
-            "max_parameters": hypermodel.num_parameters(model),
-            "max_macs": hypermodel.forward_macs(model),
-        }
-        limits |= {
-            name: round(_share(name, value) * sizes[name])
-            for name, value in limits.items()
-            if isinstance(value, str)
-        }
-    return limits
-
-
-def _share(name: str, text: str) -> float:
     try:
-        share = float(text.removesuffix("x"))
+        number = float(text.removesuffix("x"))
     except ValueError:
-        share = 0.0
-    if not (text.endswith("x") and share > 0 and math.isfinite(share)):
+        number = 0.0
+    if not (text.endswith("x") and number > 0 and math.isfinite(number)):
         raise BenchError(
             f"--{name.replace('_', '-')} must be a number, or a share such as 0.5x. "
             f"Received: {text!r}."
         )
-    return share
+    return number

@@ -18,8 +18,9 @@ from bench.errors import BenchError
 from tuner.search import keras_tuner_contract as contract
 from tuner.space.hypermodel import declare
 from tuner.space.space import Space
+from tuner.trials.data import Data
 from tuner.trials.store import RUNNING, Project
-from tuner.trials.trial import Data, Job
+from tuner.trials.trial import Job
 
 _FAILURES_IN_A_ROW = 3
 

@@ -8,13 +8,12 @@ for `widths`, each stage twice as wide as the one before; `hidden_layers` and `h
 import dataclasses
 import math
 
+import zoo
 from bench.errors import BenchError
 from bench.runs import suites
 from tuner.space.parameters import Boolean, Choice, Fixed, Float, Int, Parameter, When
 from tuner.space.space import DERIVED, Space
 from zoo import checks
-from zoo.losses import structure
-from zoo.models import sparse
 
 # --- shared parts -------------------------------------------------------------------------------
 
@@ -103,7 +102,7 @@ SPACES: dict[str, dict[str, Parameter]] = {
     "denoising": _NOISE | _AUTOENCODER,
     "sparse": {
         "penalty": Choice(("l1", "kl", "top_k"), "l1"),
-        "sparsity_weight": Float(1e-6, 1e-1, sparse.DEFAULT_WEIGHTS["l1"], log=True, when=_RATES),
+        "sparsity_weight": Float(1e-6, 1e-1, 1e-5, log=True, when=_RATES),
         "target_rate": Float(0.01, 0.5, 0.05, log=True, when=When("penalty", ("kl",))),
         "num_active": Int(2, 16, 8, step=2, log=True, when=_TOP_K),
         **_AUTOENCODER,
@@ -226,12 +225,16 @@ def get(model: str) -> Space:
     """Returns the space of a model, as its constructor's defaults are in the middle of it.
 
     Raises:
-        BenchError: if the model has none.
+        BenchError: if there is no such model, or it has none.
     """
     if model not in SPACES:
+        if model in zoo.names():
+            raise BenchError(
+                f"{model!r} has no search space. Add its line to SPACES in tuner/space/ready.py."
+            )
         raise BenchError(
-            f"no search space for {model!r}.{checks.suggestion(model, SPACES)} "
-            "Add its line to SPACES in tuner/space/ready.py."
+            f"unknown model {model!r}.{checks.suggestion(model, SPACES)} "
+            "See python -m tuner space for all models."
         )
     # The wider stages of a U-Net go on doubling; those of an autoencoder stop.
     return Space(model, dict(SPACES[model]), None if model in _UNETS else 4)
@@ -272,6 +275,8 @@ def for_data(space: Space, image_shape: tuple[int, ...], num_train: int | None =
             ),
         )
     if "reconstruction" in parameters:
+        from zoo.losses import structure  # with Keras
+
         smallest = structure.SMALLEST_SIDE["ssim"]
         is_large = len(image_shape) == 3 and min(image_shape[:-1]) >= smallest
         parameters["reconstruction"] = _kept(

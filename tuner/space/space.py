@@ -103,7 +103,7 @@ def narrow(space: Space, settings: dict[str, Any]) -> Space:
         BenchError: for an unknown name, or a value outside of the parameter's own.
     """
     parameters = dict(space.parameters)
-    allowed = zoo.get(space.model).model_class.argument_names()
+    allowed = zoo.get(space.model).argument_names
     others = [name for name in allowed if name not in _NOT_SEARCHED and name not in parameters]
     for name, wanted in settings.items():
         if name in space.parameters:
@@ -161,11 +161,15 @@ def read_settings(path: str | Path) -> dict[str, Any]:
         ) from error
     try:
         settings = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BenchError(f"cannot read --space {path}: {error}.") from error
+    except OSError as error:
+        raise BenchError(f"cannot read --space {path}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise BenchError(f"--space {path} is no text file in UTF-8.") from error
     except yaml.YAMLError as error:
-        text = checks.one_line(error, with_kind=False)
-        raise BenchError(f"--space {path} is no YAML: {text}.") from error
+        mark = getattr(error, "problem_mark", None)
+        place = path if mark is None else f"{path}:{mark.line + 1}"
+        text = getattr(error, "problem", None) or checks.one_line(error, with_kind=False)
+        raise BenchError(f"--space {place} is no YAML: {text}.") from error
     if not isinstance(settings, dict) or not all(isinstance(name, str) for name in settings):
         raise BenchError(
             f"--space {path} must hold lines such as 'latent_dim: [4, 8]'. "

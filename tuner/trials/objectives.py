@@ -13,7 +13,6 @@ import zoo
 from bench.data import tasks
 from bench.data.dataset import Dataset, Split
 from bench.errors import BenchError
-from bench.evaluation import quality
 from bench.metrics import anomaly, reconstruction, segmentation
 from tuner.space.parameters import Fixed
 from tuner.space.space import Space
@@ -49,6 +48,8 @@ class Objective:
 
 
 def _predicted(model, split: Split) -> np.ndarray:
+    from bench.evaluation import quality  # with Keras
+
     predictions = model.predict(
         tasks.inputs(model.task, split), batch_size=quality.TEST_BATCH_SIZE, verbose=0
     )
@@ -117,11 +118,46 @@ _OBJECTIVES = (
     Objective("accuracy", "max", _accuracy, kind="labels"),
 )
 OBJECTIVES = {objective.name: objective for objective in _OBJECTIVES}
+# What a model must be able to do to be measured.
+_METHODS = {
+    "elbo": "elbo",
+    "accuracy": "classify",
+    "nll": "predict_uncertainty",
+    "auroc": "anomaly_score",
+}
 
 
 def default_name(model: str) -> str:
     """Returns the objective of a search that names none."""
-    return "iou" if zoo.get(model).model_class.task == "segmentation" else "psnr"
+    return "iou" if zoo.get(model).task == "segmentation" else "psnr"
+
+
+def check(name: str, model: str) -> None:
+    """Checks that a model can be measured by an objective, as far as that needs no data.
+
+    Raises:
+        BenchError: for an unknown name, or one that does not fit the model.
+    """
+    if name not in OBJECTIVES:
+        raise BenchError(
+            f"unknown objective {name!r}.{checks.suggestion(name, OBJECTIVES)} "
+            f"Objectives: {', '.join(OBJECTIVES)}."
+        )
+    entry = zoo.get(model)
+    of_masks = entry.task == "segmentation"
+    if (OBJECTIVES[name].kind == "masks") != of_masks:
+        fitting = [each.name for each in _OBJECTIVES if (each.kind == "masks") == of_masks]
+        raise BenchError(
+            f"--objective {name} is for {OBJECTIVES[name].kind}, and {model!r} gives "
+            f"{'masks' if of_masks else 'images'}. Use one of {', '.join(fitting)}."
+        )
+    method = _METHODS.get(name)
+    if method is not None and not entry.has(method):
+        able = [each for each in zoo.names() if zoo.get(each).has(method)]
+        raise BenchError(
+            f"--objective {name} needs a model with {method}(), unlike {model!r}. "
+            f"These have it: {', '.join(able)}."
+        )
 
 
 def get(name: str, model: str, dataset: Dataset) -> Objective:
@@ -130,23 +166,7 @@ def get(name: str, model: str, dataset: Dataset) -> Objective:
     Raises:
         BenchError: for an unknown name, or one that does not fit.
     """
-    if name not in OBJECTIVES:
-        raise BenchError(
-            f"unknown objective {name!r}.{checks.suggestion(name, OBJECTIVES)} "
-            f"Objectives: {', '.join(OBJECTIVES)}."
-        )
-    objective, model_class = OBJECTIVES[name], zoo.get(model).model_class
-    of_masks = model_class.task == "segmentation"
-    if (objective.kind == "masks") != of_masks:
-        fitting = [each.name for each in _OBJECTIVES if (each.kind == "masks") == of_masks]
-        raise BenchError(
-            f"--objective {name} is for {objective.kind}, and {model!r} gives "
-            f"{'masks' if of_masks else 'images'}. Use one of {', '.join(fitting)}."
-        )
-    methods = {"elbo": "elbo", "accuracy": "classify", "nll": "predict_uncertainty"}
-    method = (methods | {"auroc": "anomaly_score"}).get(name)
-    if method is not None and not hasattr(model_class, method):
-        raise BenchError(f"--objective {name} needs a model with {method}(), unlike {model!r}.")
+    check(name, model)
     if name == "accuracy" and not dataset.num_classes:
         raise BenchError("--objective accuracy needs labels, and the data have none.")
     if name == "auroc" and len(np.unique(_labels(dataset.validation))) != 2:
@@ -161,7 +181,7 @@ def get(name: str, model: str, dataset: Dataset) -> Objective:
                 "--objective ssim needs images of at least 7 x 7 pixels. "
                 f"Received: {dataset.image_shape}. Use psnr."
             )
-    return objective
+    return OBJECTIVES[name]
 
 
 def _labels(split: Split) -> np.ndarray:

@@ -131,15 +131,31 @@ class Project:
     def model_paths(self, number: int) -> tuple[Path, ...]:
         return tuple(self.folder / name for name in self.model_names(number))
 
+    def scored(self, number: int | None = None) -> dict[str, Any]:
+        """Returns a trial that has a score; the winner without a number.
+
+        Raises:
+            BenchError: if there is no such trial.
+        """
+        if self.winner is None:
+            raise BenchError(f"{self.folder} has no trial with a score yet.")
+        if number is None:
+            return self.winner
+        known = {record["number"]: record for record in self.ranked}
+        if number not in known:
+            raise BenchError(
+                f"{self.folder} has no trial {number} with a score. These have one, the best "
+                f"first: {', '.join(map(str, known))}."
+            )
+        return known[number]
+
     def best_model(self, number: int | None = None) -> Path:
         """Returns the file of a trial's best execution; of the winner without a number.
 
         Raises:
             BenchError: if there is no such trial, or its model was not kept.
         """
-        record = self.winner if number is None else self.trials.get(number)
-        if record is None or record["status"] != "ok":
-            raise BenchError(f"{self.folder} has no trial with a score to export.")
+        record = self.scored(number)
         pick = min if self.identity["direction"] == "min" else max
         execution = record["scores"].index(pick(record["scores"]))
         path = self.model_paths(record["number"])[execution]
@@ -169,7 +185,7 @@ def _read_identity(folder: Path) -> dict[str, Any]:
         identity = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(identity, dict) or identity.get("schema_version") != SCHEMA_VERSION:
             raise ValueError("not of this version")
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise BenchError(
             f"no search in {folder}. Start one: python -m tuner search vae --output {folder}"
         ) from error

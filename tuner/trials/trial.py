@@ -11,7 +11,7 @@ import math
 import os
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,8 @@ import keras
 import keras_tuner
 
 import zoo
-from bench.data import anomaly, cache, catalog, tasks
-from bench.records.config import Loading
+from bench.data import cache, tasks
+from bench.data.dataset import Dataset
 from bench.runs import models
 from tuner.space.hypermodel import (
     OverBudgetError,
@@ -31,58 +31,13 @@ from tuner.space.hypermodel import (
 )
 from tuner.space.space import Space
 from tuner.trials import objectives
+from tuner.trials.data import Data
 from zoo import checks
 from zoo.persistence.saving import save
 
 PRELOAD = (*models.modules(), "tuner.trials.trial")
 _PROBE_STEPS = 8
 Report = Callable[[str], None]
-
-
-@dataclasses.dataclass(frozen=True)
-class Data(Loading):
-    """What to load, and what of it is trained on.
-
-    Attributes:
-        num_labels: Rows that keep their label in semi-supervised models; None: all.
-        normal_class: Label of the only class to train on, or None.
-        with_anomalies: Whether the validation split keeps the other classes, with label 1.
-        checksum: What the search began with.
-    """
-
-    num_labels: int | None = None
-    normal_class: int | None = None
-    with_anomalies: bool = False
-    checksum: str | None = None
-
-    def load(self, store: cache.DatasetCache | None = None) -> catalog.Dataset:
-        """Takes the data as a search keeps them, or loads them.
-
-        Args:
-            store: Where they may be.
-
-        Raises:
-            BenchError: see `bench.data.catalog.load`.
-            ValueError: if they are not what the search began with.
-        """
-        if store is None or self.checksum is None:
-            dataset = catalog.load(self.dataset, **self.loading)
-        else:
-            dataset = store.get_or_load(self.checksum, self.dataset, **self.loading)
-        if self.checksum is not None and dataset.checksum != self.checksum:
-            raise ValueError(f"the data of {self.dataset!r} changed while the search was going on")
-        return self.prepared(dataset)
-
-    def prepared(self, dataset: catalog.Dataset) -> catalog.Dataset:
-        """Returns what is trained on of the data as they were read: all, or the normal class."""
-        if self.normal_class is None:
-            return dataset
-        one_class = anomaly.one_class(dataset, self.normal_class)
-        if not self.with_anomalies:
-            return one_class
-        everything = dataclasses.replace(dataset, test=dataset.validation)
-        labelled = anomaly.one_class(everything, self.normal_class).test
-        return dataclasses.replace(one_class, validation=labelled)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -350,42 +305,5 @@ def _costs(job: Job, result: dict[str, Any], model, dataset) -> dict[str, float]
 
 
 @functools.lru_cache(maxsize=1)
-def _load(data: Data, output: Path) -> catalog.Dataset:
+def _load(data: Data, output: Path) -> Dataset:
     return data.load(cache.DatasetCache(output))
-
-
-# --- without processes --------------------------------------------------------------------------
-
-
-class InProcessEngine:
-    """Runs each trial in this process: starts at once, but shares memory between trials.
-
-    Takes the place of `bench.execution.local.LocalEngine`.
-    """
-
-    has_room = True
-    note = ""
-
-    def __init__(self, output: Path):
-        self.output = output
-        self.waiting: list[Job] = []
-
-    @property
-    def num_running(self) -> int:
-        return len(self.waiting)
-
-    def start(self, job: Job) -> None:
-        self.waiting.append(job)
-        self.has_room = False
-
-    def messages(self) -> Iterator[tuple[Job, str, tuple[Any, ...]]]:
-        told: list[str] = []
-        job = self.waiting[0]
-        result = run(job, self.output, told.append)
-        self.waiting.clear()
-        self.has_room = True
-        yield from ((job, "stage", (text,)) for text in told)
-        yield job, "record", (result,)
-
-    def close(self) -> None:
-        self.waiting.clear()

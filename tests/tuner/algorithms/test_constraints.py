@@ -10,7 +10,7 @@ from tiny_search import request
 from tuner.algorithms import oracles
 from tuner.algorithms.constraints import FEWEST, Constraints
 from tuner.search import keras_tuner_contract as contract
-from tuner.search.request import resolve
+from tuner.search.resolve import resolve
 from tuner.space import ready
 from tuner.trials.objectives import OBJECTIVES
 

@@ -115,7 +115,7 @@ def test_the_command_is_what_was_run(confirmed, records, project):
 @pytest.mark.parametrize(
     ("changes", "num_seeds", "message"),
     [
-        ({}, 1, "--confirm must be at least 2 seeds"),
+        ({}, 1, "the seeds of a confirmation must be at least 2"),
         ({"objective": "nll"}, 3, "no test value of nll"),
     ],
 )

@@ -10,7 +10,7 @@ from tiny_search import open_scheduler, quiet, request, run
 from bench.execution import local
 from bench.execution.engine import too_late
 from tuner.search import runner
-from tuner.search.request import resolve
+from tuner.search.resolve import resolve
 
 
 def check_same(project, expected):

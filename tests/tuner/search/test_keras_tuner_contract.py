@@ -4,7 +4,7 @@ import keras_tuner
 import pytest
 
 from bench.errors import BenchError
-from tuner.algorithms import oracles
+from tuner.algorithms import names, oracles
 from tuner.search import keras_tuner_contract as contract
 from tuner.space.parameters import Float, Int
 from tuner.space.space import Space
@@ -13,7 +13,7 @@ from tuner.trials.objectives import Objective
 SPACE = Space("vae", {"learning_rate": Float(1e-4, 1e-2, 1e-3, log=True), "depth": Int(1, 4, 2)})
 
 
-@pytest.fixture(params=oracles.TUNERS)
+@pytest.fixture(params=names.TUNERS)
 def oracle(request, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     objective = Objective("score", "max", measure=None)

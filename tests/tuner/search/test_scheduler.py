@@ -7,7 +7,7 @@ import pytest
 from tiny_search import DENSE, open_scheduler, request
 
 from tuner.search import scheduler as module
-from tuner.search.request import resolve
+from tuner.search.resolve import resolve
 from tuner.trials.store import RUNNING, TRIALS_FILE, Project
 
 

@@ -13,9 +13,9 @@ from tuner.search import keras_tuner_contract as contract
 from tuner.search.scheduler import Schedule, Scheduler
 from tuner.space import ready
 from tuner.space.space import narrow
+from tuner.trials.data import Data
 from tuner.trials.objectives import OBJECTIVES
 from tuner.trials.store import TRIALS_FILE, Project
-from tuner.trials.trial import Data
 
 STORED = Path(__file__).parents[3] / "bench/results/search_autoencoder_fashion_mnist"
 

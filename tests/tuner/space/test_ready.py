@@ -169,9 +169,15 @@ def test_the_batch_size_follows_the_number_of_images():
         assert found.training({})["batch_size"] == expected
 
 
-def test_a_model_without_a_space_is_told_where_to_add_it():
+def test_a_model_without_a_space_is_told_where_to_add_it(monkeypatch):
+    monkeypatch.delitem(ready.SPACES, "upae")
     with pytest.raises(BenchError, match=r"Add its line to SPACES in tuner/space/ready\.py"):
-        ready.get("new_model")
+        ready.get("upae")
+
+
+def test_an_unknown_model_is_answered_with_the_nearest():
+    with pytest.raises(BenchError, match=r"unknown model 'autoencodr'\. Did you mean 'autoenc"):
+        ready.get("autoencodr")
 
 
 def test_the_checksum_names_the_content():

@@ -8,7 +8,7 @@ from tiny_search import request
 import zoo
 from bench.data import catalog
 from bench.errors import BenchError
-from tuner.search.request import prepare_space, resolve
+from tuner.search.resolve import prepare_space, resolve
 from tuner.trials import objectives
 
 

@@ -10,8 +10,9 @@ from tiny_search import make_job, request, run
 
 import zoo
 from bench.data import catalog
-from tuner.search.request import resolve
+from tuner.search.resolve import resolve
 from tuner.trials import objectives, trial
+from tuner.trials.data import Data
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def test_outcomes_that_are_no_score(tmp_path):
     assert f"{refused['num_parameters']:,} parameters > limit 100" in refused["error"]
     diverged = trial.run(make_job(values={"latent_dim": 4, "learning_rate": 1e38}), tmp_path)
     assert diverged["status"] == "diverged"
-    failed = trial.run(make_job(data=trial.Data("digits", limit=128, checksum="other")), tmp_path)
+    failed = trial.run(make_job(data=Data("digits", limit=128, checksum="other")), tmp_path)
     assert (failed["status"], failed["scores"]) == ("failed", [])
     assert "changed" in failed["error"]
     assert not (tmp_path / "a.keras").exists()

@@ -1,0 +1,87 @@
+"""Runs a search whose data are read: resolves it, opens its folder, starts its engine."""
+
+import contextlib
+import dataclasses
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from bench.execution import local
+from bench.execution.processes import forkserver
+from tuner.search import runner
+from tuner.search.in_process import InProcessEngine
+from tuner.search.loading import Loaded
+from tuner.search.request import Request
+from tuner.search.resolve import ResolvedRequest, resolve
+from tuner.search.scheduler import Scheduler
+from tuner.space.space import Space
+from tuner.trials import trial
+from tuner.trials.store import Project
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a search left behind.
+
+    Attributes:
+        project: Its folder and all its trials.
+        num_run: Trials that ran now; the others were finished before.
+        space: What was searched.
+    """
+
+    project: Project
+    num_run: int
+    space: Space
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        return self.project.best
+
+
+def run(request: Request, loaded: Loaded, console: Console) -> Outcome:
+    """Searches until all trials have run.
+
+    Raises:
+        BenchError: if the folder holds another search, or after three failures in a row.
+    """
+    resolved = resolve(request, loaded)
+    scheduler = start(resolved, console)
+    with contextlib.closing(_engine(request, scheduler.project)) as engine:
+        if engine.note:
+            console.print(f"[yellow]note:[/] {escape(engine.note)}")
+        num_run = runner.run(scheduler, engine, console)
+    scheduler.close()
+    return Outcome(scheduler.project, num_run, resolved.schedule.space)
+
+
+def start(resolved: ResolvedRequest, console: Console) -> Scheduler:
+    """Opens the folder of a search and brings its algorithm to where it was.
+
+    Raises:
+        BenchError: if the folder holds another search.
+    """
+    request = resolved.request
+    project = Project.start(request.folder, resolved.identity, request.fresh)
+    for text in resolved.data_notes:
+        console.print(escape(text))
+    for text in (*resolved.notes, *project.warnings):
+        console.print(f"[yellow]note:[/] {escape(text)}")
+    recorded = {event["number"]: event for event in project.events}
+    oracle = resolved.oracle(recorded)
+    return Scheduler(resolved.schedule, project, oracle, request.max_total_seconds)
+
+
+def _engine(request: Request, project: Project):
+    if not request.isolated:
+        return InProcessEngine(project.folder)
+    options = {"num_workers": request.workers, "timeout_seconds": request.timeout_seconds}
+    if request.engine == "ray":
+        from bench.execution import ray_engine
+
+        return ray_engine.RayEngine(
+            trial.run_job, project.folder, "", address=request.ray_address, **options
+        )
+    return local.LocalEngine(
+        forkserver(trial.PRELOAD), trial.run_job, project.folder, "", **options
+    )
