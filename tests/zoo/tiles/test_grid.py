@@ -76,9 +76,9 @@ def test_seams_are_no_larger_than_steps_inside():
 
 
 def test_memory_beside_the_image_is_one_row_of_tiles():
-    """Four times the rows take no more memory: what is ready is given away."""
+    """Ten times the rows do not even take twice the memory: what is ready is given away."""
     peaks = []
-    for rows in (640, 2560):
+    for rows in (640, 6400):
         image = np.zeros((rows, 256, 1), "float32")
         axes = grid.axes(image.shape[:-1], (32, 32))
         tracemalloc.start()
@@ -86,7 +86,7 @@ def test_memory_beside_the_image_is_one_row_of_tiles():
             pass
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] < 1.1 * peaks[0] < 0.3 * 256 * 640 * 4
+    assert peaks[1] < 2 * peaks[0] < 0.4 * 256 * 640 * 4
 
 
 @pytest.mark.parametrize(("name", "value"), [("overlap", 0.95), ("overlap", -1), ("blend", "sum")])
