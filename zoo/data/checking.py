@@ -180,7 +180,7 @@ class Check:
             )
 
     def _weights(self, values: np.ndarray) -> None:
-        check_weight_shape(self.model.owner, values.shape)
+        self.model.check_weight_shape(values.shape)
         if values.dtype.kind not in "biuf":
             raise TypeError(
                 f"{self.model.owner}: sample_weight must be numeric. "
@@ -291,12 +291,42 @@ def errors_of_batches(owner: str):
 
 def inputs_of(source) -> collections.abc.Iterator:
     """Yields the inputs of each batch of a source that ends; rows of `zoo.batches` in order."""
-    if isinstance(source, tf.data.Dataset):
-        source = pipeline.in_order(source)
-    elif isinstance(source, keras.utils.PyDataset):
-        source = map(source.__getitem__, range(source.num_batches))
-    for batch in source:
+    for batch in _in_order(source):
         yield keras.utils.unpack_x_y_sample_weight(batch)[0]
+
+
+def _in_order(source) -> collections.abc.Iterable:
+    """Returns the batches of a source that ends, without another epoch of it."""
+    if isinstance(source, tf.data.Dataset):
+        return pipeline.in_order(source)
+    if isinstance(source, keras.utils.PyDataset):
+        return map(source.__getitem__, range(source.num_batches))
+    return source
+
+
+def targets_of(owner: str, x, y, needed: str) -> collections.abc.Iterator[np.ndarray]:
+    """Yields the targets of data: of arrays, or of each batch of a source that ends.
+
+    Args:
+        owner: Class name for messages.
+        needed: What the data should be.
+
+    Raises:
+        ValueError: if there are no targets, or no end of them.
+    """
+    if y is not None:
+        yield np.asarray(arrays.values_of(arrays.to_arrays(owner, y, "y")))
+        return
+    if not is_source(x) or has_no_end(x):
+        raise ValueError(
+            f"{owner}: the data must be {needed}, that end, to count classes in them. Received: "
+            f"x of type {type(x).__name__} and y=None. Or give class_weights as numbers."
+        )
+    for batch in _in_order(x):
+        target = keras.utils.unpack_x_y_sample_weight(batch)[1]
+        if target is None:
+            raise ValueError(f"{owner}: y must be given. Received: y=None. Call it with {needed}.")
+        yield np.asarray(target)
 
 
 def is_source(data: Any) -> bool:

@@ -1,10 +1,20 @@
-"""Masks of segmentation models: checked at the door, and turned into what the losses compare."""
+"""Masks of segmentation models: checked at the door, and turned into what the losses compare.
+
+Void is what is no class: pixels of the number `ignore_label`, or of no 1 in a one-hot mask. What
+the losses compare has -1 there in a mask of one channel, and 0 in every channel of more.
+"""
 
 import numpy as np
 from keras import ops
 
 
-def check(owner: str, values, spatial: tuple[int, ...], num_classes: int) -> None:
+def check(
+    owner: str,
+    values,
+    spatial: tuple[int, ...],
+    num_classes: int,
+    ignore_label: int | None = None,
+) -> None:
     """Raises an error when an array does not hold masks of these images.
 
     Args:
@@ -13,6 +23,8 @@ def check(owner: str, values, spatial: tuple[int, ...], num_classes: int) -> Non
             labels `0 .. num_classes - 1`; or `(batch, *spatial, num_classes)`, one-hot.
         spatial: `(height, width)` or `(length,)`.
         num_classes: `1` for binary masks.
+        ignore_label: Number of void, which may stand in masks of numbers; then one-hot masks may
+            have places without a 1.
     """
     values = np.asarray(values)
     if values.dtype.kind not in "biuf":
@@ -21,9 +33,13 @@ def check(owner: str, values, spatial: tuple[int, ...], num_classes: int) -> Non
             "Convert them with masks.astype('uint8')."
         )
     check_shape(owner, values.shape, spatial, num_classes)
-    if num_classes == 1 or _is_one_hot(values.shape, spatial, num_classes):
+    is_one_hot = _is_one_hot(values.shape, spatial, num_classes)
+    if ignore_label is not None and not is_one_hot:
+        values = np.where(values == ignore_label, 0, values)
+    if num_classes == 1 or is_one_hot:
         _check_zeros_and_ones(owner, values)
-        if num_classes > 1 and not (values.sum(axis=-1) == 1).all():
+        fewest = 1 if ignore_label is None else 0
+        if num_classes > 1 and not np.isin(values.sum(axis=-1), (fewest, 1)).all():
             raise ValueError(
                 f"{owner}: one-hot masks must hold one 1 per place, as classes exclude each other. "
                 "Received: places with none or several. "
@@ -59,7 +75,7 @@ def check_shape(owner: str, received, spatial: tuple[int, ...], num_classes: int
     )
 
 
-def one_hot(values, batch_size, spatial: tuple[int, ...], num_classes: int):
+def one_hot(values, batch_size, spatial: tuple[int, ...], num_classes: int, ignore_label=None):
     """Returns masks or labels as a float32 tensor `(batch, *spatial, num_classes)`.
 
     A graph that has seen masks of several forms does not know their rank or their channels: then
@@ -68,14 +84,50 @@ def one_hot(values, batch_size, spatial: tuple[int, ...], num_classes: int):
     if has_known_rank(values):
         if len(values.shape) == len(spatial) + 1:
             values = ops.expand_dims(values, -1)
+        if num_classes == 1 and ignore_label is not None:
+            values = _as_float(values)
+            return ops.where(values == ignore_label, -1.0, values)
         if values.shape[-1] == num_classes:
             return _as_float(values)
         if values.shape[-1] is not None:
             return _one_hot_labels(values, num_classes)
     values = ops.reshape(values, (batch_size, *spatial, -1))
+    if num_classes == 1 and ignore_label is not None:
+        values = ops.where(_as_float(values) == ignore_label, -1.0, _as_float(values))
     whole = ops.broadcast_to(_as_float(values), (batch_size, *spatial, num_classes))
     is_whole = ops.shape(values)[-1] == num_classes
     return ops.where(is_whole, whole, _one_hot_labels(values, num_classes))
+
+
+def counted(target):
+    """Returns 1 where what `one_hot` gave has a class, and 0 on void: `(batch, *spatial, 1)`."""
+    if target.shape[-1] == 1:
+        return ops.cast(target >= 0, "float32")
+    return ops.cast(ops.sum(target, axis=-1, keepdims=True) > 0, "float32")
+
+
+def without_void(target):
+    """Returns what `one_hot` gave with 0 in place of void."""
+    return ops.maximum(target, 0.0)
+
+
+def class_counts(values, num_classes: int, ignore_label: int | None = None) -> np.ndarray:
+    """Returns the number of pixels of each class, void left out, in masks that `check` passes.
+
+    Args:
+        values: `(batch, *spatial)`, or with a last axis of 1 or of `num_classes`.
+        num_classes: `1` for masks of 0 and 1: two classes are counted.
+    """
+    values, num = np.asarray(values), max(2, num_classes)
+    if values.ndim > 2 and num_classes > 1 and values.shape[-1] == num_classes:
+        return values.reshape(-1, num_classes).sum(axis=0).astype("int64")
+    counts = np.zeros(num, "int64")
+    for mask in values:
+        numbers = mask.ravel().astype("int64")
+        if ignore_label is not None:
+            numbers = numbers[numbers != ignore_label]
+        counts += np.bincount(numbers, minlength=num)
+    return counts
 
 
 def has_known_rank(values) -> bool:

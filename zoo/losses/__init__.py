@@ -26,6 +26,7 @@ from zoo.losses.divergences import kl_parts as kl_parts
 from zoo.losses.divergences import log_mean_exp as log_mean_exp
 from zoo.losses.divergences import maximum_mean_discrepancy as maximum_mean_discrepancy
 from zoo.losses.divergences import minibatch_log_weights as minibatch_log_weights
+from zoo.losses.mask_weights import balanced_weights as balanced_weights
 from zoo.losses.masks import boundary as boundary
 from zoo.losses.masks import dice as dice
 from zoo.losses.masks import focal as focal

@@ -23,6 +23,7 @@ MASK_LOSSES = {
     "boundary": masks.boundary,
 }
 _BATCH = "batch_"
+_OF_DATA = ("target", "logits", "weights", "class_weights")  # no options of a text
 _EXAMPLE = "Write it as '0.5 * binary_crossentropy + tversky(fp_weight=0.3, fn_weight=0.7)'."
 
 
@@ -39,10 +40,10 @@ class MaskLossTerm:
     name: str
     options: dict
 
-    def __call__(self, target, logits):
-        options = self.options
+    def __call__(self, target, logits, weights=None, class_weights=None):
+        options = {**self.options, "weights": weights, "class_weights": class_weights}
         if self.name not in MASK_LOSSES:
-            options = {**options, "reduction": "batch"}
+            options["reduction"] = "batch"
         return self.weight * MASK_LOSSES[_base(self.name)](target, logits, **options)
 
     def __str__(self):
@@ -53,12 +54,15 @@ class MaskLossTerm:
 
 @dataclasses.dataclass(frozen=True)
 class MaskLoss:
-    """Computes a weighted sum of mask losses: `loss(target, logits)` has shape `(batch,)`."""
+    """Computes a weighted sum of mask losses: `loss(target, logits)` has shape `(batch,)`.
+
+    It takes `weights` of pixels and `class_weights` too, for all terms: see `zoo.losses.masks`.
+    """
 
     terms: tuple[MaskLossTerm, ...]
 
-    def __call__(self, target, logits):
-        return sum(term(target, logits) for term in self.terms)
+    def __call__(self, target, logits, weights=None, class_weights=None):
+        return sum(term(target, logits, weights, class_weights) for term in self.terms)
 
     def __str__(self):
         return " + ".join(map(str, self.terms))
@@ -108,8 +112,9 @@ def _base(name: str) -> str:
 
 def _options(name: str) -> list[str]:
     """Returns the options that a name takes; `batch_` has settled the reduction."""
-    parameters = list(inspect.signature(MASK_LOSSES[_base(name)]).parameters)[2:]
-    return [p for p in parameters if p != "reduction" or name in MASK_LOSSES]
+    parameters = inspect.signature(MASK_LOSSES[_base(name)]).parameters
+    settled = _OF_DATA if name in MASK_LOSSES else (*_OF_DATA, "reduction")
+    return [parameter for parameter in parameters if parameter not in settled]
 
 
 def _term(weight: float, name: str, own: dict, shared: dict) -> MaskLossTerm:

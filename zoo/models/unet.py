@@ -4,11 +4,13 @@ import inspect
 from typing import ClassVar
 
 import keras
+import numpy as np
 from keras import ops
 
 from zoo import checks, losses
-from zoo.data import masks
+from zoo.data import checking, masks
 from zoo.data.batching import batched
+from zoo.losses import mask_weights
 from zoo.networks import convolutional, unet
 from zoo.registry.entries import listed
 from zoo.training import mask_metrics
@@ -142,6 +144,13 @@ class UNet(UNetFamily):
         mask_loss: Spec of `zoo.losses.mask_loss`, such as `"dice"` or
             `"0.5 * binary_crossentropy + 0.5 * dice"`. `None` means `"binary_crossentropy"` for
             one class, `"categorical_crossentropy"` for more.
+        class_weights: How much each class counts in the loss: a number >= 0 per class, two for
+            `num_classes=1` (background, foreground); `"balanced"`: each class the same, by the
+            pixels of the masks that `fit` is given. None: each pixel the same. See
+            `zoo.losses.masks`.
+        ignore_label: Number in the masks that is no class (void), such as 255: such pixels have no
+            gradient, and no loss and no metric counts them. One-hot masks may then have places
+            without a 1.
         **kwargs: `widths`, `convs_per_stage`, `kernel_size`, `activation`, `normalization`,
             `dropout`, `down`, `up`, `interpolation`: see `UNetFamily`. Others: see `ZooModel`.
 
@@ -152,7 +161,8 @@ class UNet(UNetFamily):
         Probabilities, `(batch, height, width, num_classes)` or `(batch, length, num_classes)`.
 
     Loss terms:
-        `mask`: the loss that `mask_loss` names, `(batch,)`.
+        `mask`: the loss that `mask_loss` names, `(batch,)`. `sample_weight` may hold a weight for
+        each image, or one for each pixel: `(batch, height, width)`.
 
     Raises:
         ValueError: if `image_shape` does not fit `widths`, an argument is out of range, or `fit`
@@ -171,7 +181,16 @@ class UNet(UNetFamily):
 
     required_target = "images and their masks, fit(images, masks)"
 
-    def __init__(self, image_shape, *, num_classes=1, mask_loss=None, **kwargs):
+    def __init__(
+        self,
+        image_shape,
+        *,
+        num_classes=1,
+        mask_loss=None,
+        class_weights=None,
+        ignore_label=None,
+        **kwargs,
+    ):
         super().__init__(image_shape, **kwargs)
         checks.positive_int(self.owner, num_classes=num_classes)
         if num_classes > MAX_CLASSES:
@@ -186,6 +205,24 @@ class UNet(UNetFamily):
         self.mask_loss = mask_loss
         self._loss_of_logits = losses.mask_loss(mask_loss)
         self._check_loss_fits_classes()
+        self.class_weights = mask_weights.checked(self.owner, class_weights, max(2, num_classes))
+        if class_weights == mask_weights.BALANCED:
+            self.class_balance = self.add_weight(
+                name="class_balance",
+                shape=(max(2, num_classes),),
+                initializer="ones",
+                trainable=False,
+                dtype="float32",
+            )
+        if ignore_label is not None and not (
+            isinstance(ignore_label, int) and not 0 <= ignore_label < max(2, num_classes)
+        ):
+            raise ValueError(
+                f"{self.owner}: ignore_label must be a whole number that is no class, or None. "
+                f"Received: ignore_label={ignore_label!r} with the classes 0 to "
+                f"{max(2, num_classes) - 1}. For example 255."
+            )
+        self.ignore_label = ignore_label
 
     def _check_loss_fits_classes(self):
         one_place = ops.zeros((1,) * len(self.image_shape) + (self.num_classes,))
@@ -214,10 +251,51 @@ class UNet(UNetFamily):
             )
         if masks.has_known_rank(y):
             masks.check_shape(self.owner, y.shape, spatial, self.num_classes)
-        return masks.one_hot(y, ops.shape(x)[0], spatial, self.num_classes)
+        target = masks.one_hot(y, ops.shape(x)[0], spatial, self.num_classes, self.ignore_label)
+        if self.ignore_label is None:
+            return target
+        return {"image": target, "weight": masks.counted(target)}
 
     def check_targets(self, y):
-        masks.check(self.owner, y, self.image_shape[:-1], self.num_classes)
+        masks.check(self.owner, y, self.image_shape[:-1], self.num_classes, self.ignore_label)
+
+    def check_weight_shape(self, shape):
+        if not self._is_of_pixels(shape):
+            super().check_weight_shape(shape)
+
+    def _is_of_pixels(self, shape) -> bool:
+        """Tells whether weights of this shape are one per pixel, perhaps with an axis of 1."""
+        spatial, shape = self.image_shape[:-1], tuple(shape)
+        sizes = shape[1 : len(spatial) + 1]
+        is_known = all(a in (None, b) for a, b in zip(sizes, spatial, strict=False))
+        return len(sizes) == len(spatial) and is_known and shape[1 + len(spatial) :] in ((), (1,))
+
+    def weighed_target(self, target, sample_weight):
+        if sample_weight is None or not self._is_of_pixels(sample_weight.shape):
+            return target
+        shape = (-1, *self.image_shape[:-1], 1)
+        weight = ops.reshape(ops.cast(sample_weight, "float32"), shape)
+        if isinstance(target, dict):
+            return {**target, "weight": target["weight"] * weight}
+        return {"image": target, "weight": weight}
+
+    def _per_sample_weight(self, sample_weight):
+        if sample_weight is not None and self._is_of_pixels(sample_weight.shape):
+            return None
+        return super()._per_sample_weight(sample_weight)
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """Trains as `ZooModel.fit` does; first, `"balanced"` weights are taken from the masks."""
+        if self.class_weights == mask_weights.BALANCED:
+            self._balance(x, y)
+        return super().fit(x, y, *args, **kwargs)
+
+    def _balance(self, x, y) -> None:
+        counts = np.zeros(self.class_balance.shape, "int64")
+        for each in checking.targets_of(self.owner, x, y, self.required_target):
+            self.check_targets(each)
+            counts += masks.class_counts(each, self.num_classes, self.ignore_label)
+        self.class_balance.assign(mask_weights.balanced_weights(counts))
 
     def compile(self, *args, **kwargs):
         """Compiles as `ZooModel.compile` does; a metric may read masks one-hot or as numbers."""
@@ -226,7 +304,9 @@ class UNet(UNetFamily):
         del given["self"]
         for name in ("metrics", "weighted_metrics"):
             if name in given:
-                given[name] = mask_metrics.fitted(self.owner, given[name], self.num_classes)
+                given[name] = mask_metrics.fitted(
+                    self.owner, given[name], self.num_classes, self.ignore_label is not None
+                )
         super().compile(**given)
 
     def to_probabilities(self, logits):
@@ -239,7 +319,19 @@ class UNet(UNetFamily):
         return {"prediction": self.to_probabilities(outputs["logits"]), **outputs}
 
     def loss_terms(self, x, target, outputs):
-        return {"mask": self._loss_of_logits(target, outputs["logits"])}
+        return {"mask": self.loss_of_logits(target, outputs["logits"])}
+
+    def loss_of_logits(self, target, logits):
+        """Computes the mask loss, `(batch,)`; a dict brings the weights of its pixels along."""
+        weights = None
+        if isinstance(target, dict):
+            target, weights = masks.without_void(target["image"]), target["weight"]
+        balance = (
+            self.class_balance
+            if self.class_weights == mask_weights.BALANCED
+            else self.class_weights
+        )
+        return self._loss_of_logits(target, logits, weights, balance)
 
     @batched(check_images)
     def segment(self, x, threshold: float = 0.5):

@@ -62,5 +62,5 @@ class UNetPlusPlus(UNet):
         return {"prediction": sum(probabilities) / len(probabilities), "heads": heads}
 
     def loss_terms(self, x, target, outputs):
-        losses = [self._loss_of_logits(target, logits) for logits in outputs["heads"].values()]
+        losses = [self.loss_of_logits(target, logits) for logits in outputs["heads"].values()]
         return {"mask": ops.mean(ops.stack(losses), axis=0)}

@@ -67,6 +67,7 @@ LAYERS: dict[str, str] = {
     "TransformerBlock": "zoo.layers.transformer",
     "VectorQuantizer": "zoo.layers.quantizer",
     "OnClassNumbers": "zoo.training.mask_metrics",
+    "WithoutVoid": "zoo.training.mask_metrics",
 }
 
 

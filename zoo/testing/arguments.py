@@ -82,6 +82,8 @@ OFF_DEFAULT = {
     "mmd_weight": 2.0,
     "stochastic_encoder": True,
     "mask_loss": "focal",
+    "class_weights": (1.0, 2.0, 0.5, 3.0),
+    "ignore_label": 255,
     "deep_supervision": False,
     "residual": False,
     "dropout": 0.2,

@@ -28,6 +28,10 @@ class DataChecks:
             )
         return keras.utils.pack_x_y_sample_weight(x, y)
 
+    def check_weight_shape(self, shape) -> None:
+        """Raises ValueError when `sample_weight` of this shape does not fit the model."""
+        checking.check_weight_shape(self.owner, shape)
+
     def _check_compiled(self) -> None:
         if not self.compiled:
             raise ValueError(

@@ -1,7 +1,12 @@
-"""Keras's metrics of masks: those that read class numbers get them, though masks come one-hot."""
+"""Keras's metrics of masks: those that read class numbers get them, though masks come one-hot.
+
+Where masks have void pixels, no metric counts them.
+"""
 
 import keras
 from keras import ops
+
+from zoo.data import masks
 
 _OF_NAMES = {
     "sparse_categorical_accuracy": keras.metrics.SparseCategoricalAccuracy,
@@ -55,13 +60,52 @@ class OnClassNumbers(keras.metrics.Metric):
         return cls(metric, **config)
 
 
-def fitted(owner: str, metrics, num_classes: int):
+@keras.saving.register_keras_serializable("zoo")
+class WithoutVoid(keras.metrics.Metric):
+    """Gives a metric the pixels of masks that have a class, and weight 0 to the others.
+
+    Args:
+        metric: A metric of Keras that takes weights of pixels; it keeps its name and its state.
+        name: Left out: that of the metric.
+    """
+
+    def __init__(self, metric, name=None):
+        super().__init__(name=name or metric.name)
+        self.metric = metric
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        weights = masks.counted(y_true)[..., 0]  # (batch, ...)
+        if sample_weight is not None:
+            given = ops.cast(sample_weight, "float32")
+            if len(given.shape) > len(weights.shape):
+                given = given[..., 0]
+            num_new = len(weights.shape) - len(given.shape)
+            weights = weights * ops.reshape(given, (*ops.shape(given), *(1,) * num_new))
+        self.metric.update_state(masks.without_void(y_true), y_pred, weights)
+
+    def result(self):
+        return self.metric.result()
+
+    def reset_state(self):
+        self.metric.reset_state()
+
+    def get_config(self):
+        metric = keras.saving.serialize_keras_object(self.metric)
+        return {"metric": metric, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.saving.deserialize_keras_object(config.pop("metric")), **config)
+
+
+def fitted(owner: str, metrics, num_classes: int, has_void: bool = False):
     """Returns what `compile` is given with each metric made to fit one-hot masks.
 
     Args:
         owner: Class name for the message.
         metrics: Names, functions and objects, in lists or dicts.
         num_classes: Of the masks; 1 for masks of 0 and 1.
+        has_void: Whether masks have pixels that no metric is to count.
 
     Raises:
         ValueError: for a metric of one-hot masks where there is one class: it would always be 1.
@@ -83,4 +127,22 @@ def fitted(owner: str, metrics, num_classes: int):
             )
         return metric
 
-    return metrics if metrics is None else keras.tree.map_structure(fit, metrics)
+    def fit_without_void(metric):
+        metric = fit(metric)
+        if not has_void or metric is None or isinstance(metric, WithoutVoid):
+            return metric
+        return WithoutVoid(_as_object(metric, num_classes))
+
+    return metrics if metrics is None else keras.tree.map_structure(fit_without_void, metrics)
+
+
+def _as_object(metric, num_classes: int):
+    """Returns a metric that has a state, of a name or a function."""
+    if metric in ("accuracy", "acc"):
+        kind = "BinaryAccuracy" if num_classes == 1 else "CategoricalAccuracy"
+        return getattr(keras.metrics, kind)(name=metric)
+    name = metric if isinstance(metric, str) else getattr(metric, "__name__", None)
+    metric = keras.metrics.get(metric)
+    if isinstance(metric, keras.metrics.Metric):
+        return metric
+    return keras.metrics.MeanMetricWrapper(metric, name=name)

@@ -126,6 +126,15 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
         """
         return self.image_of(x) if y is None else y
 
+    def weighed_target(self, target, sample_weight):
+        """Returns the target with weights that are not of whole samples, for a model that has them.
+
+        Args:
+            target: What `target_of` gave.
+            sample_weight: As it was given, or None.
+        """
+        return target
+
     def example_inputs(self):
         """Returns symbolic inputs, by which the model is built."""
         return keras.KerasTensor((None, *self.image_shape), dtype="float32")
@@ -283,7 +292,7 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
         """
         if y is not None and checking.is_placeholder(y):
             y = None
-        target = self.target_of(x, y)
+        target = self.weighed_target(self.target_of(x, y), sample_weight)
         inputs = self.corrupt(x, training) if y is None else x
         with batching.inside():
             outputs = self.forward(inputs, training=training)
@@ -316,7 +325,7 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
         if sample_weight is None:
             return None
         if sample_weight.shape.rank is not None:
-            checking.check_weight_shape(self.owner, sample_weight.shape)
+            self.check_weight_shape(sample_weight.shape)
         return ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
 
 
