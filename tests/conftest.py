@@ -1,5 +1,6 @@
 """Shared by all tests: quiet TensorFlow, two devices, real images, work for workers, processes."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -21,6 +22,16 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # several workers: one thread each is f
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+# Optimizing a graph that runs for a few steps costs more than it gains. Processes that tests start,
+# and users, have it.
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
+def pytest_collection_finish():
+    """What the imports made stays for good: the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 5, 5)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -52,6 +63,13 @@ def pytest_xdist_make_scheduler(config, log):
 @pytest.fixture(autouse=True)
 def seeded():
     keras.utils.set_random_seed(1)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def room_after_a_file():
+    """Frees the graphs that nothing uses any more: they would fill the memory."""
+    yield
+    keras.backend.clear_session()
 
 
 @pytest.fixture(scope="session")
