@@ -13,6 +13,8 @@ import tensorflow as tf
 import zoo
 from zoo.training import device_data, keras_contract
 
+SMALL = {"widths": (), "hidden_units": (6,), "latent_dim": 3}
+
 
 @pytest.fixture(autouse=True)
 def asked_anew():
@@ -23,7 +25,9 @@ def asked_anew():
 
 def model_of(optimizer="sgd", name="autoencoder", **arguments):
     keras.utils.set_random_seed(3)
-    model = zoo.create(name, (8, 8, 1), **({"widths": (4,), "latent_dim": 3} | arguments))
+    model = zoo.create(
+        name, (8, 8, 1), **({"widths": (), "hidden_units": (6,), "latent_dim": 3} | arguments)
+    )
     model.compile(optimizer)
     return model
 

@@ -8,6 +8,20 @@ import zoo
 from zoo.training import device_data, predict
 
 
+def make(name, **arguments):
+    return zoo.create(name, (8, 8, 1), widths=(), hidden_units=(8,), latent_dim=3, **arguments)
+
+
+@pytest.fixture(scope="module")
+def vae():
+    return make("vae")
+
+
+@pytest.fixture(scope="module")
+def autoencoder():
+    return make("autoencoder")
+
+
 @pytest.fixture
 def many(monkeypatch):
     """Has calls of up to 4 batches."""
@@ -21,31 +35,29 @@ def _ordinary(model, x, batch_size):
 
 
 @pytest.mark.parametrize("num_rows", [31, 32, 33, 64, 100, 128, 130])
-def test_predictions_are_those_of_keras(num_rows, digits, many):
-    model = zoo.create("vae", image_shape=(8, 8, 1), preset="tiny", seed=0)
+def test_predictions_are_those_of_keras(num_rows, digits, vae, many):
     images = digits[:num_rows]
-    found = model.predict(images, batch_size=32, verbose=0)
+    found = vae.predict(images, batch_size=32, verbose=0)
     assert found.shape == images.shape
-    np.testing.assert_allclose(found, _ordinary(model, images, 32), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found, _ordinary(vae, images, 32), rtol=1e-5, atol=1e-6)
 
 
 def test_inputs_with_labels(digits, many):
-    model = zoo.create("conditional_vae", image_shape=(8, 8, 1), preset="tiny", num_classes=10)
+    model = make("conditional_vae", num_classes=10)
     x = {"image": digits[:70], "label": np.arange(70) % 10}
     found = model.predict(x, batch_size=16, verbose=0)
     np.testing.assert_allclose(found, _ordinary(model, x, 16), rtol=1e-5, atol=1e-6)
 
 
-def test_other_dtypes_are_taken_as_keras_takes_them(digits, many):
-    model = zoo.create("autoencoder", image_shape=(8, 8, 1), preset="tiny", seed=0)
-    as_they_are = model.predict(digits[:64], batch_size=16, verbose=0)
-    doubles = model.predict(digits[:64].astype("float64"), batch_size=16, verbose=0)
+def test_other_dtypes_are_taken_as_keras_takes_them(digits, autoencoder, many):
+    as_they_are = autoencoder.predict(digits[:64], batch_size=16, verbose=0)
+    doubles = autoencoder.predict(digits[:64].astype("float64"), batch_size=16, verbose=0)
     assert doubles.dtype == np.float32
     np.testing.assert_array_equal(doubles, as_they_are)
 
 
 def test_weights_may_change_between_calls(digits, many):
-    model = zoo.create("autoencoder", image_shape=(8, 8, 1), preset="tiny", seed=0)
+    model = make("autoencoder")
     before = model.predict(digits[:64], batch_size=16, verbose=0)
     model.compile(keras.optimizers.Adam(1e-2))
     model.fit(digits[:256], epochs=2, verbose=0)
@@ -54,11 +66,10 @@ def test_weights_may_change_between_calls(digits, many):
     np.testing.assert_allclose(after, _ordinary(model, digits[:64], 16), rtol=1e-5, atol=1e-6)
 
 
-def test_progress_is_shown(digits, many, capsys):
-    model = zoo.create("autoencoder", image_shape=(8, 8, 1), preset="tiny", seed=0)
-    model.predict(digits[:70], batch_size=16)
+def test_progress_is_shown(digits, autoencoder, many, capsys):
+    autoencoder.predict(digits[:70], batch_size=16)
     assert "5/5" in capsys.readouterr().out
-    model.predict(digits[:70], batch_size=16, verbose=0)
+    autoencoder.predict(digits[:70], batch_size=16, verbose=0)
     assert not capsys.readouterr().out
 
 
@@ -70,12 +81,11 @@ def test_groups_cover_each_row_once():
         assert all(count <= 3 and size <= 5 for _, count, size in groups)
 
 
-def test_keras_does_what_asks_for_batches(digits):
-    model = zoo.create("autoencoder", image_shape=(8, 8, 1), preset="tiny", seed=0)
+def test_keras_does_what_asks_for_batches(digits, autoencoder):
     seen = []
     callback = keras.callbacks.LambdaCallback(
         on_predict_batch_end=lambda batch, logs: seen.append(batch)
     )
-    model.predict(digits[:64], batch_size=16, callbacks=[callback], verbose=0)
+    autoencoder.predict(digits[:64], batch_size=16, callbacks=[callback], verbose=0)
     assert seen == [0, 1, 2, 3]
-    assert model.predict(digits[:64], batch_size=16, steps=2, verbose=0).shape[0] == 32
+    assert autoencoder.predict(digits[:64], batch_size=16, steps=2, verbose=0).shape[0] == 32
