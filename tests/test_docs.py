@@ -79,6 +79,7 @@ def words_of(text: str, is_exact: bool) -> list[str]:
     return text.split()
 
 
+@pytest.mark.slow
 @by_guide
 def test_guide_runs(guide, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

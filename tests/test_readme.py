@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,13 @@ def test_both_commands_install_the_package():
         block = re.search(rf"<!-- {marker} -->\s*```bash\n(.*?)```", TEXT, re.DOTALL)
         assert block, marker
         assert "pip install" in block[1], marker
+
+
+def test_what_the_test_command_leaves_out_is_run_before_a_change_is_taken():
+    """An empty `-m` on the command line undoes the one of pyproject.toml."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]
+    assert settings["ini_options"]["addopts"][-2:] == ["-m", "not slow"]
+    assert re.search(r"PYTEST_ADDOPTS=.*-m ''", (ROOT / ".ci/run").read_text())
 
 
 def test_links_inside_the_repository_exist():

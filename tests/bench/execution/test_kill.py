@@ -75,6 +75,7 @@ def check_all_done(outcome, num_kept, num_models):
     assert len(found) == len(set(found)) == total
 
 
+@pytest.mark.slow
 def test_a_stopped_and_a_killed_run_go_on_and_leave_no_process(
     tmp_path, quiet, request_of, descendants
 ):
@@ -157,6 +158,7 @@ def is_alive(pid):
         return False
 
 
+@pytest.mark.slow
 def test_a_full_disk_and_a_spoiled_record_cost_one_case_each(tmp_path, quiet, request_of):
     """A limit on the size of files stands in for the disk: writing fails in the same place."""
     check_all_done(session.run(request_of(tmp_path, 1), quiet), num_kept=0, num_models=1)
@@ -183,6 +185,7 @@ def test_a_full_disk_and_a_spoiled_record_cost_one_case_each(tmp_path, quiet, re
     assert path.read_bytes().startswith(spoiled)
 
 
+@pytest.mark.slow
 def test_a_killed_case_is_a_failure_and_the_rest_goes_on(
     tmp_path, quiet, tiny_request, monkeypatch
 ):

@@ -35,6 +35,7 @@ def test_without_a_cluster_at_the_address_the_run_ends_at_once(
         session.run(tiny_request(tmp_path, engine="ray", ray_address=address), quiet)
 
 
+@pytest.mark.slow
 def test_a_cluster_gives_the_records_of_a_local_run(
     cluster, tmp_path, tiny_request, quiet, lasting
 ):
@@ -62,6 +63,7 @@ def test_a_cluster_gives_the_records_of_a_local_run(
     assert (again.num_run, again.num_kept) == (0, 4)
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_a_failure_and_makes_room(cluster, tmp_path, descendants):
     from bench.execution import ray_engine
 
@@ -89,6 +91,7 @@ def test_a_killed_process_is_a_failure_and_makes_room(cluster, tmp_path, descend
     assert record["error"].startswith("the process was killed")
 
 
+@pytest.mark.slow
 def test_a_cluster_that_is_too_small_is_refused(cluster, tmp_path, tiny_request, quiet):
     with pytest.raises(BenchError, match="3 workers for 2"):
         session.run(tiny_request(tmp_path, engine="ray", workers=3), quiet)

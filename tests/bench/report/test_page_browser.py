@@ -14,7 +14,10 @@ from bench.records import schema, store
 from bench.report import write
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium or google-chrome on PATH")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(BROWSER is None, reason="no chromium or google-chrome on PATH"),
+]
 MSE = {"autoencoder": 0.009, "vae": 0.015, "sparse": 0.0091, "upae": 0.012}
 BEFORE = """<script>
 window.found = {errors: []};
