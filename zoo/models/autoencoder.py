@@ -12,6 +12,7 @@ from zoo.networks import convolutional
 from zoo.registry.entries import listed
 from zoo.training.image_to_image import RECONSTRUCTIONS, ImageToImage, check_images
 from zoo.training.model import ZooModel
+from zoo.training.mean_start import MeanStart
 
 OUTPUT_ACTIVATIONS = ("sigmoid", "linear", "relu")
 
@@ -22,7 +23,7 @@ def _check_codes(model, codes) -> None:
 
 
 @listed
-class Autoencoder(ImageToImage, ZooModel):
+class Autoencoder(ImageToImage, MeanStart, ZooModel):
     """Learns to copy an image through a small code.
 
     loss = mean over the batch of reconstruction(x, decode(encode(x)))
@@ -66,6 +67,9 @@ class Autoencoder(ImageToImage, ZooModel):
         **kwargs: See `ZooModel`.
 
     Call arguments:
+        start_at_mean: Whether the first `fit` sets the output bias so that the untrained model
+            gives the mean of its data: see `zoo.training.mean_start`. Presets of a paper or
+            tutorial keep the start of their source.
         x: Float tensor `(batch, *image_shape)` in `[0, 1]`.
 
     Returns:

@@ -14,6 +14,7 @@ from zoo.models.autoencoder import Autoencoder
 from zoo.registry.entries import listed
 from zoo.training import model
 from zoo.training.image_to_image import check_images
+from zoo.training.mean_start import MeanStart
 from zoo.training.model import ZooModel
 
 # The default patch leaves at least this many along the shorter side, and is at most 16 wide.
@@ -35,7 +36,7 @@ def default_patch_size(image_shape: tuple[int, ...]) -> int | None:
 
 
 @listed
-class MaskedAutoencoder(ZooModel):
+class MaskedAutoencoder(MeanStart, ZooModel):
     """Learns to fill in the patches of an image that it is not shown.
 
     loss = mean over hidden patches of mse(patch, predicted patch)
@@ -72,6 +73,7 @@ class MaskedAutoencoder(ZooModel):
         **kwargs: See `ZooModel`.
 
     Call arguments:
+        start_at_mean: See `Autoencoder`; not with `normalize_patches`, whose mean is 0.
         x: Float tensor `(batch, *image_shape)` in `[0, 1]`.
 
     Returns:
@@ -237,6 +239,16 @@ class MaskedAutoencoder(ZooModel):
     def random_order(self, x, training: bool):
         """Returns a random order of the patches for each image, `(batch, num_patches)`."""
         shape = (ops.shape(x)[0], self.num_patches)
+    output_activation = "linear"
+
+    @property
+    def output_bias(self):
+        return None if self.normalize_patches else self.pixels.bias
+
+    def bias_of(self, mean, shape):
+        patches = transformer.to_patches(mean[None].astype("float32"), self.patch_size)
+        return np.mean(patches, axis=(0, 1))
+
         noise = keras.random.uniform(shape, dtype="float32", seed=self.random_seed(training))
         return ops.argsort(noise, axis=-1)
 

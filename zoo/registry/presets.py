@@ -61,6 +61,10 @@ OWN_SIZES: dict[str, dict[str, dict]] = {
     "unet_denoiser": {size: {"widths": widths} for size, widths in _U_NET_WIDTHS.items()},
 }
 # Codes that are not those of `SIZES`: a penalty on activations leaves nothing of a few units.
+# Models whose output is no image, and does not start at the mean of images.
+_GIVE_MASKS = ("unet", "attention_unet", "residual_unet", "unet_plus_plus")
+# Models without a dense layer that a map goes into: their codes stay as large as the map.
+_CODES_ARE_MAPS = ("vq_vae",)
 LATENT_DIMS = {"sparse": {"tiny": 32, "small": 64, "base": 128}}
 
 
@@ -102,3 +106,5 @@ def config(model: str, preset: str, image_shape=None) -> dict:
     if image_shape is None and chosen.image_shape is not None:
         arguments["image_shape"] = chosen.image_shape
     return arguments
+    if not chosen.starts_at_mean and model not in _GIVE_MASKS:
+        arguments.setdefault("start_at_mean", False)

@@ -160,6 +160,15 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
 
     def random_seed(self, training: bool):
         """Returns a source of fresh noise in training, and of the same noise at evaluation."""
+    def start_from(self, data, source=None):
+        """Takes what first weights need from the data of a first `fit`, and returns the data.
+
+        Args:
+            data: What `fit` packs: arrays, or what gives batches of them.
+            source: The data set of `zoo.batches` that gives the batches, if one does.
+        """
+        return data
+
         return self.seed_generator if training else EVALUATION_SEED
 
     # --- construction and configuration -----------------------------------------------------
