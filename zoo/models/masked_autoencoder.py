@@ -9,7 +9,7 @@ from keras import layers, ops
 
 from zoo import checks, losses
 from zoo.data.batching import batched
-from zoo.layers import transformer
+from zoo.layers import row_noise, transformer
 from zoo.models.autoencoder import Autoencoder
 from zoo.registry.entries import listed
 from zoo.training import model
@@ -46,7 +46,7 @@ class MaskedAutoencoder(MeanStart, ZooModel):
     (`encode`) on many images without labels, or to find anomalies that do not follow from their
     surroundings. There is no bottleneck, so there is no `decode`.
 
-    `fit` and `evaluate` use one random mask per image, `evaluate` with fixed noise. `call`,
+    `fit` and `evaluate` use one random mask per image, that of `evaluate` always the same. `call`,
     `reconstruct` and the scores use the same few masks for every image, chosen so that each patch
     is hidden in at least one; a patch's prediction is its mean over the masks that hide it. No
     pixel is ever copied from the input, so `score_map` compares each patch with what the rest
@@ -249,7 +249,10 @@ class MaskedAutoencoder(MeanStart, ZooModel):
         patches = transformer.to_patches(mean[None].astype("float32"), self.patch_size)
         return np.mean(patches, axis=(0, 1))
 
-        noise = keras.random.uniform(shape, dtype="float32", seed=self.random_seed(training))
+    def random_order(self, x, training: bool):
+        """Returns a random order of the patches for each image, `(batch, num_patches)`."""
+        shape = (ops.shape(x)[0], self.num_patches)
+        noise = row_noise.uniform(shape, self.noise_of(x, training))
         return ops.argsort(noise, axis=-1)
 
     def embed_patches(self, patches, order, training: bool = False):

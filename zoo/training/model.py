@@ -10,13 +10,14 @@ from keras import ops
 
 from zoo import checks
 from zoo.data import batching, checking
+from zoo.layers.row_noise import RowNoise
 from zoo.registry.model_card import ModelCard
 from zoo.training import adam, keras_contract
 from zoo.training.fitting import Fitting
 from zoo.training.large import LargeImages
 from zoo.training.model_card import HasModelCard
 
-# Noise at evaluation comes from this seed, so that `evaluate` gives the same number every time.
+# Noise at evaluation follows from this seed and the image: `evaluate` repeats its numbers.
 EVALUATION_SEED = 20_140_101
 # What the data of a model are: images alone; `{"image", "label"}`; images and labels, -1 for
 # unlabelled rows; images and 1 for the positive class, else 0; images and masks.
@@ -158,18 +159,18 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
             sample_weight: Float tensor `(batch,)` or None.
         """
 
-    def random_seed(self, training: bool):
-        """Returns a source of fresh noise in training, and of the same noise at evaluation."""
-    def start_from(self, data, source=None):
-        """Takes what first weights need from the data of a first `fit`, and returns the data.
+    def noise_of(self, x, training: bool, stream: int = 0):
+        """Returns a source of random numbers for `zoo.layers.row_noise`.
+
+        In training they are fresh; at evaluation those of each image, wherever in the data it is.
 
         Args:
             data: What `fit` packs: arrays, or what gives batches of them.
             source: The data set of `zoo.batches` that gives the batches, if one does.
         """
-        return data
-
-        return self.seed_generator if training else EVALUATION_SEED
+        if training:
+            return self.seed_generator
+        return RowNoise(self.image_of(x), EVALUATION_SEED + stream)
 
     # --- construction and configuration -----------------------------------------------------
 

@@ -7,7 +7,6 @@ import tensorflow as tf
 
 import zoo
 from zoo.models.factor_vae import permuted
-from zoo.training import model as zoo_model
 from zoo.training.adversarial import two_class_loss
 
 SHAPE = (8, 8, 1)
@@ -39,11 +38,12 @@ def test_permutation_keeps_the_values_of_each_unit_and_breaks_their_bond():
 
 
 def test_permutation_does_not_follow_the_noise_of_the_code():
-    """The evaluation noise has a fixed seed too: with the same one, ranks would line up."""
+    """The numbers of evaluation are fixed too: by those of the code, ranks would line up."""
     model = make()
-    zeros = tf.zeros((2000, model.latent_dim))
-    z = model.sampler(zeros, zeros, training=False)
-    found = permuted(z, model.permutation_seed(training=False)).numpy()
+    x = np.random.default_rng(0).random((2000, *SHAPE), dtype="float32")
+    outputs = model.forward(x)
+    noise = (outputs["z"] - outputs["z_mean"]) * tf.exp(-0.5 * outputs["z_log_var"])
+    found = permuted(noise, model.noise_of(x, training=False, stream=1)).numpy()
     assert np.abs(np.corrcoef(found.T) - np.eye(model.latent_dim)).max() < 0.1
 
 
@@ -253,4 +253,3 @@ def test_arguments_are_checked():
         zoo.create("factor_vae", SHAPE, discriminator_learning_rate=0.0)
     with pytest.raises(TypeError, match="Use likelihood"):
         zoo.create("factor_vae", SHAPE, reconstruction="mean_huber")
-    assert make().permutation_seed(training=False) != zoo_model.EVALUATION_SEED
