@@ -116,5 +116,9 @@ class InfoVAE(VAE):
     def mmd_to_prior(self, outputs: dict):
         """Computes the MMD between the batch's codes and samples of the prior, `(batch,)`."""
         return losses.maximum_mean_discrepancy(
-            outputs["z"], outputs["prior_z"], self.kernel, self.kernel_scales
+            outputs["z"],
+            outputs["prior_z"],
+            self.kernel,
+            self.kernel_scales,
+            outputs.get("sample_weight"),
         )

@@ -108,7 +108,11 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
         raise NotImplementedError
 
     def loss_terms(self, x, target, outputs: dict) -> dict:
-        """Returns the unweighted loss terms, each of shape `(batch,)`."""
+        """Returns the unweighted loss terms, each of shape `(batch,)`.
+
+        `outputs` is what `forward` gave, and `"sample_weight"`, `(batch,)`, where `fit` has
+        weights: a term that is a statistic of the batch leaves rows of weight 0 out of it.
+        """
         raise NotImplementedError
 
     @property
@@ -283,14 +287,14 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
         gradients = tape.gradient(loss, weights)
         adam.apply_gradients(self, gradients, weights)
         self.after_update(outputs, self._per_sample_weight(sample_weight))
-        prediction = outputs["prediction"]
-        return self.compute_metrics(x, target, prediction, sample_weight=sample_weight)
+        compared = self.for_metrics(target, outputs)
+        return self.compute_metrics(x, *compared, sample_weight=sample_weight)
 
     def test_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         _, target, outputs = self._tracked_loss(x, y, sample_weight, training=False)
-        prediction = outputs["prediction"]
-        return self.compute_metrics(x, target, prediction, sample_weight=sample_weight)
+        compared = self.for_metrics(target, outputs)
+        return self.compute_metrics(x, *compared, sample_weight=sample_weight)
 
     def _tracked_loss(self, x, y, sample_weight, training: bool):
         """Runs one pass and updates the trackers.
@@ -313,13 +317,15 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
                 f"{self.owner}.loss_terms() must return {tuple(weights)}. Received: {tuple(terms)}."
             )
         batch_size = ops.shape(next(iter(terms.values())))[0]
-        sample_weight = self._per_sample_weight(sample_weight)
         loss = 0.0
         for name, term in terms.items():
             term = ops.cast(term, "float32")
             if sample_weight is not None:
                 term = term * sample_weight
             self.term_trackers[name].update_state(term)
+        sample_weight = self._per_sample_weight(sample_weight)
+        if sample_weight is not None:
+            outputs = {**outputs, "sample_weight": sample_weight}
             loss = loss + ops.cast(weights[name], "float32") * mean_of_rows(term)
         if "regularization" in self.term_trackers:
             penalty = sum(ops.cast(ops.sum(value), "float32") for value in self.losses)
