@@ -152,8 +152,22 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
         """Raises ValueError when a target array does not fit the model."""
         checks.images(self.owner, y, self.image_shape, "y")
 
+    def for_metrics(self, target, outputs: dict):
+        """Returns what the metrics of `compile` compare: the target image and the prediction."""
+        image = target["image"] if isinstance(target, dict) else target
+        return image, outputs["prediction"]
+
     def track(self, target, outputs: dict, sample_weight) -> None:
         """Updates the model's own metrics, those that are no loss terms."""
+
+    def start_from(self, data, source=None):
+        """Takes what first weights need from the data of a first `fit`, and returns the data.
+
+        Args:
+            data: What `fit` packs: arrays, or what gives batches of them.
+            source: The data set of `zoo.batches` that gives the batches, if one does.
+        """
+        return data
 
     def after_update(self, outputs: dict, sample_weight) -> None:
         """Ends a training step, after the weights have moved: the turn of a second player.
@@ -169,8 +183,8 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
         In training they are fresh; at evaluation those of each image, wherever in the data it is.
 
         Args:
-            data: What `fit` packs: arrays, or what gives batches of them.
-            source: The data set of `zoo.batches` that gives the batches, if one does.
+            x: The input.
+            stream: Of evaluation: numbers for different purposes must not be the same.
         """
         if training:
             return self.seed_generator
@@ -310,6 +324,9 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
         inputs = self.corrupt(x, training) if y is None else x
         with batching.inside():
             outputs = self.forward(inputs, training=training)
+        sample_weight = self._per_sample_weight(sample_weight)
+        if sample_weight is not None:
+            outputs = {**outputs, "sample_weight": sample_weight}
         terms = self.loss_terms(inputs, target, outputs)
         weights = self.term_weights
         if set(terms) != set(weights):
@@ -323,9 +340,6 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
             if sample_weight is not None:
                 term = term * sample_weight
             self.term_trackers[name].update_state(term)
-        sample_weight = self._per_sample_weight(sample_weight)
-        if sample_weight is not None:
-            outputs = {**outputs, "sample_weight": sample_weight}
             loss = loss + ops.cast(weights[name], "float32") * mean_of_rows(term)
         if "regularization" in self.term_trackers:
             penalty = sum(ops.cast(ops.sum(value), "float32") for value in self.losses)
@@ -333,9 +347,8 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
             loss = loss + penalty
         self.loss_tracker.update_state(loss, sample_weight=batch_size)
         self.track(target, outputs, sample_weight)
-        image = target["image"] if isinstance(target, dict) else target
         num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        return loss / num_replicas, image, outputs
+        return loss / num_replicas, target, outputs
 
     def _per_sample_weight(self, sample_weight):
         if sample_weight is None:
