@@ -24,8 +24,8 @@ class SemiSupervisedM2(LabelledDecoder, SemiSupervisedVAE):
     unlabelled:  sum_y q(y | x) L(x, y) - H(q(y | x))
 
     An image without a label is explained by each of the `K` classes, weighted by what the
-    classifier says: time and memory of a step grow with `K`. Choose it for the best classifier from few
-    labels, and to draw images of a class (`sample(label=...)`).
+    classifier says: time and memory of a step grow with `K`. Choose it for the best classifier
+    from few labels, and to draw images of a class (`sample(label=...)`).
 
     Args:
         image_shape: See `Autoencoder`.
