@@ -31,7 +31,7 @@ def test_permutation_keeps_the_values_of_each_unit_and_breaks_their_bond():
     generator = np.random.default_rng(0)
     shared = generator.normal(size=(2000, 1))
     codes = np.concatenate([shared, shared, -shared, generator.normal(size=(2000, 1))], axis=1)
-    found = permuted(tf.constant(codes, tf.float32), seed=3).numpy()
+    found = permuted(tf.constant(codes, tf.float32), 3).numpy()
     np.testing.assert_array_equal(np.sort(found, axis=0), np.sort(codes.astype("float32"), axis=0))
     assert np.abs(np.corrcoef(codes.T) - np.eye(4)).max() > 0.99
     assert np.abs(np.corrcoef(found.T) - np.eye(4)).max() < 0.1  # 0.022 is one standard error
@@ -74,7 +74,8 @@ def test_discriminator_loss_is_the_crossentropy_of_two_classes():
 def test_each_player_moves_its_own_weights_only(digits):
     """A learning rate of 0 holds one player: the other's step does not touch it."""
     for main_rate, rival_rate in ((0.0, 0.1), (0.1, 1e-12)):
-        model = make(keras.optimizers.SGD(main_rate), discriminator_learning_rate=rival_rate)
+        rates = keras.optimizers.SGD(main_rate), rival_rate
+        model = make(rates[0], discriminator_learning_rate=rates[1], start_at_mean=False)
         main, rival = model.trainable_weights, model.discriminator.trainable_weights
         assert {w.path for w in main}.isdisjoint(w.path for w in rival)
         assert len(main) + len(rival) + 1 == len(model.weights)  # kl_scale is nobody's
