@@ -81,9 +81,7 @@ _SIGMA = {"widths": (32, 64), "latent_dim": 16, **_LEARNED}
 NAMED: dict[str, dict[str, Preset]] = {
     "autoencoder": {
         "dense": Preset(
-            _dense((256, 128), 16),
-            "this project: a dense pyramid",
-            starts_at_mean=True,
+            _dense((256, 128), 16), "this project: a dense pyramid", starts_at_mean=True
         ),
         "undercomplete": Preset(
             _dense((128,), 8), "Goodfellow et al., Deep Learning, ch. 14.1: code below the input"

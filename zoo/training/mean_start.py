@@ -1,14 +1,12 @@
 """The first output bias: a model that knows nothing yet gives the mean of its data, not grey."""
 
-import collections.abc
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from zoo.data import arrays, checking, pipeline
 
@@ -109,19 +107,19 @@ class MeanStart:
 
 
 def _some_batches(data, source, most_rows: int) -> tuple[list[Any], Any]:
-    """Returns some of the data as batches, and the data to go on with."""
+    """Returns some of the data as batches, and the data to go on with, none of them lost."""
     rows = pipeline.some_rows(source, most_rows)
     if rows is not None:
         return [rows], data
-    if isinstance(data, tf.data.Dataset):
-        return list(data.take(_MOST_BATCHES)), data
+    if arrays.is_array(data):
+        step = -(-arrays.num_rows(data) // most_rows)
+        return [keras.tree.map_structure(lambda part: part[::step], data)], data
     if isinstance(data, keras.utils.PyDataset):
         num_batches = data.num_batches or _MOST_BATCHES
         return [data[index] for index in range(min(num_batches, _MOST_BATCHES))], data
-    if isinstance(data, collections.abc.Iterator):
+    if isinstance(data, Iterator):
         some = list(itertools.islice(data, _MOST_BATCHES))
         return some, (batch for batch in itertools.chain(some, data))
-    if not arrays.is_array(keras.tree.flatten(data)[0]):
-        return [], data  # batches that lie on the replicas
-    step = -(-arrays.num_rows(data) // most_rows)
-    return [keras.tree.map_structure(lambda part: part[::step], data)], data
+    if hasattr(data, "take"):  # a `tf.data.Dataset`
+        return list(data.take(_MOST_BATCHES)), data
+    return [], data  # batches that lie on the replicas
