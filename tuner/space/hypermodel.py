@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.evaluation.build import build_compiled
 from bench.profiling import macs
-from tuner.space.parameters import Boolean, Choice, Fixed, Int, Parameter
+from tuner.space.parameters import Choice, Fixed, Parameter
 from tuner.space.space import Space
 from zoo import checks
 
@@ -159,7 +159,7 @@ def declare(space: Space, hp: keras_tuner.HyperParameters) -> dict[str, Any]:
             if when is None or active.get(when.parent) in when.values:
                 active[name] = parameter.value
             continue
-        label = _register(hp, name, parameter, condition)
+        label = parameter.register(hp, name, **condition)
         if label is not None:  # None: not active
             active[name] = parameter.value_of(label) if isinstance(parameter, Choice) else label
     return active
@@ -170,17 +170,3 @@ def _label(parent: Parameter, value):
     if not isinstance(parent, Choice):
         return value
     return parent.label_of(value) if value in parent.values else None
-
-
-def _register(hp, name: str, parameter: Parameter, condition: dict[str, Any]):
-    if isinstance(parameter, Boolean):
-        return hp.Boolean(name, default=parameter.default, **condition)
-    if isinstance(parameter, Choice):
-        default = parameter.label_of(parameter.default)
-        return hp.Choice(name, list(parameter.labels), default=default, **condition)
-    settings = {"default": parameter.default, "sampling": "log" if parameter.log else "linear"}
-    if isinstance(parameter, Int):
-        is_any = parameter.log and parameter.step == 1
-        step = None if is_any else parameter.step
-        return hp.Int(name, parameter.low, parameter.high, step=step, **settings, **condition)
-    return hp.Float(name, parameter.low, parameter.high, **settings, **condition)

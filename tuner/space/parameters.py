@@ -55,6 +55,16 @@ class Choice:
         is_kind = _is_number(value) and (kind is float or isinstance(value, int))
         return is_kind and bool(known) and min(known) <= value <= max(known)
 
+    def register(self, hp, name: str, **condition: Any) -> Any:
+        """Registers the parameter with keras-tuner's; returns its value, None where not active.
+
+        Args:
+            hp: `keras_tuner.HyperParameters`.
+            condition: `parent_name` and `parent_values`, if there is one.
+        """
+        default = self.label_of(self.default)
+        return hp.Choice(name, list(self.labels), default=default, **condition)
+
     def __str__(self) -> str:
         return ", ".join(_label(value) for value in self.values)
 
@@ -79,6 +89,13 @@ class Int:
         is_int = isinstance(value, numbers.Integral) and not isinstance(value, bool)
         return is_int and self.low <= value <= self.high
 
+    def register(self, hp, name: str, **condition: Any) -> Any:
+        """See `Choice.register`."""
+        sampling = "log" if self.log else "linear"
+        step = None if self.log and self.step == 1 else self.step
+        settings = {"step": step, "sampling": sampling, "default": self.default}
+        return hp.Int(name, self.low, self.high, **settings, **condition)
+
     def __str__(self) -> str:
         return f"{self.low}..{self.high}"
 
@@ -96,6 +113,12 @@ class Float:
     def accepts(self, value) -> bool:
         return _is_number(value) and math.isfinite(value) and self.low <= value <= self.high
 
+    def register(self, hp, name: str, **condition: Any) -> Any:
+        """See `Choice.register`."""
+        sampling = "log" if self.log else "linear"
+        settings = {"sampling": sampling, "default": self.default}
+        return hp.Float(name, self.low, self.high, **settings, **condition)
+
     def __str__(self) -> str:
         return f"{self.low:g}..{self.high:g}"
 
@@ -109,6 +132,10 @@ class Boolean:
 
     def accepts(self, value) -> bool:
         return isinstance(value, bool)
+
+    def register(self, hp, name: str, **condition: Any) -> Any:
+        """See `Choice.register`."""
+        return hp.Boolean(name, default=self.default, **condition)
 
     def __str__(self) -> str:
         return "False, True"
