@@ -31,8 +31,9 @@ EXTRAS = {
     ],
     "ray": ["ray>=2.40,<3"],
     "tuner": ["keras-tuner>=1.4.8,<1.5"],
+    "optuna": ["keras-tuner>=1.4.8,<1.5", "optuna>=5,<6", "cmaes>=0.12,<1"],
 }
-EXTRAS["test"] += [*EXTRAS["onnx"], *EXTRAS["ray"], *EXTRAS["tuner"]]
+EXTRAS["test"] += [*EXTRAS["onnx"], *EXTRAS["ray"], *EXTRAS["tuner"], *EXTRAS["optuna"][1:]]
 EXTRAS["dev"] = [*EXTRAS["test"], "ruff>=0.14,<0.18"]
 
 setup(
@@ -74,7 +75,7 @@ setup(
             "report/templates/*",
             "reproduce/published.yaml",
         ],
-        "tuner": ["report/templates/*"],
+        "tuner": ["benchmark/tables/*", "report/templates/*"],
     },
     packages=find_packages(include=["zoo", "zoo.*", "bench", "bench.*", "tuner", "tuner.*"]),
     install_requires=[

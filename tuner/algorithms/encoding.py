@@ -18,12 +18,26 @@ class UnitCube:
 
     def __init__(self, parameters: Sequence[Any]):
         self.parameters = tuple(parameters)
-        self._steps = [_steps(hp) for hp in self.parameters]
+        self._steps = [steps_of(hp) for hp in self.parameters]
         self._defaults = [hp.value_to_prob(hp.default) for hp in self.parameters]
 
     def draw(self, generator: np.random.Generator, count: int) -> np.ndarray:
         """Returns rows at random, `(count, parameters)`."""
         return generator.random((count, len(self.parameters)))
+
+    def sequence(self, seed: int, start: int, count: int) -> np.ndarray:
+        """Returns rows of a scrambled Sobol sequence from a place on, `(count, parameters)`.
+
+        They fill the cube evenly: each half of a parameter has half of any first 2, 4, 8 ... rows.
+
+        Reference: Owen, 1998. https://doi.org/10.1006/jcom.1998.0487
+        """
+        from scipy.stats import qmc
+
+        sequence = qmc.Sobol(len(self.parameters), scramble=True, rng=seed)
+        # Whole powers of two alone are balanced.
+        rows = sequence.random_base2(max(0, start + count - 1).bit_length())
+        return np.clip(rows[start : start + count], 0.0, _BELOW_ONE)
 
     def near(
         self, generator: np.random.Generator, row: np.ndarray, count: int, distance: float
@@ -36,7 +50,7 @@ class UnitCube:
             distance: Standard deviation of the moves.
         """
         shape = (count, len(self.parameters))
-        is_number = [_is_ordered(hp) for hp in self.parameters]
+        is_number = [is_ordered(hp) for hp in self.parameters]
         moved = row + distance * generator.normal(size=shape)
         changed = np.where(is_number, moved, generator.random(shape))
         is_changed = generator.random(shape) < 2 / len(self.parameters)
@@ -76,7 +90,7 @@ class UnitCube:
             column = np.where(active[hp.name], column, default)
             if steps is None:
                 columns.append(column)
-            elif _is_ordered(hp):
+            elif is_ordered(hp):
                 columns.append((_step(column, steps) + 0.5) / len(steps))
             else:
                 columns += [_step(column, steps) == step for step in range(len(steps))]
@@ -96,11 +110,12 @@ def is_active(hp, values: dict[str, Any]) -> bool:
     return all(condition.is_active(values) for condition in hp.conditions)
 
 
-def _is_ordered(hp) -> bool:
+def is_ordered(hp) -> bool:
+    """Tells whether the values of a parameter are numbers, of which near ones are alike."""
     return getattr(hp, "ordered", True)  # only `Choice` has it
 
 
-def _steps(hp) -> list | None:
+def steps_of(hp) -> list | None:
     """Returns the values of a parameter by their probability; None where they have no steps."""
     kinds = keras_tuner.engine.hyperparameters
     if isinstance(hp, kinds.Float | kinds.Int) and hp.step is None:

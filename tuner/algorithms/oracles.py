@@ -9,6 +9,8 @@ here, each proposal from the seed, the trial's number and the trials before.
 
 import math
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras_tuner
@@ -16,6 +18,8 @@ import keras_tuner
 from tuner.algorithms import names
 from tuner.algorithms.bayesian import BayesianOracle, ParetoOracle
 from tuner.algorithms.constraints import Constraints
+from tuner.algorithms.earlier import Earlier, best
+from tuner.algorithms.optuna_oracle import OptunaOracle
 from tuner.algorithms.random_and_grid import GridOracle, RandomOracle
 from tuner.space.hypermodel import hyperparameters
 from tuner.space.space import Space
@@ -34,6 +38,10 @@ def create(
     recorded: dict[int, dict[str, Any]],
     costs: tuple[str, ...] = (),
     constraints: Constraints | None = None,
+    storage: Path | None = None,
+    queue: Sequence[dict[str, Any]] = (),
+    earlier: Sequence[Earlier] = (),
+    patience: int | None = None,
 ) -> keras_tuner.Oracle:
     """Returns the algorithm of a name from `names.TUNERS`.
 
@@ -46,6 +54,12 @@ def create(
             `"bayesian"` looks for the front then, and each trial reports them as metrics.
             `"random"` and `"grid"` go the same way with and without.
         constraints: What settings must keep within; `"bayesian"` learns which do.
+        storage: File that Optuna's study is kept in; None: in memory.
+        queue: Settings that are tried after the defaults.
+        earlier: Trials of earlier searches: the best are tried first, and `"bayesian"` and
+            Optuna's searches learn from them.
+        patience: Trials in a row without a better score that end the search, of `"bayesian"` once
+            it expects no improvement above the noise; None: never.
 
     Raises:
         BenchError: for an unknown name, or what the algorithm cannot do.
@@ -58,19 +72,23 @@ def create(
         "seed": seed + 1,  # keras-tuner takes 0 for none
         "max_consecutive_failed_trials": sys.maxsize,  # counted by the search itself
     }
-    if tuner == "random":
-        return RandomOracle(max_trials=max_trials, **settings)
+    warm = {"queue": [*queue, *best(earlier, objective.direction)], "patience": patience}
+    names.check_warm(tuner, bool(warm["queue"]) or patience is not None)
+    if tuner == "hyperband":
+        return keras_tuner.oracles.HyperbandOracle(max_epochs=epochs, **settings)
+    settings["max_trials"] = max_trials
     if tuner == "grid":
-        return GridOracle(max_trials=max_trials, **settings)
+        return GridOracle(**settings)
+    settings |= warm
+    if tuner == "random":
+        return RandomOracle(**settings)
+    settings |= {"recorded": recorded, "constraints": constraints, "earlier": earlier}
     if tuner == "bayesian":
-        settings |= {
-            "max_trials": max_trials,
-            "recorded": recorded,
-            "constraints": constraints,
-            "num_initial_points": max(3, min(2 * len(space.free), (max_trials or 30) // 3)),
-        }
+        num_initial = max(3, min(2 * len(space.free), (max_trials or 30) // 3))
+        settings["num_initial_points"] = num_initial
         return ParetoOracle(costs=costs, **settings) if costs else BayesianOracle(**settings)
-    return keras_tuner.oracles.HyperbandOracle(max_epochs=epochs, **settings)
+    sampler = tuner.removeprefix(names.OPTUNA)
+    return OptunaOracle(sampler=sampler, costs=costs, storage=storage, **settings)
 
 
 def grid_size(space: Space) -> int:

@@ -1,7 +1,7 @@
 """Searches that learn nothing from their trials: at random, and all points of a grid."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras_tuner
@@ -14,15 +14,34 @@ _MAX_DRAWS = 200
 
 
 class RandomOracle(keras_tuner.Oracle):
-    """Draws settings at random, none twice; the first are the defaults, to compare with."""
+    """Draws settings at random, none twice; the first are the defaults, to compare with.
+
+    Args:
+        queue: Settings that are tried next, in this order.
+        patience: Trials in a row without a better score after which the search ends, if nothing
+            more is expected of it; None: never.
+    """
+
+    def __init__(
+        self, *args, queue: Sequence[dict[str, Any]] = (), patience: int | None = None, **kwargs
+    ):
+        super().__init__(*args, **kwargs)
+        self.queue, self.patience = list(queue), patience
 
     def populate_space(self, trial_id):
         known = [trial.hyperparameters.values for trial in self.trials.values()]
-        if not known:
-            return {"status": _RUNNING, "values": dict(self.hyperparameters.values)}
+        for values in [self.hyperparameters.values, *self.queue]:
+            if values not in known:
+                return {"status": _RUNNING, "values": dict(values)}
+        if is_flat(self) and not self.expects_more(int(trial_id)):
+            return {"status": _STOPPED, "values": None}
         values = self.propose(int(trial_id), known)
         status = _STOPPED if values is None else _RUNNING
         return {"status": status, "values": values}
+
+    def expects_more(self, number: int) -> bool:
+        """Tells whether a search without a better score for long should go on nevertheless."""
+        return False
 
     def propose(self, number: int, known: list[dict[str, Any]]) -> dict[str, Any] | None:
         """Returns settings that are not known, or None where there seem to be no others."""
@@ -43,6 +62,15 @@ class RandomOracle(keras_tuner.Oracle):
         return values
 
 
+def is_flat(oracle: keras_tuner.Oracle) -> bool:
+    """Tells whether the last `patience` trials that ended with a score brought no better one."""
+    scores = [trial.score for trial in oracle.trials.values() if trial.score is not None]
+    if oracle.patience is None or len(scores) <= oracle.patience:
+        return False
+    pick = min if oracle.objective.direction == "min" else max
+    return pick(scores) in scores[: -oracle.patience]
+
+
 class GridOracle(keras_tuner.Oracle):
     """Tries all points of the grid, the last parameters first; each one's default comes first.
 
@@ -53,7 +81,7 @@ class GridOracle(keras_tuner.Oracle):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self._reached: list[dict[str, Any]] = []
-        self._following = self._points({}, 0)
+        self._following = points(self.hyperparameters.space)
 
     def populate_space(self, trial_id):
         missing = int(trial_id) + 1 - len(self._reached)
@@ -62,14 +90,23 @@ class GridOracle(keras_tuner.Oracle):
             return {"status": _RUNNING, "values": dict(self._reached[int(trial_id)])}
         return {"status": _STOPPED, "values": None}
 
-    def _points(self, values: dict[str, Any], place: int) -> Iterator[dict[str, Any]]:
-        """Gives the points whose first parameters have these values."""
-        if place == len(self.hyperparameters.space):
-            yield values
-            return
-        hp = self.hyperparameters.space[place]
-        if not is_active(hp, values):
-            yield from self._points(values, place + 1)
-            return
-        for value in dict.fromkeys([hp.default, *hp.values]):
-            yield from self._points(values | {hp.name: value}, place + 1)
+
+def points(
+    parameters: Sequence[Any], values: dict[str, Any] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Gives all points of a grid, the last parameters first, each one's default first.
+
+    Args:
+        parameters: As `keras_tuner` has them; a parent stands before what depends on it.
+        values: Those of the parameters before.
+    """
+    values = values or {}
+    if not parameters:
+        yield values
+        return
+    hp, *others = parameters
+    if not is_active(hp, values):
+        yield from points(others, values)
+        return
+    for value in dict.fromkeys([hp.default, *hp.values]):
+        yield from points(others, values | {hp.name: value})

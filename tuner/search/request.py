@@ -30,11 +30,19 @@ class Request(Loading):
         objective: See `tuner.trials.objectives`; None: `"psnr"`, of masks `"iou"`.
         costs: Names from `costs.COSTS` to be kept small beside it: the search then looks for the
             settings that no other beats in all of them.
-        tuner: `"random"`, `"grid"`, `"bayesian"` or `"hyperband"`.
+        tuner: `"random"`, `"grid"`, `"bayesian"`, `"hyperband"`, or a sampler of Optuna:
+            `"optuna:tpe"`, `"optuna:gp"`, `"optuna:cmaes"`, `"optuna:nsgaii"`.
         max_trials: Trials that are trained; None: 20, for `"hyperband"` as many as it has.
         epochs: Of each trial, for `"hyperband"` the most; None: as many as `bench run` takes.
         executions: Trainings of each setting, from as many seeds; the score is their mean.
+        robust: Whether the first trials are trained from two seeds, and all where these differ
+            more than settings do; instead of `executions`.
+        prune: Whether a training ends whose best so far is worse than the median of the earlier
+            trials at that epoch.
         patience: Epochs without a better objective after which a training ends; None: never.
+        start_from: Folders of earlier searches of the model and objective, to learn from.
+        enqueue: Settings that are tried after the defaults, as `"latent_dim=8,depth=2"`.
+        search_patience: Trials in a row without a better score that end the search; None: never.
         settings: What narrows the space, as `tuner.space.space.narrow` takes it.
         normal_class: Label or name of the only class to train on; the objective `"auroc"` then
             tells how well the others are told apart in the validation split.
@@ -64,6 +72,11 @@ class Request(Loading):
     max_trials: int | None = None
     epochs: int | None = None
     executions: int = 1
+    robust: bool = False
+    prune: bool = False
+    start_from: tuple[Path, ...] = ()
+    enqueue: tuple[str, ...] = ()
+    search_patience: int | None = None
     patience: int | None = None
     seed: int = 0
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -91,7 +104,7 @@ class Request(Loading):
         normal = "" if self.normal_class is None else f"-normal-{self.normal_class}"
         aims = "-".join([self.objective_name, *self.costs])
         data = f"{Path(self.dataset).stem}{noise}{normal}"
-        return Path("runs") / f"search-{self.model}-{data}-{aims}-{self.tuner}"
+        return Path("runs") / f"search-{self.model}-{data}-{aims}-{self.tuner.replace(':', '-')}"
 
     @property
     def objective_name(self) -> str:
@@ -125,8 +138,10 @@ class Request(Loading):
                 )
         costs.get(self.costs)
         algorithms.check(self.tuner, self.costs, self.epochs)
+        is_warm = self.start_from or self.enqueue or self.search_patience is not None
+        algorithms.check_warm(self.tuner, bool(is_warm))
         counts = ("max_trials", "epochs", "executions", "patience", "num_labels", "workers")
-        for name in counts:
+        for name in (*counts, "search_patience"):
             self._check_least(name, 1)
         for name in ("max_parameters", "max_macs"):
             if isinstance(getattr(self, name), str):
@@ -138,6 +153,11 @@ class Request(Loading):
             if value is not None and not value > 0:
                 raise BenchError(f"--{name.replace('_', '-')} must be above 0. Received: {value}.")
         self._check_least("seed", 0)
+        if self.robust and self.executions != 1:
+            raise BenchError("--robust chooses the number of trainings. Leave out --executions.")
+        for name in ("robust", "prune"):
+            if getattr(self, name) and self.tuner == "hyperband":
+                raise BenchError(f"--tuner hyperband has rounds of its own and takes no --{name}.")
         if self.ray_address is not None and self.engine != "ray":
             raise BenchError("--ray-address is for --engine ray. Give that too.")
         if not self.isolated and (self.engine != "local" or (self.workers or 1) > 1):

@@ -1,22 +1,23 @@
 """What a search is once its data are known."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import zoo
 from bench.data import tasks
 from bench.data.dataset import Dataset
 from bench.runs import suites
-from tuner.algorithms import oracles
+from tuner.algorithms import optuna_oracle, oracles
 from tuner.algorithms.constraints import Constraints
-from tuner.search import keras_tuner_contract
+from tuner.algorithms.earlier import Earlier
+from tuner.search import keras_tuner_contract, warm_start
 from tuner.search.loading import Loaded, load
 from tuner.search.request import Request, share
 from tuner.search.scheduler import Schedule
 from tuner.space import hypermodel, ready
 from tuner.space.space import Space, narrow
-from tuner.trials import objectives
+from tuner.trials import objectives, robust
 from tuner.trials.data import Data
 
 
@@ -37,11 +38,12 @@ class ResolvedRequest:
     notes: tuple[str, ...]
     data_notes: tuple[str, ...] = ()
 
-    def oracle(self, recorded: dict[int, dict[str, Any]]):
+    def oracle(self, recorded: dict[int, dict[str, Any]], earlier: Sequence[Earlier] = ()):
         """Returns a new search algorithm.
 
         Args:
             recorded: Trials by number that began before.
+            earlier: Trials of other searches to learn from.
         """
         oracle = oracles.create(
             self.request.tuner,
@@ -52,6 +54,10 @@ class ResolvedRequest:
             seed=self.request.seed,
             costs=self.request.costs,
             recorded=recorded,
+            storage=self.request.folder / optuna_oracle.FILE,
+            queue=warm_start.enqueued(self.request.enqueue, self.schedule.space),
+            earlier=earlier,
+            patience=self.request.search_patience,
             constraints=Constraints(
                 {
                     "num_parameters": self.identity["max_parameters"],
@@ -130,7 +136,20 @@ def _identity(
     names = ("tuner", "executions", "seed", "precision", "num_labels", "max_trial_seconds")
     for name in (*names, "patience"):
         identity[name] = getattr(request, name)
-    return identity
+    return identity | _younger(request)
+
+
+def _younger(request: Request) -> dict[str, Any]:
+    """Returns what earlier searches do not know: left out where it is not asked for."""
+    asked = {
+        "start_from": [str(folder) for folder in request.start_from],
+        "enqueue": list(request.enqueue),
+        "search_patience": request.search_patience,
+        "robust": request.robust,
+        "prune": request.prune,
+        "executions": robust.NUM_SEEDS if request.robust else None,
+    }
+    return {name: value for name, value in asked.items() if value}
 
 
 def _limits(request: Request, space: Space, dataset) -> dict[str, int | None]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
@@ -9,7 +10,7 @@ from rich.markup import escape
 
 from bench.execution import local
 from bench.execution.processes import forkserver
-from tuner.search import runner
+from tuner.search import runner, warm_start
 from tuner.search.in_process import InProcessEngine
 from tuner.search.loading import Loaded
 from tuner.search.request import Request
@@ -39,8 +40,10 @@ class Outcome:
         return self.project.best
 
 
-def run(request: Request, loaded: Loaded, console: Console) -> Outcome:
-    """Searches until all trials have run.
+def run(
+    request: Request, loaded: Loaded, console: Console, after_trial: Callable[[Project], None]
+) -> Outcome:
+    """Searches until all trials have run; see `search.search`.
 
     Raises:
         BenchError: if the folder holds another search, or after three failures in a row.
@@ -50,7 +53,7 @@ def run(request: Request, loaded: Loaded, console: Console) -> Outcome:
     with contextlib.closing(_engine(request, scheduler.project)) as engine:
         if engine.note:
             console.print(f"[yellow]note:[/] {escape(engine.note)}")
-        num_run = runner.run(scheduler, engine, console)
+        num_run = runner.run(scheduler, engine, console, after_trial)
     scheduler.close()
     return Outcome(scheduler.project, num_run, resolved.schedule.space)
 
@@ -68,7 +71,12 @@ def start(resolved: ResolvedRequest, console: Console) -> Scheduler:
     for text in (*resolved.notes, *project.warnings):
         console.print(f"[yellow]note:[/] {escape(text)}")
     recorded = {event["number"]: event for event in project.events}
-    oracle = resolved.oracle(recorded)
+    earlier, notes = warm_start.taken(
+        request.start_from, project.folder, resolved.schedule.space, resolved.identity
+    )
+    for text in notes:
+        console.print(escape(text))
+    oracle = resolved.oracle(recorded, earlier)
     return Scheduler(resolved.schedule, project, oracle, request.max_total_seconds)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from bench.errors import BenchError
 from bench.records.store import append_line, write_whole
 
-SEARCH_FILE, TRIALS_FILE = "search.json", "trials.jsonl"
+SEARCH_FILE, TRIALS_FILE, EARLIER_FILE = "search.json", "trials.jsonl", "earlier.jsonl"
 MODELS, STATE = "models", "keras_tuner"
 RUNNING = "running"
 SCHEMA_VERSION = 1
@@ -55,7 +55,7 @@ class Project:
         folder.mkdir(parents=True, exist_ok=True)
         identity = json.loads(json.dumps({"schema_version": SCHEMA_VERSION, **identity}))
         if fresh:
-            for name in (SEARCH_FILE, TRIALS_FILE):
+            for name in (SEARCH_FILE, TRIALS_FILE, EARLIER_FILE):
                 (folder / name).unlink(missing_ok=True)
             for name in (MODELS, STATE):
                 shutil.rmtree(folder / name, ignore_errors=True)
