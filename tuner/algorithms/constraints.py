@@ -38,16 +38,16 @@ class Constraints:
         }
 
     def probability(self, points: Mapping[int, np.ndarray], candidates: np.ndarray) -> np.ndarray:
-        """Returns how likely candidates keep within all limits, `(len(candidates),)`.
+        """Returns how likely candidates keep within all limits, `(len(candidates),)`, in `[0, 1]`.
 
         Args:
             points: Of each trial, by number.
             candidates: Points, `(num, dimensions)`.
         """
-        return self.fitted(points)(candidates)
+        return np.exp(self.fitted(points)(candidates))
 
     def fitted(self, points: Mapping[int, np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-        """Returns `probability` of these trials, as a function of candidates; fits once."""
+        """Returns the logarithm of `probability` as a function of candidates; fits once."""
         processes = []
         for name, limit in self.limits.items():
             numbers = [number for number in self.sizes if name in self.sizes[number]]
@@ -57,17 +57,17 @@ class Constraints:
             sizes = np.log([self.sizes[number][name] for number in numbers])
             processes.append((GaussianProcess(known, sizes), np.log(limit)))
 
-        def probability(candidates: np.ndarray) -> np.ndarray:
-            product = np.ones(len(candidates))
+        def log_probability(candidates: np.ndarray) -> np.ndarray:
+            total = np.zeros(len(candidates))
             for process, limit in processes:
-                product *= _below(process, limit, candidates)
-            return product
+                total += _log_below(process, limit, candidates)
+            return total
 
-        return probability
+        return log_probability
 
 
-def _below(process: GaussianProcess, limit: float, candidates: np.ndarray) -> np.ndarray:
+def _log_below(process: GaussianProcess, limit: float, candidates: np.ndarray) -> np.ndarray:
     from scipy.stats import norm
 
     mean, deviation = process.predict(candidates)
-    return norm.cdf((limit - mean) / np.maximum(deviation, 1e-9))
+    return norm.logcdf((limit - mean) / np.maximum(deviation, 1e-9))

@@ -21,13 +21,15 @@ class GaussianProcess:
     Args:
         points: `(count, dimensions)`, in the unit cube.
         values: `(count,)`.
+        noises: `(count,)`, how many times the noise each value has; None: once.
 
     Reference: Rasmussen & Williams, 2006, Eqs. 2.25, 2.26, 4.17, 5.9.
     https://gaussianprocess.org/gpml
     """
 
-    def __init__(self, points: np.ndarray, values: np.ndarray):
+    def __init__(self, points: np.ndarray, values: np.ndarray, noises: np.ndarray | None = None):
         self.points = points
+        self.noises = np.ones(len(values)) if noises is None else noises
         self.middle, self.scale = values.mean(), values.std() or 1.0
         self.values = (values - self.middle) / self.scale
         self.lengths, self.noise = self._most_probable()
@@ -38,12 +40,18 @@ class GaussianProcess:
         mean = (self.predict(points)[0] - self.middle) / self.scale
         self.points = np.concatenate([self.points, points])
         self.values = np.concatenate([self.values, mean])
+        self.noises = np.concatenate([self.noises, np.ones(len(points))])
         self._solve()
 
     @property
     def observed(self) -> np.ndarray:
         """The values, the fantasised ones too, `(count,)`."""
         return self.middle + self.scale * self.values
+
+    @property
+    def noise_deviation(self) -> float:
+        """Standard deviation of the noise, in the unit of the values."""
+        return float(self.scale * math.sqrt(self.noise))
 
     def predict(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns mean and standard deviation, without noise, `(len(points),)` each."""
@@ -63,7 +71,7 @@ class GaussianProcess:
     def _solve(self) -> None:
         from scipy.linalg import cho_solve
 
-        kernel = self._kernel(self.points) + self.noise * np.eye(len(self.points))
+        kernel = self._kernel(self.points) + self.noise * np.diag(self.noises)
         self._factor = np.linalg.cholesky(kernel)
         self._solved = cho_solve((self._factor, True), self.values)
 
@@ -76,7 +84,7 @@ class GaussianProcess:
         squares = (self.points[:, None] - self.points[None]) ** 2
 
         def loss(logs: np.ndarray) -> tuple[float, np.ndarray]:
-            value, gradient = _minus_log_likelihood(logs, squares, self.values)
+            value, gradient = _minus_log_likelihood(logs, squares, self.values, self.noises)
             away = (logs - start) / spread
             return value + (away**2).sum() / 2, gradient + away / spread
 
@@ -90,24 +98,25 @@ def _matern(r: np.ndarray) -> np.ndarray:
 
 
 def _minus_log_likelihood(
-    logs: np.ndarray, squares: np.ndarray, values: np.ndarray
+    logs: np.ndarray, squares: np.ndarray, values: np.ndarray, noises: np.ndarray
 ) -> tuple[float, np.ndarray]:
     """Returns it without its constant, and its gradient.
 
     Args:
         logs: Of the lengths, and of the noise.
         squares: Of the distances, `(count, count, dimensions)`.
+        noises: How many times the noise each value has.
     """
     from scipy.linalg import cho_solve
 
     weights, noise, count = np.exp(-2 * logs[:-1]), np.exp(logs[-1]), len(values)
     r = np.sqrt(5 * (squares @ weights))
-    factor = np.linalg.cholesky(_matern(r) + noise * np.eye(count))
+    factor = np.linalg.cholesky(_matern(r) + noise * np.diag(noises))
     inverse = cho_solve((factor, True), np.eye(count))
     solved = inverse @ values
     surplus = inverse - np.outer(solved, solved)
     by_length = 5 / 3 * (1 + r) * np.exp(-r) * surplus  # times squares * weights: by the log
     gradient = np.append(
-        np.tensordot(by_length, squares, axes=2) * weights, noise * np.trace(surplus)
+        np.tensordot(by_length, squares, axes=2) * weights, noise * noises @ np.diag(surplus)
     )
     return values @ solved / 2 + np.log(np.diag(factor)).sum(), gradient / 2

@@ -36,11 +36,14 @@ def test_the_likelihood_is_that_of_scikit_learn_and_its_gradient_fits(points):
     squares = (points[:, None] - points[None]) ** 2
     logs = np.log([0.5, 1.0, 2.0, 0.1])
 
-    def loss(logs):
-        return gaussian_process._minus_log_likelihood(logs, squares, values)
+    noises = np.linspace(0.5, 3.0, len(values))
 
-    kernel = Matern(np.exp(logs[:3]), nu=2.5) + WhiteKernel(np.exp(logs[3]))
-    reference = GaussianProcessRegressor(kernel, optimizer=None).fit(points, values)
+    def loss(logs):
+        return gaussian_process._minus_log_likelihood(logs, squares, values, noises)
+
+    kernel = Matern(np.exp(logs[:3]), nu=2.5)
+    reference = GaussianProcessRegressor(kernel, alpha=np.exp(logs[3]) * noises, optimizer=None)
+    reference = reference.fit(points, values)
     constant = len(values) / 2 * np.log(2 * np.pi)
     expected = -reference.log_marginal_likelihood_value_
     assert loss(logs)[0] + constant == pytest.approx(expected, rel=1e-6)

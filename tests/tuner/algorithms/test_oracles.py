@@ -157,14 +157,21 @@ def test_a_trial_without_its_costs_is_not_learnt_from():
     assert len(run(oracle, lambda values: {"error": error(values)})) == 9
 
 
-def test_trials_of_a_front_search_have_weights_of_their_own():
-    oracle = create("bayesian", TWO_AIMS, ERROR, costs=("parameters",))
-    objectives = np.array([[0.0, 1.0], [1.0, 0.0], [0.4, 0.4]])
+def test_trials_of_a_search_of_three_aims_have_weights_of_their_own():
+    oracle = create("bayesian", TWO_AIMS, ERROR, costs=("parameters", "macs"))
+    objectives = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.4, 0.4, 0.4]])
+    points = objectives - 0.1
     found = [
-        tuple(oracle.aim(objectives, np.random.default_rng([1, number]))(objectives))
+        tuple(oracle.gain(objectives, np.random.default_rng([1, number]))(points, points * 0 + 0.1))
         for number in (5, 6, 5)
     ]
     assert found[0] == found[2] != found[1]
+
+
+def test_points_of_the_front_come_first_where_trials_are_changed():
+    oracle = create("bayesian", TWO_AIMS, ERROR, costs=("parameters",))
+    objectives = np.array([[2.0, 2.0], [0.0, 1.0], [1.0, 0.0], [1.0, 0.0], [1.0, 2.0]])
+    np.testing.assert_array_equal(oracle.totals(objectives), [4, 0, 0, 0, 3])
 
 
 def test_costs_without_effect_and_costs_that_do_not_fit():
@@ -197,10 +204,6 @@ def test_trials_that_run_at_once_spread(costs, monkeypatch):
         for _ in range(20):
             trial = contract.create_trial(oracle)
             contract.complete(oracle, trial, metrics_of_two_aims(trial.hyperparameters.values))
-        if costs:  # the same weights for all, which would else spread by these
-            objectives = oracle.objectives(list(oracle.trials.values()))
-            aim = oracle.aim(objectives, np.random.default_rng(3))
-            oracle.aim = lambda objectives, generator: aim
         running = [contract.create_trial(oracle) for _ in range(6)]
         cube = UnitCube(oracle.hyperparameters.space)
         points = cube.points(cube.rows([trial.hyperparameters.values for trial in running]))
