@@ -18,6 +18,7 @@ from bench.errors import BenchError
 from tuner.search import keras_tuner_contract as contract
 from tuner.space.hypermodel import declare
 from tuner.space.space import Space
+from tuner.trials import robust, watching
 from tuner.trials.data import Data
 from tuner.trials.store import RUNNING, Project
 from tuner.trials.trial import Job
@@ -120,6 +121,10 @@ class Scheduler:
         values = contract.values_of(self._trials[number])
         start = contract.start_of(values)
         initial_epoch, epochs = contract.epochs_of(values, identity["epochs"])
+        num_seeds = identity["executions"]
+        if identity.get("robust"):
+            ended = project.trials.values()
+            num_seeds = robust.seeds_of(number, ended, identity["direction"])
         return Job(
             number=number,
             space=self.schedule.space,
@@ -131,9 +136,14 @@ class Scheduler:
             costs=tuple(identity.get("costs") or ()),
             epochs=epochs,
             patience=identity.get("patience"),
+            medians=(
+                watching.medians(project.trials.values(), identity["direction"])
+                if identity.get("prune")
+                else None
+            ),
             precision=identity["precision"],
-            seeds=tuple(range(identity["seed"], identity["seed"] + identity["executions"])),
-            models=project.model_names(number),
+            seeds=tuple(range(identity["seed"], identity["seed"] + num_seeds)),
+            models=project.model_names(number)[:num_seeds],
             initial_epoch=initial_epoch,
             start_from=() if start is None else project.model_names(start),
             max_parameters=identity["max_parameters"],

@@ -32,6 +32,7 @@ from tuner.space.hypermodel import (
 from tuner.space.space import Space
 from tuner.trials import objectives
 from tuner.trials.data import Data
+from tuner.trials.watching import DivergedError, Measured, Watch
 from zoo import checks
 from zoo.persistence.saving import save
 
@@ -54,6 +55,7 @@ class Job:
         start_from: Models of an earlier trial that go on training; empty: from the start.
         costs: Names of `tuner.trials.costs` that are measured beside the objective.
         patience: Epochs without a better objective after which training ends; None: never.
+        medians: See `watching.Measured`; None: no training ends by them.
         max_seconds: Limit of the time that all executions of the training would take.
     """
 
@@ -72,6 +74,7 @@ class Job:
     initial_epoch: int = 0
     start_from: tuple[str, ...] = ()
     patience: int | None = None
+    medians: tuple[float, ...] | None = None
     max_parameters: int | None = None
     max_macs: int | None = None
     max_seconds: float | None = None
@@ -103,10 +106,6 @@ def run_job(job: Job, output: Path, run_id: str, connection) -> None:
     connection.close()
 
 
-class DivergedError(FloatingPointError):
-    """A loss or predictions that are not finite."""
-
-
 def run(job: Job, output: Path, report: Report = lambda text: None) -> dict[str, Any]:
     """Trains and measures; whatever happens, there is a result.
 
@@ -114,7 +113,8 @@ def run(job: Job, output: Path, report: Report = lambda text: None) -> dict[str,
         `status`: `"ok"`, `"over_budget"`, `"refused"` (the model does not take these values
         together), `"diverged"` or `"failed"`, with `error`; `scores`, one for each execution;
         `num_parameters`, `forward_macs`, `process`; `train_seconds`, `train_loss` and
-        `num_epochs` (of the weights that are kept) of each execution; `costs` by name, if the job
+        `num_epochs` (of the weights that are kept) of each execution, and `curves`, the objective
+        after each epoch, where `medians` are given; `costs` by name, if the job
         names any.
     """
     result: dict[str, Any] = {
@@ -155,7 +155,7 @@ def _run(job: Job, output: Path, report: Report, result: dict[str, Any]) -> None
             result["num_parameters"] = num_parameters(model)
             result["forward_macs"] = forward_macs(model)
         for name, value in training.run(model).items():
-            result[name].append(value)
+            result.setdefault(name, []).append(value)
         if execution == 0 and job.costs:
             result["costs"] = _costs(job, result, model, dataset)
         trained_on = f"{job.data.dataset}, {dataset.num_train} images"
@@ -201,10 +201,10 @@ class _Training:
         job, validation = self.job, self.dataset.validation
         objective = objectives.OBJECTIVES[job.objective]
         seed = self.hypermodel.seed
-        watch = _Watch(self.report, f"seed {seed}, " if len(job.seeds) > 1 else "")
+        watch = Watch(self.report, f"seed {seed}, " if len(job.seeds) > 1 else "")
         stop = None
-        if job.patience is not None:
-            stop = _Stop(objective, validation, job.patience)
+        if job.patience is not None or job.medians is not None:
+            stop = Measured(objective, validation, job.patience, job.medians or ())
         started = time.perf_counter()
         history = self.hypermodel.fit(
             self.hp,
@@ -217,16 +217,18 @@ class _Training:
         )
         seconds = time.perf_counter() - started
         self.report("measuring")
-        score = objective.measure(model, validation) if stop is None else stop.best
+        score = objective.measure(model, validation) if stop is None else stop.score
         if not math.isfinite(score):
             raise DivergedError(f"{objective.name} is {score}")
         losses = history.history["loss"]
-        return {
+        epochs = job.initial_epoch + len(losses)
+        found = {
             "scores": score,
             "train_seconds": seconds,
             "train_loss": float(losses[-1]),
-            "num_epochs": job.initial_epoch + len(losses) if stop is None else stop.best_epoch + 1,
+            "num_epochs": epochs if job.patience is None else stop.best_epoch + 1,
         }
+        return found if job.medians is None else found | {"curves": stop.curve}
 
     def expected_seconds(self) -> float:
         """Returns how long all executions would take, by a few steps of a model of its own.
@@ -255,43 +257,6 @@ class _Training:
                 {"expected_seconds": expected},
             )
         return expected
-
-
-class _Watch(keras.callbacks.Callback):
-    """Reports each epoch, and ends a training whose loss is no number."""
-
-    def __init__(self, report: Report, title: str):
-        super().__init__()
-        self.report, self.title = report, title
-
-    def on_epoch_end(self, epoch, logs=None):
-        epochs, loss = self.params["epochs"], logs["loss"]
-        self.report(f"{self.title}epoch {epoch + 1}/{epochs}, loss {loss:.4g}")
-        if not math.isfinite(logs["loss"]):
-            raise DivergedError(f"the loss became {logs['loss']} in epoch {epoch + 1}")
-
-
-class _Stop(keras.callbacks.Callback):
-    """Ends a training once the objective gets no better, and takes the best weights back.
-
-    `EarlyStopping` of Keras looks at the loss, whose meaning differs from trial to trial.
-    """
-
-    def __init__(self, objective: objectives.Objective, validation, patience: int):
-        super().__init__()
-        self.objective, self.validation, self.patience = objective, validation, patience
-        self.best, self.best_epoch, self.weights = math.nan, 0, None
-
-    def on_epoch_end(self, epoch, logs=None):
-        score = self.objective.measure(self.model, self.validation)
-        if not math.isfinite(self.best) or self.objective.is_better(score, self.best):
-            self.best, self.best_epoch = score, epoch
-            self.weights = self.model.get_weights()
-        elif epoch - self.best_epoch >= self.patience:
-            self.model.stop_training = True
-
-    def on_train_end(self, logs=None):
-        self.model.set_weights(self.weights)
 
 
 def _costs(job: Job, result: dict[str, Any], model, dataset) -> dict[str, float]:
