@@ -109,6 +109,7 @@ def page(
     tiles: Sequence[Tile],
     sections: Iterable[Section],
     warnings: Sequence[str] = (),
+    refresh: int | None = None,
 ) -> str:
     """Returns a page that holds all it needs, and asks no network for anything.
 
@@ -117,6 +118,7 @@ def page(
         tiles: Shown below the summary.
         sections: Those with an empty body are left out.
         warnings: Lines on what could not be read.
+        refresh: Seconds after which a browser loads the page again; None: it does not.
     """
     style, script = (
         Markup((FOLDER / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js")
@@ -128,6 +130,7 @@ def page(
         tiles=tiles,
         sections=[section for section in sections if section.body],
         warnings=warnings,
+        refresh=refresh,
         style=style,
         script=script,
     )

@@ -44,6 +44,7 @@ def add_command(commands) -> None:
     add = parser.add_argument
     add("--output", type=Path, help="folder of the search (default: runs/...)")
     add("--fresh", action="store_true", help="start over in that folder")
+    add("--live", action="store_true", help="a page that refreshes while the search runs")
     add(
         "--confirm",
         type=int,
@@ -68,11 +69,50 @@ def _add_aims(parser: argparse.ArgumentParser) -> None:
         metavar="COST",
         help="keep small too: parameters, macs, latency; finds the settings no other beats in all",
     )
-    add("--tuner", default="random", help="random, grid, bayesian or hyperband (default: random)")
+    add(
+        "--tuner",
+        default="random",
+        help="random, grid, bayesian, hyperband, or Optuna's: optuna:tpe, optuna:gp, optuna:cmaes, "
+        "optuna:nsgaii (default: random)",
+    )
     add("--max-trials", type=int, help="default: 20; of hyperband as many as it has")
     add("--epochs", type=int, help="of each trial (default: by the data)")
     add("--patience", type=int, help="epochs without a better objective that end a training")
+    add(
+        "--search-patience",
+        type=int,
+        metavar="TRIALS",
+        help="end the search after so many trials without a better score; of bayesian once it "
+        "expects no improvement above the noise",
+    )
+    add(
+        "--from",
+        dest="start_from",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="FOLDER",
+        help="learn from earlier searches of this model and objective; of other data they count "
+        "a tenth",
+    )
+    add(
+        "--enqueue",
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE,...",
+        help="settings to try after the defaults: latent_dim=8,depth=2",
+    )
     add("--executions", type=int, default=1, help="trainings per trial, by seed (default: 1)")
+    add(
+        "--robust",
+        action="store_true",
+        help="two seeds per trial where seeds differ more than settings, by the first trials",
+    )
+    add(
+        "--prune",
+        action="store_true",
+        help="end trainings that are worse than the median of earlier ones at that epoch",
+    )
     add("--seed", type=int, default=0)
 
 
@@ -137,7 +177,13 @@ def command(options: argparse.Namespace) -> int:
     request.check()
     if options.confirm:
         confirm.check(request.objective_name, options.confirm)
-    return _end(search.search(request, console).project, options, console)
+    live = []
+    if options.live:
+        from tuner.report.live import LivePage
+
+        console.print(f"live page: {request.folder / 'report.html'}", highlight=False)
+        live.append(LivePage())
+    return _end(search.search(request, console, *live).project, options, console)
 
 
 def _request(options: argparse.Namespace):
@@ -151,7 +197,9 @@ def _request(options: argparse.Namespace):
     settings |= space.parse_settings(options.set)
     names = set(Request.__dataclass_fields__) - {"settings"}
     given = {name: getattr(options, name) for name in names if hasattr(options, name)}
-    return Request(**(given | {"settings": settings, "costs": tuple(options.costs)}))
+    lists = {name: tuple(getattr(options, name)) for name in ("costs", "start_from", "enqueue")}
+    lists["settings"] = settings
+    return Request(**(given | lists))
 
 
 def _end(project, options: argparse.Namespace, console) -> int:
@@ -171,7 +219,8 @@ def _end(project, options: argparse.Namespace, console) -> int:
     if options.confirm:
         confirmed = confirm.confirm(project, options.confirm, console)
         print_plain(console, confirmed.sentence)
-    print_plain(console, f"a report:            {write.write(project, confirmed)}")
+    page = write.write(project, confirmed)
+    print_plain(console, f"a report:            {page}, with the winner in Python")
     print_plain(console, f"its model:           python -m tuner export {folder} model.keras")
     print_plain(console, f"on the test split:   {confirm.bench_command(project)}")
     return 0

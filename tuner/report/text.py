@@ -3,6 +3,7 @@
 import shlex
 from typing import Any
 
+import zoo
 from bench.records import config
 from tuner.report import importance
 from tuner.report.importance import Importance
@@ -30,7 +31,8 @@ PICTURES = {
     "progress": (
         "Progress",
         "The score of each trial and the best so far; below, the scores over the parameters, "
-        "the most important first. Orange: the best trial.",
+        "the most important first. Orange: the best trial. Bands: what a Gaussian process of the "
+        "trials expects with the other settings of the best one, and its standard deviation.",
     ),
 }
 AGAIN = (
@@ -43,7 +45,21 @@ _OPTIONS = (
     *("objective", "costs", "tuner", "max_trials", "epochs", "patience", "executions"),
     *("seed", "precision", "num_labels", "normal_class"),
     *("max_parameters", "max_macs", "max_trial_seconds"),
+    *("search_patience", "start_from", "enqueue"),
 )
+_FLAGS = {"start_from": "--from"}
+SNIPPET = (
+    "x_train are images in [0, 1] with the channels last; y_train, where it stands, are their "
+    "labels or masks."
+)
+_DATA = {
+    "conditional": '{"image": x_train, "label": y_train}',
+    **dict.fromkeys(("semi_supervised", "debiasing", "segmentation"), "x_train, y_train"),
+}
+_CLASSES = {
+    **dict.fromkeys(("conditional", "semi_supervised"), "int(y_train.max()) + 1"),
+    "segmentation": "1 if y_train.max() < 2 else int(y_train.max()) + 1",
+}
 _COMMAND_DEFAULTS = {"executions": 1, "seed": 0, "precision": "float32"}
 
 
@@ -157,6 +173,39 @@ def commands(project: Project) -> list[str]:
     return lines
 
 
+def snippet(project: Project) -> str:
+    """Returns a program that trains the winner; empty without one."""
+    record = project.winner
+    if record is None:
+        return ""
+    task = zoo.get(project.identity["model"]).model_class.task
+    training, epochs = record["training"], record.get("num_epochs") or [record["epochs"]]
+    arguments = {"image_shape": "x_train.shape[1:]"}
+    if task in _CLASSES:
+        arguments["num_classes"] = _CLASSES[task]
+    arguments |= {name: repr(_plain(value)) for name, value in record["arguments"].items()}
+    lines = [
+        "import keras",
+        "",
+        "import zoo",
+        "",
+        f"keras.utils.set_random_seed({record['seeds'][0]})",
+        "model = zoo.create(",
+        f"    {project.identity['model']!r},",
+        *(f"    {name}={value}," for name, value in arguments.items()),
+        ")",
+        f"model.compile(keras.optimizers.Adam({training['learning_rate']!r}))",
+        f"model.fit({_DATA.get(task, 'x_train')}, epochs={round(sum(epochs) / len(epochs))}, "
+        f"batch_size={training['batch_size']})",
+        'model.save("model.keras")',
+    ]
+    return "\n".join(lines)
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
 def search_command(project: Project) -> str:
     """Returns the command of the search; in its folder it goes on."""
     identity = project.identity
@@ -165,10 +214,13 @@ def search_command(project: Project) -> str:
         parts += map(shlex.quote, option.words(identity.get(option.name)))
     for name in _OPTIONS:
         value = identity.get(name)
-        if value is None or _COMMAND_DEFAULTS.get(name) == value:
+        is_implied = name == "executions" and identity.get("robust")
+        if value is None or _COMMAND_DEFAULTS.get(name) == value or is_implied:
             continue
         values = value if isinstance(value, list) else [value]
-        parts += [f"--{name.replace('_', '-')}", *(shlex.quote(str(each)) for each in values)]
+        flag = _FLAGS.get(name, f"--{name.replace('_', '-')}")
+        parts += [flag, *(shlex.quote(str(each)) for each in values)]
+    parts += [f"--{name}" for name in ("robust", "prune") if identity.get(name)]
     for text in _narrowed(project):
         parts += ["--set", shlex.quote(text)]
     return " ".join([*parts, "--output", shlex.quote(str(project.folder))])

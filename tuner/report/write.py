@@ -24,19 +24,20 @@ from tuner.trials.store import Project
 FILE_NAME = "report.html"
 
 
-def write(project: Project, confirmed: Any = None) -> Path:
+def write(project: Project, confirmed: Any = None, refresh: int | None = None) -> Path:
     """Writes `report.html` to the folder of the search, whole, and returns its path.
 
     Args:
         confirmed: What `confirm.read` gives: the winner and the defaults on fresh seeds;
             None: not measured yet.
+        refresh: Seconds after which a browser loads the page again; None: it does not.
     """
     path = project.folder / FILE_NAME
-    write_whole(path, html(project, confirmed).encode())
+    write_whole(path, html(project, confirmed, refresh).encode())
     return path
 
 
-def html(project: Project, confirmed: Any = None) -> str:
+def html(project: Project, confirmed: Any = None, refresh: int | None = None) -> str:
     """Returns the page."""
     parameters = ready.get(project.identity["model"]).parameters
     importances = importance.compute(project.trials.values(), parameters)
@@ -50,14 +51,25 @@ def html(project: Project, confirmed: Any = None) -> str:
         Section("failed", "Trials without a score", trials.without_score(project)),
         Section("space", "What was searched", _space(project)),
         Section("again", "Run it again", parts.again(text.AGAIN, commands)),
+        Section("snippet", "The winner in Python", _snippet(project)),
     ]
     tiles = [
         Tile(label, strong, detail, f"trial-{number}")
         for label, number, strong, detail in text.tiles(project)
     ]
     return bench_html.page(
-        text.title_of(project), text.headline(project), tiles, sections, project.warnings
+        text.title_of(project),
+        text.headline(project),
+        tiles,
+        sections,
+        project.warnings,
+        refresh=refresh,
     )
+
+
+def _snippet(project: Project) -> Markup:
+    code = text.snippet(project)
+    return bench_html.macros("sections.html.j2").program(text.SNIPPET, code) if code else Markup()
 
 
 def _confirmed(project: Project, confirmed: Any) -> Markup:

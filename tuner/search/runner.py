@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rich.console import Console
@@ -15,13 +15,19 @@ from tuner.search.scheduler import Scheduler
 from tuner.trials.store import Project
 
 
-def run(scheduler: Scheduler, engine, console: Console) -> int:
+def run(
+    scheduler: Scheduler,
+    engine,
+    console: Console,
+    after_trial: Callable[[Project], None] = lambda project: None,
+) -> int:
     """Runs trials until the scheduler has enough, and returns how many were run now.
 
     A trial whose process or machine is lost runs once more, with the same values.
 
     Args:
         engine: Of `bench.execution.local`, `bench.execution.ray_engine` or `tuner.trials.trial`.
+        after_trial: Is given the project whenever a trial has ended.
 
     Raises:
         BenchError: after three failures in a row, or where hardly any setting fits the budget.
@@ -43,6 +49,7 @@ def run(scheduler: Scheduler, engine, console: Console) -> int:
                     show(job.number, f"note: {job.id} runs again: {content[0]['error']}")
                 else:
                     show(job.number, None, scheduler.finish(job.number, content[0]))
+                    after_trial(scheduler.project)
 
 
 def _is_lost(result: dict[str, Any], engine) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -13,14 +14,22 @@ from tuner.search.request import Request as Request
 
 if TYPE_CHECKING:
     from tuner.search.session import Outcome
+    from tuner.trials.store import Project
 
 
-def search(request: Request, console: Console | None = None) -> Outcome:
+def search(
+    request: Request,
+    console: Console | None = None,
+    after_trial: Callable[[Project], None] = lambda project: None,
+) -> Outcome:
     """Searches, and keeps every finished trial as it comes.
 
     After an interruption the same call goes on where it stopped; with more `max_trials` it goes
     on beyond its end. Scores are of the validation split; the test split is left for
     `tuner.search.confirm`, which measures the winner beside the defaults.
+
+    Args:
+        after_trial: Is given the project whenever a trial has ended.
 
     Raises:
         BenchError: for wrong arguments, missing data, or a folder that holds another search: all
@@ -33,4 +42,4 @@ def search(request: Request, console: Console | None = None) -> Outcome:
         loaded = load(request, store)
         from tuner.search import session  # Keras starts here: what is refused, is refused before
 
-        return session.run(request, loaded, console or Console())
+        return session.run(request, loaded, console or Console(), after_trial)

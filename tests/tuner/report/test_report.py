@@ -10,15 +10,16 @@ import shutil
 import subprocess
 import types
 
+import numpy as np
 import pytest
 
 pytest.importorskip("keras_tuner")
 
 from tuner import __main__ as command_line
 from tuner.report import confirmed as report_confirmed
+from tuner.report import live, write
 from tuner.report import text as report_text
 from tuner.report import trials as report_trials
-from tuner.report import write
 from tuner.report.plots import pareto as report_pareto
 from tuner.search import table
 from tuner.space import ready, space
@@ -332,6 +333,48 @@ def test_the_page_has_the_commands(project, page):
     for command in report_text.commands(project):
         assert command in text
     assert "python -m bench run --dataset fashion_mnist" in text
+
+
+@pytest.mark.parametrize(
+    ("model", "arguments"),
+    [
+        ("autoencoder", {"latent_dim": 3, "widths": [4]}),
+        ("conditional_vae", {"latent_dim": 2, "widths": [], "hidden_units": [8]}),
+        ("semi_supervised_vae", {"latent_dim": 2, "widths": [], "hidden_units": [8]}),
+    ],
+)
+def test_the_program_of_the_winner_runs_and_makes_it(
+    model, arguments, tmp_path, digits, monkeypatch
+):
+    trial = make_trial(0, 20.0) | {"arguments": arguments, "num_epochs": [1, 2, 2]}
+    code = report_text.snippet(make_project(tmp_path, [trial], model=model))
+    monkeypatch.chdir(tmp_path)
+    names = {"x_train": digits[:32], "y_train": np.arange(32) % 4}
+    exec(code, names)
+    made = names["model"]
+    assert (made.latent_dim, tuple(made.widths)) == (
+        3 if model == "autoencoder" else 2,
+        tuple(arguments["widths"]),
+    )
+    assert len(made.history.history["loss"]) == 2
+    assert float(made.optimizer.learning_rate) == pytest.approx(0.003)
+    assert getattr(made, "num_classes", 4) == 4
+    assert (tmp_path / "model.keras").exists()
+
+
+def test_a_live_page_is_loaded_again_and_the_last_one_is_not(project, monkeypatch):
+    moments = iter([0.0, 1.0, 2.0, 5.0, 13.0, 14.0])
+    monkeypatch.setattr(live.time, "monotonic", lambda: next(moments))
+    written = []
+    monkeypatch.setattr(write, "write", lambda project, refresh: written.append(refresh))
+    page = live.LivePage()  # at 0
+    page(project)  # from 1 to 2: 1 second, so that the next is due at 2 + 20
+    page(project)  # at 5: too early
+    assert written == [10]
+    monkeypatch.undo()
+    refresh = 'http-equiv="refresh" content="10"'
+    assert refresh in write.html(project, refresh=10)
+    assert refresh not in write.html(project)
 
 
 def test_show_and_report_write_page_and_picture(tmp_path, capsys, monkeypatch):

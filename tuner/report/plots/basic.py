@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bench.report.plots import style
-from tuner.report import importance
+from tuner.report import importance, slices
 from tuner.report.importance import Importance
 from tuner.search.table import short_text
 from tuner.space.parameters import Boolean, Choice, Int, Parameter
@@ -42,6 +42,7 @@ def draw(
     names = list(kinds)[:_PANELS]
     down = -(-len(names) // _ACROSS)
     label = score_label(project.identity)
+    bands = slices.compute(scored, parameters, project.best)
     with style.picture(target, theme, 10, 3.2 + 2.4 * down) as (figure, colours):
         heights = [1.3] + [1] * down
         grid = figure.add_gridspec(1 + down, _ACROSS, height_ratios=heights)
@@ -51,6 +52,8 @@ def draw(
         for place, name in enumerate(names):
             axes = figure.add_subplot(grid[1 + place // _ACROSS, place % _ACROSS])
             _draw_parameter(axes, scored, name, kinds[name], project.best, colours)
+            if name in bands:
+                _draw_band(axes, bands[name], scored, name, kinds[name], colours)
             _fit(axes, [record["score"] for record in scored])
             if place % _ACROSS == 0:
                 axes.set_ylabel(label)
@@ -235,3 +238,17 @@ def _draw_parameter(axes, scored, name, parameter, best, colours) -> None:
             axes.scatter([value], [record["score"]], color=colours["second"], s=60, zorder=4)
     axes.margins(x=0.12)
     axes.set_title(name, fontsize=12)
+
+
+def _draw_band(axes, found: slices.Slice, scored, name, parameter, colours) -> None:
+    """Draws mean and deviation of the process: a band over numbers, bars over names."""
+    values, low, high = found.values, found.mean - found.deviation, found.mean + found.deviation
+    if isinstance(parameter, Choice | Boolean):
+        seen = [importance.value(each, name) for each in scored if importance.is_in(each, name)]
+        categories = in_order(seen, parameter)
+        kept = [place for place, value in enumerate(values) if value in categories]
+        places = [categories.index(values[place]) for place in kept]
+        axes.vlines(places, low[kept], high[kept], color=colours["second"], alpha=0.35, linewidth=7)
+        return
+    axes.fill_between(values, low, high, color=colours["second"], alpha=0.18, linewidth=0)
+    axes.plot(values, found.mean, color=colours["second"], linewidth=1.4)
