@@ -21,6 +21,7 @@ from zoo import checks
 CPUS_PER_JOB = 1
 _POLL_SECONDS = 0.2
 _CONNECT_SECONDS = 10
+_LOOK_SECONDS = 5  # between two looks at the nodes of the cluster
 
 
 class RayEngine:
@@ -36,7 +37,8 @@ class RayEngine:
         run_id: Goes into each record.
         address: `HOST:PORT` or `"auto"`; None: a cluster on this machine that ends with the run,
             or the one to which this process is connected.
-        num_workers: Jobs at a time; None: as many as the cluster has room for now.
+        num_workers: Jobs at a time; None: as many as the cluster has room for, also when nodes
+            join it later or are lost.
         timeout_seconds: Limit of one job from its first message, after which it is a failure.
 
     Raises:
@@ -70,20 +72,25 @@ class RayEngine:
     def _set_up(self, num_workers: int | None) -> None:
         from ray.util.queue import Queue
 
-        resources = self.ray.cluster_resources()
-        needed = {"num_cpus": CPUS_PER_JOB, "num_gpus": 1 if resources.get("GPU") else 0}
-        room = int(resources.get("CPU", 0)) // CPUS_PER_JOB
-        if needed["num_gpus"]:
-            room = min(room, int(resources["GPU"]))
+        self._gpus_per_job = 1 if self.ray.cluster_resources().get("GPU") else 0
+        needed = {"num_cpus": CPUS_PER_JOB, "num_gpus": self._gpus_per_job}
+        room = self._room()
         if (num_workers or 1) > room:
             raise BenchError(
                 f"--workers must be at most what the Ray cluster has room for. Received: "
                 f"{num_workers or 1} workers for {room}."
             )
-        self.num_workers = num_workers or room
+        self.num_workers, self._follows = num_workers or room, num_workers is None
+        self._looked = time.monotonic()
         self.running: dict[Any, _Running] = {}  # by the reference of the result
         self.queue = Queue(actor_options={"num_cpus": 0})
         self.task = self.ray.remote(max_calls=1, max_retries=0, **needed)(_on_node)
+
+    def _room(self) -> int:
+        """Returns how many jobs the nodes that are there now can run at a time."""
+        resources = self.ray.cluster_resources()
+        room = int(resources.get("CPU", 0)) // CPUS_PER_JOB
+        return min(room, int(resources.get("GPU", 0))) if self._gpus_per_job else room
 
     @property
     def note(self) -> str:
@@ -96,6 +103,8 @@ class RayEngine:
 
     @property
     def has_room(self) -> bool:
+        if self._follows and time.monotonic() - self._looked > _LOOK_SECONDS:
+            self.num_workers, self._looked = max(1, self._room()), time.monotonic()
         return len(self.running) < self.num_workers
 
     @property

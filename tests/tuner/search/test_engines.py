@@ -125,3 +125,38 @@ def test_a_ray_cluster_gives_what_one_process_gives_though_a_process_is_killed(
     check_same(project, run(tmp_path / "here", **asked).project)
     assert any("tuner/trial_id" in record["hyperparameters"] for record in project.trials.values())
     assert project.best_model().exists()
+
+
+@pytest.mark.slow
+def test_a_node_that_joins_late_works_and_the_search_outlives_its_nodes_and_its_head(
+    tmp_path, monkeypatch
+):
+    """A second node joins, is lost with what runs on it, and then the head is killed."""
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    from bench.execution import ray_engine
+
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
+    monkeypatch.setattr(ray_engine, "_LOOK_SECONDS", 0.0)
+    quiet_head = {"num_cpus": 1, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=quiet_head)
+    messages, happened = ray_engine.RayEngine.messages, []
+
+    def disturbed(engine):
+        if not happened:
+            happened.append(cluster.add_node(num_cpus=1))
+        elif len(happened) == 1 and engine.num_running == 2:
+            happened.append("both worked")
+        elif len(happened) == 2:
+            cluster.remove_node(happened[0], allow_graceful=False)
+            happened.append("lost")
+        return messages(engine)
+
+    monkeypatch.setattr(ray_engine.RayEngine, "messages", disturbed)
+    with contextlib.ExitStack() as stack:
+        stack.callback(cluster.shutdown)
+        options = {"engine": "ray", "ray_address": cluster.address, "isolated": True}
+        project = run(tmp_path / "ray", max_trials=4, **options).project
+    assert happened[1:] == ["both worked", "lost"]
+    check_same(project, run(tmp_path / "here", max_trials=4).project)
