@@ -1,14 +1,15 @@
-"""Command line: `python -m tuner COMMAND`: search, show, report, confirm, export, space."""
+"""Command line: `python -m tuner COMMAND`: search, show, report, confirm, export,
+space, benchmark."""
 
 import argparse
 import sys
 
 from bench.errors import BenchError
-from tuner.commands import confirm, export, report, search, show, space
+from tuner.commands import benchmark, confirm, export, report, search, show, space
 from zoo.parser import CommandParser
 from zoo.registry import quiet
 
-COMMANDS = (search, show, report, confirm, export, space)
+COMMANDS = (search, show, report, confirm, export, space, benchmark)
 
 
 def main(arguments: list[str] | None = None) -> int:

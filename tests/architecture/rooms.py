@@ -104,12 +104,13 @@ ROOMS: dict[str, tuple[Room, ...]] = {
         Room("(root)", "the command line", modules=("__main__",)),
     ),
     "tuner": (
-        Room("(root)", "the package", modules=("",)),
         Room("space", "what may vary, and a model from values"),
         Room("trials", "one trial, its objectives and costs, and the folder that keeps it"),
         Room("algorithms", "which values to try next"),
         Room("search", "the loop: resolve the request, schedule, run, re-evaluate"),
         Room("report", "text, pictures and page of a search"),
+        Room("benchmark", "searches against each other where the best is known", is_study=True),
+        Room("(root)", "the name a user imports", modules=("",)),
         Room("commands", "one thin file a sub-command"),
         Room("(root)", "the command line", modules=("__main__",)),
     ),
@@ -170,6 +171,6 @@ EXCEPTIONS = {
 # Files longer than 400 lines, that are to shrink: their lines as they are now.
 MOST_LINES = 400
 LONG_FILES: dict[str, int] = {
-    "zoo/registry/published.py": 447,  # a table
+    "zoo/registry/published.py": 441,  # a table
     "zoo/data/pipeline.py": 450,
 }

@@ -12,14 +12,12 @@ from zoo.data import checking, masks
 from zoo.data.batching import batched
 from zoo.losses import mask_weights
 from zoo.networks import convolutional, unet
-from zoo.registry.depth import unet_widths
 from zoo.registry.entries import listed
 from zoo.training import mask_metrics
 from zoo.training.image_to_image import check_images
 from zoo.training.model import ZooModel
 
 MAX_CLASSES = 256  # segment() gives uint8
-_FIRST_WIDTHS = (16, 32, 64)
 
 
 class UNetFamily(ZooModel):
@@ -28,9 +26,7 @@ class UNetFamily(ZooModel):
     Args:
         image_shape: `(height, width, channels)` or `(length, channels)`. Height, width and length
             must be divisible by `2 ** (len(widths) - 1)`.
-        widths: Channels of each level, two or more; the last is the bottom. `None` means
-            `(16, 32, 64)` and, while the bottom has a side of more than 16 and divides, further
-            levels of twice the channels, at most 256 and 6 levels.
+        widths: Channels of each level, two or more; the last is the bottom.
         convs_per_stage: Convolutions per stage.
         kernel_size: Int.
         activation: Keras activation of the hidden layers.
@@ -48,7 +44,7 @@ class UNetFamily(ZooModel):
         self,
         image_shape,
         *,
-        widths=None,
+        widths=(16, 32, 64),
         convs_per_stage=2,
         kernel_size=3,
         activation="relu",
@@ -67,7 +63,6 @@ class UNetFamily(ZooModel):
                 f"as the network halves the map. Received: image_shape={self.image_shape}. "
                 f"Give series as ({self.image_shape[0]}, 1)."
             )
-        widths = unet_widths(self.image_shape, _FIRST_WIDTHS) if widths is None else widths
         self.widths = checks.ints(owner, "widths", widths)
         if len(self.widths) < 2:
             raise ValueError(

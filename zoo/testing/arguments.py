@@ -86,7 +86,6 @@ OFF_DEFAULT = {
     "ignore_label": 255,
     "deep_supervision": False,
     "residual": False,
-    "start_at_mean": False,
     "dropout": 0.2,
     "interpolation": "bilinear",
 }
