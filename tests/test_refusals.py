@@ -4,18 +4,21 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[1]
-# Command lines that cannot work, and a part of the answer. {here} is a folder with a text file, a
-# damaged .keras and .npz, an empty folder, a folder of images and a real model.
+# Command lines that cannot work, and a part of the answer. They run in a folder with a text file,
+# a damaged .keras file, an empty folder, a folder of images, and the header of a saved model.
 REFUSED = {
     "zoo": [
         ("reconstruct nope.keras photos --output c", "a file that exists"),
         ("reconstruct fake.keras photos --output c", "is no Keras file"),
-        ("reconstruct photos vae.keras --output c", "Received: the folder photos"),
+        ("reconstruct photos vae.keras --output c", "must come before the folder"),
         ("reconstruct vae.keras nope --output c", "nope"),
         ("reconstruct vae.keras empty --output c", "empty"),
         ("score vae.keras photos --output s.txt", "must end in .csv"),
@@ -27,6 +30,11 @@ REFUSED = {
         ("train vae photos --output m.keras --resume nope.keras", "a file that exists"),
         ("train unet photos --output m.keras --resume vae.keras", "holds 'vae'"),
         ("train unet photos --output m.keras", "images/ and masks/"),
+        ("train photos vae --output m.keras", "python -m zoo train vae photos --output m.keras"),
+        ("train vae photos --output m.keras --preset tin", "Did you mean 'tiny'"),
+        ("train vae photos --output m.keras --set latent_dm=3", "Did you mean 'latent_dim'"),
+        ("train vae photos --output /proc/m.keras", "cannot be written"),
+        ("score vae.keras photos --output s.csv --normals nope", "nope"),
         ("check nope", "nope"),
     ],
     "bench": [
@@ -35,7 +43,12 @@ REFUSED = {
         ("inspect vae.keras digits --traversal --output m.jpg", "must be a .png file"),
         ("run --models vea --output r", "Did you mean 'vae'"),
         ("run --dataset digit --output r", "Did you mean 'digits'"),
-        ("report nope", "nope"),
+        ("inspect vae.keras digit --maps --layer x --output m.png", "Did you mean 'digits'"),
+        ("run --dataset digits --preset smal --output r", "Did you mean 'small'"),
+        ("list vea", "Did you mean 'vae'"),
+        ("docs nope.md", "nope.md cannot be read: No such file or directory."),
+        ("report nope", "no records at nope"),
+        ("report txt.txt", "txt.txt"),
     ],
     "tuner": [
         ("export nope m.keras", "no search in nope"),
@@ -66,11 +79,6 @@ print(json.dumps(answers))
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
-    import numpy as np
-    from PIL import Image
-
-    import zoo
-
     folder = tmp_path_factory.mktemp("here")
     (folder / "empty").mkdir()
     (folder / "photos").mkdir()
@@ -80,7 +88,9 @@ def here(tmp_path_factory):
         )
     (folder / "txt.txt").write_text("text")
     (folder / "fake.keras").write_text("no model")
-    zoo.create("vae", (8, 8, 1), preset="tiny").save(folder / "vae.keras")
+    config = {"class_name": "VAE", "registered_name": "zoo>VAE", "config": {}}
+    with zipfile.ZipFile(folder / "vae.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
     return folder
 
 

@@ -6,7 +6,7 @@ import sys
 
 from bench.errors import BenchError
 from tuner.commands import benchmark, confirm, export, report, search, show, space
-from zoo.parser import CommandParser
+from zoo.parser import program
 from zoo.registry import quiet
 
 COMMANDS = (search, show, report, confirm, export, space, benchmark)
@@ -37,11 +37,10 @@ def _refuse_what_is_gone(arguments: list[str]) -> None:
 
 def make_parser() -> argparse.ArgumentParser:
     """Returns the parser of all commands."""
-    parser = CommandParser(
-        prog="python -m tuner",
-        description="Searches for the settings of a model that fit your images.",
-        epilog=search.EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = program(
+        "python -m tuner",
+        "Searches for the settings of a model that fit your images.",
+        search.EXAMPLES,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from zoo import checks
 from zoo.cli import check, models, train, use
-from zoo.parser import CommandParser
+from zoo.parser import new_command, program
 from zoo.registry import quiet
 
 EXAMPLES = """examples:
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     quiet.mark()
     options = make_parser().parse_args(arguments)
     try:
-        return options.run(options)
+        return options.command(options)
     except (ValueError, OSError, MemoryError) as error:
         print(f"error: {checks.one_line(error, with_kind=False)}", file=sys.stderr)
         return 2
@@ -37,29 +37,23 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    formatter = argparse.RawDescriptionHelpFormatter
-    parser = CommandParser(
-        prog="python -m zoo",
-        description="Trains autoencoders and U-Nets on your images, and uses them.",
-        epilog=EXAMPLES,
-        formatter_class=formatter,
+    """Returns the parser of all commands."""
+    parser = program(
+        "python -m zoo", "Trains autoencoders and U-Nets on your images, and uses them.", EXAMPLES
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    check.add_parser(commands, formatter)
-    train.add_parser(commands, formatter)
-    _add_reconstruct(commands, formatter)
-    _add_score(commands, formatter)
-    _add_segment(commands, formatter)
-    models.add_parsers(commands, formatter)
+    check.add_parser(commands)
+    train.add_parser(commands)
+    _add_reconstruct(commands)
+    _add_score(commands)
+    _add_segment(commands)
+    models.add_parsers(commands)
     return parser
 
 
-def _add_folder_command(commands, formatter, name: str, run, text: str, examples: str):
-    """Adds a sub-command that reads a saved model and a folder of images."""
-    parser = commands.add_parser(
-        name, help=text, epilog=f"examples:\n{examples}", formatter_class=formatter
-    )
-    parser.set_defaults(run=run)
+def _add_folder_command(commands, name: str, run, about: str, examples: str):
+    """Adds a command that reads a saved model and a folder of images."""
+    parser = new_command(commands, name, run, about, f"examples:\n{examples}")
     parser.add_argument("model", type=Path, help="saved model, .keras")
     parser.add_argument("folder", type=Path, help="folder of images")
     parser.add_argument("--batch-size", type=int, default=64, help="default: 64")
@@ -68,10 +62,9 @@ def _add_folder_command(commands, formatter, name: str, run, text: str, examples
     return parser
 
 
-def _add_reconstruct(commands, formatter) -> None:
+def _add_reconstruct(commands) -> None:
     parser = _add_folder_command(
         commands,
-        formatter,
         "reconstruct",
         use.reconstruct,
         "write what the model makes of each image, and its error",
@@ -82,10 +75,9 @@ def _add_reconstruct(commands, formatter) -> None:
     )
 
 
-def _add_score(commands, formatter) -> None:
+def _add_score(commands) -> None:
     parser = _add_folder_command(
         commands,
-        formatter,
         "score",
         use.score,
         "write the anomaly score of each image",
@@ -109,10 +101,9 @@ def _add_score(commands, formatter) -> None:
     parser.add_argument("--maps", type=Path, metavar="FOLDER", help="write score maps, as PNG")
 
 
-def _add_segment(commands, formatter) -> None:
+def _add_segment(commands) -> None:
     parser = _add_folder_command(
         commands,
-        formatter,
         "segment",
         use.segment,
         "write the mask of each image",

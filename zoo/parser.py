@@ -3,6 +3,7 @@
 import argparse
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from zoo import checks
@@ -18,7 +19,7 @@ _CHOICE = re.compile(
     r"argument (?P<what>[^:]+): invalid choice: '?(?P<word>[^']*)'? \(choose from (?P<known>.*)\)"
 )
 _NUMBER = re.compile(r"argument (?P<what>[^:]+): invalid (?P<kind>int|float) value: '(?P<word>.*)'")
-_REFUSED = re.compile(r"argument (?P<what>[^:]+): (?P<text>must be .*)")
+_REFUSED = re.compile(r"argument (?P<what>[^:]+): [\w ]*(?P<text>must be .*)")
 _KINDS = {"int": "a whole number", "float": "a number"}
 _NEGATIVE_RANGE = re.compile(r"-[\d.]+\.\.\S+")
 
@@ -95,3 +96,46 @@ def as_started(text: str) -> str:
     """Returns a text with the name of the script that runs, where it is one of `SCRIPTS`."""
     script = Path(sys.argv[0]).stem
     return text.replace(SCRIPTS[script], script) if script in SCRIPTS else text
+
+
+def program(name: str, description: str, examples: str) -> CommandParser:
+    """Returns the parser of a program that has commands.
+
+    Args:
+        name: As `SCRIPTS` has it, `python -m zoo`.
+        examples: Shown at the end of the help, as they are written.
+    """
+    return CommandParser(
+        prog=name,
+        description=description,
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def new_command(
+    commands,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    about: str,
+    examples: str = "",
+    **settings,
+) -> CommandParser:
+    """Adds a command to a program and returns its parser, to which its arguments are added.
+
+    Args:
+        commands: What `add_subparsers` of the program's parser returns.
+        run: Takes the options and returns the exit code; it is their attribute `command`.
+        about: What the command does, in a line.
+        examples: Shown at the end of the help, as they are written.
+        **settings: What `argparse.ArgumentParser` takes beside, such as `description`.
+    """
+    parser = commands.add_parser(
+        name,
+        help=about,
+        epilog=examples or None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        **settings,
+    )
+    parser.set_defaults(command=run)
+    return parser

@@ -167,8 +167,10 @@ def outdated(pages: Sequence[Path], root: Path) -> dict[Path, str]:
     for page in pages:
         try:
             text = page.read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            raise BenchError(f"{page} cannot be read: {error}") from error
+        except OSError as error:
+            raise BenchError(f"{page} cannot be read: {error.strerror}.") from error
+        except UnicodeDecodeError as error:
+            raise BenchError(f"{page} is no text file in UTF-8.") from error
         try:
             filled = fill(text, root)
         except BenchError as error:

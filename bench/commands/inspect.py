@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.commands import inspect_inputs
 from bench.errors import BenchError
 
 KINDS = ("layers", "filters", "maps", "traversal", "interpolation")
@@ -64,8 +65,9 @@ def command(options: argparse.Namespace) -> int:
         options.most = 10 if what == "traversal" else 32
     _check(options, what)
     _check_model(options.model, what)
+    if what not in ("layers", "filters"):
+        inspect_inputs.check(options.images)
     import zoo
-    from bench.commands import inspect_inputs
     from bench.introspection import summary
 
     try:
@@ -178,7 +180,6 @@ def filters_picture(model: Any, path: str, layer: Any, most: int, theme: str) ->
 
 def maps_picture(model: Any, inputs: Any, options: argparse.Namespace) -> bytes:
     """Draws what a layer puts out for one image, beside that image."""
-    from bench.commands import inspect_inputs
     from bench.introspection import activations, summary
     from bench.report.plots import image_grid, training
 
@@ -206,7 +207,6 @@ def traversal_picture(model: Any, inputs: Any, options: argparse.Namespace) -> b
     """Draws an image with one code unit changed at a time, the most telling units first."""
     import keras
 
-    from bench.commands import inspect_inputs
     from bench.introspection import activations
     from bench.report.plots import image_grid
 
@@ -230,7 +230,6 @@ def traversal_picture(model: Any, inputs: Any, options: argparse.Namespace) -> b
 
 def interpolation_picture(model: Any, inputs: Any, options: argparse.Namespace) -> bytes:
     """Draws the images of the codes between pairs of images, with the pair at both ends."""
-    from bench.commands import inspect_inputs
     from bench.introspection import activations
     from bench.report.plots import image_grid
 

@@ -26,6 +26,18 @@ def pick(inputs: Any, numbers: list[int]) -> Any:
     return keras.tree.map_structure(lambda values: np.asarray(values)[numbers], inputs)
 
 
+def check(source: str) -> None:
+    """Raises BenchError where a source is neither the name of a data set nor a path."""
+    from bench.data import catalog
+    from zoo import checks
+
+    if source not in catalog.names() and not Path(source).exists():
+        raise BenchError(
+            f"unknown images {source!r}.{checks.suggestion(source, catalog.names())} Give one of "
+            f"{', '.join(catalog.names())}, or a folder, an image file or an .npz that exists."
+        )
+
+
 def load(model: Any, source: str, most: int = MAX_IMAGES) -> Any:
     """Reads what a model takes, from a data set, a folder, an image file or an `.npz`.
 
@@ -45,18 +57,12 @@ def load(model: Any, source: str, most: int = MAX_IMAGES) -> Any:
     """
     from bench.data import catalog
 
+    check(source)
     path = Path(source)
     if source in catalog.names() or path.suffix == ".npz":
         images, labels = _of_dataset(source)
-    elif path.exists():
-        images, labels = _of_files(model, path, most)
     else:
-        from zoo import checks
-
-        raise BenchError(
-            f"unknown images {source!r}.{checks.suggestion(source, catalog.names())} Give one of "
-            f"{', '.join(catalog.names())}, or a folder, an image file or an .npz that exists."
-        )
+        images, labels = _of_files(model, path, most)
     inputs = images[:most]
     if model.task == "conditional":
         if labels is None:

@@ -2,6 +2,9 @@
 
 import argparse
 
+from bench.errors import BenchError
+from zoo import checks
+
 
 def add_command(commands) -> None:
     """Adds `list` to the command line.
@@ -23,9 +26,16 @@ def command(options: argparse.Namespace) -> int:
     from bench.data import catalog
     from bench.runs import suites
 
+    names = zoo.names(options.pattern)
+    if not names:
+        raise BenchError(
+            f"no model matches {options.pattern!r}."
+            f"{checks.suggestion(options.pattern, zoo.names())} "
+            f"A wildcard finds more: '*{options.pattern.strip('*')}*'."
+        )
     console = Console()
     models = Table("model", "what it is", "presets", title="models", title_justify="left")
-    for name in zoo.names(options.pattern):
+    for name in names:
         entry = zoo.get(name)
         models.add_row(name, entry.summary, ", ".join(entry.presets))
     console.print(models)

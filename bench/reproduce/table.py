@@ -16,6 +16,7 @@ from bench.report.markdown import table as markdown_table
 from bench.reproduce import entries as published_entries
 from bench.reproduce import verdicts
 from bench.reproduce.verdicts import MISSING, NO, NOT_RUN, YES, Row
+from zoo import checks
 
 SCHEMA_VERSION = 1
 FILE_NAME = "reproduce.json"
@@ -181,11 +182,11 @@ def sections(folder: Path) -> list[Section]:
         written = json.loads((folder / FILE_NAME).read_text())
         rows = [(row["cells"], row["source"], row["url"]) for row in written["rows"]]
         text = str(written["summary"])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BenchError(
-            f"{folder / FILE_NAME} cannot be read ({error}). "
+            f"{folder / FILE_NAME} cannot be read ({checks.one_line(error)}). "
             f"Make it again: python -m bench reproduce --output {folder}"
         ) from error
     table = Table(

@@ -53,6 +53,12 @@ def select(
     Raises:
         BenchError: for an unknown suite, preset or argument, or a wildcard that no model matches.
     """
+    presets = dict.fromkeys(each for known in registry.values() for each in known.presets)
+    if preset not in presets:
+        raise BenchError(
+            f"--preset must be a preset of some model. Received: {preset!r}."
+            f"{checks.suggestion(preset, presets)} See: python -m bench list"
+        )
     if models is None:
         models = list(suites.members(suite))
     chosen: dict[ModelSpec, None] = {}

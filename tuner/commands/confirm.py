@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from zoo.parser import new_command
+
 EXAMPLES = """examples:
   python -m tuner confirm runs/search-vae-digits-psnr-random --seeds 5
   python -m tuner confirm runs/search-vae-digits-psnr-random --trial 7
@@ -11,14 +13,14 @@ EXAMPLES = """examples:
 
 def add_command(commands) -> None:
     """Adds `confirm`, or in full `re-evaluate`, to the command line."""
-    parser = commands.add_parser(
+    parser = new_command(
+        commands,
         "confirm",
+        command,
+        "measure the winner and the defaults on fresh seeds, on the test split",
+        EXAMPLES,
         aliases=["re-evaluate"],
-        help="measure the winner and the defaults on fresh seeds, on the test split",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(command=command)
     parser.add_argument("folder", type=Path, help="of the search, such as runs/search-vae-...")
     parser.add_argument("--seeds", type=int, default=3, help="at least 2 (default: %(default)s)")
     parser.add_argument("--trial", type=int, help="another trial than the winner")

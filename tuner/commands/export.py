@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from bench.errors import BenchError
+from zoo.parser import new_command
 
 EXAMPLES = """examples:
   python -m tuner export runs/search-vae-digits-psnr-random model.keras
@@ -13,13 +14,13 @@ EXAMPLES = """examples:
 
 def add_command(commands) -> None:
     """Adds `export` to the command line."""
-    parser = commands.add_parser(
+    parser = new_command(
+        commands,
         "export",
-        help="copy the winner's model to a .keras file",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        command,
+        "copy the winner's model to a .keras file",
+        EXAMPLES,
     )
-    parser.set_defaults(command=command)
     parser.add_argument("folder", type=Path, help="of the search, such as runs/search-vae-...")
     parser.add_argument("path", type=Path, help="such as model.keras")
     parser.add_argument("--trial", type=int, help="another trial than the winner")

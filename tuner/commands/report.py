@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from zoo.parser import new_command
+
 EXAMPLES = """example:
   python -m tuner report runs/search-vae-digits-psnr-random
 """
@@ -10,13 +12,13 @@ EXAMPLES = """example:
 
 def add_command(commands) -> None:
     """Adds `report` to the command line."""
-    parser = commands.add_parser(
+    parser = new_command(
+        commands,
         "report",
-        help="write the page and the picture of a search",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        command,
+        "write the page and the picture of a search",
+        EXAMPLES,
     )
-    parser.set_defaults(command=command)
     parser.add_argument("folder", type=Path, help="of the search, such as runs/search-vae-...")
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bench.records import config
 from bench.runs import command_line
+from zoo.parser import new_command
 
 EXAMPLES = """examples:
   python -m tuner search vae --dataset digits --objective psnr --max-trials 10
@@ -29,13 +30,13 @@ def add_command(commands) -> None:
     Args:
         commands: What `argparse.ArgumentParser.add_subparsers` returns.
     """
-    parser = commands.add_parser(
+    parser = new_command(
+        commands,
         "search",
-        help="try settings and keep the best",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        command,
+        "try settings and keep the best",
+        EXAMPLES,
     )
-    parser.set_defaults(command=command)
     _add_aims(parser)
     _add_space(parser)
     _add_limits(parser)

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from bench.errors import BenchError
+from zoo.parser import new_command
 
 EXAMPLES = """example:
   python -m tuner show runs/search-vae-digits-psnr-random --limit 10
@@ -12,13 +13,13 @@ EXAMPLES = """example:
 
 def add_command(commands) -> None:
     """Adds `show` to the command line."""
-    parser = commands.add_parser(
+    parser = new_command(
+        commands,
         "show",
-        help="show the trials of a search, and draw them",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        command,
+        "show the trials of a search, and draw them",
+        EXAMPLES,
     )
-    parser.set_defaults(command=command)
     parser.add_argument("folder", type=Path, help="of the search, such as runs/search-vae-...")
     parser.add_argument("--limit", type=int, metavar="N", help="show the N best only")
 

@@ -2,6 +2,8 @@
 
 import argparse
 
+from zoo.parser import new_command
+
 EXAMPLES = """examples:
   python -m tuner space            the models, and how many parameters of each are searched
   python -m tuner space vae        what is searched in one, with its defaults
@@ -10,13 +12,13 @@ EXAMPLES = """examples:
 
 def add_command(commands) -> None:
     """Adds `space` to the command line."""
-    parser = commands.add_parser(
+    parser = new_command(
+        commands,
         "space",
-        help="show what is searched in a model",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        command,
+        "show what is searched in a model",
+        EXAMPLES,
     )
-    parser.set_defaults(command=command)
     parser.add_argument("model", nargs="?", help="registered name; all models without one")
 
 

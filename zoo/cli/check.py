@@ -5,6 +5,7 @@ from pathlib import Path
 
 from zoo.cli import reading_options, screen
 from zoo.data import reading
+from zoo.parser import new_command
 
 
 def run(options: argparse.Namespace) -> int:
@@ -16,17 +17,16 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def add_parser(commands, formatter) -> None:
+def add_parser(commands) -> None:
     """Adds the sub-command to the parser."""
-    parser = commands.add_parser(
+    parser = new_command(
+        commands,
         "check",
-        help="say what is read of your images, and what is left out",
+        run,
+        "say what is read of your images, and what is left out",
+        "examples:\n  python -m zoo check photos/\n  python -m zoo check scans/ --range 0..4095\n",
         description="Reads a folder of images or an .npz as the other commands do, and says what "
         "it found: layout, sizes, classes, masks, bit depth, and what is left out.",
-        epilog="examples:\n  python -m zoo check photos/\n"
-        "  python -m zoo check scans/ --range 0..4095\n",
-        formatter_class=formatter,
     )
-    parser.set_defaults(run=run)
     parser.add_argument("data", type=Path, help="folder of images, or .npz file")
     reading_options.add(parser)

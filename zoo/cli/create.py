@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 
+from zoo import checks
 from zoo.cli import data
 from zoo.cli.files import CommandError
 from zoo.registry import entries, presets
@@ -23,6 +24,19 @@ def parse_arguments(pairs: list[str]) -> dict:
         except (ValueError, SyntaxError):
             arguments[name.strip()] = text
     return arguments
+
+
+def check_arguments(options) -> None:
+    """Raises an error for a preset or an argument that the model does not have."""
+    if options.preset is not None:
+        presets.check(options.model, options.preset)
+    known = entries.get(options.model).argument_names
+    for name in parse_arguments(options.arguments):
+        if name not in known:
+            raise CommandError(
+                f"--set must name arguments of {options.model!r}. Received: {name}."
+                f"{checks.suggestion(name, known)} Its arguments: {', '.join(known)}."
+            )
 
 
 def model(options, training: data.TrainingData):

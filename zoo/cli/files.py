@@ -4,7 +4,7 @@ import collections
 import contextlib
 import csv
 import itertools
-import os
+import tempfile
 from pathlib import Path
 
 from zoo.data.files import normal
@@ -60,8 +60,13 @@ def _check_parent(path: Path) -> None:
     existing = path.absolute().parent
     while not existing.exists():
         existing = existing.parent
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise CommandError(f"{path} cannot be written: {existing} is no folder to write to.")
+    try:
+        with tempfile.TemporaryFile(dir=existing) as file:
+            file.write(b"x")
+    except OSError as error:
+        raise CommandError(
+            f"{path} cannot be written: {existing} is no folder to write to ({error.strerror})."
+        ) from error
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from zoo.cli.files import CommandError, check_file, check_folder, check_new
 from zoo.cli.use import check_can
 from zoo.data import images
 from zoo.files import new_file, new_folder
+from zoo.parser import new_command
 from zoo.registry import entries, presets, saved_file
 
 
@@ -124,35 +125,35 @@ def export(options) -> int:
     return 0
 
 
-def add_parsers(commands, formatter) -> None:
+def add_parsers(commands) -> None:
     """Adds the sub-commands of this module to the parser."""
-    parser = commands.add_parser(
+    parser = new_command(
+        commands,
         "list",
-        help="show the models and what each does",
-        epilog=(
+        list_models,
+        "show the models and what each does",
+        (
             "examples:\n"
             "  python -m zoo list\n"
             '  python -m zoo list "*vae*"\n'
             "  python -m zoo list autoencoder --presets\n"
         ),
-        formatter_class=formatter,
     )
-    parser.set_defaults(run=list_models)
     parser.add_argument("pattern", nargs="?", default="*", help='wildcard, such as "*vae*"')
     parser.add_argument("--presets", action="store_true", help="show presets and their sources")
 
-    parser = commands.add_parser(
+    parser = new_command(
+        commands,
         "sample",
-        help="draw new images from a generative model",
-        epilog=(
+        sample,
+        "draw new images from a generative model",
+        (
             "examples:\n"
             "  python -m zoo sample vae.keras --num 100 --output samples/\n"
             "  python -m zoo sample vae.keras --num 25 --grid --output samples.png\n"
             "  python -m zoo sample digits.keras --label 3 --output threes/\n"
         ),
-        formatter_class=formatter,
     )
-    parser.set_defaults(run=sample)
     parser.add_argument("model", type=Path, help="saved model, .keras")
     parser.add_argument("--output", type=Path, required=True, help="folder, or .png with --grid")
     parser.add_argument("--num", type=int, default=25, help="number of images; default: 25")
@@ -161,17 +162,17 @@ def add_parsers(commands, formatter) -> None:
     parser.add_argument("--seed", type=int, default=0, help="same seed, same images; default: 0")
     parser.add_argument("--overwrite", action="store_true", help="replace what is there")
 
-    parser = commands.add_parser(
+    parser = new_command(
+        commands,
         "export",
-        help="write a saved model for other programs to run",
-        epilog=(
+        export,
+        "write a saved model for other programs to run",
+        (
             "examples:\n"
             "  python -m zoo export vae.keras exported/\n"
             "  python -m zoo export vae.keras vae.onnx\n"
         ),
-        formatter_class=formatter,
     )
-    parser.set_defaults(run=export)
     parser.add_argument("model", type=Path, help="saved model, .keras")
     parser.add_argument("output", type=Path, metavar="path", help="folder, or file ending in .onnx")
     parser.add_argument("--overwrite", action="store_true", help="replace what is there")

@@ -12,6 +12,7 @@ from zoo.cli import create, data, reading_options, screen
 from zoo.cli.files import CommandError, check_file
 from zoo.data import reading
 from zoo.files import new_file
+from zoo.parser import new_command
 from zoo.registry import entries, saved_file
 
 DEFAULT_EPOCHS, DEFAULT_QUANTILE = 20, 0.95
@@ -21,8 +22,10 @@ _FIXED_ON_RESUME = ("preset", "arguments", "resize", "color", "range", "positive
 
 def run(options: argparse.Namespace) -> int:
     """Trains a model and saves it. Returns the exit code: 130 after Ctrl-C."""
+    _check_order(options)
     task = entries.get(options.model).task
     _check_options(options, task)
+    create.check_arguments(options)
     _check_output(options)
     resumed = None if options.resume is None else _resumed(options)
     if resumed is not None and options.data.is_dir():
@@ -66,6 +69,15 @@ def _reading(options, resumed, task: str) -> reading.Options:
 
 
 # --- at the door ----------------------------------------------------------------------------
+
+
+def _check_order(options) -> None:
+    if options.model not in entries.names() and str(options.data) in entries.names():
+        raise CommandError(
+            f"the model must come before the data. Received: {options.model} {options.data}. "
+            f"For example: python -m zoo train {options.data} {options.model} "
+            f"--output {options.output}"
+        )
 
 
 def _check_options(options, task: str) -> None:
@@ -186,13 +198,14 @@ def _report(model, x, y, held_out, seconds: float, options) -> None:
         screen.say(f"anomaly threshold {threshold:.5g}: {model.card.threshold_rule}")
 
 
-def add_parser(commands, formatter) -> None:
+def add_parser(commands) -> None:
     """Adds the sub-command to the parser."""
-    parser = commands.add_parser(
+    parser = new_command(
+        commands,
         "train",
-        help="train a model on your images and save it",
-        description="Trains a model on a folder of images, or on an .npz file, and saves it.",
-        epilog=(
+        run,
+        "train a model on your images and save it",
+        (
             "examples:\n"
             "  python -m zoo train vae photos/ --resize 64x64 --output vae.keras\n"
             "  python -m zoo train autoencoder photos/ --preset small --set latent_dim=8 "
@@ -203,9 +216,8 @@ def add_parser(commands, formatter) -> None:
             "       (a sub-folder for each class)\n"
             "  python -m zoo train vae photos/ --resume vae.keras --epochs 10 --output vae.keras\n"
         ),
-        formatter_class=formatter,
+        description="Trains a model on a folder of images, or on an .npz file, and saves it.",
     )
-    parser.set_defaults(run=run)
     parser.add_argument("model", help="registry name; see python -m zoo list")
     parser.add_argument("data", type=Path, help="folder of images, or .npz file")
     parser.add_argument("--output", type=Path, required=True, help="file to write, .keras")

@@ -36,6 +36,11 @@ class Session:
         self.batch_size, self.verb = options.batch_size, verb
         if self.batch_size < 1:
             raise CommandError(f"--batch-size must be at least 1. Received: {self.batch_size}.")
+        if options.model.is_dir() and options.folder.suffix == ".keras":
+            raise CommandError(
+                "the model must come before the folder. "
+                f"Received: {options.model} {options.folder}."
+            )
         check_can(options.model, method, verb)
         self.files = images.find(options.folder)
         layouts.check_no_masks(options.folder, self.files)
@@ -151,6 +156,8 @@ def score(options) -> int:
     if options.maps is not None:
         check_folder(options.maps, options.overwrite, options.folder)
     _check_threshold_options(options)
+    if options.normals is not None:
+        images.find(options.normals)
     if options.maps is not None:
         check_can(options.model, "score_map", "draw score maps")
     session = Session(options, "anomaly_score", "score images")

@@ -111,7 +111,7 @@ def get(name: str) -> Entry:
     if name not in _ENTRIES:
         raise ValueError(
             f"Unknown model {name!r}.{checks.suggestion(name, _ENTRIES)} "
-            "See zoo.names() for all models."
+            "See zoo.names(), or python -m zoo list."
         )
     return _ENTRIES[name]
 

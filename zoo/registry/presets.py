@@ -69,6 +69,12 @@ def names(model: str) -> list[str]:
     return [*SIZES, *NAMED.get(model, {})]
 
 
+def check(model: str, preset: str) -> None:
+    """Raises ValueError where a model has no such preset; the text suggests the nearest one."""
+    if preset not in SIZES:
+        get(model, preset)
+
+
 def get(model: str, preset: str) -> Preset:
     """Returns a named preset of a model; the shared sizes have no source and are not here."""
     named = NAMED.get(model, {})
