@@ -310,6 +310,7 @@ def test_a_slower_model_is_a_regression(capsys, tmp_path):
     assert found["batch_size"] == 16
 
 
+@pytest.mark.slow
 def test_a_model_is_no_slower_than_itself(capsys):
     same = "autoencoder:tiny"
     code, out = run(capsys, same, same, *QUICK, "--pairs", "12", "--rounds", "2")
@@ -363,6 +364,7 @@ def repository(tmp_path, monkeypatch):
     return git
 
 
+@pytest.mark.slow
 def test_a_slower_commit_is_a_regression(repository, tmp_path):
     """Only training became slower, in the zoo's own code; nothing is left behind."""
     file = tmp_path / "compare.json"

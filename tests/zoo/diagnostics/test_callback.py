@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from kinds import every_model
 
 import zoo
 from zoo.diagnostics.callback import HealthCheck
@@ -174,17 +175,17 @@ class TestHealthy:
 
     @pytest.mark.parametrize(
         ("name", "epochs"),
-        [("autoencoder", 8), ("vae", 14), ("upae", 6), ("unet", 4), ("conditional_vae", 10)],
+        [("autoencoder", 8), ("vae", 14), ("upae", 6), ("unet", 4), ("conditional_vae", 16)],
     )
     def test_nothing_is_raised(self, kit, name, epochs):
-        model = kit.make(name)
+        model = kit.make(name, widths=(8, 16))
         x, *y = kit.data(name, 0, 1400)
         validation = kit.data(name, 1400, 1797)
         check = HealthCheck(x, *y, verbose=0)
         model.fit(
             x,
             *y,
-            epochs=16,
+            epochs=epochs,
             batch_size=32,
             validation_data=validation,
             callbacks=[check],
@@ -195,7 +196,7 @@ class TestHealthy:
         assert min(check.layer_changes.values()) > 0.01
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", every_model())
 class TestEveryModel:
     def test_is_measured_without_a_trace(self, kit, name):
         model = kit.make(name)
