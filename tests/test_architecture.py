@@ -27,7 +27,7 @@ ROOT = Path(__file__).parent.parent
 MAY_IMPORT_TENSORFLOW = {
     *(f"zoo/data/{name}.py" for name in ("augmented_batches", "batching", "checking")),
     *(f"zoo/data/{name}.py" for name in ("order", "pipeline")),
-    *("zoo/layers/batch_normalization.py", "zoo/layers/gradients.py"),
+    *(f"zoo/layers/{name}.py" for name in ("batch_normalization", "gradients", "row_noise")),
     *(f"zoo/training/{name}.py" for name in ("adam", "device_data", "fitting")),
     *(f"zoo/training/{name}.py" for name in ("keras_contract", "model", "predict")),
     "zoo/testing/tensors.py",

@@ -23,11 +23,13 @@ from bench.records import store
 from bench.records.schema import Record
 from bench.reproduce import table
 from bench.scaling import tables as scale_tables
+from bench.suites import default_table
 
 PAGES = ("README.md", "docs/*.md")
 PEERS = "pip install -r bench/peers/requirements.txt && python -m bench.peers"
 ROOFLINE = "python -m bench.peers.roofline_bound"
 SCALE = "python -m bench scale --memory"
+DEFAULTS = "python -m bench.suites.default_check"
 
 
 def add_command(commands) -> None:
@@ -100,6 +102,11 @@ def _scale(sources: Sequence[Path], words: Sequence[str]) -> str:
     return f"{scale_tables.markdown(_lines(sources, SCALE))}\n{_command(SCALE)}"
 
 
+def _defaults(sources: Sequence[Path], words: Sequence[str]) -> str:
+    now, *before = (default_table.verdicts(_lines([source], DEFAULTS)) for source in sources)
+    return f"{default_table.markdown(now, *before)}\n\n{_command(DEFAULTS)}"
+
+
 def _options(sources: Sequence[Path], words: Sequence[str]) -> str:
     return docs_tables.options(words[0]) + "\n"
 
@@ -111,6 +118,7 @@ KINDS: dict[str, Callable[[Sequence[Path], Sequence[str]], str]] = {
     "peers": _peers,
     "floor": _roofline,
     "scale": _scale,
+    "defaults": _defaults,
     "options": _options,
 }
 _WITHOUT_RECORDS = ("options",)

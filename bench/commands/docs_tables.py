@@ -151,6 +151,7 @@ def _numbers(row: leaderboard_rows.Row) -> list[str]:
         f"{name} {with_half_width(row.quality[metric], f'.{decimals}f')}"
         for metric, name, decimals in shown
     ]
+    measured += filter(None, [row.below_budget])
     return [
         f"{row.record.model.params_total:,}",
         ", ".join(measured),

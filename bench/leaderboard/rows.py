@@ -19,6 +19,7 @@ from bench.leaderboard import one_class
 from bench.records import metrics, options, store
 from bench.records.schema import Record
 from bench.stats import intervals
+from zoo.registry import table as models
 
 METRICS = metrics.ranking()  # their labels
 # Shown where they decide the rank, on cards and in CSV: a table of all would be too wide.
@@ -66,8 +67,8 @@ class Row:
         records: Its records, by seed, and of a seed by the class that is normal.
         quality: Mean and 95 % interval over seeds for each key of `METRICS` that is known.
         ranked_by: The key of `METRICS` that decides the rank.
-        rank: 1 is best; rows that cannot be told apart share a rank. None for failures and for
-            rows without the metric.
+        rank: 1 is best; rows that cannot be told apart share a rank. None for failures, for rows
+            without the metric, and for models that were trained for less than they need.
         detail: What tells this row from others of the same model and preset; often empty.
     """
 
@@ -127,6 +128,16 @@ class Row:
         """What is missing of the classes of the data, `3 of 10 classes`; empty if nothing is."""
         num, wanted = len(self.normal_classes), self.record.data.num_classes or 0
         return f"{num} of {wanted} classes" if 0 < num < wanted else ""
+
+    @property
+    def below_budget(self) -> str:
+        """What is missing of the updates that the model needs, `235 of 3,000 updates`, or ""."""
+        known = models.MODELS.get(self.record.model.name or "")
+        config, data = self.record.config, self.record.data
+        if self.baseline or known is None or not known.least_updates or not data.num_train:
+            return ""
+        done = config.epochs * math.ceil(data.num_train / config.batch_size)
+        return f"{done:,} of {known.least_updates:,} updates" * (done < known.least_updates)
 
     @property
     def table(self) -> str:
@@ -253,13 +264,14 @@ def _row(group: list[Record], metric: str) -> Row:
 
 
 def _ranked(table: list[Row], metric: str) -> list[Row]:
-    known = [row for row in table if metric in row.quality]
+    known = [row for row in table if metric in row.quality and not row.below_budget]
     lower = metric not in HIGHER_IS_BETTER
     ranks = intervals.shared_ranks([_rank_interval(row, metric) for row in known], lower)
     ranked = [dataclasses.replace(row, rank=int(k)) for row, k in zip(known, ranks, strict=True)]
     sign = 1 if lower else -1
     ranked.sort(key=lambda row: (row.rank, sign * row.quality[metric].mean))
-    return ranked + [row for row in table if metric not in row.quality]
+    others = [row for row in table if metric not in row.quality or row.below_budget]
+    return ranked + sorted(others, key=lambda row: metric not in row.quality)
 
 
 def _rank_interval(row: Row, metric: str) -> intervals.Interval:
@@ -282,7 +294,7 @@ def _told_apart(rows: list[Row]) -> list[Row]:
         if len(differing) > 1 and "latent_size" in differing:  # follows from the rest
             differing.remove("latent_size")
         told = [f"{key}={own[key]}" for key in differing]
-        detail = ", ".join(filter(None, [row.missing_classes, *told]))
+        detail = ", ".join(filter(None, [row.missing_classes, row.below_budget, *told]))
         told_apart.append(dataclasses.replace(row, detail=detail))
     return told_apart
 

@@ -81,6 +81,8 @@ def likelihood(model, dataset: Dataset) -> dict[str, Any]:
         `test_bits_per_dimension`: importance-weighted, with the most samples;
         `test_nll_by_samples`: the same by `S`, which falls to the true value as `S` grows.
         `test_likelihood_intervals`: `[low, high]` of `elbo` and `nll` over images.
+        `test_likelihood_noise`: Monte-Carlo standard errors of both means: how far they would move
+        with other samples of the code, for the same images.
         `test_likelihood`: the function of pixels that all of these belong to. Numbers of two such
         functions must not be compared: `"gaussian"` and `"laplace"` are densities of pixels in
         `[0, 1]` (bits may be negative), and `"bernoulli"` of grey pixels is a cross-entropy, not a
@@ -95,7 +97,12 @@ def likelihood(model, dataset: Dataset) -> dict[str, Any]:
         n: -_finite("likelihood", model.log_likelihood(inputs, num_samples=n, **size))
         for n in IMPORTANCE_SAMPLES
     }
-    best = nll[IMPORTANCE_SAMPLES[-1]]
+    most = IMPORTANCE_SAMPLES[-1]
+    best = nll[most]
+    halves = {
+        "elbo": (elbo, model.elbo(inputs, num_samples=ELBO_SAMPLES // 2, **size)),
+        "nll": (best, -model.log_likelihood(inputs, num_samples=most // 2, **size)),
+    }
     return {
         "test_likelihood": model.likelihood,
         "test_elbo": float(elbo.mean()),
@@ -104,8 +111,31 @@ def likelihood(model, dataset: Dataset) -> dict[str, Any]:
         / (math.prod(model.image_shape) * math.log(2)),
         "test_nll_by_samples": {str(n): float(values.mean()) for n, values in nll.items()},
         "test_likelihood_intervals": reconstruction.intervals({"elbo": elbo, "nll": best}),
+        "test_likelihood_noise": {
+            "elbo": monte_carlo_error(*halves["elbo"]),
+            "nll": monte_carlo_error(*halves["nll"], is_log_mean=True),
+        },
         "num_likelihood_images": num,
     }
+
+
+def monte_carlo_error(whole: np.ndarray, half: np.ndarray, is_log_mean: bool = False) -> float:
+    """Computes the standard error of a mean over images, as far as the codes' samples make it.
+
+        error = sqrt(sum_i d_i^2) / n,  d_i = half_i - whole_i
+
+    The first half of the samples of an image is off by `d`, the second by `-d`, and both are drawn
+    independently of each other: `d` is one draw of the error of their mean.
+
+    Args:
+        whole: Of all samples, nats, `(images,)`.
+        half: Of the first half of them.
+        is_log_mean: Whether values are `-log` of a mean over samples, not means: `d` is then the
+            relative error of that mean, at most 1.
+    """
+    whole, half = (np.asarray(values, "float64") for values in (whole, half))
+    off = np.expm1(np.minimum(whole - half, math.log(2))) if is_log_mean else half - whole
+    return float(np.sqrt(np.sum(np.square(off))) / len(whole))
 
 
 def code_use(model, dataset: Dataset) -> dict[str, Any]:

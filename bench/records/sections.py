@@ -194,6 +194,7 @@ class Quality:
     thresholds: dict | None = leaf(dict)
     likelihood: str | None = leaf(str, "test_likelihood")
     likelihood_intervals: dict | None = leaf(dict, "test_likelihood_intervals")
+    likelihood_noise: dict | None = leaf(dict, "test_likelihood_noise")
     num_likelihood_images: int | None = leaf(int)
     nll_by_samples: dict | None = leaf(dict, "test_nll_by_samples")
     kl_per_latent: list | None = leaf(list, "test_kl_per_latent")

@@ -136,7 +136,8 @@ def _model(point: Point) -> tuple[Any, str]:
     (choice,) = selection.select([point.model], "core", "small", models.registry())
     entry = zoo.get(choice.model)
     shape = (point.image_size, point.image_size, 1)
-    config = zoo.presets.config(choice.model, choice.preset, shape) | dict(choice.arguments)
+    base = (Point.image_size, Point.image_size, 1)  # as deep at any size: one thing changes
+    config = zoo.presets.config(choice.model, choice.preset, base) | dict(choice.arguments)
     for name in ("widths", "hidden_units"):
         if name in config:
             config[name] = [max(1, round(point.width * units)) for units in config[name]]

@@ -2,28 +2,28 @@
 
 from typing import ClassVar
 
-import keras
 from keras import ops
 
 from zoo import checks
+from zoo.layers import row_noise
 from zoo.layers.noise import KINDS
 
 
-def corrupt(x, kind: str, level: float, seed):
+def corrupt(x, kind: str, level: float, source):
     """Returns damaged images: a draw of Keras and a formula of `zoo.layers.noise`.
 
     Args:
         x: Float tensor in `[0, 1]`, first axis the images.
         kind: A key of `zoo.layers.noise.KINDS`.
         level: Float in `[0, 1]`.
-        seed: Int or `keras.random.SeedGenerator`.
+        source: A `RowNoise`, a `keras.random.SeedGenerator` or an int.
     """
     noise = KINDS[kind]
     shape = noise.draw_shape(ops.shape(x))
     if noise.is_normal:
-        draw = keras.random.normal(shape, dtype=x.dtype, seed=seed)
+        draw = row_noise.normal(shape, source, dtype=x.dtype)
     else:
-        draw = keras.random.uniform(shape, dtype="float32", seed=seed)
+        draw = row_noise.uniform(shape, source)
     return noise.formula(ops, x, draw, level)
 
 
@@ -49,4 +49,4 @@ class Corrupting:
 
     def corrupt(self, x, training):
         x = ops.cast(x, "float32")
-        return corrupt(x, self.corruption, self.level, self.random_seed(training))
+        return corrupt(x, self.corruption, self.level, self.noise_of(x, training))

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from zoo.layers import row_noise
+
 
 @keras.saving.register_keras_serializable(package="zoo")
 class GaussianSampler(keras.layers.Layer):
@@ -11,34 +13,21 @@ class GaussianSampler(keras.layers.Layer):
     The reparameterisation trick: the sample is differentiable in mean and log-variance.
 
     Args:
-        seed_generator: `keras.random.SeedGenerator` of the training noise.
-        evaluation_seed: Int. Seed of the noise when not training: the same at every call.
+        **kwargs: See `keras.layers.Layer`.
 
     Call arguments:
         mean: Float tensor `(batch, latent_dim)`.
         log_var: Float tensor `(batch, latent_dim)`, natural logarithm of the variance.
+        noise: A `RowNoise`, a `keras.random.SeedGenerator` or an int.
 
     Reference: Kingma and Welling, 2014, section 2.4. https://arxiv.org/abs/1312.6114
     """
 
-    def __init__(self, seed_generator, evaluation_seed: int, **kwargs):
-        super().__init__(dtype="float32", **kwargs)
-        self.seed_generator = seed_generator
-        self.evaluation_seed = evaluation_seed
-        self.evaluation_generator = keras.random.SeedGenerator(evaluation_seed)
+    def __init__(self, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
 
-    def call(self, mean, log_var, training=None):
-        return self.draw(mean, log_var, self.seed_generator if training else self.evaluation_seed)
-
-    def draw(self, mean, log_var, seed):
-        """Draws with the noise of a seed: an int or a `SeedGenerator`."""
-        noise = keras.random.normal(ops.shape(mean), dtype="float32", seed=seed)
-        return mean + ops.exp(0.5 * log_var) * noise
-
-    def evaluation_noise(self):
-        """Returns a generator, wound back to its start, for a series of different draws."""
-        self.evaluation_generator.state.assign([self.evaluation_seed, 0])
-        return self.evaluation_generator
+    def call(self, mean, log_var, noise=None):
+        return mean + ops.exp(0.5 * log_var) * row_noise.normal(ops.shape(mean), noise)
 
 
 @keras.saving.register_keras_serializable(package="zoo")

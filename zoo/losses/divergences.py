@@ -14,6 +14,8 @@ from zoo.losses.pixels import as_float32
 # Bandwidths of the WAE's authors, in units of the mean squared distance of two prior samples.
 WAE_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 MINIBATCH_SAMPLINGS = ("stratified", "weighted")
+_SMALLEST = 1e-30  # that is divided by, and that a logarithm is taken of
+_NEVER = -1e9  # the logarithm of a weight of 0, finite for gradients
 
 
 # --- maximum mean discrepancy ---------------------------------------------------------------------
@@ -53,7 +55,9 @@ KERNELS = {
 }
 
 
-def maximum_mean_discrepancy(first, second, kernel="inverse_multiquadratic", scales=WAE_SCALES):
+def maximum_mean_discrepancy(
+    first, second, kernel="inverse_multiquadratic", scales=WAE_SCALES, weights=None
+):
     """Estimates `E k(a, a') + E k(b, b') - 2 E k(a, b)` between two samples, without bias.
 
     Zero in the mean for samples of one distribution, so that it is negative for some batches; at
@@ -64,6 +68,7 @@ def maximum_mean_discrepancy(first, second, kernel="inverse_multiquadratic", sca
         second: Float tensor `(m, units)`.
         kernel: A name of `KERNELS`.
         scales: Bandwidths of the kernel, which is a sum over them.
+        weights: Float tensor `(n,)` of weights >= 0 of the rows of both, `n = m`; None: all alike.
 
     Returns:
         Float32 tensor `(n,)`, the same value in each row, dimensionless.
@@ -71,29 +76,36 @@ def maximum_mean_discrepancy(first, second, kernel="inverse_multiquadratic", sca
     Source: Gretton et al., 2012, Eq. 3. https://jmlr.org/papers/v13/gretton12a.html
     """
     function = KERNELS[kernel]
-    between = ops.mean(function(first, second, scales))
-    estimate = (
-        _mean_of_pairs(function(first, first, scales), len(scales))
-        + _mean_of_pairs(function(second, second, scales), len(scales))
-        - 2.0 * between
-    )
     num_first, num_second = ops.shape(first)[0], ops.shape(second)[0]
-    is_defined = ops.logical_and(num_first > 1, num_second > 1)
+    of_first = ops.ones((num_first,)) if weights is None else ops.cast(weights, "float32")
+    of_second = ops.ones((num_second,)) if weights is None else of_first
+    between = _sum_of_pairs(function(first, second, scales), of_first, of_second)
+    estimate = (
+        _mean_of_pairs(function(first, first, scales), len(scales), of_first)
+        + _mean_of_pairs(function(second, second, scales), len(scales), of_second)
+        - 2.0 * between / ops.maximum(ops.sum(of_first) * ops.sum(of_second), _SMALLEST)
+    )
+    counts = [ops.sum(ops.cast(each > 0, "int32")) for each in (of_first, of_second)]
+    is_defined = ops.logical_and(counts[0] > 1, counts[1] > 1)
     return ops.broadcast_to(ops.where(is_defined, estimate, 0.0), (num_first,))
 
 
-def _mean_of_pairs(kernel_values, diagonal_value):
+def _sum_of_pairs(kernel_values, of_rows, of_columns):
+    return ops.sum(kernel_values * of_rows[:, None] * of_columns[None])
+
+
+def _mean_of_pairs(kernel_values, diagonal_value, weights):
     """Averages a square matrix without its diagonal, each element of which is given."""
-    count = ops.cast(ops.shape(kernel_values)[0], "float32")
-    return (ops.sum(kernel_values) - count * diagonal_value) / (
-        count * ops.maximum(count - 1.0, 1.0)
-    )
+    squares = ops.sum(ops.square(weights))
+    total = ops.square(ops.sum(weights)) - squares
+    pairs = _sum_of_pairs(kernel_values, weights, weights) - diagonal_value * squares
+    return pairs / ops.maximum(total, _SMALLEST)
 
 
 # --- the parts of a KL ----------------------------------------------------------------------------
 
 
-def minibatch_log_weights(batch_size, num_train=None, sampling="stratified"):
+def minibatch_log_weights(batch_size, num_train=None, sampling="stratified", weights=None):
     """Returns `log w_ij` with which row `j` of a batch counts in `q(z_i)`.
 
         q(z_i) = 1 / N sum_n q(z_i | x_n), estimated by sum_j w_ij q(z_i | x_j)
@@ -109,24 +121,33 @@ def minibatch_log_weights(batch_size, num_train=None, sampling="stratified"):
         batch_size: Int or scalar tensor.
         num_train: `N`, number of training images, or None. Raised to `batch_size` if smaller.
         sampling: `"stratified"` or `"weighted"`.
+        weights: Float tensor `(batch_size,)`: rows of weight 0 do not count. None: all do.
 
     Returns:
         Float32 tensor `(batch_size, batch_size)`.
 
     Source: Chen et al., 2018, section 4.1 and appendix C. https://arxiv.org/abs/1802.04942
     """
-    size = ops.cast(batch_size, "float32")
     own = ops.eye(batch_size, dtype="float32")
+    counts = ops.ones((batch_size,)) if weights is None else ops.cast(weights > 0, "float32")
+    size = ops.maximum(ops.sum(counts), 1.0)
+    seen = ops.maximum(own, counts[None])  # of a row that counts not, it is all there is
     if num_train is None:
-        return ops.zeros_like(own) - ops.log(size)
+        return _log_where(seen, ops.ones_like(own) / size)
     total = ops.maximum(ops.cast(num_train, "float32"), size)
     if sampling == "weighted":
-        return ops.zeros_like(own) - ops.log(total) - ops.log(size)
+        return _log_where(seen, ops.ones_like(own) / (total * size))
     others = ops.maximum(size - 1.0, 1.0)
-    leftover = ops.roll(own, 1, axis=1) * (total - others) / (total * others)
-    plain = (1.0 - own - ops.roll(own, 1, axis=1)) / others
-    weights = ops.where(own > 0, 1.0 / total, leftover + plain)
-    return ops.log(weights / ops.sum(weights, axis=1, keepdims=True))
+    place = ops.cumsum(counts) - 1.0
+    is_next = ops.cast(ops.equal(place[None], ops.mod(place[:, None] + 1.0, size)), "float32")
+    is_next = is_next * counts[None]
+    shares = ops.where(own > 0, 1.0 / total, is_next * (total - others) / (total * others))
+    shares = seen * (shares + (1.0 - own) * (1.0 - is_next) / others)
+    return _log_where(seen, shares / ops.sum(shares, axis=1, keepdims=True))
+
+
+def _log_where(seen, values):
+    return ops.where(seen > 0, ops.log(ops.maximum(values, _SMALLEST)), _NEVER)
 
 
 def aggregate_log_densities(z, mean, log_var, log_weights):
@@ -149,7 +170,7 @@ def aggregate_log_densities(z, mean, log_var, log_weights):
     return log_joint, ops.sum(log_marginals, axis=-1)
 
 
-def kl_parts(z, mean, log_var, num_train=None, sampling="stratified"):
+def kl_parts(z, mean, log_var, num_train=None, sampling="stratified", weights=None):
     """Splits the KL to the standard normal prior at a sample, nats per sample.
 
         log q(z | x) - log q(z)              mutual information of image and code
@@ -164,6 +185,7 @@ def kl_parts(z, mean, log_var, num_train=None, sampling="stratified"):
         log_var: Float tensor `(batch, units)`.
         num_train: See `minibatch_log_weights`.
         sampling: See `minibatch_log_weights`.
+        weights: See `minibatch_log_weights`.
 
     Returns:
         Dict of `"mutual_information"`, `"total_correlation"` and `"dimension_wise_kl"`, each a
@@ -171,7 +193,7 @@ def kl_parts(z, mean, log_var, num_train=None, sampling="stratified"):
 
     Source: Chen et al., 2018, Eq. 2. https://arxiv.org/abs/1802.04942
     """
-    log_weights = minibatch_log_weights(ops.shape(z)[0], num_train, sampling)
+    log_weights = minibatch_log_weights(ops.shape(z)[0], num_train, sampling, weights)
     log_joint, log_product = aggregate_log_densities(z, mean, log_var, log_weights)
     return {
         "mutual_information": log_normal(z, mean, log_var) - log_joint,

@@ -96,6 +96,7 @@ class ClassifyingVAE(VAE):
         seed = self.seed
         if seed is None:
             seed = int(keras.random.randint((), 0, 2**31 - 1))
+        self.start_from((x, y))
         source = self.resampled(x, y, given.get("batch_size") or 32, seed)
         if source is None:
             return super().fit(**{**given, "x": x, "y": y})

@@ -5,9 +5,10 @@ import math
 import keras
 import numpy as np
 
+from zoo.training.mean_start import LEAST_MEAN
+
 _OWNER = "start_from_pca"
 _CODES = ("linear", "relu")
-_LEAST_MEAN = 0.02  # of a pixel under a sigmoid, whose logit and slope have to be finite
 
 
 def start_from_pca(model, x) -> int:
@@ -132,5 +133,5 @@ def _last(kernel: np.ndarray, mean: np.ndarray, activation: str) -> list[np.ndar
     """Returns the weights of the layer that gives the pixels, of a linear one's."""
     if activation == "linear":
         return [kernel, mean]
-    inside = np.clip(mean, _LEAST_MEAN, 1 - _LEAST_MEAN)
+    inside = np.clip(mean, LEAST_MEAN, 1 - LEAST_MEAN)
     return [kernel / (inside * (1 - inside)), np.log(inside / (1 - inside))]

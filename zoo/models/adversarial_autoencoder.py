@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-import keras
 from keras import ops
 
 from zoo import checks
+from zoo.layers import row_noise
 from zoo.models.autoencoder import Autoencoder
 from zoo.registry.entries import listed
 from zoo.training.adversarial import Adversarial, two_class_loss
@@ -79,17 +79,17 @@ class AdversarialAutoencoder(Adversarial, Autoencoder):
         weight = self.adversarial_weight
         return {"reconstruction": 1.0, "adversarial": weight, "discriminator": 0.0}
 
-    def draw_prior(self, num_codes, seed):
+    def draw_prior(self, num_codes, source):
         """Draws codes from the prior, float32 `(num_codes, latent_dim)`.
 
         Args:
             num_codes: Int, or a scalar tensor.
-            seed: Int or `keras.random.SeedGenerator`.
+            source: A `RowNoise`, a `keras.random.SeedGenerator` or an int.
         """
         shape = (num_codes, self.latent_dim)
         if self.prior == "normal":
-            return keras.random.normal(shape, dtype="float32", seed=seed)
-        return keras.random.uniform(shape, minval=-1.0, maxval=1.0, dtype="float32", seed=seed)
+            return row_noise.normal(shape, source)
+        return 2.0 * row_noise.uniform(shape, source) - 1.0
 
     def discriminator_inputs(self, outputs):
         return outputs["prior"], outputs["code"]
@@ -97,7 +97,7 @@ class AdversarialAutoencoder(Adversarial, Autoencoder):
     def forward(self, x, training=False):
         outputs = super().forward(x, training=training)
         num_codes = ops.shape(outputs["code"])[0]
-        return {**outputs, "prior": self.draw_prior(num_codes, self.random_seed(training))}
+        return {**outputs, "prior": self.draw_prior(num_codes, self.noise_of(x, training))}
 
     def loss_terms(self, x, target, outputs):
         terms = super().loss_terms(x, target, outputs)

@@ -9,11 +9,14 @@ from zoo.data.arrays import as_array
 from zoo.data.batching import batched
 from zoo.losses import structure
 from zoo.networks import convolutional
+from zoo.registry.depth import autoencoder_widths
 from zoo.registry.entries import listed
 from zoo.training.image_to_image import RECONSTRUCTIONS, ImageToImage, check_images
+from zoo.training.mean_start import MeanStart
 from zoo.training.model import ZooModel
 
 OUTPUT_ACTIVATIONS = ("sigmoid", "linear", "relu")
+_FIRST_WIDTHS = (32, 64)
 
 
 def _check_codes(model, codes) -> None:
@@ -22,7 +25,7 @@ def _check_codes(model, codes) -> None:
 
 
 @listed
-class Autoencoder(ImageToImage, ZooModel):
+class Autoencoder(ImageToImage, MeanStart, ZooModel):
     """Learns to copy an image through a small code.
 
     loss = mean over the batch of reconstruction(x, decode(encode(x)))
@@ -35,8 +38,9 @@ class Autoencoder(ImageToImage, ZooModel):
         image_shape: `(height, width, channels)`, `(length, channels)` or `(features,)`. Height,
             width and length must be divisible by `2 ** len(widths)`, or see `pad_to_fit`.
         latent_dim: Positive int, size of the code; `None` makes the last feature map the code.
-        widths: Channels of each halving stage, the first nearest to the image. `None` means
-            `(32, 64)` for images and series and `()` for flat vectors.
+        widths: Channels of each halving stage, the first nearest to the image. `None` means `()`
+            for flat vectors; for images and series `(32, 64)` and, where a dense layer follows,
+            further stages of 128 while the map has more than 64 places and its sides divide.
         hidden_units: Dense layers between the last map and the code. `None` means `()`, or
             `(128,)` for flat vectors.
         mirror_hidden: Whether the decoder has the same dense layers.
@@ -63,6 +67,9 @@ class Autoencoder(ImageToImage, ZooModel):
         reconstruction: `"mean_squared_error"`, `"mean_absolute_error"`, `"mean_huber"` or
             `"binary_crossentropy"`, each a mean over pixels; or `"ssim"` or `"ms_ssim"`, one
             minus the structural similarity, for images of 7 x 7 or 22 x 22 pixels or more.
+        start_at_mean: Whether the first `fit` sets the output bias so that the untrained model
+            gives the mean of its data: see `zoo.training.mean_start`. Presets of a paper or
+            tutorial keep the start of their source.
         **kwargs: See `ZooModel`.
 
     Call arguments:
@@ -114,7 +121,11 @@ class Autoencoder(ImageToImage, ZooModel):
     ):
         super().__init__(image_shape, **kwargs)
         owner, is_flat = self.owner, len(self.image_shape) == 1
-        self.widths = (() if is_flat else (32, 64)) if widths is None else widths
+        if widths is None:
+            widths = () if is_flat else _FIRST_WIDTHS
+            if latent_dim is not None:
+                widths = autoencoder_widths(self.image_shape, widths, rounds_up=bool(pad_to_fit))
+        self.widths = widths
         self.widths = checks.ints(owner, "widths", self.widths, allow_empty=True)
         self.hidden_units = ((128,) if is_flat else ()) if hidden_units is None else hidden_units
         self.hidden_units = checks.ints(owner, "hidden_units", self.hidden_units, allow_empty=True)

@@ -100,5 +100,6 @@ class BetaTCVAE(VAE):
                 outputs["z_log_var"],
                 self.num_train,
                 self.sampling,
+                outputs.get("sample_weight"),
             ),
         }

@@ -2,11 +2,10 @@
 
 from typing import ClassVar
 
-import keras
 from keras import ops
 
 from zoo import checks, losses
-from zoo.layers import gradients
+from zoo.layers import gradients, row_noise
 from zoo.models.autoencoder import Autoencoder
 from zoo.registry.entries import listed
 
@@ -125,9 +124,10 @@ class ContractiveAutoencoder(Autoencoder):
     def forward(self, x, training=False):
         outputs = super().forward(x, training)
         if self.resolved_method == "hutchinson":
-            shape = (self.num_probes, *ops.shape(outputs["code"]))
-            uniform = keras.random.uniform(shape, dtype="float32", seed=self.random_seed(training))
-            outputs["probes"] = ops.sign(uniform - 0.5)  # (num_probes, batch, latent_dim)
+            num_rows, latent_dim = ops.shape(outputs["code"])
+            shape = (num_rows, self.num_probes, latent_dim)
+            uniform = row_noise.uniform(shape, self.noise_of(x, training))
+            outputs["probes"] = ops.sign(ops.moveaxis(uniform, 1, 0) - 0.5)
         return outputs
 
     def loss_terms(self, x, target, outputs):

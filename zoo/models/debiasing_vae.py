@@ -116,6 +116,10 @@ class DebiasingVAE(ClassifyingVAE):
     def check_targets(self, y):
         labels.check(self.owner, y, 2)
 
+    def weights_of_rows(self, y, sample_weight):
+        is_positive = labels.flat_array(y) == 1  # the VAE sees no others
+        return is_positive if sample_weight is None else is_positive * np.ravel(sample_weight)
+
     def resampled(self, x, y, batch_size, seed):
         if not self.resample:
             return None

@@ -1,25 +1,24 @@
 """The FactorVAE: a VAE whose code units are pushed to be independent of each other."""
 
-import keras
 from keras import ops
 
 from zoo import checks
+from zoo.layers import row_noise
 from zoo.models.vae import VAE
 from zoo.registry.entries import listed
-from zoo.training import model
 from zoo.training.adversarial import Adversarial, two_class_loss
 
 
-def permuted(codes, seed):
+def permuted(codes, source):
     """Shuffles each unit's values over the batch, each unit on its own (Algorithm 1).
 
     Every unit keeps its values, and so its distribution; what units have in common is lost.
 
     Args:
         codes: Float tensor `(batch, latent_dim)`.
-        seed: Int or `keras.random.SeedGenerator`.
+        source: A `RowNoise`, a `keras.random.SeedGenerator` or an int.
     """
-    order = ops.argsort(keras.random.uniform(ops.shape(codes), seed=seed), axis=0)
+    order = ops.argsort(row_noise.uniform(ops.shape(codes), source), axis=0)
     return ops.take_along_axis(codes, order, axis=0)
 
 
@@ -75,16 +74,14 @@ class FactorVAE(Adversarial, VAE):
     def term_weights(self):
         return {**super().term_weights, "total_correlation": self.gamma, "discriminator": 0.0}
 
-    def permutation_seed(self, training: bool):
-        # Not the seed of the codes' own noise: ranks of the same numbers would line the units up.
-        return self.seed_generator if training else model.EVALUATION_SEED + 1
-
     def discriminator_inputs(self, outputs):
         return outputs["z"], outputs["permuted_z"]
 
     def forward(self, x, training=False):
         outputs = super().forward(x, training=training)
-        permuted_z = permuted(ops.stop_gradient(outputs["z"]), self.permutation_seed(training))
+        # Not the numbers of the codes' own noise: by their ranks the units would line up.
+        source = self.noise_of(x, training, stream=1)
+        permuted_z = permuted(ops.stop_gradient(outputs["z"]), source)
         return {**outputs, "permuted_z": permuted_z}
 
     def loss_terms(self, x, target, outputs):

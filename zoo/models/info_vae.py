@@ -1,15 +1,11 @@
 """The information-maximizing VAE."""
 
-import keras
 from keras import ops
 
 from zoo import checks, losses
+from zoo.layers import row_noise
 from zoo.models.vae import VAE
 from zoo.registry.entries import listed
-from zoo.training import model
-
-# Not the seed of the codes' own noise: equal noise would make samples of code and prior alike.
-PRIOR_EVALUATION_SEED = model.EVALUATION_SEED + 1
 
 
 @listed
@@ -107,12 +103,12 @@ class InfoVAE(VAE):
 
     def forward(self, x, training=False):
         outputs = super().forward(x, training)
-        return {**outputs, "prior_z": self.prior_samples(outputs["z"], training)}
+        return {**outputs, "prior_z": self.prior_samples(x, outputs["z"], training)}
 
-    def prior_samples(self, z, training: bool = False):
+    def prior_samples(self, x, z, training: bool = False):
         """Draws as many codes from the prior as there are in `z`, `(batch, latent_dim)`."""
-        seed = self.seed_generator if training else PRIOR_EVALUATION_SEED
-        return keras.random.normal(ops.shape(z), dtype="float32", seed=seed)
+        # Not the numbers of the codes' own noise, which would make code and prior alike.
+        return row_noise.normal(ops.shape(z), self.noise_of(x, training, stream=1))
 
     def loss_terms(self, x, target, outputs):
         return {**super().loss_terms(x, target, outputs), "mmd": self.mmd_to_prior(outputs)}
@@ -120,5 +116,9 @@ class InfoVAE(VAE):
     def mmd_to_prior(self, outputs: dict):
         """Computes the MMD between the batch's codes and samples of the prior, `(batch,)`."""
         return losses.maximum_mean_discrepancy(
-            outputs["z"], outputs["prior_z"], self.kernel, self.kernel_scales
+            outputs["z"],
+            outputs["prior_z"],
+            self.kernel,
+            self.kernel_scales,
+            outputs.get("sample_weight"),
         )

@@ -3,6 +3,7 @@
 from keras import ops
 
 from zoo import checks, losses
+from zoo.layers import row_noise
 from zoo.models.vae import VAE
 from zoo.registry.entries import listed
 
@@ -84,7 +85,8 @@ class IWAE(VAE):
     def forward(self, x, training=False):
         z_mean, z_log_var = self.encode_distribution(x, training)  # (batch, latent_dim)
         z_mean, z_log_var = self._repeat(z_mean), self._repeat(z_log_var)
-        z = self.sampler(z_mean, z_log_var, training=training)  # (samples * batch, latent_dim)
+        noise = row_noise.tiled(self.noise_of(x, training), self.num_importance_samples)
+        z = self.sampler(z_mean, z_log_var, noise=noise)  # (samples * batch, latent_dim)
         logits = self.code_to_logits(z, self._repeat(x), training)
         return {
             "prediction": self.to_pixels(self._by_sample(logits)[0]),

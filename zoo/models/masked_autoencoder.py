@@ -9,11 +9,12 @@ from keras import layers, ops
 
 from zoo import checks, losses
 from zoo.data.batching import batched
-from zoo.layers import transformer
+from zoo.layers import row_noise, transformer
 from zoo.models.autoencoder import Autoencoder
 from zoo.registry.entries import listed
 from zoo.training import model
 from zoo.training.image_to_image import check_images
+from zoo.training.mean_start import MeanStart
 from zoo.training.model import ZooModel
 
 # The default patch leaves at least this many along the shorter side, and is at most 16 wide.
@@ -35,7 +36,7 @@ def default_patch_size(image_shape: tuple[int, ...]) -> int | None:
 
 
 @listed
-class MaskedAutoencoder(ZooModel):
+class MaskedAutoencoder(MeanStart, ZooModel):
     """Learns to fill in the patches of an image that it is not shown.
 
     loss = mean over hidden patches of mse(patch, predicted patch)
@@ -45,11 +46,14 @@ class MaskedAutoencoder(ZooModel):
     (`encode`) on many images without labels, or to find anomalies that do not follow from their
     surroundings. There is no bottleneck, so there is no `decode`.
 
-    `fit` and `evaluate` use one random mask per image, `evaluate` with fixed noise. `call`,
+    `fit` and `evaluate` use one random mask per image, that of `evaluate` always the same. `call`,
     `reconstruct` and the scores use the same few masks for every image, chosen so that each patch
     is hidden in at least one; a patch's prediction is its mean over the masks that hide it. No
     pixel is ever copied from the input, so `score_map` compares each patch with what the rest
-    of the image lets one expect.
+    of the image lets one expect. Metrics of `compile` see the hidden patches alone.
+
+    Its budget is thousands of updates: with fewer it stays behind a ridge regression of the hidden
+    pixels on the visible ones, and the boards of `bench` do not rank it.
 
     Args:
         image_shape: `(height, width, channels)`, `(length, channels)` or `(features,)`; a vector
@@ -69,6 +73,7 @@ class MaskedAutoencoder(ZooModel):
         normalize_patches: Whether the target is each patch less its mean, over its standard
             deviation: better features. Predictions are then put back on the true patch's mean and
             deviation, so scores do not see a change of brightness or contrast of whole patches.
+        start_at_mean: See `Autoencoder`; not with `normalize_patches`, whose mean is 0.
         **kwargs: See `ZooModel`.
 
     Call arguments:
@@ -219,7 +224,7 @@ class MaskedAutoencoder(ZooModel):
         )
         self._positions = transformer.sinusoidal_positions(self.grid, self.embedding_dim)
         self._decoder_positions = transformer.sinusoidal_positions(self.grid, self.decoder_dim)
-        self._fixed_orders = self._complementary_orders()
+        self.fixed_orders = self._complementary_orders()
 
     def _complementary_orders(self) -> np.ndarray:
         """Returns orders of the patches, visible ones first, that hide each patch at least once.
@@ -234,10 +239,20 @@ class MaskedAutoencoder(ZooModel):
 
     # --- the model --------------------------------------------------------------------------
 
+    output_activation = "linear"
+
+    @property
+    def output_bias(self):
+        return None if self.normalize_patches else self.pixels.bias
+
+    def bias_of(self, mean, shape):
+        patches = transformer.to_patches(mean[None].astype("float32"), self.patch_size)
+        return np.mean(patches, axis=(0, 1))
+
     def random_order(self, x, training: bool):
         """Returns a random order of the patches for each image, `(batch, num_patches)`."""
         shape = (ops.shape(x)[0], self.num_patches)
-        noise = keras.random.uniform(shape, dtype="float32", seed=self.random_seed(training))
+        noise = row_noise.uniform(shape, self.noise_of(x, training))
         return ops.argsort(noise, axis=-1)
 
     def embed_patches(self, patches, order, training: bool = False):
@@ -279,17 +294,18 @@ class MaskedAutoencoder(ZooModel):
             "prediction": transformer.from_patches(filled, self.image_shape, self.patch_size),
             "patches": predicted,  # (batch, num_patches, patch_dim)
             "hidden": hidden,  # (batch, num_patches)
+            "order": order,  # (batch, num_patches), the visible patches first
         }
 
     def call(self, x, training=None):
         if training:
             return self.forward(x, training=True)["prediction"]
         patches = transformer.to_patches(ops.cast(x, "float32"), self.patch_size)
-        num_orders, num_patches = self._fixed_orders.shape
-        orders = ops.tile(ops.convert_to_tensor(self._fixed_orders), (ops.shape(x)[0], 1))
+        num_orders, num_patches = self.fixed_orders.shape
+        orders = ops.tile(ops.convert_to_tensor(self.fixed_orders), (ops.shape(x)[0], 1))
         predicted = self.predict_patches(ops.repeat(patches, num_orders, axis=0), orders)
         predicted = ops.reshape(predicted, (-1, num_orders, num_patches, patches.shape[-1]))
-        hidden = np.argsort(self._fixed_orders, axis=-1) >= self.num_visible
+        hidden = np.argsort(self.fixed_orders, axis=-1) >= self.num_visible
         shares = (hidden / hidden.sum(axis=0)).astype("float32")[..., None]
         mean = self._to_pixels(ops.sum(predicted * shares, axis=1), patches)
         return transformer.from_patches(mean, self.image_shape, self.patch_size)
@@ -302,6 +318,16 @@ class MaskedAutoencoder(ZooModel):
         error = ops.mean(ops.square(outputs["patches"] - patches), axis=-1)
         num_hidden = self.num_patches - self.num_visible
         return {"reconstruction": losses.sum_over_event(error * outputs["hidden"]) / num_hidden}
+
+    def for_metrics(self, target, outputs):
+        """Returns the hidden patches and their predictions: visible ones would be right as copied.
+
+        Both `(batch, hidden patches, pixels of a patch)`.
+        """
+        hidden = outputs["order"][:, self.num_visible :]
+        patches = transformer.to_patches(ops.cast(target, "float32"), self.patch_size)
+        predicted = self._to_pixels(outputs["patches"], patches)
+        return tuple(transformer.take_tokens(each, hidden) for each in (patches, predicted))
 
     def _to_pixels(self, predicted, patches):
         if not self.normalize_patches:

@@ -8,6 +8,7 @@ from keras import layers, ops
 from zoo import checks, losses
 from zoo.data import labels
 from zoo.data.batching import batched
+from zoo.layers import row_noise
 from zoo.models.semi_supervised_vae import SemiSupervisedVAE
 from zoo.registry.entries import listed
 from zoo.training.image_to_image import check_images
@@ -23,8 +24,8 @@ class SemiSupervisedM2(LabelledDecoder, SemiSupervisedVAE):
     unlabelled:  sum_y q(y | x) L(x, y) - H(q(y | x))
 
     An image without a label is explained by each of the `K` classes, weighted by what the
-    classifier says: the cost of a step grows with `K`. Choose it for the best classifier from few
-    labels, and to draw images of a class (`sample(label=...)`).
+    classifier says: time and memory of a step grow with `K`. Choose it for the best classifier
+    from few labels, and to draw images of a class (`sample(label=...)`).
 
     Args:
         image_shape: See `Autoencoder`.
@@ -128,7 +129,8 @@ class SemiSupervisedM2(LabelledDecoder, SemiSupervisedVAE):
         features = ops.repeat(features, self.num_classes, axis=0)
         label = ops.tile(ops.arange(self.num_classes), (ops.shape(class_logits)[0],))
         code = self.posterior([features, labels.one_hot(label, self.num_classes)])
-        z = self.sampler(code["z_mean"], code["z_log_var"], training=training)
+        noise = row_noise.repeated(self.noise_of(x, training), self.num_classes)
+        z = self.sampler(code["z_mean"], code["z_log_var"], noise=noise)
         logits = self.code_to_logits(z, {"label": label}, training)
         return {"class_logits": class_logits, "label": label, "logits": logits, "z": z, **code}
 

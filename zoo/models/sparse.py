@@ -1,5 +1,6 @@
 """The sparse autoencoder: few code units speak for each image."""
 
+import keras
 from keras import ops
 
 from zoo import checks, losses
@@ -137,7 +138,9 @@ class SparseAutoencoder(Autoencoder):
         if self.penalty == "l1":
             terms["sparsity"] = losses.sum_over_event(ops.abs(code))
         elif self.penalty == "kl":
-            rates = ops.mean(code, axis=0)
+            weight = outputs.get("sample_weight", ops.ones(ops.shape(code)[:1]))
+            total = ops.maximum(ops.sum(weight), keras.config.epsilon())
+            rates = ops.sum(code * weight[:, None], axis=0) / total
             penalty = ops.sum(losses.kl_bernoulli(self.target_rate, rates))
             terms["sparsity"] = ops.broadcast_to(penalty, ops.shape(code)[:1])
         return terms

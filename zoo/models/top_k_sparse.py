@@ -99,10 +99,10 @@ class TopKSparseAutoencoder(Autoencoder):
         ValueError: if an argument is out of range.
         TypeError: for an argument of `Autoencoder` that is fixed here.
 
-    Differs from the paper: the bias `b` starts at 0, and at the data's median after `center_on`,
-    where the paper takes the geometric median; errors are not normalised; the gradient's part
-    along a direction is not subtracted, as the norm is part of the forward pass and it does not
-    arise; with several replicas "active" means active on any of them.
+    Differs from the paper: the bias `b` starts at the data's mean, or at their median after
+    `center_on`, where the paper takes the geometric median; errors are not normalised; the
+    gradient's part along a direction is not subtracted, as the norm is part of the forward pass
+    and it does not arise; with several replicas "active" means active on any of them.
 
     Example:
         >>> model = zoo.create("top_k_sparse", image_shape=(8, 8, 1), num_active=4)
@@ -226,6 +226,10 @@ class TopKSparseAutoencoder(Autoencoder):
         return {"reconstruction": 1.0, "auxiliary": self.auxiliary_weight}
 
     # --- the model --------------------------------------------------------------------------
+
+    @property
+    def output_bias(self):
+        return self.pre_bias
 
     def rescale(self, x):
         return ops.cast(x, "float32") - self.pre_bias

@@ -12,12 +12,14 @@ from zoo.data import checking, masks
 from zoo.data.batching import batched
 from zoo.losses import mask_weights
 from zoo.networks import convolutional, unet
+from zoo.registry.depth import unet_widths
 from zoo.registry.entries import listed
 from zoo.training import mask_metrics
 from zoo.training.image_to_image import check_images
 from zoo.training.model import ZooModel
 
 MAX_CLASSES = 256  # segment() gives uint8
+_FIRST_WIDTHS = (16, 32, 64)
 
 
 class UNetFamily(ZooModel):
@@ -26,7 +28,9 @@ class UNetFamily(ZooModel):
     Args:
         image_shape: `(height, width, channels)` or `(length, channels)`. Height, width and length
             must be divisible by `2 ** (len(widths) - 1)`.
-        widths: Channels of each level, two or more; the last is the bottom.
+        widths: Channels of each level, two or more; the last is the bottom. `None` means
+            `(16, 32, 64)` and, while the bottom has a side of more than 16 and divides, further
+            levels of twice the channels, at most 256 and 6 levels.
         convs_per_stage: Convolutions per stage.
         kernel_size: Int.
         activation: Keras activation of the hidden layers.
@@ -44,7 +48,7 @@ class UNetFamily(ZooModel):
         self,
         image_shape,
         *,
-        widths=(16, 32, 64),
+        widths=None,
         convs_per_stage=2,
         kernel_size=3,
         activation="relu",
@@ -63,6 +67,7 @@ class UNetFamily(ZooModel):
                 f"as the network halves the map. Received: image_shape={self.image_shape}. "
                 f"Give series as ({self.image_shape[0]}, 1)."
             )
+        widths = unet_widths(self.image_shape, _FIRST_WIDTHS) if widths is None else widths
         self.widths = checks.ints(owner, "widths", widths)
         if len(self.widths) < 2:
             raise ValueError(

@@ -7,10 +7,11 @@ from zoo.layers.corruptions import Corrupting
 from zoo.models.unet import UNetFamily
 from zoo.registry.entries import listed
 from zoo.training.image_to_image import RECONSTRUCTIONS, ImageToImage
+from zoo.training.mean_start import MeanStart
 
 
 @listed
-class UNetDenoiser(Corrupting, ImageToImage, UNetFamily):
+class UNetDenoiser(Corrupting, ImageToImage, MeanStart, UNetFamily):
     """Learns to repair damaged images, sharper than through a small code.
 
     loss = mean over the batch of reconstruction(x, noisy - network(noisy)),  noisy = corrupt(x)
@@ -31,6 +32,7 @@ class UNetDenoiser(Corrupting, ImageToImage, UNetFamily):
             input.
         reconstruction: `"mean_squared_error"`, `"mean_absolute_error"`, `"mean_huber"` or, with
             `residual=False`, `"binary_crossentropy"`, each a mean over pixels.
+        start_at_mean: See `Autoencoder`; for `residual=False`, as the noise starts at 0.
         **kwargs: `widths`, `convs_per_stage`, `kernel_size`, `activation`, `normalization`,
             `dropout`, `down`, `up`, `interpolation`: see `UNetFamily`. Others: see `ZooModel`.
 
@@ -80,6 +82,15 @@ class UNetDenoiser(Corrupting, ImageToImage, UNetFamily):
     @property
     def num_outputs(self):
         return self.image_shape[-1]
+
+    @property
+    def output_bias(self):
+        return None if self.residual else self.network.get_layer("logits").bias
+
+    @property
+    def output_activation(self) -> str:
+        """What makes the network's output the image."""
+        return "linear" if self.residual else "sigmoid"
 
     def network_arguments(self):
         if not self.residual:

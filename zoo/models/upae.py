@@ -137,6 +137,9 @@ class UPAE(Autoencoder):
             "code": code,
         }
 
+    def output_of_mean(self, mean):
+        return np.concatenate([2 * mean - 1, np.zeros_like(mean)], axis=-1)
+
     def rescale(self, x):
         return 2 * ops.cast(x, "float32") - 1
 

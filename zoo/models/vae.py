@@ -8,11 +8,12 @@ from keras import ops
 
 from zoo import checks, losses
 from zoo.data.batching import batched
+from zoo.layers.row_noise import RowNoise
 from zoo.layers.sampling import GaussianSampler
 from zoo.models.autoencoder import Autoencoder
 from zoo.registry.entries import listed
-from zoo.training import model
 from zoo.training.image_to_image import check_images
+from zoo.training.model import EVALUATION_SEED
 
 LIKELIHOODS = ("bernoulli", "gaussian", "laplace")
 KL_ESTIMATES = ("analytic", "monte_carlo")
@@ -26,7 +27,8 @@ class VAE(Autoencoder):
 
     With `beta = 1` the loss is the negative evidence lower bound (ELBO). Choose it to sample new
     images, to score images by likelihood, or for a smooth code. `call` decodes the mean of the
-    code, without noise; `fit` and `evaluate` use one sample of it, `evaluate` with fixed noise.
+    code, without noise; `fit` and `evaluate` use one sample of it, `evaluate` by
+    noise that follows from the image.
 
     Args:
         image_shape: See `Autoencoder`.
@@ -119,7 +121,7 @@ class VAE(Autoencoder):
 
     def build_networks(self):
         super().build_networks()
-        self.sampler = GaussianSampler(self.seed_generator, model.EVALUATION_SEED, name="sampler")
+        self.sampler = GaussianSampler(name="sampler")
         if self.learn_scale:
             start = keras.initializers.Constant(math.log(self.scale))
             self.log_scale = self.add_weight(
@@ -150,7 +152,8 @@ class VAE(Autoencoder):
 
     def forward(self, x, training=False):
         heads = self.encoder_heads(x, training)
-        z = self.sampler(heads["z_mean"], heads["z_log_var"], training=training)
+        noise = self.noise_of(x, training)
+        z = self.sampler(heads["z_mean"], heads["z_log_var"], noise=noise)
         logits = self.code_to_logits(z, x, training)
         return {
             "prediction": self.to_pixels(logits),
@@ -197,7 +200,8 @@ class VAE(Autoencoder):
 
         Args:
             x: Images, tensor or array.
-            num_samples: Samples of the code to average over; the noise is the same at each call.
+            num_samples: Samples of the code to average over. Their noise follows from the image: it
+                is the same at each call, in any batch and row.
         """
         checks.positive_int(self.owner, num_samples=num_samples)
         z_mean, z_log_var = self.encode_distribution(x)
@@ -224,10 +228,10 @@ class VAE(Autoencoder):
 
     def _mean_nll(self, z_mean, z_log_var, x, image, num_samples):
         """Averages `-log p(image | z)` over samples of the code, `(batch,)`."""
-        noise = self.sampler.evaluation_noise()
+        noise = RowNoise(image, EVALUATION_SEED)
 
-        def add_sample(_, nll_sum):
-            z = self.sampler.draw(z_mean, z_log_var, noise)
+        def add_sample(number, nll_sum):
+            z = self.sampler(z_mean, z_log_var, noise=noise.sample(number))
             return nll_sum + self.negative_log_likelihood(image, self.code_to_logits(z, x))
 
         start = ops.zeros(ops.shape(z_mean)[:1], dtype="float32")
@@ -235,10 +239,10 @@ class VAE(Autoencoder):
 
     def _log_mean_weight(self, z_mean, z_log_var, x, image, num_samples):
         """Computes the logarithm of the mean importance weight, `(batch,)`."""
-        noise = self.sampler.evaluation_noise()
+        noise = RowNoise(image, EVALUATION_SEED)
 
-        def add_sample(_, log_sum):
-            z = self.sampler.draw(z_mean, z_log_var, noise)
+        def add_sample(number, log_sum):
+            z = self.sampler(z_mean, z_log_var, noise=noise.sample(number))
             log_weight = (
                 losses.log_standard_normal(z)
                 - losses.log_normal(z, z_mean, z_log_var)

@@ -105,11 +105,17 @@ class VQVAE(Autoencoder):
         decay=0.99,
         revive_after=100,
         data_variance=1.0,
+        widths=None,
         hidden_units=None,
         **kwargs,
     ):
         checks.not_fixed(type(self).__name__, kwargs, VQVAE.FIXED)
-        super().__init__(image_shape, latent_dim=latent_dim, hidden_units=hidden_units, **kwargs)
+        if widths is None:  # no dense layer follows: the map of codes grows with the image
+            is_flat = len(checks.image_shape(type(self).__name__, image_shape)) == 1
+            widths = () if is_flat else (32, 64)
+        super().__init__(
+            image_shape, latent_dim=latent_dim, widths=widths, hidden_units=hidden_units, **kwargs
+        )
         checks.positive_int(self.owner, latent_dim=latent_dim, num_groups=num_groups)
         checks.positive_int(self.owner, num_embeddings=num_embeddings)
         if num_embeddings < 2:

@@ -143,7 +143,7 @@ class WAEMMD(InfoVAE):
             "prediction": self.to_pixels(logits),
             "logits": logits,
             "z": z,
-            "prior_z": self.prior_samples(z, training),
+            "prior_z": self.prior_samples(x, z, training),
         }
 
     def loss_terms(self, x, target, outputs):

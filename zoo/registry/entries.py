@@ -17,6 +17,7 @@ class Entry:
         module, class_name: Where its class is.
         paper: Address of the paper or page that the model comes from.
         task: What data it is trained on, one of `zoo.training.model.TASKS`.
+        least_updates: How long it has to train at its defaults: see `zoo.registry.table.Row`.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Entry:
     class_name: str
     paper: str
     task: str = "reconstruction"
+    least_updates: int = 0
     _class: type | None = None  # of a class that was registered by hand
 
     @property
@@ -57,7 +59,7 @@ class Entry:
 
 
 _ENTRIES: dict[str, Entry] = {
-    name: Entry(name, table.module_of(name), row.class_name, row.paper, row.task)
+    name: Entry(name, table.module_of(name), row.class_name, row.paper, row.task, row.least_updates)
     for name, row in table.MODELS.items()
 }
 
@@ -90,7 +92,7 @@ def register(name: str, *, paper: str):
                 f"{taken.class_name}. Choose another name."
             )
         place = model_class.__module__, model_class.__name__
-        _ENTRIES[name] = Entry(name, *place, paper, model_class.task, model_class)
+        _ENTRIES[name] = Entry(name, *place, paper, model_class.task, _class=model_class)
         model_class.registry_name = name
         return keras_start.register(model_class)
 

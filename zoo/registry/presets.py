@@ -1,13 +1,14 @@
 """Presets: sets of constructor arguments by name.
 
-The sizes `tiny`, `small` and `base` exist for every model and follow the rank of the data: strided
-convolutions for images and series, dense layers for flat vectors. The others are configurations
-from papers and tutorials, the table of `zoo/registry/published.py`.
+The sizes `tiny`, `small` and `base` exist for every model and follow the data: strided convolutions
+for images and series, the more the larger they are, and dense layers for flat vectors. The others
+are configurations from papers and tutorials, the table of `zoo/registry/published.py`.
 """
 
 import types
 
 from zoo import checks
+from zoo.registry import depth
 from zoo.registry.published import NAMED, Preset
 
 SIZES = types.MappingProxyType(
@@ -60,6 +61,10 @@ OWN_SIZES: dict[str, dict[str, dict]] = {
     "unet_plus_plus": _U_NET_SIZES,
     "unet_denoiser": {size: {"widths": widths} for size, widths in _U_NET_WIDTHS.items()},
 }
+# Models whose output is no image, and does not start at the mean of images.
+_GIVE_MASKS = ("unet", "attention_unet", "residual_unet", "unet_plus_plus")
+# Models without a dense layer that a map goes into: their codes stay as large as the map.
+_CODES_ARE_MAPS = ("vq_vae",)
 # Codes that are not those of `SIZES`: a penalty on activations leaves nothing of a few units.
 LATENT_DIMS = {"sparse": {"tiny": 32, "small": 64, "base": 128}}
 
@@ -96,15 +101,24 @@ def config(model: str, preset: str, image_shape=None) -> dict:
             shared sizes. Without it the preset's own shape is used.
     """
     if preset in SIZES and model in OWN_SIZES:
-        return dict(OWN_SIZES[model][preset])
+        sizes = dict(OWN_SIZES[model][preset])
+        if "widths" in sizes and image_shape is not None:
+            shape = checks.image_shape(model, image_shape)
+            sizes["widths"] = depth.unet_widths(shape, sizes["widths"])
+        return sizes
     if preset in SIZES:
-        is_flat = image_shape is not None and len(checks.image_shape(model, image_shape)) == 1
+        shape = image_shape and checks.image_shape(model, image_shape)
+        is_flat = shape is not None and len(shape) == 1
         sizes = dict((FLAT_SIZES if is_flat else SIZES)[preset])
+        if shape is not None and model not in _CODES_ARE_MAPS:
+            sizes["widths"] = depth.autoencoder_widths(shape, sizes["widths"])
         if model in LATENT_DIMS:
             sizes["latent_dim"] = LATENT_DIMS[model][preset]
         return sizes
     chosen = get(model, preset)
     arguments = dict(chosen.arguments)
+    if not chosen.starts_at_mean and model not in _GIVE_MASKS:
+        arguments.setdefault("start_at_mean", False)
     if image_shape is None and chosen.image_shape is not None:
         arguments["image_shape"] = chosen.image_shape
     return arguments

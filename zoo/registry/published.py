@@ -20,12 +20,14 @@ class Preset:
         source: Where the configuration comes from.
         num_parameters: Trainable parameters on `image_shape`, when the source fixes them.
         image_shape: The shape of the source; the preset may be used on others that fit.
+        starts_at_mean: Whether the source sets the output bias from the data: see `Autoencoder`.
     """
 
     arguments: dict
     source: str
     num_parameters: int | None = None
     image_shape: tuple[int, ...] | None = None
+    starts_at_mean: bool = False
 
 
 def _dense(hidden_units=(), latent_dim=64, **arguments) -> dict:
@@ -78,7 +80,9 @@ _SIGMA = {"widths": (32, 64), "latent_dim": 16, **_LEARNED}
 
 NAMED: dict[str, dict[str, Preset]] = {
     "autoencoder": {
-        "dense": Preset(_dense((256, 128), 16), "this project: a dense pyramid"),
+        "dense": Preset(
+            _dense((256, 128), 16), "this project: a dense pyramid", starts_at_mean=True
+        ),
         "undercomplete": Preset(
             _dense((128,), 8), "Goodfellow et al., Deep Learning, ch. 14.1: code below the input"
         ),
@@ -90,6 +94,7 @@ NAMED: dict[str, dict[str, Preset]] = {
         "bottleneck": Preset(
             {"widths": (32, 64), "hidden_units": (128,), "latent_dim": 2},
             "this project: a code of two numbers, to be drawn in a plane",
+            starts_at_mean=True,
         ),
         "tf_tutorial_dense": Preset(
             _dense((), 64, latent_activation="relu"), TF_TUTORIAL, 101_200, (28, 28, 1)
@@ -230,6 +235,7 @@ NAMED: dict[str, dict[str, Preset]] = {
             "Burda et al., 2016. https://arxiv.org/abs/1509.00519",
             425_284,
             (28, 28, 1),
+            starts_at_mean=True,
         ),
         "tf_tutorial_cvae": Preset(
             {"widths": (32, 64), "latent_dim": 2, "encoder_padding": "valid", "map_channels": 32},
@@ -289,7 +295,9 @@ NAMED: dict[str, dict[str, Preset]] = {
             "https://arxiv.org/abs/2006.13202",
         ),
         "dense": Preset(
-            _dense((400,), 20), "this project: the network of PyTorch's VAE example, with labels"
+            _dense((400,), 20),
+            "this project: the network of PyTorch's VAE example, with labels",
+            starts_at_mean=True,
         ),
     },
     "semi_supervised_vae": {
@@ -369,6 +377,7 @@ NAMED: dict[str, dict[str, Preset]] = {
             "Burda et al., 2016. https://arxiv.org/abs/1509.00519",
             425_284,
             (28, 28, 1),
+            starts_at_mean=True,
         ),
     },
     "wae_mmd": {

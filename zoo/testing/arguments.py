@@ -86,6 +86,7 @@ OFF_DEFAULT = {
     "ignore_label": 255,
     "deep_supervision": False,
     "residual": False,
+    "start_at_mean": False,
     "dropout": 0.2,
     "interpolation": "bilinear",
 }

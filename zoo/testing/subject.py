@@ -106,7 +106,7 @@ class Subject:
 
     def plain(self, learning_rate=0.5, metrics=None, *, eager=True, **arguments):
         """Returns a model of seed 5 with plain SGD, at its start; made once per arguments."""
-        model = self.make(seed=5, **arguments)
+        model = self.make(seed=5, start_at_mean=False, **arguments)
         config = json.dumps(model.get_config() | {"name": None}, sort_keys=True)
         key = config, learning_rate, str(metrics), eager
         if key not in self._plain:

@@ -66,6 +66,9 @@ class Fitting(DataChecks, keras.Model):
                 "Received: resident=True. Leave it out."
             )
         with checking.errors_of_batches(self.owner):
+            started = self.start_from(_to_train_on(data, kwargs), source)
+            if not arrays.is_array(data):
+                x = data = started
             if may_stay:
                 return self._fit_resident(kept or self._source(data, kwargs), kwargs)
             if pipeline.is_mapped(data):
@@ -232,6 +235,15 @@ class Fitting(DataChecks, keras.Model):
                 "was built for others: of another model, or before some were frozen or released. "
                 "Give each model its own: model.compile(keras.optimizers.Adam(1e-3))."
             )
+
+
+def _to_train_on(data, arguments: dict):
+    """Returns arrays without the last rows, which `validation_split` holds out as Keras does."""
+    share = arguments.get("validation_split")
+    if not share or not arrays.is_array(data):
+        return data
+    num_training = int(arrays.num_rows(data) * (1.0 - share))
+    return keras.tree.map_structure(lambda part: part[:num_training], data)
 
 
 def _in_float_type(data):

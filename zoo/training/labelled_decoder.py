@@ -5,6 +5,7 @@ import numpy as np
 
 from zoo import checks
 from zoo.data import labels
+from zoo.data.arrays import as_array
 from zoo.data.batching import batched
 
 
@@ -12,6 +13,13 @@ def _check_codes(model, x) -> None:
     checks.keys(model.owner, x, ("code", "label"), "codes")
     checks.array_shape(model.owner, np.shape(x["code"]), (model.latent_dim,), "codes['code']")
     labels.check(model.owner, x["label"], model.num_classes, name="codes['label']")
+
+
+def _one_row(example):
+    """Returns an image, or a dict of one and its label, as a batch of one."""
+    if isinstance(example, dict):
+        return {name: as_array(part)[None] for name, part in example.items()}
+    return as_array(example)[None]
 
 
 class LabelledDecoder:
@@ -75,7 +83,8 @@ class LabelledDecoder:
         """Decodes codes on the line between two images, all with the label of the first.
 
         Args:
-            start: One image, `image_shape`; with its label in a dict where the model asks for it.
+            start: One image, `image_shape`, an array or nested lists; with its label in a dict
+                where the model asks for it.
             end: The same.
             num_steps: Number of images, both ends included.
 
@@ -83,10 +92,7 @@ class LabelledDecoder:
             Array `(num_steps, *image_shape)`.
         """
         checks.positive_int(self.owner, num_steps=num_steps)
-        start, end = (
-            keras.tree.map_structure(lambda part: np.asarray(part)[None], one)
-            for one in (start, end)
-        )
+        start, end = map(_one_row, (start, end))
         first, last = self.encode(start), self.encode(end)
         steps = np.linspace(0.0, 1.0, num_steps, dtype="float32")[:, None]
         label = np.repeat(self.labels_of(start), num_steps)

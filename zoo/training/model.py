@@ -10,13 +10,14 @@ from keras import ops
 
 from zoo import checks
 from zoo.data import batching, checking
+from zoo.layers.row_noise import RowNoise
 from zoo.registry.model_card import ModelCard
 from zoo.training import adam, keras_contract
 from zoo.training.fitting import Fitting
 from zoo.training.large import LargeImages
 from zoo.training.model_card import HasModelCard
 
-# Noise at evaluation comes from this seed, so that `evaluate` gives the same number every time.
+# Noise at evaluation follows from this seed and the image: `evaluate` repeats its numbers.
 EVALUATION_SEED = 20_140_101
 # What the data of a model are: images alone; `{"image", "label"}`; images and labels, -1 for
 # unlabelled rows; images and 1 for the positive class, else 0; images and masks.
@@ -107,7 +108,11 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
         raise NotImplementedError
 
     def loss_terms(self, x, target, outputs: dict) -> dict:
-        """Returns the unweighted loss terms, each of shape `(batch,)`."""
+        """Returns the unweighted loss terms, each of shape `(batch,)`.
+
+        `outputs` is what `forward` gave, and `"sample_weight"`, `(batch,)`, where `fit` has
+        weights: a term that is a statistic of the batch leaves rows of weight 0 out of it.
+        """
         raise NotImplementedError
 
     @property
@@ -147,8 +152,22 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
         """Raises ValueError when a target array does not fit the model."""
         checks.images(self.owner, y, self.image_shape, "y")
 
+    def for_metrics(self, target, outputs: dict):
+        """Returns what the metrics of `compile` compare: the target image and the prediction."""
+        image = target["image"] if isinstance(target, dict) else target
+        return image, outputs["prediction"]
+
     def track(self, target, outputs: dict, sample_weight) -> None:
         """Updates the model's own metrics, those that are no loss terms."""
+
+    def start_from(self, data, source=None):
+        """Takes what first weights need from the data of a first `fit`, and returns the data.
+
+        Args:
+            data: What `fit` packs: arrays, or what gives batches of them.
+            source: The data set of `zoo.batches` that gives the batches, if one does.
+        """
+        return data
 
     def after_update(self, outputs: dict, sample_weight) -> None:
         """Ends a training step, after the weights have moved: the turn of a second player.
@@ -158,9 +177,18 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
             sample_weight: Float tensor `(batch,)` or None.
         """
 
-    def random_seed(self, training: bool):
-        """Returns a source of fresh noise in training, and of the same noise at evaluation."""
-        return self.seed_generator if training else EVALUATION_SEED
+    def noise_of(self, x, training: bool, stream: int = 0):
+        """Returns a source of random numbers for `zoo.layers.row_noise`.
+
+        In training they are fresh; at evaluation those of each image, wherever in the data it is.
+
+        Args:
+            x: The input.
+            stream: Of evaluation: numbers for different purposes must not be the same.
+        """
+        if training:
+            return self.seed_generator
+        return RowNoise(self.image_of(x), EVALUATION_SEED + stream)
 
     # --- construction and configuration -----------------------------------------------------
 
@@ -273,14 +301,14 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
         gradients = tape.gradient(loss, weights)
         adam.apply_gradients(self, gradients, weights)
         self.after_update(outputs, self._per_sample_weight(sample_weight))
-        prediction = outputs["prediction"]
-        return self.compute_metrics(x, target, prediction, sample_weight=sample_weight)
+        compared = self.for_metrics(target, outputs)
+        return self.compute_metrics(x, *compared, sample_weight=sample_weight)
 
     def test_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         _, target, outputs = self._tracked_loss(x, y, sample_weight, training=False)
-        prediction = outputs["prediction"]
-        return self.compute_metrics(x, target, prediction, sample_weight=sample_weight)
+        compared = self.for_metrics(target, outputs)
+        return self.compute_metrics(x, *compared, sample_weight=sample_weight)
 
     def _tracked_loss(self, x, y, sample_weight, training: bool):
         """Runs one pass and updates the trackers.
@@ -296,6 +324,9 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
         inputs = self.corrupt(x, training) if y is None else x
         with batching.inside():
             outputs = self.forward(inputs, training=training)
+        sample_weight = self._per_sample_weight(sample_weight)
+        if sample_weight is not None:
+            outputs = {**outputs, "sample_weight": sample_weight}
         terms = self.loss_terms(inputs, target, outputs)
         weights = self.term_weights
         if set(terms) != set(weights):
@@ -303,7 +334,6 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
                 f"{self.owner}.loss_terms() must return {tuple(weights)}. Received: {tuple(terms)}."
             )
         batch_size = ops.shape(next(iter(terms.values())))[0]
-        sample_weight = self._per_sample_weight(sample_weight)
         loss = 0.0
         for name, term in terms.items():
             term = ops.cast(term, "float32")
@@ -317,9 +347,8 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
             loss = loss + penalty
         self.loss_tracker.update_state(loss, sample_weight=batch_size)
         self.track(target, outputs, sample_weight)
-        image = target["image"] if isinstance(target, dict) else target
         num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        return loss / num_replicas, image, outputs
+        return loss / num_replicas, target, outputs
 
     def _per_sample_weight(self, sample_weight):
         if sample_weight is None:

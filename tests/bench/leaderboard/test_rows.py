@@ -99,6 +99,20 @@ def test_a_row_without_the_metric_comes_after_those_with_it():
     assert [(row["model"], row.rank) for row in rows] == [("known", 1), ("unknown", None)]
 
 
+def test_a_model_that_trained_for_less_than_it_needs_is_shown_but_has_no_rank():
+    budget = {"epochs": 5, "batch_size": 64, "num_train": 3_000}
+    few = make_records("masked_autoencoder", [0.001, 0.002], **budget)
+    rows = leaderboard_rows.rows([*few, *make_records("vae", [0.02, 0.03], **budget)])
+    assert [(row.record.model.name, row.rank) for row in rows] == [
+        ("vae", 1),
+        ("masked_autoencoder", None),
+    ]
+    assert rows[1].name == "masked_autoencoder small (235 of 3,000 updates)"
+    enough = make_records("masked_autoencoder", [0.001], **(budget | {"epochs": 64}))
+    (row,) = leaderboard_rows.rows(enough)
+    assert (row.rank, row.detail) == (1, "")
+
+
 def test_records_may_lack_fields_and_hold_what_is_not_finite():
     bare = {"job_id": "a", "status": "ok", "kind": "model", "model": "vae", "test_mse": math.nan}
     dead = {"job_id": "b", "status": "failed", "kind": "model", "model": "vae", "error": "died"}

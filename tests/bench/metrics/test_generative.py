@@ -83,6 +83,21 @@ def test_likelihood_tends_to_that_of_the_linear_gaussian_model(exact, generator)
     assert found["num_likelihood_images"] == 400
     low, high = found["test_likelihood_intervals"]["nll"]
     assert low < found["test_nll"] < high
+    assert 0 < found["test_likelihood_noise"]["nll"] < 0.02
+
+
+def test_monte_carlo_error_is_that_of_other_samples(generator):
+    """Over many draws of the samples, means scatter by as much as one draw says on average."""
+    draws = generator.normal(3.0, 2.0, size=(300, 40, 8))  # trials, images, samples
+    whole, half = draws.mean(axis=-1), draws[..., :4].mean(axis=-1)
+    said = [generative.monte_carlo_error(*pair) for pair in zip(whole, half, strict=True)]
+    true = 2.0 / np.sqrt(8 * 40)
+    assert whole.mean(axis=-1).std() == pytest.approx(true, rel=0.15)
+    assert np.sqrt(np.mean(np.square(said))) == pytest.approx(true, rel=0.05)
+    weights = np.exp(0.1 * draws)
+    whole, half = -np.log(weights.mean(axis=-1)), -np.log(weights[..., :4].mean(axis=-1))
+    said = [generative.monte_carlo_error(*pair, True) for pair in zip(whole, half, strict=True)]
+    assert np.sqrt(np.mean(np.square(said))) == pytest.approx(whole.mean(axis=-1).std(), rel=0.15)
 
 
 def test_elbo_is_that_of_the_closed_form(exact, generator):

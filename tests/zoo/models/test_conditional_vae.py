@@ -71,6 +71,14 @@ def test_label_changes_code_and_image(digits):
     assert np.abs(images[0] - images[1]).max() > 1e-4
 
 
+def test_between_two_images_as_nested_lists(trained, digits, labels):
+    pair = [{"image": digits[k], "label": labels[k]} for k in (0, 1)]
+    lists = [{"image": one["image"].tolist(), "label": int(one["label"])} for one in pair]
+    np.testing.assert_allclose(
+        trained.interpolate(*lists, 3), trained.interpolate(*pair, 3), atol=1e-6
+    )
+
+
 @pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3)])
 def test_mnist_and_cifar_shapes_with_learned_scale(shape):
     model = zoo.create("conditional_vae", shape, preset="sigma")

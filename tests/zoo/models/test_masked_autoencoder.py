@@ -109,10 +109,10 @@ def test_the_same_number_of_patches_is_hidden_in_every_image(mask_ratio, num_vis
     np.testing.assert_array_equal(hidden.sum(axis=1), 16 - num_visible)
     assert len(np.unique(hidden, axis=0)) > 5  # masks differ between images
     # The fixed masks of `call` hide each patch at least once, and none hides more or less.
-    positions = np.argsort(model._fixed_orders, axis=1)
+    positions = np.argsort(model.fixed_orders, axis=1)
     assert ((positions >= num_visible).sum(axis=0) >= 1).all()
     assert ((positions < num_visible).sum(axis=1) == num_visible).all()
-    np.testing.assert_array_equal(np.sort(model._fixed_orders, axis=1)[0], np.arange(16))
+    np.testing.assert_array_equal(np.sort(model.fixed_orders, axis=1)[0], np.arange(16))
 
 
 def test_masks_are_random_in_training_and_fixed_at_evaluation(model):
@@ -153,7 +153,7 @@ def test_call_is_the_mean_over_the_masks_that_hide_a_patch(model):
     x = np.random.default_rng(2).random((3, 8, 8, 1), dtype="float32")
     patches = np.asarray(transformer.to_patches(x, 2))
     total, count = np.zeros_like(patches), np.zeros((16, 1))
-    for order in model._fixed_orders:
+    for order in model.fixed_orders:
         predicted = np.asarray(model.predict_patches(patches, np.tile(order, (3, 1))))
         hidden = order[model.num_visible :]
         total[:, hidden] += predicted[:, hidden]
@@ -257,3 +257,19 @@ def test_default_patch_size(shape, patch_size):
 def test_arguments_that_do_not_fit(shape, arguments, message):
     with pytest.raises(ValueError, match=message):
         make(shape, **arguments)
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+def test_metrics_see_hidden_patches_alone(normalize):
+    """The mean squared error of `compile` is the loss where patches are not normalised."""
+    images = np.random.default_rng(0).random((20, 8, 8, 1), dtype="float32")
+    model = make(normalize_patches=normalize)
+    model.compile(metrics=["mse"], run_eagerly=True)
+    logs = model.evaluate(images, batch_size=20, verbose=0, return_dict=True)
+    outputs = model.forward(images)
+    hidden = np.asarray(outputs["hidden"])[..., None] > 0
+    pixels = np.asarray(transformer.from_patches(hidden * np.ones(4), (8, 8, 1), 2)) > 0
+    error = np.square(images - np.asarray(outputs["prediction"]))[pixels]
+    assert logs["mse"] == pytest.approx(error.mean(), rel=1e-5)
+    if not normalize:
+        assert logs["mse"] == pytest.approx(logs["reconstruction"], rel=1e-5)
