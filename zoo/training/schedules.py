@@ -92,15 +92,26 @@ class CyclicalAnnealing(Schedule):
         return self.end * min(1.0, phase / self.ramp_fraction)
 
 
-class CapacityIncrease(LinearWarmUp):
+class CapacityIncrease(Schedule):
     """Raises the KL capacity of a `beta_vae` linearly from 0 to `capacity` nats.
 
+    value(e) = capacity min(1, (e + 1) / num_epochs)
+
+    An epoch has the capacity that a ramp over updates would reach at its end: with 0 for a whole
+    one, a large `beta` would switch the code off before it is used.
+
     Args:
-        num_epochs: Epochs of the ramp.
+        num_epochs: Epochs of the ramp, at least 1; the last of them has the whole capacity.
         capacity: Final capacity in nats; the paper's `C`.
 
     Reference: Burgess et al., 2018, section 5. https://arxiv.org/abs/1804.03599
     """
 
     def __init__(self, num_epochs: int, capacity=25.0):
-        super().__init__(num_epochs, 0.0, capacity, "capacity_now")
+        super().__init__("capacity_now")
+        checks.positive_int("CapacityIncrease", num_epochs=num_epochs)
+        checks.number("CapacityIncrease", low=0.0, capacity=capacity)
+        self.num_epochs, self.capacity = num_epochs, capacity
+
+    def value(self, epoch):
+        return self.capacity * min(1.0, (epoch + 1) / self.num_epochs)
