@@ -12,7 +12,8 @@ from pathlib import Path
 def new_file(path: Path) -> Iterator[Path]:
     """Yields the path of a temporary file; it becomes `path` when all went well.
 
-    It is on the disk before it does, so that a machine that stops leaves one of the two.
+    The temporary file is flushed to the disk before it replaces `path`. A crash therefore leaves
+    the earlier file or the complete new one.
 
     Args:
         path: The file; its folder is made where it is missing.

@@ -1,6 +1,6 @@
 """Looks into a model: its layers by path, and what they put out.
 
-Models and layers are those of Keras, which is not imported here: who has a model has it.
+Models and layers are Keras's. Keras is not imported here: a caller that has a model has done so.
 """
 
 import contextlib
@@ -12,8 +12,8 @@ from typing import Any
 def named_layers(model) -> dict[str, Any]:
     """Returns the layers that a model consists of, in order, by path: `encoder/conv1`.
 
-    Networks inside of the model are opened; the input layers, which do nothing, are left out. A
-    layer that has two places is listed at the first one.
+    Nested networks are opened. Input layers, which compute nothing, are left out. A layer that is
+    used in two places is listed at the first one.
     """
     layers: dict[str, Any] = {}
     seen: set[int] = set()
@@ -41,16 +41,16 @@ def _is_input(layer) -> bool:
 
 
 def variables_of(model) -> tuple[tuple[int, bool], ...]:
-    """Returns what a graph of the model holds on to: its variables, and which are trained.
+    """Returns the variables that a traced graph of the model refers to, and which are trained.
 
-    Another tuple means that a layer was replaced, frozen, quantised or given an adapter, and that
-    a graph that was traced before is of the model as it was.
+    When the result changes, a layer was replaced, frozen, quantised or given an adapter. A graph
+    that was traced before then describes the earlier model.
     """
     return tuple((id(variable), variable.trainable) for variable in model.variables)
 
 
 def cached_while(model, name: str, state: Any) -> dict:
-    """Returns a dict that the model keeps under a name: a new one where the state is another."""
+    """Returns a dict that the model keeps under a name; a new, empty one when the state changed."""
     of_state, kept = model.__dict__.get(name, (None, {}))
     if of_state != state:
         kept = {}
@@ -60,10 +60,11 @@ def cached_while(model, name: str, state: Any) -> dict:
 
 @contextlib.contextmanager
 def calls_wrapped(layers: Iterable[Any], around: Callable) -> Iterator[None]:
-    """Has `around(layer, call, *args, **kwargs)` stand for each layer's call, and undoes it.
+    """Replaces each layer's call by `around(layer, call, *args, **kwargs)` within a context.
 
-    Keras has no hooks: while the context lasts, each of these layers has its own `call`, which
-    Keras looks up on the layer. A quantised layer has its own `quantized_call` likewise.
+    Keras has no hooks. Within the context each layer instance has a `call` attribute of its own,
+    which Keras finds before the method of the class. Of a quantised layer `quantized_call` is
+    replaced in the same way.
     """
     before: list[tuple[dict, str, Any]] = []
     try:

@@ -1,7 +1,7 @@
 """Data sets with a hidden group that is rare in training and equally common in the test split.
 
-A model sees images and labels alone; `Split.groups` tells a report which rows belong together:
-0 the negatives, 1 the common positives, 2 the rare ones.
+A model sees images and labels only. `Split.groups` tells a report which rows belong together: 0 is
+the negatives, 1 the common positives, 2 the rare positives.
 
 Closed shoes are set against sandals because there the bias shows: logistic regression and a small
 dense network find 96 to 98 % of the sneakers, but 89 to 91 % of the boots. Against garments that

@@ -1,4 +1,4 @@
-"""A data set that a run has read, kept for its jobs: each process would read all files anew."""
+"""Keeps a data set that a run has read, so that its jobs need not read all files again."""
 
 import contextlib
 import dataclasses
@@ -21,7 +21,7 @@ _FACTS = tuple(field.name for field in dataclasses.fields(Dataset) if field.name
 
 @contextlib.contextmanager
 def opened(folder: Path) -> Iterator["DatasetCache"]:
-    """Gives a place for data sets in a run's folder, which is empty again at the end."""
+    """Yields a cache in a run's folder; what is in the cache is deleted at the end."""
     store = DatasetCache(folder)
     store.clear()  # what a run that was killed has left
     try:
@@ -31,7 +31,7 @@ def opened(folder: Path) -> Iterator["DatasetCache"]:
 
 
 class DatasetCache:
-    """Data sets by their checksums, as `.npz` files. What is lost is read from its source again.
+    """Data sets by checksum, as `.npz` files. A file that is missing is read from its source again.
 
     Args:
         folder: Of the run.
@@ -56,7 +56,7 @@ class DatasetCache:
             np.savez(temporary, facts=np.array(json.dumps(facts)), **arrays)
 
     def get_or_load(self, checksum: str, name: str, **settings: Any) -> Dataset:
-        """Returns the data set of a checksum, or what `datasets.load` finds now."""
+        """Returns the data set of a checksum, or loads it by its name."""
         return self.get(checksum) or catalog.load(name, **settings)
 
     def get(self, checksum: str) -> Dataset | None:

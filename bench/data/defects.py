@@ -1,10 +1,10 @@
 """Defects with known masks on real images, for pixel metrics without a download.
 
-The pictures are real, the defects are drawn: a number measured on them says how models compare,
-not how a model does on the defects of a factory. A defect lies on the object where the image has
-one, that is where it differs from the colour of its frame. A mask holds exactly the pixels that
-changed, each by at least `MIN_CHANGE` in one channel: where the drawing would change a pixel by
-less, the pixel is left as it was, so that no invisible change counts as missed.
+The images are real, the defects are drawn. So a score compares models with each other; it does not
+predict how a model does on the defects of a factory. In an image with an object, the defect lies on
+the object: where pixels differ from the colour of the image's frame. A mask holds exactly the
+pixels that changed, each by at least `MIN_CHANGE` in one channel. Smaller changes are undone, so
+that no invisible change counts as missed.
 """
 
 import numbers

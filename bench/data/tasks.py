@@ -1,7 +1,7 @@
-"""What each kind of model is fed with, and what it is measured by.
+"""What each kind of model takes as input and target, and how it is measured.
 
 A model's `task` says what its `fit` needs (`zoo.training.model.TASKS`); a data set's `task` says
-what it has.
+what the data set offers.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the harness does with the diagnosis of a training: watches it, and puts it on record."""
+"""The diagnosis of a job's training: the callback that watches it, and its fields of the record."""
 
 import math
 from typing import Any
@@ -13,8 +13,8 @@ def callback(
 ) -> HealthCheck:
     """Returns the callback that watches a job's `fit`, on a few of its training images.
 
-    Put it before callbacks that may raise: it has then seen the epoch that they stop at. It takes
-    no more images than a batch has, so that it adds nothing to the peak of the memory.
+    It has to stand before callbacks that may raise, so that it sees the epoch at which they stop.
+    It uses no more images than a batch has, so it does not raise the peak of memory.
 
     Args:
         task: The model's task, one of `zoo.training.model.TASKS`.

@@ -54,7 +54,8 @@ class Trained:
 class _Reporter(keras.callbacks.Callback):
     """Sends the progress of each epoch and notes when the first step was done.
 
-    It comes after what diagnoses an epoch that it may stop at, and before what draws.
+    Among the callbacks it stands after the diagnosis, which has to see an epoch at which this one
+    stops the training, and before the one that records frames.
     """
 
     looks_at_batches = False  # the end of the first call is all that it wants

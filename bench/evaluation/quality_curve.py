@@ -1,8 +1,8 @@
 """Evaluates a model on the validation split on a fixed schedule while it trains.
 
-The schedule is counted in training images, and the metric is the same for all models of a task:
-the MSE of the reconstruction, or the image-wise IoU of masks. The training does not notice: the
-clock stands still, and what an evaluation changes in the model is put back.
+The schedule is counted in training images. The metric is the same for all models of a task: the MSE
+of the reconstruction, or the image-wise IoU of masks. An evaluation does not affect the training:
+its time is not counted, and the state of the model is restored.
 """
 
 import math

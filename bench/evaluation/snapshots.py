@@ -1,7 +1,7 @@
-"""What is kept of a training so that its pictures can be drawn later, from `.npz` files alone.
+"""Arrays of a training, kept in `.npz` files from which its pictures are drawn later.
 
-The frames are taken by a Keras callback while the model trains; filters, activation maps,
-traversals, interpolations and the map of the codes when it has been trained.
+A Keras callback takes the frames while the model trains. Filters, activation maps, traversals,
+interpolations and the map of the codes are taken after training.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""A contender of a comparison in a process of its own, and both ends of the line to it.
+"""A contender of a comparison in a process of its own, and both ends of the connection to it.
 
 A request is a tuple of a name and arguments; its answer is `("ok", value)` or `("failed", text)`.
 """

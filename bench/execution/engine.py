@@ -1,7 +1,7 @@
-"""What an engine is: it takes jobs, runs each in a process of its own and gives what they tell.
+"""The interface of engines: an engine runs each job in its own process and passes its messages on.
 
-A job is a training of the benchmark or a trial of a search. What runs it, a `RunJob`, is given to
-the engine, which knows of neither; engines are `bench.execution.local.LocalEngine` and
+A job is a training of the benchmark or a trial of a search. The engine does not know which: it is
+given the function that runs a job, a `RunJob`. Engines are `bench.execution.local.LocalEngine` and
 `bench.execution.ray_engine.RayEngine`.
 """
 
@@ -52,10 +52,10 @@ class Engine(Protocol):
         """Starts a job; there must be room."""
 
     def messages(self) -> Iterator[Message]:
-        """Waits a moment and gives what has come from the running jobs.
+        """Waits a moment and yields the messages that have come from running jobs.
 
         `("stage", text)`, `("epoch", number, logs)`, `("trace", text)` and, last and always,
-        `("record", record)`: whatever becomes of a job, there is a record.
+        `("record", record)`: a job that fails or is lost has a record, too.
         """
 
     def close(self) -> None:

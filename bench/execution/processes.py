@@ -1,4 +1,4 @@
-"""Processes of this machine: how one starts, ends with its parent, and tells how it died."""
+"""Processes on this machine: how one starts, ends with its parent, and how its death is told."""
 
 import ast
 import inspect
@@ -20,12 +20,12 @@ _END_SECONDS = 5.0
 
 
 def forkserver(preload: Sequence[str]):
-    """Returns the context whose processes are forked from one that has imported everything.
+    """Returns a `multiprocessing` context that forks each process from a preloaded server.
 
-    That one starts to import now, while the caller goes on.
+    The server begins to import the modules at once, while the caller goes on.
 
     Args:
-        preload: Modules to import; a forkserver that runs already keeps what it has.
+        preload: Modules that the server imports. A server that runs already imports no more.
 
     Raises:
         BenchError: if the caller is a script that would run again in each process.

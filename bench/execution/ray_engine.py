@@ -1,8 +1,7 @@
 """Jobs on a Ray cluster: each in a fresh process of some node, its record kept by the driver.
 
-The nodes need this package and the data; the files of a job travel with it and come back with the
-result, so that no disk is shared. What is told of a job, and what its record holds, is the same as
-on one machine.
+The nodes need this package and the data. The files of a job are sent along with it and come back
+with its result, so no shared disk is needed. Messages and records are the same as on one machine.
 """
 
 import os

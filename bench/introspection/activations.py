@@ -20,7 +20,7 @@ _Layer = keras.layers.Layer
 def output_shapes(model: keras.Model, layers: Sequence[_Layer]) -> dict[int, list[int]]:
     """Returns the output shape of each layer for one image, by `id(layer)`.
 
-    The model is called on one image of zeros; layers that this does not call are left out.
+    The model is called on one image of zeros. Layers that inference does not call are left out.
     """
     symbolic = model.example_inputs() if hasattr(model, "example_inputs") else model.input
     sample = keras.tree.map_structure(

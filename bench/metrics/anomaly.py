@@ -1,9 +1,9 @@
 """How well anomalies are found, as images and as pixels.
 
-A score is higher for what is stranger; label 1 is an anomaly, 0 is normal. Nothing is clipped: an
-area below 0.5 says that anomalies look more normal than normals do, which happens for simple
-shapes, and has to be seen. All curves are exact: every distinct score is a threshold, and what
-has equal scores is decided together.
+A higher score means a stranger image; label 1 is an anomaly, 0 is normal. Nothing is clipped: an
+area below 0.5 says that anomalies look more normal than normals do. That happens with simple shapes
+and should be visible. All curves are exact: every distinct score is a threshold, and images with
+equal scores fall on the same side of it.
 """
 
 import numpy as np

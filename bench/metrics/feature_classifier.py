@@ -1,7 +1,7 @@
-"""A small classifier of real images, trained by the harness: it reads what models generate.
+"""A small classifier of real images, which the harness trains to judge what models generate.
 
-It never sees a model's output in training, and the same data and version give the same one, whose
-file is kept beside the records.
+In training it sees no model's output. The same data and version give the same classifier; its file
+is kept beside the records.
 """
 
 import dataclasses

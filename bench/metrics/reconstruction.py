@@ -208,8 +208,9 @@ def _similarity(
 def intervals(per_image: dict[str, np.ndarray | None]) -> dict[str, list[float]]:
     """Computes the 95 % Student-t interval, over images, of the mean of each metric.
 
-    It says how far other test images could move the mean of this trained model, and nothing of
-    other seeds. With fewer than about 30 images, or a few that rule the mean, it is rough.
+    The interval says how far other test images could move the mean of this trained model. It says
+    nothing of other seeds. It is rough with fewer than about 30 images, or where a few images
+    dominate the mean.
 
     Args:
         per_image: Values `(images,)` by metric, or None.

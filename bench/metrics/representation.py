@@ -1,7 +1,7 @@
 """Quality of codes: how easily the class of an image is read from them, and how they look.
 
-All numbers need labels, which are shown to the probes of the codes: what the model itself was
-trained with is in the record's `task` and `num_labels`.
+All numbers need labels. Only the probes that read the codes are shown these labels; the labels that
+the model itself was trained with are told by the record's `task` and `num_labels`.
 """
 
 from collections.abc import Callable

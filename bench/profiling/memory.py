@@ -12,9 +12,9 @@ _RESET_SLACK_MIB = 16  # of growth between the reset and the look at it
 class PeakMemory:
     """Measures the peak of memory inside a `with` block, above what was in use at its start.
 
-    On a GPU, what TensorFlow allocated there; else the resident memory of this process, whose
-    high-water mark Linux can reset, so that it also holds in a forked process. Blocks must not be
-    nested: the inner one would reset the mark of the outer.
+    On a GPU this is what TensorFlow allocated there; else it is the resident memory of this
+    process. Linux can reset the high-water mark of a process, so the peak is right in a forked
+    process, too. Blocks must not be nested: the inner one would reset the mark of the outer.
 
     A job's block is its training by `fit`, in a fresh process, after data and model are made:
     the peak is what training adds. No timing of that pass counts as a speed; speeds are measured

@@ -88,9 +88,9 @@ def measure(
 ) -> Timing:
     """Times a step.
 
-    Warm-up is at least `warmup_calls` calls and goes on until the medians of two windows of
-    `window` calls in a row differ by less than 5 %, or until `warmup_limit_seconds`: `stable` is
-    then False. After it come at least `min_samples` calls, for at least `min_seconds`, each
+    The warm-up has at least `warmup_calls` calls. It ends when the medians of two consecutive
+    windows of `window` calls differ by less than 5 %, or after `warmup_limit_seconds`; `stable` is
+    then False. At least `min_samples` calls are measured, for at least `min_seconds`, each
     synchronised before and after. Garbage collection is off meanwhile.
 
     Args:

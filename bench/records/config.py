@@ -358,8 +358,11 @@ def identity(config: RunConfig, kind: str) -> dict[str, Any]:
 
 
 def _without_young_defaults(config: Loading, known: Iterable[Option]) -> dict[str, Any]:
-    """Returns the values of options; those younger than the first records only where they differ
-    from their default, so that jobs and searches keep their identity."""
+    """Returns the values of options by name.
+
+    An option younger than the first records is left out at its default. Jobs and searches that
+    were made before it keep their identity.
+    """
     return {
         each.name: getattr(config, each.name)
         for each in known

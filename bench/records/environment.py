@@ -1,4 +1,4 @@
-"""What a measurement was made on: the machine, the software and the state of the checkout."""
+"""Where a measurement was made: the machine, the software and the state of the checkout."""
 
 import contextlib
 import importlib.metadata

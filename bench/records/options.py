@@ -1,7 +1,7 @@
-"""What an option of a run is: declared once, on a field of a dataclass, and read from there.
+"""An option of a run: its declaration on a dataclass field, from which everything else is read.
 
 The command line, experiment files, requests, records, the leaderboard's groups, printed commands
-and the documentation all ask this module what options there are.
+and the documentation take the list of options from this module.
 """
 
 import dataclasses
@@ -77,10 +77,10 @@ class Option:
             `default` is a tuple: then all belong to one run.
         in_file: `GRID`, `LIST`, `SINGLE` or `NEVER`; None: `LIST` where `several`, else `GRID`.
         least: Smallest value; `above`: what it must be greater than. None: no such limit.
-        since: Version of the records that brought it. What is younger than the first records, 0,
-            is left out of a job's identity at its default: jobs keep their names.
-        training_only: Whether it is about training, and so not about a baseline in closed form.
-        tells_rows_apart: Whether runs that differ in it are two rows of the leaderboard.
+        since: Version of the records that introduced it; 0: the first. At its default, an option
+            younger than that is left out of a job's identity, so that older jobs keep their names.
+        training_only: Whether it concerns training; a baseline in closed form then ignores it.
+        tells_rows_apart: Whether runs that differ in it are separate rows of the leaderboard.
     """
 
     help: str
@@ -173,11 +173,11 @@ class Option:
 
 
 def option(default: Any, help: str, group: str, kind: Kind = TEXT, **others: Any) -> Any:  # noqa: A002
-    """Declares an option: the field of a dataclass with all that is to be known of it.
+    """Declares an option: returns a dataclass field that carries an `Option`.
 
     Args:
-        default: Of the field.
-        help: As in `Option`, and so are the others.
+        default: Default of the field.
+        help, group, kind, **others: See `Option`.
     """
     return dataclasses.field(
         default=default, metadata={"option": Option(help, group, kind, **others)}

@@ -1,8 +1,8 @@
 """A record: what is known of one job, in sections, each value with a kind.
 
-Every value has a name that no other has, whatever its section: measuring code gives values by
-name, `from_fields` puts them into their sections, and `record[name]` reads one, for tables that
-choose their columns by name. `to_json` and `from_json` are the line of the file.
+Names of values are unique across sections. Measuring code gives values by name, `from_fields` puts
+them into their sections, and `record[name]` reads one, for tables whose columns are chosen by name.
+`to_json` and `from_json` write and read a line of the file.
 """
 
 import dataclasses

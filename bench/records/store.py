@@ -1,7 +1,7 @@
 """The record file: one JSON object per line, written so that a killed run loses at most one line.
 
-Reports, tables and plots are derived from these lines and from nothing else. What a line holds is
-`bench.records.schema`'s to say.
+Reports, tables and plots are derived from these lines and from nothing else. `bench.records.schema`
+defines what a line holds.
 """
 
 import contextlib
@@ -176,8 +176,8 @@ def check_writable(output: str | Path) -> None:
 def folder_lock(output: str | Path) -> Iterator[None]:
     """Holds `<output>/.lock`, so that two runs never write into one folder at a time.
 
-    The system drops the lock when the process ends, however it ends; the files themselves stay.
-    `<output>/.owner` names the process, for whoever is refused.
+    The system releases the lock when the process ends, also after a crash; both files stay.
+    `<output>/.owner` names the process that holds the lock, for the error of those refused.
 
     Args:
         output: The folder of a run. Made if missing.
@@ -204,7 +204,7 @@ def folder_lock(output: str | Path) -> Iterator[None]:
 
 
 def write_whole(path: str | Path, data: bytes) -> None:
-    """Writes a file so that, whatever happens, either all of it or the earlier one is there.
+    """Writes a file atomically: a crash leaves the earlier file or the complete new one.
 
     Args:
         path: The file; its folder is made where it is missing.

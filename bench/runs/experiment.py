@@ -61,8 +61,8 @@ def read(path: str | Path, given: dict[str, Any] | None = None) -> Experiment:
 
     Args:
         path: Of a YAML file in UTF-8.
-        given: Options of the command line beside it. They may say how jobs run, such as
-            `workers`, but not what runs, which is the file's to say.
+        given: Options of the command line beside the file. They may say how jobs run, such as
+            `workers`; what runs is said by the file alone.
 
     Raises:
         BenchError: for a missing file or other options, and with file and line for whatever is

@@ -111,9 +111,9 @@ def model_jobs(
 ) -> list[Job]:
     """Returns the jobs in the order of running: a round per seed, shuffled within.
 
-    A slow spell of the machine then falls on all models alike, not on the last ones. Speed does
-    not depend on the seed: it is measured in the first `timing_rounds` rounds only, and of
-    normal classes in turn with the first.
+    If the machine is slow for a while, all models are hit alike, and not the last ones only. Speed
+    does not depend on the seed, so it is measured in the first `timing_rounds` rounds only. Where
+    each class is normal in turn, it is measured with the first class.
     """
     ordered = []
     for number, seed in enumerate(seeds):

@@ -1,4 +1,4 @@
-"""What a run takes where it is told nothing: models by the task of the data, and equal budgets."""
+"""Defaults of a run: its models, by the task of the data, and a training budget equal for all."""
 
 import math
 

@@ -1,7 +1,7 @@
-"""YAML that remembers its lines: what stands where, so that an error can name file and line.
+"""YAML with line numbers, so that an error can name file and line.
 
-A pydantic model says what may be in a file; `Tree.check` turns the first thing that is wrong into
-one line, `FILE:LINE: ...`, with the nearest name that is allowed.
+A pydantic model says what a file may hold. `Tree.check` reports the first violation in one line,
+`FILE:LINE: ...`, with the nearest name that is allowed.
 """
 
 import dataclasses

@@ -140,10 +140,10 @@ def percentile_allowed(percentile: int, num_samples: int) -> bool:
 def shared_ranks(intervals: Sequence[Interval], lower_is_better: bool = True) -> list[int]:
     """Ranks rows so that those that cannot be told apart share a rank.
 
-    The rows are sorted by mean. The best row that has no rank yet leads the next one; the rows
-    behind it whose interval overlaps the leader's share its rank, up to the first that does not.
-    The rank is the leader's position, counted from 1: 1, 1, 3, ... A row without an interval (one
-    seed) shares a rank with equal means only; the caller says that it has no interval.
+    Rows are sorted by mean. The best row without a rank becomes a leader. The rows after it share
+    its rank as long as their intervals overlap the leader's; the first that does not becomes the
+    next leader. A rank is the leader's position, counted from 1: 1, 1, 3, ... A row without an
+    interval (one seed) shares a rank with equal means only. Tables have to mark such rows.
 
     Args:
         intervals: One per row, in any order.

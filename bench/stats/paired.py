@@ -18,8 +18,8 @@ VERDICTS = ("faster", "slower", "no difference")
 class Pair:
     """Four windows in the order A B B A, each with the seconds of one of its steps.
 
-    A machine that slows down evenly adds as much to A as to B, as the middle of A's windows is
-    that of B's.
+    The two windows of A and the two of B have the same midpoint in time. So a machine that slows
+    down evenly delays both sides equally.
     """
 
     first_a: float

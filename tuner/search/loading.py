@@ -1,4 +1,4 @@
-"""The data of a search, read and checked against its model: all that can be refused at once."""
+"""Reads the data of a search and checks that model and objective fit them, without Keras."""
 
 import dataclasses
 

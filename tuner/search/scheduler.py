@@ -1,9 +1,8 @@
 """Asks the search algorithm for trials, and keeps each start and each end in the project.
 
-One scheduler serves them all: the trials of this process, of several processes and of a Ray
-cluster. A search that goes on repeats the starts and the ends from the project's lines, in their
-order, so that the algorithm comes to the state it had. Trials that had started and not ended run
-again first.
+The same scheduler serves trials in this process, in several processes and on a Ray cluster. A
+search that continues replays the starts and ends of its trials from the project's lines, in order,
+so that the algorithm comes back to its state. Trials that started and did not end run again first.
 """
 
 import collections

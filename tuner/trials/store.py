@@ -1,9 +1,9 @@
 """The folder of a search: what it searches, what became of each trial, and the best models.
 
 `search.json` says what the search is. `trials.jsonl` has a line for each start of a trial, with
-status `"running"`, and one for each end, in the order in which they came: with several trials at a
-time a search algorithm can be brought back to where it was by that order alone. All else is
-derived. A folder goes on with its own search only: same data, same space, same budget.
+status `"running"`, and a line for each end, in order of time. Replaying these lines in order brings
+a search algorithm back to its state, also where several trials ran at a time. Everything else is
+derived from both files. A folder continues its own search only: same data, same space, same budget.
 """
 
 import json

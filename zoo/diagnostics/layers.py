@@ -60,9 +60,9 @@ def _changes(recording: Recording) -> list[Finding]:
 
 
 def _gradients(recording: Recording) -> list[Finding]:
-    """Judges each layer by the best of all probes: a gradient that vanished in all of them.
+    """Reports layers whose gradient vanished in every probe.
 
-    At the end of a good training gradients are small, but those of all layers alike.
+    At the end of a good training all gradients are small, and about equally so.
     """
     best: dict[str, float] = {}
     measured = 0

@@ -49,7 +49,10 @@ def projected_jacobian_norm(function, x, probe):
 
 
 def gradients_of(function, weights) -> list:
-    """Computes the gradients of one replica's share of a loss: optimizers sum over replicas.
+    """Computes the gradients of one replica's share of a loss.
+
+    The share is the mean over the replica's batch divided by the number of replicas, because
+    optimizers sum gradients over replicas.
 
     Args:
         function: Takes nothing and returns a scalar, the mean over the replica's batch.

@@ -19,10 +19,11 @@ class VectorQuantizer(keras.layers.Layer):
         m_k = decay m_k + (1 - decay) sum of the n_k vectors of entry k (Eq. 7)
         e_k = m_k / N_k, with N_k smoothed after Laplace               (Eq. 8)
 
-    The gradient of `quantized` goes to the input as it is (straight through). In training, an
-    entry that no vector chose for `revive_after` steps is moved to a random vector of the batch.
-    Under several replicas the counts and sums are those of the whole batch, so that all replicas
-    hold the codebook that one device would have; revived entries are those of the first replica.
+    The gradient of `quantized` is passed to the input unchanged (straight-through estimator). In
+    training, an entry that no vector chose for `revive_after` steps is moved to a random vector of
+    the batch. With several replicas, counts and sums are taken over the whole batch, so every
+    replica holds the codebook that one device would have. Revived entries are drawn by the first
+    replica.
 
     Args:
         num_embeddings: Int >= 2, entries of the codebook, `K`.
@@ -40,7 +41,7 @@ class VectorQuantizer(keras.layers.Layer):
         Dict. `"quantized"`: entries, with the straight-through gradient, and `"embedding"`: the
         same entries, with the gradient of the codebook, both of the shape of `x`; `"index"`: int32
         `(batch, ...)`; `"perplexity"`: `exp(entropy of the entries' use in the batch)`, a number
-        from 1 (one entry does it all) to `K` (all alike).
+        from 1 (one entry is used) to `K` (all entries are used equally).
 
     Reference: van den Oord et al., 2017, section 3 and appendix A.1.
     https://arxiv.org/abs/1711.00937

@@ -1,4 +1,4 @@
-"""Layers that the models share."""
+"""Random layers: a Gaussian code by the reparameterisation trick, and dropout with a saved seed."""
 
 import keras
 from keras import ops

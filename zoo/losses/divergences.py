@@ -110,12 +110,13 @@ def minibatch_log_weights(batch_size, num_train=None, sampling="stratified", wei
 
         q(z_i) = 1 / N sum_n q(z_i | x_n), estimated by sum_j w_ij q(z_i | x_j)
 
-    `"stratified"` counts the image that `z_i` came from as one of `N`, the others of the batch for
-    the rest, and is unbiased in `q(z_i)`; rows sum to 1. `"weighted"` has `1 / (N batch_size)`
-    everywhere: a lower bound, whose logarithm is off by up to `log N`. Without `num_train` all
-    weights are `1 / batch_size`: the batch stands for the data, and as each `z_i` meets its own
-    image too often, `q(z_i)` comes out too large and the mutual information at most
-    `log batch_size`.
+    - `"stratified"`: the image that `z_i` came from has weight `1 / N`; the other images of the
+      batch share the rest. Rows sum to 1, and the estimate of `q(z_i)` is unbiased.
+    - `"weighted"`: every weight is `1 / (N batch_size)`. The estimate is a lower bound, whose
+      logarithm is off by up to `log N`.
+    - Without `num_train` every weight is `1 / batch_size`: the batch stands for the data. Each
+      `z_i` meets its own image too often, so `q(z_i)` is too large, and the mutual information is
+      at most `log batch_size`.
 
     Args:
         batch_size: Int or scalar tensor.

@@ -48,8 +48,8 @@ def export(
       needs `pip install "keras-autoencoder-zoo[onnx]"`; running needs `onnxruntime` alone.
 
     A model with several inputs, such as `{"image", "label"}`, takes the same dict in a SavedModel
-    and one input of each name in ONNX. The ONNX output is called `"prediction"`, or as the method;
-    a method that returns a dict has outputs of its names.
+    and one input of each name in ONNX. The ONNX output is called `"prediction"`, or has the name of
+    the method. A method that returns a dict gives one output for each key.
 
     Args:
         model: A model of the zoo.

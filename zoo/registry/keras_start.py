@@ -1,8 +1,8 @@
-"""What happens when Keras starts: it gets our settings first, and our classes after.
+"""What happens when Keras is imported: our settings are made before, our classes known after.
 
-`import zoo` loads no Keras. So that `keras.saving.load_model` still finds every class of the zoo, a
-finder waits for the import of Keras, whoever asks for it, and gives Keras a stand-in for each
-class; the first file that holds one has its module imported.
+`import zoo` loads no Keras, and yet `keras.saving.load_model` has to find every class of the zoo.
+So an import hook waits for the first import of Keras, by whatever module. It then registers a
+stand-in for each class. A stand-in imports its class when a saved model needs it.
 """
 
 import importlib

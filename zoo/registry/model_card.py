@@ -76,8 +76,8 @@ def anomaly_threshold(
         quantile of the scores,   or   mean + num_sigmas * standard deviation (n - 1)
 
     Args:
-        scores: `(n,)`, of normal images that the model was not trained on. Training images score
-            too low, and anomalies are not known beforehand.
+        scores: `(n,)`, of normal images that the model was not trained on. Scores of training
+            images are too low. Scores of anomalies do not belong here.
         quantile: Share of the normals that pass, in `(0, 1)`. Defaults to `0.95`.
         num_sigmas: Number in place of `quantile`.
         owner: Who asks, for errors.

@@ -1,8 +1,8 @@
-"""Standard error of our own programs without lines that TensorFlow writes at each start.
+"""Keeps lines that TensorFlow writes at each start out of the output of our own programs.
 
-Its C++ parts write them to the file descriptor, whatever level of log is asked for. A library does
-not touch the descriptor of its host: only a process that a command of ours started does so, which
-`mark` tells by the environment, and only while TensorFlow is imported.
+TensorFlow's C++ code writes these lines to file descriptor 2, whatever log level is set. A library
+must not touch the descriptors of its host. So this is done only in processes that a command of
+ours started (`mark` sets an environment variable), and only while TensorFlow is imported.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ _LINES = ("oneDNN custom operations are on", "absl::InitializeLog()")
 
 
 def mark() -> None:
-    """Says that this process, and those it starts, are programs of ours: tables without a log."""
+    """Marks this process, and those it starts, as programs of ours, whose output has no log."""
     os.environ.setdefault(MARK, "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

@@ -1,4 +1,4 @@
-"""Calls: outputs and their shapes, and what methods of one model have to do with each other."""
+"""Checks of calls: outputs and their shapes, and relations between the methods of a model."""
 
 import keras
 import numpy as np

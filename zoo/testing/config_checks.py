@@ -1,4 +1,4 @@
-"""Arguments, shapes and files: what is asked for is what one gets, also after saving."""
+"""Checks of arguments, shapes and files: each argument has its effect, also after saving."""
 
 import inspect
 import json

@@ -1,4 +1,4 @@
-"""Wrong data are refused before long work, with an error that says what is wrong."""
+"""Checks that wrong data are refused before long work, with an error that says what is wrong."""
 
 import numpy as np
 

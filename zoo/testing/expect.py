@@ -1,4 +1,4 @@
-"""What a check does when a property does not hold: it says so in one sentence."""
+"""Expectations of the checks: each raises AssertionError with one sentence where it fails."""
 
 import contextlib
 import re

@@ -1,4 +1,4 @@
-"""Saved models in another process, where none of their kind was ever made."""
+"""Loads saved models in another process, which has never made a model of their class."""
 
 import json
 import subprocess

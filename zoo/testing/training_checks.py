@@ -1,4 +1,4 @@
-"""Training: losses fall, terms add up, logs are means over the data, seeds repeat."""
+"""Checks of training: losses fall, terms add up, logs are means over the data, seeds repeat."""
 
 import numpy as np
 

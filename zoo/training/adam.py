@@ -1,6 +1,6 @@
 """The update of weights by Adam in one pass over memory.
 
-On small models most of a step is not spent in products but in reading and writing arrays.
+On small models most of a training step is spent reading and writing arrays, not in products.
 """
 
 from typing import Any
@@ -29,9 +29,9 @@ def apply_gradients(model, gradients, weights) -> None:
         m = m + (1 - beta_1) (g - m),  v = v + (1 - beta_2) (g^2 - v)
         w = w - lr sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)
 
-    `keras.optimizers.Adam` does it by a dozen operations, each a pass over arrays as large as the
-    weights; TensorFlow has a kernel for it. Other optimizers, and an Adam that also clips, decays
-    or averages, do it themselves.
+    `keras.optimizers.Adam` makes about a dozen passes over arrays as large as the weights;
+    TensorFlow has one kernel for the whole update. Other optimizers, and an Adam that also clips,
+    decays or averages, run their own `apply`.
 
     Args:
         model: Compiled; its step is being traced.

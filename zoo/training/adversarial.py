@@ -13,14 +13,15 @@ class Adversarial(ZooModel):
 
         D: minimise -0.5 log D(first) - 0.5 log(1 - D(second)),  D = sigmoid(logit)
 
-    Put it before the model that it extends: `class FactorVAE(Adversarial, VAE)`. The subclass says
-    in `discriminator_inputs` which codes are told apart, and puts what its own player wants of
-    `logit(codes)` into `loss_terms`. One training step is the base's step, on all weights but the
-    discriminator's, and then one step of the discriminator on the codes that the base's step saw.
+    This is a mixin that stands before the model it extends: `class FactorVAE(Adversarial, VAE)`.
+    The subclass returns from `discriminator_inputs` the two kinds of codes to tell apart, and adds
+    to `loss_terms` what the model's own player wants of `logit(codes)`. A training step first does
+    the base's step, on all weights but the discriminator's. The discriminator then does one step on
+    the codes of that step.
 
-    `compile` makes the discriminator's optimizer, a copy of the given one with its own state; both
-    are in a `.keras` file. Keras takes `trainable_weights` for what `optimizer` trains, so the
-    discriminator's weights are not among them: see `discriminator.trainable_weights`.
+    `compile` copies the given optimizer for the discriminator. The copy has its own state, and a
+    `.keras` file holds both. Keras expects `optimizer` to train all of `trainable_weights`, so the
+    discriminator's weights are not in that list: see `discriminator.trainable_weights`.
 
     Args:
         image_shape: See `ZooModel`.

@@ -1,9 +1,9 @@
 """Chooses how a model runs on this machine by measuring: XLA, updates per call, precision, threads.
 
-None of these changes what is computed, but for the rounding of floats and, if it is asked for, a
-precision. Which is fastest depends on the network and the processor: XLA makes one pass of many
-small operations, but has slow convolutions on CPUs; two threads help large products and hinder
-small ones.
+None of these settings changes what is computed, but for rounding; a lower precision is measured
+only where it is asked for. Which setting is fastest depends on the network and the processor. XLA
+fuses many small operations, but its convolutions are slow on CPUs. Two threads help large products
+and hinder small ones.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""How a model takes data: every door reads and checks what it is given by `zoo.data.checking`."""
+"""How a model takes data: each of its methods reads and checks them by `zoo.data.checking`."""
 
 import keras
 

@@ -1,10 +1,10 @@
 """Training on data that stay on the device: gathered in the graph, many updates per call.
 
-Small models on small images are bound by what happens between two updates, not by arithmetic. Of
-that Keras keeps its loop over epochs, with callbacks, validation and history; what it calls for
-each group of batches is replaced by one graph, which takes its rows from tensors by the order of
-the epoch and updates the weights once per batch. Order, batches and updates are those of the
-ordinary path.
+With small models and small images, most of the time goes into what happens between two updates,
+not into arithmetic. Keras keeps its loop over epochs, with callbacks, validation and history. The
+function that Keras calls for each group of batches is replaced by one graph: it gathers rows from
+resident tensors in the order of the epoch, and updates the weights once per batch. Order, batches
+and updates are those of the ordinary path.
 """
 
 import inspect

@@ -17,8 +17,8 @@ _MOST_BYTES = 2**24  # of the images of a call: more would leave the processor's
 def batches_per_call(model, x: Any, batch_size: int, arguments: dict[str, Any]) -> int:
     """Returns how many batches a call of `predict` is to work on; 0: Keras does it.
 
-    Large batches are worked on one by one, and are faster than by Keras all the same: its iterator
-    has threads of its own, beside which operations get half the cores now and then.
+    Large batches are worked on one by one. That is still faster than Keras's way: the threads of
+    Keras's iterator now and then take half the cores from the operations.
 
     Args:
         x: Arrays.
