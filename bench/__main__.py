@@ -1,22 +1,69 @@
 """Command line: `python -m bench COMMAND`: run, report, inspect, compare, reproduce, scale, ..."""
 
 import argparse
+import dataclasses
+import importlib
 import os
 import sys
 
-from bench.commands import docs, inspect, migrate, report, run
-from bench.commands import list as list_command
-from bench.compare import command as compare
 from bench.errors import BenchError
 from bench.execution.engine import ENVIRONMENT
-from bench.reproduce import command as reproduce
-from bench.scaling import command as scale
 from zoo.parser import CommandParser
 
-COMMANDS = (run, report, inspect, compare, reproduce, scale, docs, list_command, migrate)
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A sub-command: its name, the module that has `add_command`, and what it does, in a line.
+
+    The module is imported for its own command alone, so that the others start at once.
+    """
+
+    name: str
+    module: str
+    about: str
+
+
+COMMANDS = (
+    Command("run", "bench.commands.run", "train and measure models, then print the leaderboard"),
+    Command(
+        "report",
+        "bench.commands.report",
+        "write Markdown, CSV, pictures and a page from the records",
+    ),
+    Command(
+        "inspect",
+        "bench.commands.inspect",
+        "draw filters, activation maps, traversals or interpolations of a saved model",
+    ),
+    Command(
+        "compare",
+        "bench.compare.command",
+        "tell whether B is slower than A: two models, or two versions of the code",
+    ),
+    Command(
+        "reproduce",
+        "bench.reproduce.command",
+        "measure published numbers again and tell which agree",
+    ),
+    Command(
+        "scale",
+        "bench.scaling.command",
+        "tell how cost grows with batch, image, width and data size; and memory over epochs",
+    ),
+    Command("docs", "bench.commands.docs", "write the tables of README.md and docs/ from records"),
+    Command("list", "bench.commands.list", "show models, presets, data sets and suites"),
+    Command(
+        "migrate",
+        "bench.commands.migrate",
+        "write records of the version before in the format of this one",
+    ),
+)
 OLD_NAMES = {"look": "inspect", "table": "docs"}  # work until the next version
-EXAMPLES = f"""{run.EXAMPLES.rstrip()}
-  python -m bench report runs/digits-core                 pictures and a page from the records
+EXAMPLES = """examples:
+  python -m bench run                                     four small models on images of garments
+  python -m bench run --dataset my_images/ --resize 64x64 which model fits your images?
+  python -m bench run --help                              noise, masks, anomalies, grids, machines
+  python -m bench report runs/my_images-core              the page again, from the records
   python -m bench inspect model.keras digits --layer encoder/conv1 --output maps.png
   python -m bench compare git:main . --models vae         did my changes cost speed?
   python -m bench reproduce --quick                       published numbers, measured again
@@ -29,7 +76,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs a command and returns its exit code: 0 done, 1 failed job, 2 wrong use, 130 Ctrl-C."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    options = make_parser().parse_args(_with_new_name(arguments))
+    for stream in (sys.stdout, sys.stderr):  # a sign that the terminal lacks ends no run
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    words = _with_new_name(arguments)
+    options = make_parser(words[0] if words else "").parse_args(words)
     try:
         return options.command(options)
     except BenchError as error:
@@ -40,8 +91,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Returns the parser of all commands."""
+def make_parser(wanted: str | None = None) -> argparse.ArgumentParser:
+    """Returns the parser.
+
+    Args:
+        wanted: Name of the command that it is for; the others are only named. None: of all.
+    """
     parser = CommandParser(
         prog="python -m bench",
         description="Measures the models of the zoo on your images and your machine.",
@@ -50,7 +105,10 @@ def make_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
-        command.add_command(commands)
+        if wanted in (None, command.name):
+            importlib.import_module(command.module).add_command(commands, command.about)
+        else:
+            commands.add_parser(command.name, help=command.about)
     return parser
 
 

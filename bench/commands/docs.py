@@ -32,15 +32,14 @@ SCALE = "python -m bench scale --memory"
 DEFAULTS = "python -m bench.suites.default_check"
 
 
-def add_command(commands) -> None:
+def add_command(commands, about: str) -> None:
     """Adds `docs` to the command line.
 
     Args:
         commands: What `argparse.ArgumentParser.add_subparsers` returns.
+        about: What it does, in a line.
     """
-    parser = commands.add_parser(
-        "docs", help="write the tables of README.md and docs/ from records"
-    )
+    parser = commands.add_parser("docs", help=about)
     parser.set_defaults(command=command)
     parser.add_argument(
         "pages",

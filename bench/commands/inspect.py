@@ -20,11 +20,11 @@ EXAMPLES = """examples:
 """
 
 
-def add_command(commands: Any) -> None:
+def add_command(commands: Any, about: str) -> None:
     """Adds `inspect` to the subcommands of an argument parser."""
     parser = commands.add_parser(
         "inspect",
-        help="draw filters, activation maps, traversals or interpolations of a saved model",
+        help=about,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -6,13 +6,14 @@ from bench.errors import BenchError
 from zoo import checks
 
 
-def add_command(commands) -> None:
+def add_command(commands, about: str) -> None:
     """Adds `list` to the command line.
 
     Args:
         commands: What `argparse.ArgumentParser.add_subparsers` returns.
+        about: What it does, in a line.
     """
-    parser = commands.add_parser("list", help="show models, presets, data sets and suites")
+    parser = commands.add_parser("list", help=about)
     parser.set_defaults(command=command)
     parser.add_argument("pattern", nargs="?", default="*", help='wildcard, such as "*vae*"')
 

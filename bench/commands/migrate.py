@@ -6,15 +6,16 @@ from pathlib import Path
 from bench.errors import BenchError
 
 
-def add_command(commands) -> None:
+def add_command(commands, about: str) -> None:
     """Adds `migrate` to the command line.
 
     Args:
         commands: What `argparse.ArgumentParser.add_subparsers` returns.
+        about: What it does, in a line.
     """
     parser = commands.add_parser(
         "migrate",
-        help="write records of the version before in the format of this one",
+        help=about,
         description="Old records are read as they are; this writes them anew, for good.",
     )
     parser.set_defaults(command=command)

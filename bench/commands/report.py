@@ -4,17 +4,16 @@ import argparse
 from pathlib import Path
 
 
-def add_command(commands) -> None:
+def add_command(commands, about: str) -> None:
     """Adds `report` to the command line.
 
     Args:
         commands: What `argparse.ArgumentParser.add_subparsers` returns.
+        about: What it does, in a line.
     """
-    parser = commands.add_parser(
-        "report", help="write Markdown, CSV, pictures and a page from the records"
-    )
+    parser = commands.add_parser("report", help=about)
     parser.set_defaults(command=command)
-    parser.add_argument("folder", type=Path, help="folder of a run, such as runs/digits-core")
+    parser.add_argument("folder", type=Path, help="folder of a run, such as runs/my_images-core")
     parser.add_argument(
         "--codes", default="pca", choices=("pca", "t_sne"), help="how codes are put on a plane"
     )

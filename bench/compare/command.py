@@ -42,16 +42,17 @@ exit code: 0 no regression, 1 B is slower than A or does not run, 2 wrong use
 """
 
 
-def add_command(commands) -> None:
+def add_command(commands, about: str) -> None:
     """Adds `compare` to the command line.
 
     Args:
         commands: What `argparse.ArgumentParser.add_subparsers` returns.
+        about: What it does, in a line.
     """
     default = Request("", "")
     parser = commands.add_parser(
         "compare",
-        help="tell whether B is slower than A: two models, or two versions of the code",
+        help=about,
         description=DESCRIPTION,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

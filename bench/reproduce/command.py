@@ -151,15 +151,16 @@ def _is_here(entry: Entry, missing: set[str], console: Console) -> bool:
 # --- the command --------------------------------------------------------------------------------
 
 
-def add_command(commands) -> None:
+def add_command(commands, about: str) -> None:
     """Adds `reproduce` to the command line.
 
     Args:
         commands: What `argparse.ArgumentParser.add_subparsers` returns.
+        about: What it does, in a line.
     """
     parser = commands.add_parser(
         "reproduce",
-        help="measure published numbers again and tell which agree",
+        help=about,
         description=DESCRIPTION,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -72,15 +72,16 @@ class Outcome:
     flatness: list[Flatness]
 
 
-def add_command(commands) -> None:
+def add_command(commands, about: str) -> None:
     """Adds `scale` to the command line.
 
     Args:
         commands: What `argparse.ArgumentParser.add_subparsers` returns.
+        about: What it does, in a line.
     """
     parser = commands.add_parser(
         "scale",
-        help="tell how cost grows with batch, image, width and data size; and memory over epochs",
+        help=about,
         description=DESCRIPTION,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -391,7 +391,7 @@ def test_an_unknown_revision(repository, capsys):
 
 def test_command_is_where_the_command_line_looks():
     parser = argparse.ArgumentParser()
-    compare_command.add_command(parser.add_subparsers())
+    compare_command.add_command(parser.add_subparsers(), "compare")
     options = parser.parse_args(["compare", "vae", "vae@jit"])
     assert options.command is compare_command.command
     request = Request("vae", "vae@jit")
