@@ -4,19 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.peers.workloads import KEYS, OURS
+from bench.report import aligned
 from bench.report.markdown import table
 
 TITLES = {"train": "training", "infer": "inference"}
-COLUMNS = (
-    "workload",
-    "",
-    "side",
-    "images/s",
-    "time by zoo's",
-    "by autotuned",
-    "of the rate",
-    "loss",
-)
+COLUMNS = ("", "images/s", "time by zoo's", "by autotuned", "rate", "loss")
 
 
 def rows(records: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
@@ -98,17 +90,21 @@ def _short(record: dict[str, Any] | None, key: str) -> str:
 
 
 def show(records: Sequence[dict[str, Any]], console) -> None:
-    """Prints the table."""
-    from rich.markup import escape
-    from rich.table import Table
+    """Prints a line for each side, below the network and the phase that it belongs to."""
+    from rich.text import Text
 
-    shown = Table(title="the same network, batch and data on this machine")
-    for number, column in enumerate(COLUMNS):
-        shown.add_column(column, justify="right" if number > 2 else "left")
+    lines = [[*part[:2], *(c.replace(" to ", "-") for c in part[2:])] for part in rows(records)]
+    widths = [aligned.width(cells) for cells in zip(COLUMNS, *(c[2:] for c in lines), strict=True)]
+    numeric = [False, *[True] * (len(COLUMNS) - 2), False]
+
+    def say(text: str, style: str = "") -> None:
+        console.print(Text(text, style=style, no_wrap=True, overflow="ellipsis"))
+
+    say("The same network, batch and data on this machine. Ratios: times as long, 95 % interval.")
     before = None
-    for cells in rows(records):
-        if before not in (None, cells[:2]):
-            shown.add_section()
-        before = cells[:2]
-        shown.add_row(*map(escape, cells))
-    console.print(shown)
+    for title, what, *cells in lines:
+        if before != (title, what):
+            say(f"\n{title}: {what}", "bold")
+            say(aligned.line(COLUMNS, widths, numeric), "dim")
+        before = title, what
+        say(aligned.line(cells, widths, numeric))

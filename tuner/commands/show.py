@@ -21,7 +21,11 @@ def add_command(commands) -> None:
         EXAMPLES,
     )
     parser.add_argument("folder", type=Path, help="of the search, such as runs/search-vae-...")
-    parser.add_argument("--limit", type=int, metavar="N", help="show the N best only")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument(
+        "--limit", type=int, default=10, metavar="N", help="show the N best (default: 10)"
+    )
+    shown.add_argument("--all", action="store_true", help="show every trial, in their order")
 
 
 def command(options: argparse.Namespace) -> int:
@@ -42,7 +46,11 @@ def command(options: argparse.Namespace) -> int:
     if not project.trials:
         console.print("no trial is finished yet")
         return 1
-    console.print(table.rich_table(project, limit=options.limit))
+    limit = None if options.all or not project.ranked else options.limit
+    console.print(table.rich_table(project, limit=limit))
+    num_left_out = 0 if limit is None else max(0, len(project.trials) - limit)
+    if num_left_out:
+        console.print(f"{num_left_out} more trials: --all shows them")
     if project.identity.get("costs"):
         console.print(table.front_table(project))
     confirmed = confirm.read(project)

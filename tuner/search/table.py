@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from rich import box
 from rich.markup import escape
 from rich.table import Table
 
@@ -26,26 +27,31 @@ def rich_table(project: Project, running: str | None = None, limit: int | None =
     """
     identity, best = project.identity, project.best
     unit = f" ({identity['unit']})" if identity.get("unit") else ""
-    table = Table(title_justify="left", caption_justify="left", caption=_caption(project, running))
+    table = _table()
+    table.caption = _caption(project, running)
     table.title = (
         f"{identity['model']} on {identity['dataset']}: {identity['objective']}{unit}, "
         f"{'lower' if identity['direction'] == 'min' else 'higher'} is better"
     )
-    table.add_column("trial", justify="right")
-    table.add_column(identity["objective"], justify="right")
-    table.add_column("parameters", justify="right")
-    table.add_column("seconds", justify="right")
-    table.add_column("what differs from the defaults", overflow="fold")
+    table.add_column("trial", justify="right", no_wrap=True)
+    table.add_column(identity["objective"], justify="right", no_wrap=True)
+    table.add_column("parameters", justify="right", no_wrap=True)
+    table.add_column("seconds", justify="right", no_wrap=True)
+    table.add_column("what differs from the defaults", no_wrap=True, overflow="ellipsis", ratio=1)
     rows = list(project.trials.values()) if limit is None else project.ranked[:limit]
+    shared = _shared(project, rows)
+    if shared:
+        table.caption = f"all of these: {escape(' '.join(shared))}\n{table.caption}"
     for record in rows:
         is_best = best is not None and record["number"] == best["number"]
         count, seconds = record.get("num_parameters"), sum(record.get("train_seconds") or [])
+        changed = [each for each in _changes(project, record) if each not in shared]
         table.add_row(
-            str(record["number"]),
+            f"{'*' if is_best else ''}{record['number']}",
             score_text(record) if record["status"] == "ok" else _STATUS[record["status"]],
             "" if count is None else f"{count:,}",
             f"{seconds:.1f}" if seconds else "",
-            escape(_differences(project, record)),
+            escape(" ".join(changed) or ("" if shared else _DEFAULTS)),
             style="bold green" if is_best else "",
         )
     return table
@@ -56,14 +62,16 @@ def front_table(project: Project) -> Table:
     from tuner.trials import costs
 
     identity, wanted = project.identity, costs.get(project.identity.get("costs") or ("parameters",))
-    table = Table(title_justify="left", caption_justify="left")
+    table = _table()
     aims = ", ".join([identity["objective"], *(cost.name for cost in wanted)])
     table.title = f"what no other trial beats in all of {aims}"
-    table.add_column("trial", justify="right")
+    table.add_column("trial", justify="right", no_wrap=True)
     for cost in wanted:
-        table.add_column(cost.name + (f" ({cost.unit})" if cost.unit else ""), justify="right")
-    table.add_column(identity["objective"], justify="right")
-    table.add_column("what differs from the defaults", overflow="fold")
+        table.add_column(
+            cost.name + (f" ({cost.unit})" if cost.unit else ""), justify="right", no_wrap=True
+        )
+    table.add_column(identity["objective"], justify="right", no_wrap=True)
+    table.add_column("what differs from the defaults", no_wrap=True, overflow="ellipsis", ratio=1)
     winner = project.winner
     for record in project.front:
         known = record.get("costs") or costs.from_record(record, [cost.name for cost in wanted])
@@ -75,6 +83,17 @@ def front_table(project: Project) -> Table:
             style="bold green" if record["number"] == winner["number"] else "",
         )
     return table
+
+
+def _table() -> Table:
+    """Returns an empty table, which gives the last column what the others leave."""
+    return Table(
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        expand=True,
+    )
 
 
 def cost_text(value: float, unit: str) -> str:
@@ -102,7 +121,7 @@ def _caption(project: Project, running: str | None) -> str:
     best, lines = project.best, []
     if best is not None:
         default = default_trial(project)
-        lines.append(f"best so far: trial {best['number']}, {score_text(best)}")
+        lines.append(f"* best so far: trial {best['number']}, {score_text(best)}")
         if best["number"] != 0 and default is not None:
             lines[0] += f"; the defaults have {score_text(default)}"
     for status in ("over_budget", "refused", "diverged", "failed"):
@@ -119,6 +138,19 @@ _DEFAULTS = "the defaults"
 
 
 def _differences(project: Project, record: dict[str, Any]) -> str:
+    return " ".join(_changes(project, record)) or _DEFAULTS
+
+
+def _shared(project: Project, rows: list[dict[str, Any]]) -> list[str]:
+    """Returns in what all of several trials differ from the defaults, to say it once."""
+    if len(rows) < 2:
+        return []
+    changes = [_changes(project, record) for record in rows]
+    return [each for each in changes[0] if all(each in others for others in changes)]
+
+
+def _changes(project: Project, record: dict[str, Any]) -> list[str]:
+    """Returns in what a trial differs from the defaults, setting by setting."""
     defaults = project.identity["defaults"]
     values = record["values"]
     changed = [
@@ -129,7 +161,7 @@ def _differences(project: Project, record: dict[str, Any]) -> str:
     epochs = record["epochs"]
     if epochs != project.identity["epochs"]:
         changed.append(f"({epochs} epochs)")
-    return " ".join(changed) or _DEFAULTS
+    return changed
 
 
 def short_text(value: Any) -> str:

@@ -1,6 +1,8 @@
 """Sides that train the same network, and what is said of their times."""
 
 import json
+import re
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,6 +13,9 @@ from bench.errors import BenchError
 from bench.peers import __main__ as command
 from bench.peers import run, table, worker, workloads
 from bench.peers.workloads import WORKLOADS, Data, Workload
+from bench.records import store
+
+RESULTS = Path(__file__).parents[3] / "bench/results/peers.jsonl"
 
 SHAPES = {"dense": (28, 28, 1), "vae": (28, 28, 1), "upae": (64, 64, 1), "unet": (128, 128, 1)}
 
@@ -117,6 +122,17 @@ def test_command_writes_records_and_shows_them(tmp_path, monkeypatch, capsys):
     assert ratio in filled
     assert "old" not in filled
     assert docs.fill(filled, tmp_path) == filled
+
+
+def test_at_80_columns_each_side_has_its_line(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    records = store.read_lines(RESULTS, "python -m bench.peers")
+    assert command.main(["--show", str(RESULTS)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    for side in {record["side"] for record in records}:
+        found = [line for line in lines if re.match(rf"{re.escape(side)}  ", line)]
+        assert len(found) == sum(record["side"] == side for record in records), side
 
 
 def test_page_has_a_line_for_each_of_ours():

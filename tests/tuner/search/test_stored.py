@@ -1,12 +1,15 @@
 """A search that an earlier version wrote goes on, and is shown, reported and re-evaluated."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 from tiny_search import quiet
 
+from tuner import __main__ as command_line
 from tuner.algorithms import oracles
+from tuner.commands import report
 from tuner.report import text, write
 from tuner.search import confirm, table
 from tuner.search import keras_tuner_contract as contract
@@ -70,3 +73,19 @@ def test_it_is_reported(folder, monkeypatch):
     page = write.html(project, confirm.read(project))
     assert page.count('<tr id="trial-') == 42
     assert "Noise: +0.223 dB" in page
+
+
+@pytest.mark.parametrize(("more", "num_shown"), [((), 10), (("--all",), 42), (("--limit", "3"), 3)])
+def test_show_has_the_best_trials_a_line_each(folder, more, num_shown, capsys, monkeypatch):
+    monkeypatch.setattr(report, "write_files", lambda *_: None)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert command_line.main(["show", str(folder), *more]) == 0
+    told = capsys.readouterr().out
+    lines = [line for line in told.splitlines() if re.match(r" +\*?\d+ ", line)]
+    numbers = [int(line.split()[0].lstrip("*")) for line in lines]
+    assert len(numbers) == num_shown
+    assert max(map(len, lines)) <= 80
+    ranked = [record["number"] for record in Project.open(folder).ranked]
+    assert numbers == (sorted(numbers) if more == ("--all",) else ranked[:num_shown])
+    assert ("--all shows them" in told) == (more != ("--all",))
+    assert "all of these: depth=1" in told or more == ("--all",)
