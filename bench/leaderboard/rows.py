@@ -24,6 +24,7 @@ from zoo.registry import table as models
 METRICS = metrics.ranking()  # their labels
 # Shown where they decide the rank, on cards and in CSV: a table of all would be too wide.
 DETAILS = tuple(name for name in METRICS if metrics.METRICS[name].is_detail)
+LOG_METRICS = ("mse", "mae", "frechet_distance")  # where a ratio says more than a difference
 HIGHER_IS_BETTER = tuple(name for name in METRICS if metrics.higher_is_better(name))
 TIMINGS = (
     *("train_images_per_second", "end_to_end_images_per_second"),
@@ -294,7 +295,7 @@ def _told_apart(rows: list[Row]) -> list[Row]:
         if len(differing) > 1 and "latent_size" in differing:  # follows from the rest
             differing.remove("latent_size")
         told = [f"{key}={own[key]}" for key in differing]
-        detail = ", ".join(filter(None, [row.missing_classes, row.below_budget, *told]))
+        detail = ", ".join(filter(None, [row.below_budget, *told]))
         told_apart.append(dataclasses.replace(row, detail=detail))
     return told_apart
 
@@ -302,4 +303,5 @@ def _told_apart(rows: list[Row]) -> list[Row]:
 def _settings(row: Row) -> dict[str, Any]:
     """Returns what a row may be told from its namesakes by, as its name shows it."""
     settings = model_settings(row.record) | run_settings(row.record)
-    return settings | {"dataset_checksum": (row.record.data.checksum or "")[:8]}
+    classes = "+".join(map(str, row.normal_classes))  # the table may say only how many
+    return settings | {"dataset_checksum": (row.record.data.checksum or "")[:8], "normal": classes}

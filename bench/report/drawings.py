@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import Row
-from bench.stats.intervals import Interval
+from bench.report.plots.scale import Scale
 
 Place = tuple[float, float]
 _KINDS = {"loss": "training", "val_loss": "validation"}
@@ -15,11 +15,16 @@ _MOST_CLASSES = 10  # colours that can be told apart
 
 @dataclasses.dataclass(frozen=True)
 class Mark:
-    """A dot with its interval, as places across a drawing of 64 units."""
+    """A dot with its interval, as parts of a width from 0 to 1.
+
+    Attributes:
+        side: -1 or 1 where the value lies far below or above what is drawn; else 0.
+    """
 
     start: float
     middle: float
     stop: float
+    side: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,33 +60,28 @@ class Codes:
 
 
 def interval_mark(row: Row, rows: list[Row]) -> Mark | None:
-    """Returns the mark of a row, on the scale of the models of the same data set."""
-    if row.ranked_by not in row.quality:
+    """Returns the mark of a row, on the scale of the models of the same table."""
+    metric = row.ranked_by
+    if metric not in row.quality:
         return None
     peers = [r for r in rows if r.table == row.table and r.rank is not None]
-    peers = [r.quality[r.ranked_by] for r in peers if not r.baseline] or [
-        r.quality[r.ranked_by] for r in peers
-    ]
-    if not peers:
+    models = [r for r in peers if not r.baseline] or peers
+    if not models:
         return None
-    ends = [_ends(interval) for interval in peers]
-    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
-    least = min(interval.mean for interval in peers)
-    log = 0 < 5 * least < high
-    low = max(low, least / 2) if log else low
-
-    def place(value: float) -> float:
-        if high <= low:
-            return 32.0
-        value = min(max(value, low), high)
-        part = math.log(value / low) / math.log(high / low) if log else (value - low) / (high - low)
-        return 4 + 56 * part
-
-    start, stop = (place(end) for end in _ends(row.quality[row.ranked_by]))
-    return Mark(start, place(row.quality[row.ranked_by].mean), stop)
+    scale = Scale.from_quality(
+        [(low, r.quality[metric].mean, high) for r in models for low, high in [_ends(r)]],
+        [r.quality[metric].mean for r in peers if r.baseline],
+        metric in leaderboard_rows.LOG_METRICS,
+    )
+    value = row.quality[metric].mean
+    start, middle, stop = (
+        scale.part(scale.clipped(each)) for each in (_ends(row)[0], value, _ends(row)[1])
+    )
+    return Mark(start, middle, stop, scale.side(value))
 
 
-def _ends(interval: Interval) -> Place:
+def _ends(row: Row) -> Place:
+    interval = row.quality[row.ranked_by]
     half = leaderboard_rows.half_width(interval) or 0.0
     return interval.mean - half, interval.mean + half
 

@@ -110,6 +110,7 @@ def page(
     sections: Iterable[Section],
     warnings: Sequence[str] = (),
     refresh: int | None = None,
+    said: Sequence[tuple[str, Sequence[str]]] = (),
 ) -> str:
     """Returns a page that holds all it needs, and asks no network for anything.
 
@@ -119,6 +120,7 @@ def page(
         sections: Those with an empty body are left out.
         warnings: Lines on what could not be read.
         refresh: Seconds after which a browser loads the page again; None: it does not.
+        said: The result in words, at the top: names of tables, and sentences on each.
     """
     style, script = (
         Markup((FOLDER / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js")
@@ -131,6 +133,7 @@ def page(
         sections=[section for section in sections if section.body],
         warnings=warnings,
         refresh=refresh,
+        said=said,
         style=style,
         script=script,
     )

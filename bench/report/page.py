@@ -7,11 +7,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from bench.leaderboard import pareto
+from bench.leaderboard import grouping, pareto
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import Row
 from bench.records.schema import Record
-from bench.report import anomaly_tables, drawings, html, tables, trade_off
+from bench.report import anomaly_tables, drawings, html, tables, trade_off, words
 from bench.report import text as report_text
 from bench.report.card_pictures import Figure
 from bench.report.cards import card
@@ -37,6 +37,7 @@ def page(
     strips: Mapping[int, bytes] | None = None,
     card_pictures: Mapping[int, dict[str, list[Figure]]] | None = None,
     sections: Sequence[Section] = (),
+    progress: str = "",
 ) -> str:
     """Returns the page, one self-contained HTML file.
 
@@ -49,6 +50,7 @@ def page(
         strips: PNG of the reconstructions of a row, by its number.
         card_pictures: Pictures in the card of a row by heading, by its number.
         sections: What a study adds to the page, below the tables.
+        progress: How far a run is that still goes on; its page has no charts yet.
     """
     columns = _quality_first(rows)
     cards = [
@@ -79,14 +81,26 @@ def page(
         Section("failed", "Failed", parts.failed(failures) if failures else Markup()),
         Section("anomalies", "Anomalies", html.tables("", anomaly_tables.all_of(records))),
         *sections,
-        Section("trade-off", "Quality against cost", _trade_offs(rows)),
+        Section("trade-off", "Quality against cost", Markup() if progress else _trade_offs(rows)),
         Section("pictures", "Pictures", parts.pictures(shown)),
         Section("models", "Models", parts.cards(cards) if cards else Markup()),
         Section("method", "How it was measured", parts.method(report_text.METHOD, method)),
         Section("again", "Run it again", parts.again(report_text.AGAIN, again)),
     ]
     summary = report_text.summary(records, rows)
-    return html.page(report_text.title_of(rows), summary, _tiles(rows), all_sections, warnings)
+    return html.page(
+        report_text.title_of(rows),
+        summary,
+        _tiles(rows),
+        all_sections,
+        [*filter(None, [progress]), *warnings],
+        [(table, [_unbroken(each) for each in said]) for table, said in words.of_rows(rows)],
+    )
+
+
+def _unbroken(sentence: str) -> str:
+    """Returns a sentence whose lines do not break within a number and its interval."""
+    return sentence.replace(" ± ", "\u00a0±\u00a0").replace(" %", "\u00a0%")
 
 
 def _tiles(rows: list[Row]) -> list[Tile]:
@@ -168,6 +182,7 @@ def _board(rows: list[Row], columns: list[tables.Column]) -> Markup:
         heads=heads,
         lines=lines,
         choices=[choice for choice in choices if len(choice[2]) > 1],
+        all_noisy=all(row.unsteady for row in shown if not row.baseline),
         remarks=[note for note in tables.footnotes(rows) if not note.startswith("*")],
     )
 
@@ -207,9 +222,14 @@ def _is_tied(row: Row, rows: list[Row]) -> bool:
 
 
 def _quality_first(rows: list[Row]) -> list[tables.Column]:
-    """The columns of the leaderboard, quality before cost: a phone shows only the first ones."""
+    """The columns that hold anything, quality before cost: a phone shows only the first ones."""
     first = ("rank", "model", "preset", "dataset", *leaderboard_rows.METRICS)
-    return sorted(tables.columns(rows), key=lambda column: column.key not in first)
+    known = [
+        column
+        for column in tables.columns(rows)
+        if any(column.text(row) != tables.UNKNOWN for row in rows)
+    ]
+    return sorted(known, key=lambda column: column.key not in first)
 
 
 # --- quality against cost -------------------------------------------------------------------
@@ -220,7 +240,7 @@ def _trade_offs(rows: list[Row]) -> Markup:
     charts = []
     for cost in pareto.COSTS:
         figures = []
-        for members in trade_off.by_table(rows):
+        for members in grouping.by_table(rows):
             chart = trade_off.chart(members, rows, cost)
             if chart is not None:
                 figures.append(

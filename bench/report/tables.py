@@ -13,7 +13,7 @@ from bench.leaderboard import quality_gate, time_to_quality
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import METRICS, TIMINGS, Row, half_width
 
-_UNKNOWN = "-"
+UNKNOWN = "-"
 _MOST_DECIMALS = 6
 
 
@@ -116,14 +116,14 @@ def _quality_note(ok: list[Row]) -> str:
 def failures(rows: list[Row]) -> list[tuple[str, str, str]]:
     """Returns (model, seeds, error) of every failed row."""
     return [
-        (row.name, ", ".join(map(str, row.seeds)) or _UNKNOWN, row.record.error or "no error given")
+        (row.name, ", ".join(map(str, row.seeds)) or UNKNOWN, row.record.error or "no error given")
         for row in rows
         if row.failed
     ]
 
 
-def to_csv(rows: list[Row]) -> str:
-    """Returns every row, failures too, as CSV with plain numbers and intervals in columns."""
+def plain_lines(rows: list[Row]) -> list[dict[str, Any]]:
+    """Returns every row, failures too, with plain numbers and the ends of intervals, by name."""
     lines = []
     withheld = quality_gate.withheld(rows)
     for index, row in enumerate(rows):
@@ -154,6 +154,12 @@ def to_csv(rows: list[Row]) -> str:
             "error": row.record.error,
         }
         lines.append(line | {"config": json.dumps(row.record.model.config)})
+    return lines
+
+
+def to_csv(rows: list[Row]) -> str:
+    """Returns `plain_lines` as CSV."""
+    lines = plain_lines(rows)
     text = io.StringIO()
     writer = csv.DictWriter(text, list(lines[0]) if lines else ["rank"], lineterminator="\n")
     writer.writeheader()
@@ -164,18 +170,18 @@ def to_csv(rows: list[Row]) -> str:
 def short_number(value: float | None) -> str:
     """Writes a number with three digits and a letter for thousands: `12.3 k`, `4.56 M`."""
     if value is None:
-        return _UNKNOWN
+        return UNKNOWN
     for factor, letter in ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k"), (1, "")):
         if abs(value) >= factor * 0.9995 or factor == 1:
             scaled = value / factor
             whole = len(str(int(abs(scaled) + 0.0005)))
             decimals = max(0, 3 - whole) if letter or scaled != int(scaled) else 0
             return f"{scaled:.{decimals}f}{letter}"
-    return _UNKNOWN
+    return UNKNOWN
 
 
 def _text(value: Any) -> str:
-    return _UNKNOWN if value is None else str(value)
+    return UNKNOWN if value is None else str(value)
 
 
 def _field(field: str) -> Callable[[Row], Any]:
@@ -185,7 +191,7 @@ def _field(field: str) -> Callable[[Row], Any]:
 def _counted(field: str) -> Callable[[Row], str]:
     def text(row: Row) -> str:
         value = _peak_memory(row) if field == "peak_memory_mib" else row[field]
-        return _UNKNOWN if value is None else f"{value:,.0f}"
+        return UNKNOWN if value is None else f"{value:,.0f}"
 
     return text
 
@@ -217,7 +223,7 @@ def _timing(rows: list[Row], field: str, title: str, unit: str = "") -> Column:
         if id(row) in withheld:
             return "‡"
         if value(row) is None:
-            return _UNKNOWN
+            return UNKNOWN
         return f"{'~' if row.unsteady else ''}{short_number(value(row))}{unit}"
 
     return Column(field, title, text, value)
@@ -262,7 +268,7 @@ def _quality(metric: str, rows: list[Row]) -> Column:
     def text(row: Row) -> str:
         interval = row.quality.get(metric)
         if interval is None:
-            return _UNKNOWN
+            return UNKNOWN
         mean = f"{interval.mean:.{decimals}f}"
         if 0 < interval.mean < 0.5 * least:
             mean = f"<{least:.{decimals}f}"

@@ -1,105 +1,216 @@
-"""The leaderboard in the terminal, set by rich."""
+"""The leaderboard in the terminal: one table that fits, with one line for each row.
+
+Columns are left out by priority, never wrapped. A dot shows where a row lies, the bar around it
+its interval, and the best baseline is drawn across the table as the floor. What colours say, signs
+say too.
+"""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from bench.leaderboard.rows import METRICS, Row
-from bench.report.tables import Column, columns, failures, footnotes
+from bench.leaderboard import floors, grouping
+from bench.leaderboard.rows import HIGHER_IS_BETTER, METRICS, Row
+from bench.report import aligned, drawings
+from bench.report.tables import Column, columns, failures, footnotes, short_number
 
-_NAME_WIDTH = 28  # characters that the names of rows have at least, where the terminal is narrow
+_FIRST = ("params_total", "infer_images_per_second", "train_images_per_second", "latency_ms")
+_LAST = ("peak_memory_mib", "forward_macs", "seeds", "end_to_end_images_per_second")
+_TITLES = {
+    "params_total": "weights",
+    "infer_images_per_second": "infer\nimages/s",
+    "train_images_per_second": "train\nimages/s",
+}
+_BAR = (9, 25)  # characters of the narrowest and of the widest bar
+_SHORTEST_NAME = 12
 
 
-def _both_names(column: Column) -> Column:
-    """The model column with the preset in it; any other column as it is."""
-    if column.key != "model":
-        return column
+@dataclasses.dataclass(frozen=True)
+class _Signs:
+    """The characters of a drawing; plain ones where the terminal knows no others."""
 
-    def text(row: Row) -> str:
-        return f"{row.name} *" if row.baseline else row.name
+    dot: str
+    bar: str
+    left: str
+    right: str
+    rule: str
+    more: str
 
-    return dataclasses.replace(column, text=text)
+
+_UNICODE = _Signs("●", "━", "◀", "▶", "─", "…")
+_ASCII = _Signs("o", "=", "<", ">", "-", ".")
 
 
-def _fitting(
-    shown: list[Column], max_width: int, width_of: Callable[[list[Column]], int]
-) -> Iterator[list[Column]]:
-    """Deals columns out to as many tables as it takes, each with the names of the rows."""
-    names = [column for column in shown if not column.numeric]
-    rest = [column for column in shown if column.numeric]
-    room = max_width - min(_NAME_WIDTH, width_of(names))
-    fitting: list[Column] = []
-    for column in rest:
-        if fitting and width_of([*fitting, column]) > room:
-            yield [column for column in shown if column in fitting or column in names]
-            fitting = []
-        fitting.append(column)
-    yield [column for column in shown if column in fitting or column in names]
+@dataclasses.dataclass(frozen=True)
+class _Shown:
+    """A column as it is set: title by lines, a cell for each row, the width of the widest."""
+
+    key: str
+    title: list[str]
+    cells: list[str]
+    width: int
+    numeric: bool = True
+
+
+def to_rich_table(rows: list[Row]) -> Any:
+    """Returns what `rich.print` shows as the leaderboard, its failures and its notes."""
+    return _Terminal(rows)
 
 
 class _Terminal:
-    """A table that rich sets on one line per row, or as two tables where the terminal is narrow."""
-
     def __init__(self, rows: list[Row]) -> None:
         self.rows = rows
 
     def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
-        from rich.measure import Measurement
-        from rich.padding import Padding
-        from rich.table import Table
         from rich.text import Text
 
-        every = columns(self.rows)
-        whole = self._table(every)
-        unbounded = options.update(max_width=1000)
-
-        def width_of(shown: list[Column]) -> int:
-            return Measurement.get(console, unbounded, self._table(shown, 0)).maximum
-
-        if Measurement.get(console, unbounded, whole).maximum <= options.max_width:
-            yield whole
-        else:
-            quality = {*METRICS, "rank", "dataset", "seeds"}
-            named = [_both_names(column) for column in every if column.key != "preset"]
-            of_quality = [c for c in named if c.key == "model" or c.key in quality]
-            for shown in _fitting(of_quality, options.max_width, width_of):
-                yield self._table(shown, 0)
-            yield self._table([c for c in named if c.key not in quality], 0)
-        failed = failures(self.rows)
-        if failed:
-            table = Table(title="Failed", title_justify="left", box=None, padding=(0, 1))
-            for header in ("model", "seeds", "error"):
-                table.add_column(header, overflow="fold")
-            for cells in failed:
-                table.add_row(*(Text(cell, style="red") for cell in cells))
-            yield table
-        for note in footnotes(self.rows):
-            yield Padding(Text(note, style="dim"), (0, 1))
-
-    def _table(self, shown: list[Column], padding: int = 1) -> Any:
-        from rich import box
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(box=box.SIMPLE_HEAD, padding=(0, padding), pad_edge=False)
-        for column in shown:
-            table.add_column(
-                Text(column.title),
-                justify="right" if column.numeric else "left",
-                overflow="fold",
-                no_wrap=column.numeric or None,
-            )
-        for row in self.rows:
-            if not row.failed:
-                style = "italic cyan" if row.baseline else "bold green" if row.rank == 1 else ""
-                table.add_row(*(Text(column.text(row)) for column in shown), style=style)
-        return table
+        signs = _ASCII if options.ascii_only else _UNICODE
+        tables = grouping.by_table(self.rows)
+        ranked = {id(row) for members in tables for row in members}
+        rest = [row for row in self.rows if id(row) not in ranked and not row.failed]
+        for members in [*tables, *([rest] if rest else [])]:
+            if len(tables) + bool(rest) > 1:
+                yield Text(f"\n{members[0].table}", style="bold")
+            yield from _lines(members, options.max_width, signs)
+        for name, seeds, error in failures(self.rows):
+            yield Text(f"failed: {name}, seeds {seeds}: {error}", style="red")
+        for note in _notes(self.rows):
+            yield Text(note, style="dim")
 
 
-def to_rich_table(rows: list[Row]) -> Any:
-    """Returns what `rich.print` shows as the leaderboard, its failures and its footnotes.
+def _lines(members: list[Row], width: int, signs: _Signs) -> Iterator[Any]:
+    """Yields the table of rows that are ranked together, line by line."""
+    from rich.text import Text
 
-    Where the terminal is too narrow for all columns, quality and cost become tables of their
-    own.
-    """
-    return _Terminal(rows)
+    shown = _fitting(members, width, signs)
+    height = max(len(column.title) for column in shown)
+    for line in range(height):
+        words = [([""] * (height - len(column.title)) + column.title)[line] for column in shown]
+        yield _line(shown, words, style="bold")
+    yield Text(signs.rule * _whole(shown), style="dim")
+    best = next((row for row in members if not row.baseline), None)
+    floor = floors.floor_of(best, members) if best else None
+    for number, row in enumerate(members):
+        cells = [column.cells[number] for column in shown]
+        style = "cyan" if row.baseline else "green" if row.rank == 1 else ""
+        yield _line(shown, cells, style, rule=signs.rule if row is floor else "")
+
+
+def _line(shown: Sequence[_Shown], cells: Sequence[str], style: str = "", rule: str = "") -> Any:
+    """Sets cells side by side; `rule` fills the room between them, as a line across."""
+    from rich.text import Text
+
+    line = aligned.line(cells, [c.width for c in shown], [c.numeric for c in shown])
+    if rule:
+        line += " " * (_whole(shown) - aligned.width([line]))
+        line = re.sub(" {3,}", lambda found: f" {rule * (len(found[0]) - 2)} ", line)
+    return Text(line.rstrip(" "), style=style, no_wrap=True)
+
+
+def _fitting(members: list[Row], width: int, signs: _Signs) -> list[_Shown]:
+    """Returns the columns that fit, the most important kept; names are cut as the last resort."""
+    every = {column.key: column for column in columns(members)}
+    metric = members[0].ranked_by
+    rank = _shown_as("rank", ["#"], [_rank_text(row, members) for row in members])
+    names = _shown_as("model", ["model"], [_name(row) for row in members], numeric=False)
+    kept = [rank, names]
+    if metric in every:
+        kept.append(_from_column(every[metric], members))
+    used = _whole(kept)
+    room = _room_for_names(names, width, used)
+    if names.width > room:
+        names = kept[1] = _cut(names, room, signs)
+        used = _whole(kept)
+    marks = [drawings.interval_mark(row, members) for row in members]
+    bar = 0
+    if any(marks) and used + aligned.GAP + _BAR[0] <= width:
+        bar = _BAR[0]
+        used += aligned.GAP + bar
+    others = [key for key in every if key in METRICS and key != metric]
+    for key in (*_FIRST, *others, *_LAST):
+        if key in every and any(every[key].value(row) is not None for row in members):
+            column = _from_column(every[key], members)
+            if used + aligned.GAP + column.width <= width:
+                kept.append(column)
+                used += aligned.GAP + column.width
+    if bar:
+        bar = min(_BAR[1], bar + width - used)
+        way = "higher" if metric in HIGHER_IS_BETTER else "lower"
+        title = [way, "is better"]
+        cells = [_bar(mark, bar, signs) for mark in marks]
+        kept.insert(2, _Shown("bar", title, cells, bar, numeric=False))
+    return kept
+
+
+def _room_for_names(names: _Shown, width: int, used: int) -> int:
+    """Returns how wide names may be: half of the table, but all that is left if they need it."""
+    room = width // 2
+    if len({cell[: room - 1] for cell in names.cells}) < len(names.cells):
+        room = width
+    return max(_SHORTEST_NAME, min(room, names.width - (used - width)))
+
+
+def _cut(names: _Shown, room: int, signs: _Signs) -> _Shown:
+    from rich.cells import set_cell_size
+
+    cells = [
+        cell if len(cell) <= room else set_cell_size(cell, room - 1).rstrip() + signs.more
+        for cell in names.cells
+    ]
+    return _shown_as(names.key, names.title, cells, numeric=False)
+
+
+def _from_column(column: Column, members: list[Row]) -> _Shown:
+    title = _TITLES.get(column.key, column.title).split("\n")
+    cells = [column.text(row).removesuffix("/s") for row in members]
+    if column.key == "params_total":
+        cells = [short_number(column.value(row)) for row in members]
+    return _shown_as(column.key, title, cells)
+
+
+def _shown_as(key: str, title: list[str], cells: list[str], numeric: bool = True) -> _Shown:
+    return _Shown(key, title, cells, aligned.width([*title, *cells]), numeric)
+
+
+def _whole(shown: Sequence[_Shown]) -> int:
+    """Returns the width of all columns together."""
+    return sum(column.width for column in shown) + aligned.GAP * (len(shown) - 1)
+
+
+def _name(row: Row) -> str:
+    return f"{row.name} *" if row.baseline else row.name
+
+
+def _rank_text(row: Row, members: list[Row]) -> str:
+    """Returns the rank, with a sign of equality where others share it."""
+    if row.rank is None:
+        return "-"
+    tied = any(other is not row and other.rank == row.rank for other in members)
+    return f"{row.rank}{'=' if tied else ' '}"
+
+
+def _bar(mark: drawings.Mark | None, width: int, signs: _Signs) -> str:
+    """Draws the interval of a row; an arrow at the edge stands for what lies far outside."""
+    if mark is None:
+        return ""
+    start, middle, stop = (
+        round(part * (width - 1)) for part in (mark.start, mark.middle, mark.stop)
+    )
+    cells = [" "] * width
+    cells[start : stop + 1] = signs.bar * (stop - start + 1)
+    cells[middle] = {-1: signs.left, 1: signs.right}.get(mark.side, signs.dot)
+    return "".join(cells)
+
+
+def _notes(rows: list[Row]) -> list[str]:
+    """Returns what the signs in the table mean, as far as they are there."""
+    ok = [row for row in rows if not row.failed]
+    signs = []
+    if any(_rank_text(row, table)[-1] == "=" for table in grouping.by_table(rows) for row in table):
+        signs.append("= shares the rank: the 95 % intervals overlap")
+    if any(row.num_seeds > 1 for row in ok):
+        signs.append("± half the 95 % interval over seeds")
+    if any(row.baseline for row in ok):
+        signs.append("* floor: a closed form, which a model has to beat")
+    return [". ".join(signs)] * bool(signs) + [n for n in footnotes(rows) if n[0] in "†~‡≥"]

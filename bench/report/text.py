@@ -101,7 +101,7 @@ def title_of(rows: list[Row]) -> str:
 
 
 def summary(records: list[Record], rows: list[Row]) -> str:
-    models = len({row.record.model.name for row in rows if not row.baseline})
+    models = len({row.name for row in rows if not row.baseline})
     failed = sum(not record.is_ok for record in records)
     days = sorted({(record.time_utc or "")[:10] for record in records} - {""})
     parts = [_plural(models, "model"), _plural(len(records), "run"), f"{failed} failed"]

@@ -1,28 +1,16 @@
 """Quality against cost of the rows of a leaderboard: the charts of the page and of the files."""
 
-from bench.leaderboard import pareto
+from bench.leaderboard import grouping, pareto
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.pareto import Cost
 from bench.leaderboard.rows import Row
 from bench.report import tables
 from bench.report.plots.pareto import Chart, Mark
 
-_LOG_METRICS = ("mse", "mae", "frechet_distance")
-
-
-def by_table(rows: list[Row]) -> list[list[Row]]:
-    """Returns the rows that have a quality, those of one table together."""
-    groups: dict[tuple[object, ...], list[Row]] = {}
-    for row in rows:
-        if not row.failed and row.ranked_by in row.quality:
-            key = (*(row[f] for f in leaderboard_rows.TABLE_FIELDS), row.table)
-            groups.setdefault(key, []).append(row)
-    return list(groups.values())
-
 
 def charts(rows: list[Row], cost: Cost) -> list[Chart]:
     """Returns a chart for each table of which a model has the cost."""
-    drawn = (chart(members, rows, cost) for members in by_table(rows))
+    drawn = (chart(members, rows, cost) for members in grouping.by_table(rows))
     return [each for each in drawn if each is not None]
 
 
@@ -57,7 +45,7 @@ def chart(members: list[Row], rows: list[Row], cost: Cost) -> Chart | None:
         marks=marks,
         levels=levels,
         fewer_is_better=cost.fewer_is_better,
-        may_be_log=metric in _LOG_METRICS,
+        may_be_log=metric in leaderboard_rows.LOG_METRICS,
     )
 
 

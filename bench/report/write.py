@@ -18,11 +18,13 @@ from bench.leaderboard.pareto import COSTS
 from bench.leaderboard.rows import Row
 from bench.records import store as record_store
 from bench.records.schema import Record
-from bench.report import anomaly_tables, card_pictures, markdown, page, tables, trade_off
+from bench.report import anomaly_tables, card_pictures, markdown, page, tables, trade_off, words
 from bench.report import text as report_text
 from bench.report.card_pictures import Figure
 from bench.report.html import Section
 from bench.report.plots import anomaly, label_swap, latents, pareto, style, training
+
+PAGE = "report.html"
 
 # The costs whose charts are files too, by the names of `report_text.PICTURES`.
 _TRADE_OFFS = {
@@ -56,12 +58,7 @@ def write(
         BenchError: if there is no readable record, or the folder cannot be written.
     """
     output = Path(output_folder)
-    records, warnings = record_store.read(output / record_store.FILE_NAME)
-    if not records:
-        raise BenchError(
-            f"no readable record in {output / record_store.FILE_NAME}. "
-            f"Make some: python -m bench run --output {output}"
-        )
+    records, warnings = _read(output)
     record_store.check_writable(output / "plots")
     kept = record_store.latest(records)
     rows = leaderboard_rows.rows(kept)
@@ -69,9 +66,7 @@ def write(
     pictures, strips = _pictures(output, kept, rows, warnings, plane)
     gifs, in_cards = _of_cards(output, rows, plane)
     texts = {
-        "report.html": page.page(
-            output, kept, rows, warnings, pictures, strips, in_cards, sections
-        ),
+        PAGE: page.page(output, kept, rows, warnings, pictures, strips, in_cards, sections),
         "report.md": _markdown(output, kept, rows, warnings, list(pictures), list(gifs)),
         "leaderboard.csv": tables.to_csv(rows),
         "records.csv": _records_csv(records),
@@ -82,6 +77,33 @@ def write(
     for name, content in contents.items():
         record_store.write_whole(output / name, content)
     return [output / name for name in contents]
+
+
+def write_page(output: Path, progress: str) -> None:
+    """Writes the page alone, without what takes long to draw, of a run that still goes on.
+
+    Args:
+        output: The folder of the run.
+        progress: How far it is, for the top of the page.
+
+    Raises:
+        BenchError: if there is no readable record.
+    """
+    records, warnings = _read(output)
+    kept = record_store.latest(records)
+    rows = leaderboard_rows.rows(kept)
+    text = page.page(output, kept, rows, warnings, progress=progress)
+    record_store.write_whole(output / PAGE, text.encode())
+
+
+def _read(output: Path) -> tuple[list[Record], list[str]]:
+    records, warnings = record_store.read(output / record_store.FILE_NAME)
+    if not records:
+        raise BenchError(
+            f"no readable record in {output / record_store.FILE_NAME}. "
+            f"Make some: python -m bench run --output {output}"
+        )
+    return records, warnings
 
 
 def _pictures(
@@ -181,6 +203,8 @@ def _markdown(
     plain = markdown.plain
     parts = [f"# {plain(report_text.title_of(rows))}", report_text.summary(records, rows)]
     parts += [f"> **Warning:** {plain(warning)}" for warning in warnings]
+    for table, sentences in words.of_rows(rows):
+        parts.append(f"**{plain(table)}:** {plain(' '.join(sentences))}")
     parts.append(markdown.leaderboard(rows).rstrip())
     anomalies = anomaly_tables.markdown(records)
     if anomalies:

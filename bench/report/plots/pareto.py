@@ -6,7 +6,6 @@ its value, so that it cannot squeeze the others into one line.
 """
 
 import dataclasses
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,11 +16,9 @@ from matplotlib.ticker import EngFormatter, FuncFormatter
 
 from bench.report.plots import style, svg
 from bench.report.plots.labels import place_labels
+from bench.report.plots.scale import Scale
 from bench.report.plots.style import Target
 
-_WIDE = 3  # ratio of the largest to the smallest value from which on an axis is logarithmic
-_TINY = 1e3  # how many times below the median a value has no place on a logarithmic axis
-_MARGIN = 0.08  # of an axis, beyond what is drawn
 _AT = {"left": 0.005, "right": 0.995}  # places of names of lines, parts of the width
 _FRAME = (54, 14, 36, 12)  # pixels left, right, below and above the axes in a page
 
@@ -111,8 +108,8 @@ class _Panel:
             [*(m.y for m in chart.marks if m.kind == "baseline"), *(y for _, y in chart.levels)],
             chart.may_be_log,
         )
-        self.x.apply(axes, "x", FuncFormatter(_cost_text))
-        self.y.apply(axes, "y", "{x:g}")
+        _apply(self.x, axes, "x", FuncFormatter(_cost_text))
+        _apply(self.y, axes, "y", "{x:g}")
         axes.set_xlabel(chart.x_label)
         self._draw_front()
         self.names = [self._draw(f"mark-{n}", mark) for n, mark in enumerate(chart.marks)]
@@ -182,13 +179,16 @@ class _Panel:
             far = [f"{n} {_far_text(y)}" for n, y in self.chart.levels if self.y.side(y) == way]
             if far:
                 beside = [self.x.part(m.x) for m in self.chart.marks if self.y.side(m.y) == way]
-                side = "left" if beside and max(beside) > 0.5 else "right" if beside else side
+                far_side = "left" if beside and max(beside) > 0.5 else "right" if beside else side
+                parts = [self.y.part(y) for y, _ in groups]
+                if not beside and any(part > 0.8 if way > 0 else part < 0.15 for part in parts):
+                    far_side = "right" if side == "left" else "left"  # where no level is named
                 self.axes.annotate(
-                    *(f"{arrow} {', '.join(far)}", (_AT[side], 0 if way < 0 else 1)),
+                    *(f"{arrow} {', '.join(far)}", (_AT[far_side], 0 if way < 0 else 1)),
                     xycoords="axes fraction",
                     xytext=(0, 4 if way < 0 else -4),
                     va="bottom" if way < 0 else "top",
-                    ha=side,
+                    ha=far_side,
                     **text,
                 )
 
@@ -204,92 +204,11 @@ class _Panel:
         }
 
 
-@dataclasses.dataclass(frozen=True)
-class Scale:
-    """An axis from `low` to `high`, linear or logarithmic."""
-
-    low: float
-    high: float
-    log: bool
-
-    @classmethod
-    def from_costs(cls, values: Sequence[float]) -> "Scale":
-        """Returns the scale that has room for all of these values, which are above 0."""
-        log = max(values) > _WIDE * min(values)
-        return cls._with_margin(min(values), max(values), log)
-
-    @classmethod
-    def from_quality(
-        cls,
-        models: Sequence[tuple[float, float, float]],
-        others: Sequence[float],
-        may_be_log: bool,
-    ) -> "Scale":
-        """Returns the scale of the models, wider where another value lies near.
-
-        A model farther outside than three times the distance of the quartiles does not count where
-        there are at least five. Intervals are shown as far beyond the values as those are apart.
-        Another value is near if it lies no farther off than that; on a logarithmic axis, than half
-        of that and a factor of two.
-
-        Args:
-            models: `(low, value, high)` of each.
-            others: Values that should be seen, if they are near.
-            may_be_log: Whether the scale may be logarithmic.
-        """
-        values = np.array([value for _, value, _ in models], float)
-        log = bool(may_be_log and values.min() > 0)
-        log = log and np.median(values) < _TINY * values.min()
-        kept = values[_near_the_middle(np.log(values) if log else values)]
-        log = bool(log and kept.max() > _WIDE * kept.min())
-        to, back = (math.log, math.exp) if log else (float, float)
-        low, high = to(kept.min()), to(kept.max())
-        apart = high - low
-        reach = apart or (math.log(2) if log else 0.1 * abs(high) or 1.0)
-        near = 0.5 * apart + math.log(2) if log else apart + 0.05 * abs(high)
-        ends = [end for lower, value, upper in models for end in (lower, upper) if value in kept]
-        known = [to(end) for end in ends if end > 0 or not log]
-        inside = [min(max(end, low - reach), high + reach) for end in known]
-        known = [to(value) for value in others if math.isfinite(value) and (value > 0 or not log)]
-        inside += [value for value in known if low - near <= value <= high + near]
-        low, high = min([low, *inside]), max([high, *inside])
-        return cls._with_margin(back(low), back(high), log)
-
-    @classmethod
-    def _with_margin(cls, low: float, high: float, log: bool) -> "Scale":
-        to, back = (math.log, math.exp) if log else (float, float)
-        start, stop = to(low), to(high)
-        if stop <= start:
-            start, stop = start - (0.1 * abs(start) or 1), stop + (0.1 * abs(stop) or 1)
-        margin = _MARGIN * (stop - start)
-        return cls(back(start - margin), back(stop + margin), log)
-
-    def side(self, value: float) -> int:
-        """Returns -1 for a value below the scale, 1 for one above, else 0."""
-        return -1 if value < self.low else 1 if value > self.high else 0
-
-    def clipped(self, value: float) -> float:
-        return min(max(value, self.low), self.high)
-
-    def part(self, value: float) -> float:
-        """Returns how far along the axis a value within it lies, from 0 to 1."""
-        to = math.log if self.log else float
-        return (to(value) - to(self.low)) / (to(self.high) - to(self.low))
-
-    def apply(self, axes: Axes, name: str, formatter: FuncFormatter | str) -> None:
-        if self.log:
-            style.make_log(axes, name, self.high / self.low)
-        (axes.set_xlim if name == "x" else axes.set_ylim)(self.low, self.high)
-        (axes.xaxis if name == "x" else axes.yaxis).set_major_formatter(formatter)
-
-
-def _near_the_middle(values: np.ndarray) -> np.ndarray:
-    """Tells of each value whether it lies within three distances of the quartiles."""
-    if len(values) < 5:
-        return np.ones(len(values), bool)
-    lower, upper = np.quantile(values, (0.25, 0.75))
-    apart = 3 * max(upper - lower, 0.1 * abs(np.median(values)))
-    return (values >= lower - apart) & (values <= upper + apart)
+def _apply(scale: Scale, axes: Axes, name: str, formatter: FuncFormatter | str) -> None:
+    if scale.log:
+        style.make_log(axes, name, scale.high / scale.low)
+    (axes.set_xlim if name == "x" else axes.set_ylim)(scale.low, scale.high)
+    (axes.xaxis if name == "x" else axes.yaxis).set_major_formatter(formatter)
 
 
 def _cost_text(value: float, _: int | None = None) -> str:

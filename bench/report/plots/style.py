@@ -48,6 +48,7 @@ THEMES = {
 }
 _PIXELS_PER_INCH = 150  # a width of 10 inches: 1500 pixels, sharp when shown at 1000
 _ACROSS = 8  # images in a line
+_NEXT_TO_NOTHING = 1e-6  # below it a quality is written as less than this
 
 
 def reconstruction_strip(
@@ -248,12 +249,27 @@ def _strip_lines(
             name = "true mask" if row.record.data.task == "segmentation" else "original"
             name = f"{name}\n{row['dataset']}" if several else name
             lines.append((name, original, None))
-        name, quality = textwrap.fill(row.name, 24, break_long_words=False), row.quality
+        name, quality = short_lines(row.name, 24), row.quality
         if row.ranked_by in quality:
             metric = leaderboard_rows.METRICS[row.ranked_by]
-            name += f"\n{metric} {quality[row.ranked_by].mean:.3g}"
+            name += f"\n{metric} {_number(quality[row.ranked_by].mean)}"
         lines.append((name, samples["reconstructions"], original))
     return lines
+
+
+def short_lines(name: str, width: int, most: int = 3) -> str:
+    """Returns a name in a few short lines, the rest of a long one left out."""
+    lines = textwrap.wrap(name, width)
+    if len(lines) > most:
+        lines = [*lines[: most - 1], f"{lines[most - 1][: width - 2]} …"]
+    return "\n".join(lines)
+
+
+def _number(value: float) -> str:
+    """Returns a number in three digits; what is as good as nothing without its power of ten."""
+    return (
+        f"{value:.3g}" if value == 0 or abs(value) >= _NEXT_TO_NOTHING else f"<{_NEXT_TO_NOTHING:f}"
+    )
 
 
 def _line_height(images: np.ndarray, width: float) -> float:

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -72,10 +71,8 @@ def loss_curves(records: list[Record], target: Target, theme: str = "light") -> 
 
 def _title(row: leaderboard_rows.Row, with_table: bool) -> str:
     """Returns the name of a row in a few short lines, the rest of a long one left out."""
-    lines = textwrap.wrap(row.name, _TITLE_WIDTH)
-    if len(lines) > _TITLE_LINES:
-        lines = [*lines[: _TITLE_LINES - 1], f"{lines[_TITLE_LINES - 1][: _TITLE_WIDTH - 2]} …"]
-    return "\n".join([*lines, row.table] if with_table else lines)
+    name = style.short_lines(row.name, _TITLE_WIDTH, _TITLE_LINES)
+    return f"{name}\n{row.table}" if with_table else name
 
 
 def _draw_seeds(axes: Axes, curves: list[list[float]], colour: str) -> None:

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from bench.report.plots import labels, pareto
-from bench.report.plots.pareto import Chart, Mark, Scale
+from bench.report.plots.pareto import Chart, Mark
+from bench.report.plots.scale import Scale
 
 COLOURS = {"ink": "#000", "soft": "#555", "ground": "#fff"}
 

@@ -140,7 +140,7 @@ def test_every_trial_has_its_row(page):
 
 
 def test_there_are_pictures_for_light_and_dark_ground(page):
-    titles = re.findall(r"<figure><h3>([^<]*)</h3><picture>", page)
+    titles = re.findall(r"<figure><h3>([^<]*)</h3><div [^>]*><picture>", page)
     assert titles == ["Quality against cost", "Settings of the trials", "Progress"]
     assert page.count("prefers-color-scheme: dark)") == 3
     files = re.findall(r'(?:srcset|src)="(data:image/png[^"]+)"', page)
