@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from bench.records import store
 from bench.records.schema import Record
 from bench.runs.job import Job
 
+OnRecord = Callable[[int, int], None]
+
 # What is told of a finished job, the first that it has: metric, name, form.
 _SHOWN = (("auroc", "AUROC", ".4f"), ("iou_image", "IoU", ".4f"), ("mse", "MSE", ".5f"))
 
@@ -27,6 +30,7 @@ class Runner:
         output: Folder of the records.
         fresh: Whether jobs that are finished run again.
         stamp: Fields that each record gets.
+        on_record: Called after each record with the number of jobs that are done, and of all.
 
     Attributes:
         num_run: Jobs that ran now; `num_kept` were finished before.
@@ -40,11 +44,13 @@ class Runner:
         *,
         fresh: bool = False,
         stamp: dict[str, Any] | None = None,
+        on_record: OnRecord | None = None,
     ):
         self.engine = engine
         self.output = output
         self.console = console
         self.stamp = stamp or {}
+        self.on_record = on_record
         self.num_run = self.num_kept = 0
         self.latest = {} if fresh else self._read()
         self._counted: set[str] = set()  # jobs that ran now or are counted as kept
@@ -97,6 +103,7 @@ class Runner:
                     if kind == "record":
                         progress.remove_task(bars.pop(job))
                         progress.advance(total)
+                        self._tell(wanted)
 
     def _take(
         self, job: Job, kind: str, content: tuple, progress: Progress, bar, target: float | None
@@ -114,6 +121,10 @@ class Runner:
             self._append(job, record)
             self.num_run += 1
             progress.console.print(result_line(job, record))
+
+    def _tell(self, wanted: list[Job]) -> None:
+        if self.on_record is not None:
+            self.on_record(sum(job.id in self.latest for job in wanted), len(wanted))
 
     def _is_done(self, job: Job) -> bool:
         return job.id in self.latest and self.latest[job.id].is_ok

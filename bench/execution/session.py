@@ -13,11 +13,11 @@ from rich.markup import escape
 from bench.data import cache, catalog, tasks
 from bench.execution import local
 from bench.execution.processes import forkserver
-from bench.execution.runner import Runner
+from bench.execution.runner import OnRecord, Runner
 from bench.records import store as record_store
 from bench.records.config import RunConfig
 from bench.records.schema import Record
-from bench.runs import job, models, selection
+from bench.runs import job, models, selection, suites
 from bench.runs.experiment import Experiment
 from bench.runs.request import Request as Request
 
@@ -63,21 +63,29 @@ class _Work:
         )
 
 
-def run(request: Request, console: Console | None = None) -> Outcome:
+def run(
+    request: Request, console: Console | None = None, on_record: OnRecord | None = None
+) -> Outcome:
     """Runs what is asked for, skipping the jobs that are finished in the output folder.
 
     Records are appended to `<output>/records.jsonl` as the jobs end. After an interruption the
     same call goes on where it stopped.
+
+    Args:
+        console: Where progress is told.
+        on_record: See `bench.execution.runner.Runner`.
 
     Raises:
         BenchError: for wrong arguments, missing data or a folder that cannot be written: all
             before the first training.
         KeyboardInterrupt: on Ctrl-C, after the running job has been ended.
     """
-    return _run([request], request.folder, console or Console())
+    return _run([request], request.folder, console or Console(), on_record)
 
 
-def run_experiment(experiment: Experiment, console: Console | None = None) -> Outcome:
+def run_experiment(
+    experiment: Experiment, console: Console | None = None, on_record: OnRecord | None = None
+) -> Outcome:
     """Runs all requests of an experiment file into one folder, one after the other.
 
     The file is copied to `<output>/experiments/`, and each record of a job that runs names it.
@@ -87,11 +95,15 @@ def run_experiment(experiment: Experiment, console: Console | None = None) -> Ou
         KeyboardInterrupt: on Ctrl-C, after the running job has been ended.
     """
     console = console or Console()
-    return _run(list(experiment.requests), experiment.output, console, experiment)
+    return _run(list(experiment.requests), experiment.output, console, on_record, experiment)
 
 
 def _run(
-    requests: list[Request], output: Path, console: Console, experiment: Experiment | None = None
+    requests: list[Request],
+    output: Path,
+    console: Console,
+    on_record: OnRecord | None,
+    experiment: Experiment | None = None,
 ) -> Outcome:
     for request in requests:
         request.check()
@@ -109,7 +121,7 @@ def _run(
             stamp = {"experiment": experiment.name, "experiment_sha256": experiment.sha256}
             experiment.copy_to(output)
         console.print(_where(output, experiment, engine.note))
-        runner = Runner(engine, output, console, fresh=how.fresh, stamp=stamp)
+        runner = Runner(engine, output, console, fresh=how.fresh, stamp=stamp, on_record=on_record)
         wanted = []
         for part in work:
             console.print(part.headline)
@@ -187,13 +199,16 @@ def _headline(request: Request, configs: list[RunConfig], dataset, num_models: i
     settings = f" x {len(configs)} settings" if len(configs) > 1 else ""
     budgets = {f"{config.epochs} epochs of batch {config.batch_size}": None for config in configs}
     num_seeds = len(request.seed_list)
-    return (
-        f"[bold]{escape(dataset.name)}[/]: {dataset.num_train:,} training, "
-        f"{dataset.num_validation:,} validation, {dataset.num_test:,} test images of "
-        f"{shape}{noise}\n{num_models} model{'s' * (num_models > 1)} x {num_seeds} "
-        f"seed{'s' * (num_seeds > 1)}{settings}, each {' or '.join(budgets)}"
-        + "".join(f"\n{escape(note)}" for note in dataset.notes)
+    sizes = (
+        f"{dataset.num_train:,} train, {dataset.num_validation:,} validate, "
+        f"{dataset.num_test:,} test"
     )
+    jobs = (
+        f"{num_models} model{'s' * (num_models > 1)} x {num_seeds} "
+        f"seed{'s' * (num_seeds > 1)}{settings}, each {' or '.join(budgets)}"
+    )
+    name = f"[bold]{escape(dataset.name)}[/], images of {shape}{noise}"
+    return "\n".join([name, sizes, jobs, *map(escape, dataset.notes)])
 
 
 # --- models ---------------------------------------------------------------------------------
@@ -203,7 +218,8 @@ def _choose(
     request: Request, dataset, registry: dict[str, selection.ModelInfo]
 ) -> list[selection.ModelSpec]:
     """Returns the models that are asked for and fit the data."""
-    suite = request.suite or tasks.SUITE_OF.get(dataset.task, "core")
+    by_task = tasks.SUITE_OF.get(dataset.task, "core")
+    suite = request.suite or suites.OF_DATASET.get(dataset.name, by_task)
     for model in request.models or ():
         with request.placed(model):  # each has a line of its own in an experiment file
             selection.select([model], suite, request.preset, registry)

@@ -14,8 +14,9 @@ def is_exact(latent_size: int | None, image_shape: Sequence[int]) -> bool:
     Args:
         latent_size: Number of components; None for baselines without a code.
         image_shape: Of one image; its product is the number of values that a code stands for.
+            Empty: not known, which is no.
     """
-    return latent_size is not None and latent_size >= math.prod(image_shape) > 0
+    return latent_size is not None and bool(image_shape) and latent_size >= math.prod(image_shape)
 
 
 def floor_of(row: Row, members: Iterable[Row]) -> Row | None:

@@ -44,7 +44,7 @@ class Loading:
     """
 
     dataset: str = option(
-        "digits",
+        "fashion_mnist_small",
         "name, folder of images, or .npz file",
         "data",
         Kind(str, "a name or a path"),
@@ -340,6 +340,17 @@ class Invocation:
         unit="seconds",
         in_file=NEVER,
         above=0,
+    )
+    open: bool = option(
+        False, "open the page at the end, in the browser", "output", FLAG, in_file=NEVER
+    )
+    quiet: bool = option(False, "say nothing but the result", "output", FLAG, in_file=NEVER)
+    json: bool = option(
+        False,
+        "write the result to standard output as JSON, all else to standard error",
+        "output",
+        FLAG,
+        in_file=NEVER,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from zoo import checks
 
 COMMAND = "python -m bench run"
-GROUPS = ("models", "data", "training", "measuring", "execution")
+GROUPS = ("models", "data", "training", "measuring", "execution", "output")
 # What a list in an experiment file is: a run for each value, one value, or not allowed; or an
 # option that says how jobs run, and not what runs, stays with the command line.
 GRID, LIST, SINGLE, NEVER = "grid", "list", "single", "never"

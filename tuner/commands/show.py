@@ -7,7 +7,7 @@ from bench.errors import BenchError
 from zoo.parser import new_command
 
 EXAMPLES = """example:
-  python -m tuner show runs/search-vae-digits-psnr-random --limit 10
+  python -m tuner show runs/search-vae-digits-psnr-random --all
 """
 
 

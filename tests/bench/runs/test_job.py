@@ -119,10 +119,19 @@ def test_the_default_budget_follows_the_size():
 
 
 def test_identity_is_a_baseline_for_noisy_inputs_only():
-    clean = [c.title for c in job.baseline_jobs([PLAN], "ab", [4, 16])]
+    clean = [c.title for c in job.baseline_jobs([PLAN], "ab", [4, 16], image_shape=(8, 8, 1))]
     assert clean == ["mean_image", "pca-4", "pca-16"]
     noisy = dataclasses.replace(PLAN, noise="gaussian:0.2")
-    assert [c.model for c in job.baseline_jobs([noisy], "ab", [4])][-1] == "identity"
+    assert [c.model for c in job.baseline_jobs([noisy], "ab", [4], image_shape=(8, 8, 1))][
+        -1
+    ] == "identity"
+
+
+@pytest.mark.parametrize("normal_class", [None, 3])
+def test_a_baseline_that_is_exact_by_construction_is_not_offered(normal_class):
+    plan = dataclasses.replace(PLAN, normal_class=normal_class)
+    found = job.baseline_jobs([plan], "ab", [15, 16, 17, 64], image_shape=(4, 4, 1))
+    assert {each.latent_size for each in found if each.latent_size} == {15}
 
 
 def test_a_list_among_the_arguments_makes_a_case_like_any_other():
