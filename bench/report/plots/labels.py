@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
-_LONGEST = 40  # characters
 _ROUNDS = 3
 _MAY_COVER = 0.02  # share of a label that may lie on something else
 GID = "label"  # of the labels in an SVG
@@ -22,6 +21,7 @@ def place_labels(
     colours: dict[str, str],
     size: float = 11,
     outlined: bool = True,
+    longest: int = 40,
 ) -> None:
     """Writes each label where it covers no point, line or other label, near its point if it can.
 
@@ -32,6 +32,7 @@ def place_labels(
         labels: `(name, x, y, is it of the front)` in data units; an empty name keeps others off.
         size: Of the letters, in points.
         outlined: Whether the letters have an outline in the colour of the ground.
+        longest: Characters of a name; the rest is left out.
     """
     if not labels:
         return
@@ -49,7 +50,7 @@ def place_labels(
     outline = [withStroke(linewidth=3, foreground=colours["ground"])] if outlined else None
     texts = [
         axes.annotate(
-            name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…",
+            name if len(name) <= longest else f"{name[: longest - 1]}…",
             (x, y),
             xytext=(0, 0),
             textcoords="offset points",

@@ -7,6 +7,7 @@ its value, so that it cannot squeeze the others into one line.
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -20,6 +21,7 @@ from bench.report.plots.scale import Scale
 from bench.report.plots.style import Target
 
 _AT = {"left": 0.005, "right": 0.995}  # places of names of lines, parts of the width
+_PIXELS_PER_LETTER = 20  # of the width of a page's chart: names take a third of it
 _FRAME = (54, 14, 36, 12)  # pixels left, right, below and above the axes in a page
 
 
@@ -92,7 +94,8 @@ def inline(chart: Chart, width: int, height: int) -> Markup:
     with style.figure("light", width / 72, height / 72, 72, 12, layout=None) as (figure, colours):
         panel = _Panel(figure.add_axes(frame), chart, colours)
         figure.canvas.draw()
-        panel.write_names(figure, 12, outlined=False)
+        longest = max(12, width // _PIXELS_PER_LETTER)
+        panel.write_names(figure, 12, outlined=False, longest=longest)
         return svg.inline(figure, f"{chart.label}, {width} wide", panel.links())
 
 
@@ -192,8 +195,9 @@ class _Panel:
                     **text,
                 )
 
-    def write_names(self, figure: Figure, size: float, outlined: bool = True) -> None:
-        place_labels(figure, self.axes, self.names, self.colours, size, outlined)
+    def write_names(self, figure: Figure, size: float, **how: Any) -> None:
+        """Writes the names of the marks; `how` as `place_labels` takes it."""
+        place_labels(figure, self.axes, self.names, self.colours, size, **how)
 
     def links(self) -> dict[str, svg.Link]:
         """Returns where the marks lead to, by the `gid` of their artists."""

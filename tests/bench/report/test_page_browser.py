@@ -1,30 +1,17 @@
 """The page in a real browser: a script in a copy of it clicks, and writes down what came of it."""
 
-import html
-import json
-import os
 import re
-import shutil
-import subprocess
 
+import browser
 import numpy as np
 import pytest
 
 from bench.records import schema, store
 from bench.report import write
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason="no chromium or google-chrome on PATH"),
-]
+pytestmark = [pytest.mark.slow, browser.needs_browser]
 MSE = {"autoencoder": 0.009, "vae": 0.015, "sparse": 0.0091, "upae": 0.012}
-BEFORE = """<script>
-window.found = {errors: []};
-addEventListener('error', event => found.errors.push(String(event.message)), true);
-addEventListener('securitypolicyviolation', event => found.errors.push(event.blockedURI));
-</script>"""
-AFTER = """<script>addEventListener('load', async () => {
+SCRIPT = """
   const all = selector => [...document.querySelectorAll(selector)];
   const style = (item, name) => getComputedStyle(item)[name];
   const heads = all('#board thead th'), names = heads.map(head => head.innerText.trim());
@@ -74,15 +61,7 @@ AFTER = """<script>addEventListener('load', async () => {
   found.requests = performance.getEntriesByType('resource').map(entry => entry.name)
     .filter(name => !name.startsWith('data:'));
   found.colours = [style(document.body, 'color'), style(document.body, 'backgroundColor')];
-  parent.postMessage(JSON.stringify(found), '*');
-})</script>"""
-# A window of the browser is at least 500 pixels wide, a frame as narrow as a phone.
-FRAME = """<body style="margin:0"><iframe src="{page}" width="{width}" height="900"
-style="border:0"></iframe><script>addEventListener('message', event => {{
-  const outcome = document.createElement('pre');
-  outcome.id = 'outcome'; outcome.textContent = event.data;
-  document.body.append(outcome);
-}})</script>"""
+"""
 
 
 def make_record(folder, model, seed, task="reconstruction"):
@@ -167,26 +146,10 @@ def folder(tmp_path_factory):
 
 
 def browse(folder, width, *flags):
-    """Opens a copy of the page and returns what its script found, and what the console said."""
-    page = (folder / "report.html").read_text()
-    copy, frame = folder / f"copy-{width}.html", folder / f"frame-{width}.html"
-    copy.write_text(
-        page.replace("<title>", f"{BEFORE}<title>").replace("</body>", f"{AFTER}</body>")
-    )
-    frame.write_text(FRAME.format(page=copy.name, width=width))
-    command = [BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-    command += ["--enable-logging=stderr", "--virtual-time-budget=20000"]
-    command += ["--window-size=1300,900", f"--user-data-dir={folder}/profile-{width}", *flags]
-    done = subprocess.run(
-        [*command, "--dump-dom", frame.as_uri()],
-        capture_output=True,
-        text=True,
-        timeout=180,
-        env={**os.environ, "HOME": str(folder)},
-    )
-    outcome = re.search(r'<pre id="outcome">(.*?)</pre>', done.stdout, re.DOTALL)
-    assert outcome, done.stderr[-2000:]
-    return json.loads(html.unescape(outcome[1])), re.findall(r".*:CONSOLE.*", done.stderr)
+    """Opens the page and returns what its script found, and what the console said."""
+    frame = browser.Frame((folder / "report.html").read_text(), width)
+    (found,), console = browser.look(folder / f"at-{width}", [frame], SCRIPT, *flags)
+    return found, console
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +159,7 @@ def phone(folder):
 
 @pytest.fixture(scope="module")
 def dark(folder):
-    return browse(folder, 1200, "--blink-settings=preferredColorScheme=0", "--force-dark-mode")
+    return browse(folder, 1200, *browser.DARK)
 
 
 def test_there_is_no_error_and_no_request(phone, dark):
