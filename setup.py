@@ -28,6 +28,7 @@ EXTRAS = {
         "pytest-benchmark>=5,<6",
         "pytest-xdist>=3.6,<4",
         "onnxruntime>=1.20,<2",
+        "axe-core-python>=0.1,<0.2",
     ],
     "ray": ["ray>=2.40,<3"],
     "tuner": ["keras-tuner>=1.4.8,<1.5"],

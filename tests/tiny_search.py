@@ -30,7 +30,14 @@ def quiet(width: int | None = None) -> Console:
 
 def request(output=None, model="autoencoder", **changes) -> Request:
     """Asks for three trials of one epoch, in this process."""
-    settings = {"settings": DENSE, "limit": 128, "epochs": 1, "max_trials": 3, "isolated": False}
+    settings = {
+        "dataset": "digits",
+        "settings": DENSE,
+        "limit": 128,
+        "epochs": 1,
+        "max_trials": 3,
+        "isolated": False,
+    }
     return Request(model=model, **(settings | changes), output=output)
 
 

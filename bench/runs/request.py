@@ -43,7 +43,8 @@ class _Asked(Invocation):
         """Returns where the records go."""
         if self.output is not None:
             return self.output
-        chosen = (self.suite or "core") if self.models is None else "models"
+        default = suites.OF_DATASET.get(self.dataset, "core")
+        chosen = (self.suite or default) if self.models is None else "models"
         noise = f"-{self.noise.replace(':', '-')}" if self.noise else ""
         return Path("runs") / f"{Path(self.dataset).stem}-{chosen}{noise}"
 

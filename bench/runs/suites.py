@@ -5,8 +5,14 @@ import math
 from bench.errors import BenchError
 from zoo import checks
 
-# At most ten, so that the default stays short as the zoo grows. All with the same code size.
+# At most ten, so that the default stays short as the zoo grows. Each with one code size.
 SUITES: dict[str, tuple[str, ...]] = {
+    "quick": (
+        "autoencoder:tiny",
+        "autoencoder:dense:latent_dim=8",
+        "denoising:tiny",
+        "vae:tiny",
+    ),
     "core": (
         "autoencoder:small",
         "autoencoder:dense",
@@ -22,6 +28,8 @@ SUITES: dict[str, tuple[str, ...]] = {
         "unet:strided_upsample_dice",
     ),
 }
+# Run without --models on these data; on others by their task, see `bench.data.tasks.SUITE_OF`.
+OF_DATASET = {"fashion_mnist_small": "quick"}
 MIN_UPDATES = 273
 EPOCH_RANGE = (10, 200)
 

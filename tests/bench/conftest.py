@@ -20,7 +20,13 @@ def tiny_request():
     """Returns a function to requests that take seconds: 60 digits, 1 epoch, no timing."""
 
     def make(output, **changes):
-        settings = {"models": ("autoencoder:tiny",), "epochs": 1, "seeds": 2, "limit": 60}
+        settings = {
+            "dataset": "digits",
+            "models": ("autoencoder:tiny",),
+            "epochs": 1,
+            "seeds": 2,
+            "limit": 60,
+        }
         return session.Request(**settings | {"timing_rounds": 0} | changes, output=output)
 
     return make

@@ -34,7 +34,13 @@ ALWAYS_KNOWN = (
 
 
 def tiny(output, **changes):
-    settings = {"models": ("autoencoder:tiny",), "epochs": 1, "seeds": 2, "limit": 60}
+    settings = {
+        "dataset": "digits",
+        "models": ("autoencoder:tiny",),
+        "epochs": 1,
+        "seeds": 2,
+        "limit": 60,
+    }
     return session.Request(**settings | changes, output=output)
 
 

@@ -173,7 +173,10 @@ def test_errors_name_the_line(text, message, write):
         ("limit: 60\nmodels: [vae,\n  vea]\n", ":3: no model matches 'vea'. Did you mean 'vae'?"),
         ("limit: 60\nmodels:\n  - name: vae\n    arguments: {bete: 1}\n", ":3: unknown argument"),
         ("limit: 60\nmodels: unet\n", ":2: 'unet' does not fit these data"),
-        ("limit: 60\nnormal_classes: [eleven]\n", ":2: --normal-classes: digits has no class"),
+        (
+            "limit: 60\nnormal_classes: [eleven]\n",
+            ":2: --normal-classes: fashion_mnist_small has no",
+        ),
     ],
 )
 def test_what_only_the_data_and_the_models_tell_names_the_line_too(
