@@ -89,7 +89,7 @@ def _lines(members: list[Row], width: int, signs: _Signs) -> Iterator[Any]:
         words = [([""] * (height - len(column.title)) + column.title)[line] for column in shown]
         yield _line(shown, words, style="bold")
     yield Text(signs.rule * _whole(shown), style="dim")
-    best = next((row for row in members if not row.baseline), None)
+    best = next((row for row in members if not row.baseline and row.rank is not None), None)
     floor = floors.floor_of(best, members) if best else None
     for number, row in enumerate(members):
         cells = [column.cells[number] for column in shown]

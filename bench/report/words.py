@@ -41,6 +41,9 @@ def of_table(members: Sequence[Row]) -> list[str]:
     models = [row for row in members if not row.baseline]
     if not models:
         return ["No model was measured, only what is in closed form."]
+    if all(row.rank is None for row in models):
+        longer = f"--epochs {2 * models[0].record.config.epochs} or more"
+        return [f"No model was trained for as long as it needs ({longer}), so none has a rank."]
     say = _Writer(members)
     return [say.best(), say.level(), say.next()]
 
@@ -49,7 +52,7 @@ class _Writer:
     """Writes the sentences of a table that holds a model."""
 
     def __init__(self, members: Sequence[Row]) -> None:
-        self.models = [row for row in members if not row.baseline]
+        self.models = [row for row in members if not row.baseline and row.rank is not None]
         self.winner = self.models[0]
         self.floor = floors.floor_of(self.winner, members)
         self.metric = self.winner.ranked_by

@@ -21,7 +21,7 @@ from bench.report.plots.scale import Scale
 from bench.report.plots.style import Target
 
 _AT = {"left": 0.005, "right": 0.995}  # places of names of lines, parts of the width
-_PIXELS_PER_LETTER = 20  # of the width of a page's chart: names take a third of it
+_PIXELS_PER_LETTER = 15  # of the width of a page's chart: names take half of it at most
 _FRAME = (54, 14, 36, 12)  # pixels left, right, below and above the axes in a page
 
 
@@ -94,7 +94,7 @@ def inline(chart: Chart, width: int, height: int) -> Markup:
     with style.figure("light", width / 72, height / 72, 72, 12, layout=None) as (figure, colours):
         panel = _Panel(figure.add_axes(frame), chart, colours)
         figure.canvas.draw()
-        longest = max(12, width // _PIXELS_PER_LETTER)
+        longest = min(40, width // _PIXELS_PER_LETTER)
         panel.write_names(figure, 12, outlined=False, longest=longest)
         return svg.inline(figure, f"{chart.label}, {width} wide", panel.links())
 
