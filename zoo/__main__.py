@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from zoo import checks
-from zoo.cli import check, models, train, use
+from zoo.cli import check, models, tiling, train, use
 from zoo.parser import new_command, program
 from zoo.registry import quiet
 
@@ -59,6 +59,7 @@ def _add_folder_command(commands, name: str, run, about: str, examples: str):
     parser.add_argument("--batch-size", type=int, default=64, help="default: 64")
     parser.add_argument("--skip-unreadable", action="store_true", help="leave damaged files out")
     parser.add_argument("--overwrite", action="store_true", help="replace what is there")
+    tiling.add_options(parser)
     return parser
 
 
@@ -107,10 +108,16 @@ def _add_segment(commands) -> None:
         "segment",
         use.segment,
         "write the mask of each image",
-        "  python -m zoo segment unet.keras cells/images/ --output masks/\n",
+        "  python -m zoo segment unet.keras cells/images/ --output masks/\n"
+        "  python -m zoo segment unet.keras scans/ --tile 256 --overlap 0.5 --output masks/\n"
+        "  python -m zoo segment unet.keras scans/ --tile 256 --views turns --output masks/\n",
     )
     parser.add_argument(
-        "--output", type=Path, required=True, help="folder: masks/, overlays/ and shares.csv"
+        "--output",
+        type=Path,
+        required=True,
+        help="folder: masks/, overlays/ and shares.csv; with --views doubts/ too, the deviation of "
+        "probabilities, white is 0.5",
     )
 
 

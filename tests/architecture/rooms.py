@@ -61,6 +61,7 @@ ROOMS: dict[str, tuple[Room, ...]] = {
             "tiles",
             "images larger than a model's: tiles, views, crops, objects",
             without_keras=True,
+            needs_keras=("crop_batches",),
         ),
         Room("registry", "names, sizes, published presets, model cards", without_keras=True),
         Room("training", "ZooModel with the one train_step, and what makes it fast"),

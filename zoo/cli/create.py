@@ -7,6 +7,7 @@ from zoo import checks
 from zoo.cli import data
 from zoo.cli.files import CommandError
 from zoo.registry import entries, presets
+from zoo.tiles import crops
 
 LEARNING_RATE = 1e-3
 
@@ -46,7 +47,7 @@ def model(options, training: data.TrainingData):
     arguments = parse_arguments(options.arguments)
     names = entries.get(options.model).argument_names
     num_classes = _num_classes(training)
-    image_shape = arguments.pop("image_shape", training.images.shape[1:])
+    image_shape = arguments.pop("image_shape", training.image_shape)
     fixed = presets.config(options.model, options.preset, image_shape) if options.preset else {}
     if "num_classes" in names and num_classes:
         arguments.setdefault("num_classes", fixed.get("num_classes", num_classes))
@@ -67,7 +68,8 @@ def model(options, training: data.TrainingData):
     is_image = len(shape) == 3 and shape[-1] in (1, 3)
     created.card = dataclasses.replace(
         created.card,
-        resize=shape[:2] if is_image else None,
+        resize=shape[:2] if is_image and training.crop is None else None,
+        crop=training.crop,
         color={1: "grey", 3: "rgb"}[shape[-1]] if is_image else None,
         value_range=options.range,
         class_names=training.class_names,
@@ -103,14 +105,17 @@ def check_fits(model, training: data.TrainingData) -> None:
             f"the data's classes must be those of the saved model: {', '.join(names)}. "
             f"Received: {', '.join(training.class_names)}."
         )
-    inputs, target = fit_arguments(model, training)
+    some = training if training.crop is None else training.rows(slice(1))
+    inputs, target = fit_arguments(model, some)
     model.check_inputs(inputs)
     if target is not None:
         model.check_targets(target)
 
 
 def fit_arguments(model, training: data.TrainingData):
-    """Returns `x` and `y` as `fit` of the model's task takes them."""
+    """Returns `x` and `y` as `fit` of the model's task takes them; crops that cover the images."""
+    if training.crop is not None:
+        return crops.covering(training.images, training.masks, training.crop)
     if model.task == "conditional":
         return {"image": training.images, "label": training.labels}, None
     if model.task == "segmentation":

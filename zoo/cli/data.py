@@ -16,12 +16,13 @@ class TrainingData:
     """Images to train on, and what a task needs beside them.
 
     Attributes:
-        images: Float32 `(n, *image_shape)` in `[0, 1]`.
+        images: Float32 `(n, *image_shape)` in `[0, 1]`; with `crop` arrays of any sizes.
         labels: Integers `(n,)`, -1 where unlabelled, or None.
         masks: Class numbers `(n, height, width)`, or None.
         num_mask_classes: Classes of the masks, the background among them; 0 without masks.
         ignore_label: Number in the masks that is no class, or None.
         class_names: Names of the labels.
+        crop: `(height, width)` of what the model sees of each image; None: the whole.
         is_from_files: Whether the images were image files.
         skipped: Lines on files that were left out.
         said: Lines on what was read.
@@ -34,6 +35,7 @@ class TrainingData:
     num_mask_classes: int = 0
     ignore_label: int | None = None
     class_names: tuple[str, ...] = ()
+    crop: tuple[int, int] | None = None
     is_from_files: bool = False
     skipped: list[str] = dataclasses.field(default_factory=list)
     said: tuple[str, ...] = ()
@@ -41,6 +43,13 @@ class TrainingData:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape of what the model sees."""
+        if self.crop is None:
+            return self.images.shape[1:]
+        return (*self.crop, self.images[0].shape[-1])
 
     def rows(self, rows) -> "TrainingData":
         """Returns some of the rows."""

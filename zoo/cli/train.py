@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import zoo
-from zoo.cli import create, data, reading_options, screen
+from zoo.cli import create, cropping, data, reading_options, screen
 from zoo.cli.files import CommandError, check_file
 from zoo.data import reading
 from zoo.files import new_file
@@ -17,7 +17,7 @@ from zoo.registry import entries, saved_file
 
 DEFAULT_EPOCHS, DEFAULT_QUANTILE = 20, 0.95
 # Options that a model has been given already when its training goes on.
-_FIXED_ON_RESUME = ("preset", "arguments", "resize", "color", "range", "positive")
+_FIXED_ON_RESUME = ("preset", "arguments", "resize", "crop", "color", "range", "positive")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -30,7 +30,9 @@ def run(options: argparse.Namespace) -> int:
     resumed = None if options.resume is None else _resumed(options)
     if resumed is not None and options.data.is_dir():
         options.resize, options.color = resumed.card.resize, resumed.card.color
+    crop = options.crop if resumed is None else resumed.card.crop
     whole = data.load(options.data, task, _reading(options, resumed, task))
+    whole = cropping.cropped(whole, crop, task)
     for line in (*(f"skipped: {line}" for line in whole.skipped), *whole.said):
         screen.say(line)
     import keras  # after all that may be wrong with the options and the data
@@ -65,6 +67,8 @@ def _reading(options, resumed, task: str) -> reading.Options:
         settings["data_kind"] = "series"
     if resumed is not None:
         settings["value_range"] = resumed.card.value_range
+    is_cropped = options.crop is not None or (resumed is not None and resumed.card.crop)
+    settings["keep_sizes"] = bool(is_cropped) and options.resize is None
     return reading_options.from_arguments(options, **settings)
 
 
@@ -92,6 +96,7 @@ def _check_options(options, task: str) -> None:
             "--validation-split must be at least 0 and below 1. "
             f"Received: {options.validation_split}."
         )
+    cropping.check_options(options)
     if not 0 < options.quantile < 1:
         raise CommandError(f"--quantile must lie between 0 and 1. Received: {options.quantile}.")
     if options.resume is not None:
@@ -129,7 +134,7 @@ def _resumed(options):
 
 
 def _fit_and_save(model, training, validation, options) -> int:
-    x, y = create.fit_arguments(model, training)
+    x, y = cropping.fit_arguments(model, training, options)
     held_out = None if validation is None else create.fit_arguments(model, validation)
     screen.say(f"{model.name}: {model.count_params():,} parameters, {model.card.trained_on}")
     start = time.perf_counter()
@@ -141,7 +146,8 @@ def _fit_and_save(model, training, validation, options) -> int:
                 x,
                 y,
                 epochs=options.epochs,
-                batch_size=options.batch_size,
+                batch_size=options.batch_size if training.crop is None else None,
+                validation_batch_size=options.batch_size,
                 validation_data=held_out,
                 callbacks=[callback],
                 verbose=0,
@@ -154,7 +160,7 @@ def _fit_and_save(model, training, validation, options) -> int:
         return 130
     _check_finite(model)
     if not is_interrupted:
-        _report(model, x, y, held_out, seconds, options)
+        _report(model, training, validation, held_out, seconds, options)
     with new_file(options.output) as temporary:
         model.save(temporary)
     if is_interrupted:
@@ -176,15 +182,15 @@ def _check_finite(model) -> None:
             )
 
 
-def _report(model, x, y, held_out, seconds: float, options) -> None:
-    inputs, target = (x, y) if held_out is None else held_out
+def _report(model, training, validation, held_out, seconds: float, options) -> None:
+    inputs, target = create.fit_arguments(model, training) if held_out is None else held_out
     metrics = model.evaluate(
         inputs, target, batch_size=options.batch_size, verbose=0, return_dict=True
     )
     name = "training loss" if held_out is None else "val_loss"
     terms = "  ".join(f"{key} {value:.5g}" for key, value in metrics.items() if key != "loss")
     screen.say(f"{name} {metrics['loss']:.5g}  ({terms})  {seconds:.1f} s")
-    num_held_out = 0 if held_out is None else len(model.image_of(inputs))
+    num_held_out = 0 if validation is None else len(validation)
     if not hasattr(model, "anomaly_score"):
         return
     if model.task == "debiasing" and num_held_out:  # its VAE has seen the positive class alone
@@ -193,7 +199,7 @@ def _report(model, x, y, held_out, seconds: float, options) -> None:
     if num_held_out < 2:
         screen.say("no anomaly threshold: it needs 2 held-out images or more")
     else:
-        scores = np.asarray(model.anomaly_score(inputs))
+        scores = cropping.scores(model, inputs, validation)
         threshold = model.set_threshold(scores, quantile=options.quantile)
         screen.say(f"anomaly threshold {threshold:.5g}: {model.card.threshold_rule}")
 
@@ -212,6 +218,8 @@ def add_parser(commands) -> None:
             "--output small.keras\n"
             "  python -m zoo train unet cells/ --preset tiny --output unet.keras"
             "      (cells/images/ and cells/masks/)\n"
+            "  python -m zoo train unet scans/ --crop 256x256 --output unet.keras"
+            "      (images of any sizes)\n"
             "  python -m zoo train conditional_vae digits/ --output digits.keras"
             "       (a sub-folder for each class)\n"
             "  python -m zoo train vae photos/ --resume vae.keras --epochs 10 --output vae.keras\n"
@@ -232,6 +240,7 @@ def add_parser(commands) -> None:
         help="constructor arguments, such as latent_dim=8 widths=32,64",
     )
     reading_options.add(parser)
+    cropping.add_options(parser)
     parser.add_argument("--epochs", type=int, default=DEFAULT_EPOCHS, help="default: %(default)s")
     parser.add_argument("--batch-size", type=int, default=64, help="default: %(default)s")
     parser.add_argument("--learning-rate", type=float, help="of Adam; default: 0.001")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 import zoo
-from zoo.cli import screen
+from zoo.cli import screen, tiling
 from zoo.cli.files import (
     CommandError,
     check_file,
@@ -45,6 +45,7 @@ class Session:
         self.files = images.find(options.folder)
         layouts.check_no_masks(options.folder, self.files)
         self.model = zoo.load(options.model)
+        self.tiling = tiling.of(self.model, options)
         self.reader = self._reader(options.skip_unreadable)
 
     def _reader(self, skip_unreadable: bool) -> Reader:
@@ -55,7 +56,8 @@ class Session:
                 f"image_shape={shape}. Call it from Python."
             )
         color = card.color or {1: "grey", 3: "rgb"}[shape[-1]]
-        return Reader(shape[:2], color, skip_unreadable, card.value_range)
+        size = None if self.tiling.is_on else shape[:2]
+        return Reader(size, color, skip_unreadable, card.value_range)
 
     def batches(self, folder: Path | None = None):
         """Yields files, images and the model's input for them, and moves the bar on.
@@ -67,7 +69,9 @@ class Session:
         folder = self.folder if folder is None else folder
         reader, num_kept = dataclasses.replace(self.reader, skipped=[]), 0
         with screen.bar(self.verb, len(files)) as advance:
-            for kept, pixels in reader.batches(files, self.batch_size):
+            # Files of their own size come one by one: a batch is then of tiles.
+            num_at_once = 1 if self.tiling.is_on else self.batch_size
+            for kept, pixels in reader.batches(files, num_at_once):
                 yield kept, pixels, self._inputs(kept, pixels, folder)
                 num_kept += len(kept)
                 advance(len(kept))
@@ -92,6 +96,10 @@ class Session:
                 )
             labels.append(names.index(name))
         return {"image": pixels, "label": np.array(labels, "int32")}
+
+    def apply(self, method: str, inputs, **settings):
+        """Returns what a method of the model gives: see `Tiling.apply`."""
+        return self.tiling.apply(self.model, method, inputs, **settings)
 
     def name(self, file: Path) -> str:
         """Returns a file's path inside the folder, as tables show it."""
@@ -126,7 +134,7 @@ def reconstruct(options) -> int:
         table.writerow(("file", "mse", "psnr_db"))
         for files, pixels, inputs in session.batches():
             for path, image, result in zip(
-                files, pixels, session.model.reconstruct(inputs), strict=True
+                files, pixels, session.apply("reconstruct", inputs), strict=True
             ):
                 images.write_png(folder / names[path], images.resized(result, images.size_of(path)))
                 error = mean_squared_error(image, result)
@@ -166,11 +174,16 @@ def score(options) -> int:
     threshold = model.card.threshold
     rows, readable, highest = [], [], 0.0
     for files, _, inputs in session.batches():
-        scores = np.asarray(model.anomaly_score(inputs))
+        maps = None
+        if options.maps is not None:
+            maps = np.asarray(session.apply("score_map", inputs))
+            highest = max(highest, float(np.max(maps)))
+        is_of_map = maps is not None and session.tiling.is_on
+        scores = (
+            [each.mean() for each in maps] if is_of_map else session.tiling.scores(model, inputs)
+        )
         readable += files
         rows += [(session.name(file), float(s)) for file, s in zip(files, scores, strict=True)]
-        if options.maps is not None:
-            highest = max(highest, float(np.max(model.score_map(inputs))))
     is_judged = threshold is not None
     with new_file(options.output) as temporary, new_table(temporary) as table:
         table.writerow(("file", "score", "is_anomaly")[: 2 + is_judged])
@@ -211,7 +224,7 @@ def _choose_threshold(session: Session, options) -> None:
         )
     elif options.normals is not None:
         batches = session.batches(options.normals)
-        scores = np.concatenate([model.anomaly_score(inputs) for _, _, inputs in batches])
+        scores = np.concatenate([session.tiling.scores(model, inputs) for _, _, inputs in batches])
         model.set_threshold(scores, quantile=options.quantile)
     if options.keep:
         with new_file(session.path) as temporary:
@@ -223,7 +236,7 @@ def _write_maps(session: Session, path: Path, highest: float) -> None:
     names = png_names(session.files, session.folder)
     with new_folder(path) as folder:
         for files, _, inputs in session.batches():
-            maps = np.asarray(session.model.score_map(inputs)) / (highest or 1.0)
+            maps = np.asarray(session.apply("score_map", inputs)) / (highest or 1.0)
             for file, score_map in zip(files, maps, strict=True):
                 shown = images.resized(score_map, images.size_of(file))
                 images.write_png(folder / names[file], shown)
@@ -245,18 +258,30 @@ def segment(options) -> int:
         columns = ["foreground"] if is_binary else [f"class_{number}" for number in classes]
         table.writerow(("file", *columns))
         for files, pixels, inputs in session.batches():
-            masks = np.asarray(session.model.segment(inputs))
-            for path, image, mask in zip(files, pixels, masks, strict=True):
+            masks, doubts = _masks_and_doubts(session, inputs)
+            for path, image, mask, doubt in zip(files, pixels, masks, doubts, strict=True):
                 whole, image = _as_large_as_the_file(path, mask, image, session.reader)
                 shown = (whole * 255 if is_binary else whole).astype("uint8")
                 images.write_png(folder / "masks" / names[path], shown)
                 painted = images.overlay(image, whole)
                 images.write_png(folder / "overlays" / names[path], painted)
+                if doubt is not None:
+                    doubt = images.resized(2 * doubt, whole.shape)  # at most 1/2: white
+                    images.write_png(folder / "doubts" / names[path], doubt)
                 shares = [f"{np.mean(mask == number):.6g}" for number in classes]
                 table.writerow((session.name(path), *shares))
                 num_images += 1
-    screen.say(f"{num_images} images: masks/, overlays/ and shares.csv in {options.output}")
+    folders = "masks/, overlays/" if options.views == "none" else "masks/, overlays/, doubts/"
+    screen.say(f"{num_images} images: {folders} and shares.csv in {options.output}")
     return 0
+
+
+def _masks_and_doubts(session: Session, inputs):
+    """Returns masks, and with views the deviations of probabilities over them, else Nones."""
+    if session.tiling.views == "none":
+        masks = np.asarray(session.apply("segment", inputs))
+        return masks, [None] * len(masks)
+    return session.apply("segment", inputs, with_deviation=True)
 
 
 def _as_large_as_the_file(path: Path, mask, image, reader: Reader):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data import scaling
-from zoo.data.images import Facts, UnreadableImageError, read_with_facts
+from zoo.data.images import Facts, UnreadableImageError, read_with_facts, to_bytes
 
 
 @dataclasses.dataclass
@@ -21,6 +21,7 @@ class Reader:
         color: `"grey"`, `"rgb"`, or None: grey if all files are grey.
         skip_unreadable: Whether damaged files are left out; otherwise the first one is an error.
         value_range: What is black and what is white, in place of the type's range.
+        keep_sizes: Whether `all` gives each image in its own size, as bytes where it has 8 bits.
         skipped: What was left out: one line per file.
     """
 
@@ -28,6 +29,7 @@ class Reader:
     color: str | None = None
     skip_unreadable: bool = False
     value_range: tuple[float, float] | None = None
+    keep_sizes: bool = False
     skipped: list[str] = dataclasses.field(default_factory=list)
     _facts: dict[Path, Facts] = dataclasses.field(default_factory=dict, repr=False)
 
@@ -41,6 +43,8 @@ class Reader:
     def all(self, files) -> tuple[list[Path], np.ndarray]:
         """Returns the files that could be read, and their images as one array.
 
+        With `keep_sizes` it is an array of objects, `(n,)`: the images.
+
         Raises:
             ValueError: if sizes differ, no file could be read, or bytes hold 0 and 1 alone.
         """
@@ -48,14 +52,19 @@ class Reader:
         if not kept:
             raise ValueError(f"none of {len(files)} files can be read. {self.skipped[0]}")
         for file, image in zip(kept, images, strict=True):
-            if image.shape[:2] != images[0].shape[:2]:
+            if image.shape[:2] != images[0].shape[:2] and not self.keep_sizes:
                 sizes = [f"{each.shape[0]}x{each.shape[1]}" for each in (images[0], image)]
                 raise ValueError(
                     f"{kept[0]} is {sizes[0]} but {file} is {sizes[1]}: images must have one "
-                    f"size. Resize them all, for example with --resize {sizes[0]}."
+                    f"size. Resize them all, for example with --resize {sizes[0]}; or keep their "
+                    "sizes and work on crops, with --crop."
                 )
         self._check_white(kept)
         channels = max(image.shape[-1] for image in images)
+        if self.keep_sizes:
+            return kept, ragged(
+                [np.broadcast_to(image, (*image.shape[:2], channels)) for image in images]
+            )
         shape = (*images[0].shape[:2], channels)
         return kept, np.stack([np.broadcast_to(image, shape) for image in images])
 
@@ -116,8 +125,22 @@ class Reader:
             else:
                 self._facts[file] = facts
                 kept.append(file)
-                images.append(image)
+                images.append(_compact(image) if self.keep_sizes else image)
         return kept, images
+
+
+def ragged(arrays) -> np.ndarray:
+    """Returns arrays of any shapes as an array of objects, `(n,)`, that takes rows by numbers."""
+    objects = np.empty(len(arrays), object)
+    for row, each in enumerate(arrays):
+        objects[row] = each
+    return objects
+
+
+def _compact(image: np.ndarray) -> np.ndarray:
+    """Returns pixels as bytes, where these are exact."""
+    as_bytes = to_bytes(image)
+    return as_bytes if (as_bytes / np.float32(255) == image).all() else image
 
 
 def _count(files) -> str:

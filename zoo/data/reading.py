@@ -12,7 +12,7 @@ import numpy as np
 from zoo.data import files as files_below
 from zoo.data import layouts, mask_files, mask_numbers, npz
 from zoo.data.layouts import Layout
-from zoo.data.reader import Reader
+from zoo.data.reader import Reader, ragged
 
 UNLABELLED = npz.UNLABELLED
 
@@ -32,6 +32,8 @@ class Options:
         ignore_label: Number of the masks that is no class (void): it stays in them as it is.
         num_classes: Of the masks, where some may be missing in them.
         data_kind: `"series"` or `"images"`: what arrays of rank 3 are; None: by key and shape.
+        keep_sizes: Whether image files keep their own sizes: images and masks are then arrays of
+            objects, see `Reader.all`.
     """
 
     resize: tuple[int, int] | None = None
@@ -42,6 +44,7 @@ class Options:
     ignore_label: int | None = None
     num_classes: int | None = None
     data_kind: str | None = None
+    keep_sizes: bool = False
 
     def given(self) -> list[str]:
         """Returns the flags of a command line that ask for what is not the default."""
@@ -146,7 +149,13 @@ def _folder(path: Path, options: Options, only, needed) -> Contents:
         raise ValueError(f"--data is for .npz files, and {path} is none. Leave it out.")
     layout = layouts.recognise(path)
     wanted = [split for split in layout.images if only is None or split in only]
-    reader = Reader(options.resize, options.color, options.skip_unreadable, options.value_range)
+    reader = Reader(
+        options.resize,
+        options.color,
+        options.skip_unreadable,
+        options.value_range,
+        options.keep_sizes,
+    )
     listings = {split: files_below.listing(folder) for split, folder in layout.images.items()}
     pairs = {}
     if needed in (None, "masks"):
@@ -154,7 +163,7 @@ def _folder(path: Path, options: Options, only, needed) -> Contents:
     # All splits at once: one size, one number of channels, one scale.
     files = [file for split in wanted for file in listings[split].files]
     kept, images = reader.all(files)
-    masks, num_mask_classes = _masks(layout, pairs, kept, images.shape[1:3], options)
+    masks, num_mask_classes = _masks(layout, pairs, kept, images, options)
     kept_places = {file: row for row, file in enumerate(kept)}
     parts, class_names, loose = {}, _class_names(layout, listings, wanted), None
     for split in wanted:
@@ -172,7 +181,9 @@ def _folder(path: Path, options: Options, only, needed) -> Contents:
             else:
                 labels.append(class_names.index(files_below.normal(place[0])))
         class_labels = np.array(labels, "int64") if class_names else None
-        part_masks = None if not masks else np.stack([masks[row] for row in rows])
+        part_masks = None
+        if masks:
+            part_masks = (ragged if options.keep_sizes else np.stack)([masks[row] for row in rows])
         if not rows:
             raise ValueError(f"{folder}: none of its files can be read. {reader.skipped[0]}")
         parts[split] = Part(images[rows], class_labels, part_masks)
@@ -227,13 +238,14 @@ def _mask_files(layout: Layout, split: str, files: list[Path]) -> dict[Path, Pat
     return pairs
 
 
-def _masks(layout: Layout, pairs, kept: list[Path], size: tuple[int, int], options: Options):
+def _masks(layout: Layout, pairs, kept: list[Path], images: np.ndarray, options: Options):
     """Returns the masks by row of the kept images, and the number of classes."""
     known = {file: mask for each in pairs.values() for file, mask in each.items()}
     if not known:
         return {}, 0
     numbers, seen = {}, []
     for row, file in enumerate(kept):
+        size = images[row].shape[:2]
         if file not in known:  # nothing to find in it
             numbers[row] = np.zeros(size, "int32")
             continue
@@ -252,10 +264,13 @@ def _masks(layout: Layout, pairs, kept: list[Path], size: tuple[int, int], optio
 
 
 def _described(parts: dict[str, Part], class_names, reader: Reader) -> list[str]:
-    shape = next(iter(parts.values())).images.shape[1:]
+    shapes = sorted({image.shape for part in parts.values() for image in part.images})
     sizes = ", ".join(f"{split} {len(part)}" for split, part in parts.items())
     num = sum(map(len, parts.values()))
-    size = "x".join(map(str, shape[:2])) + (", rgb" if shape[-1] == 3 else ", grey")
+    ends = dict.fromkeys((shapes[0], shapes[-1]))
+    size = " to ".join("x".join(map(str, shape[:2])) for shape in ends)
+    size += f", {len(shapes)} sizes" if len(shapes) > 2 else ""
+    size += ", rgb" if shapes[0][-1] == 3 else ", grey"
     lines = [f"read: {num} images of {size}, {reader.depths()} ({sizes})"]
     if class_names:
         labels = np.concatenate([part.labels for part in parts.values()])
@@ -269,7 +284,8 @@ def _masks_described(parts: dict[str, Part], num_classes: int, void: int | None)
         return []
     line = f"masks: {num_classes} classes, the background among them"
     if void is not None:
-        is_void = [part.masks == void for part in parts.values() if part.masks is not None]
+        of_parts = [part.masks for part in parts.values() if part.masks is not None]
+        is_void = [mask == void for masks in of_parts for mask in masks]
         share = sum(int(each.sum()) for each in is_void) / sum(each.size for each in is_void)
         line += f"; {share:.2%} of the pixels are void ({void})"
     return [line]

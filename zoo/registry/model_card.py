@@ -16,6 +16,8 @@ class ModelCard:
 
     Attributes:
         resize: `(height, width)` that image files are resized to, or None.
+        crop: `(height, width)` of the crops that the model was trained on: image files are then
+            read in their own size, and worked on tile by tile. None: they are resized.
         color: `"grey"` or `"rgb"`: what image files are converted to, or None.
         value_range: `(low, high)`: what is black and white in image files, or None: their type's.
         threshold: Anomaly score above which an image is an anomaly, or None.
@@ -32,16 +34,19 @@ class ModelCard:
     threshold_rule: str | None = None
     class_names: tuple[str, ...] = ()
     trained_on: str | None = None
+    crop: tuple[int, int] | None = None
     version: str = __version__
 
     def __post_init__(self):
-        if self.resize is not None:
-            resize = checks.ints("ModelCard", "resize", self.resize)
-            if len(resize) != 2:
+        for name in ("resize", "crop"):
+            if (given := getattr(self, name)) is None:
+                continue
+            size = checks.ints("ModelCard", name, given)
+            if len(size) != 2:
                 raise ValueError(
-                    f"ModelCard: resize must be (height, width) or None. Received: resize={resize}."
+                    f"ModelCard: {name} must be (height, width) or None. Received: {name}={size}."
                 )
-            object.__setattr__(self, "resize", resize)
+            object.__setattr__(self, name, size)
         if self.color is not None:
             checks.one_of("ModelCard", color=(self.color, COLORS))
         if self.value_range is not None:
