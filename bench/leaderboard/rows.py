@@ -140,6 +140,16 @@ class Row:
         done = config.epochs * math.ceil(data.num_train / config.batch_size)
         return f"{done:,} of {known.least_updates:,} updates" * (done < known.least_updates)
 
+    def monte_carlo_error(self, metric: str) -> float | None:
+        """Returns how far a mean would move with other samples of the codes; None: not known.
+
+        Args:
+            metric: `"elbo"` or `"nll"`, in nats per image; over the seeds as one mean.
+        """
+        noises = (record.quality.likelihood_noise or {} for record in self.records)
+        known = [noise[metric] for noise in noises if noise.get(metric) is not None]
+        return math.hypot(*known) / len(known) if known else None
+
     @property
     def table(self) -> str:
         """The data that the row is ranked on, `digits`, `digits, gaussian:0.2` or

@@ -51,8 +51,11 @@ def card(
         "strip": strip
         and html.Image(strip, f"Originals above reconstructions of {row.name}", "strip"),
         "loss": drawings.curves(row),
-        "numbers": [
-            (" ".join(c.title.split()), c.text(row)) for c in columns if c.text(row) != "-"
+        "numbers": [(" ".join(c.title.split()), c.text(row)) for c in columns if c.text(row) != "-"]
+        + [
+            (f"{metric.upper()}, Monte-Carlo error", f"{error:.3f} nats")
+            for metric in tables.LIKELIHOODS
+            if (error := row.monte_carlo_error(metric)) is not None
         ],
         "paper": row.record.model.paper or "",
         "findings": findings,

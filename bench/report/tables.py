@@ -13,6 +13,7 @@ from bench.leaderboard import quality_gate, time_to_quality
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import METRICS, TIMINGS, Row, half_width
 
+LIKELIHOODS = ("elbo", "nll")  # whose means also have an error of the codes that are drawn
 UNKNOWN = "-"
 _MOST_DECIMALS = 6
 
@@ -147,6 +148,8 @@ def plain_lines(rows: list[Row]) -> list[dict[str, Any]]:
             known = interval is not None and half_width(interval) is not None
             line[f"test_{metric}_low"] = interval.low if known else None
             line[f"test_{metric}_high"] = interval.high if known else None
+        for metric in LIKELIHOODS:
+            line[f"test_{metric}_monte_carlo_error"] = row.monte_carlo_error(metric)
         line |= {"num_seeds": row.num_seeds, "seeds": " ".join(map(str, row.seeds))}
         line |= {
             "unsteady_timing": row.unsteady,

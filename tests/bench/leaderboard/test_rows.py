@@ -113,6 +113,16 @@ def test_a_model_that_trained_for_less_than_it_needs_is_shown_but_has_no_rank():
     assert (row.rank, row.detail) == (1, "")
 
 
+def test_monte_carlo_error_of_a_row_is_that_of_the_mean_over_its_seeds():
+    noise = {"test_likelihood_noise": {"elbo": 0.3, "nll": 0.04}}
+    (row,) = leaderboard_rows.rows(make_records("vae", [0.02, 0.03], **noise))
+    assert row.monte_carlo_error("elbo") == pytest.approx(0.3 / 2**0.5)
+    line = next(csv.DictReader(io.StringIO(tables.to_csv([row]))))
+    assert float(line["test_nll_monte_carlo_error"]) == pytest.approx(0.04 / 2**0.5)
+    (bare,) = leaderboard_rows.rows(make_records("vae", [0.02]))
+    assert bare.monte_carlo_error("elbo") is None
+
+
 def test_records_may_lack_fields_and_hold_what_is_not_finite():
     bare = {"job_id": "a", "status": "ok", "kind": "model", "model": "vae", "test_mse": math.nan}
     dead = {"job_id": "b", "status": "failed", "kind": "model", "model": "vae", "error": "died"}

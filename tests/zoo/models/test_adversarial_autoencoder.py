@@ -46,7 +46,8 @@ def test_codes_come_to_follow_the_prior(digits):
 
     def distance(weight):
         keras.utils.set_random_seed(1)
-        model = make(keras.optimizers.Adam(3e-3), latent_dim=2, adversarial_weight=weight)
+        settings = {"latent_dim": 2, "adversarial_weight": weight, "start_at_mean": False}
+        model = make(keras.optimizers.Adam(3e-3), **settings)
         model.fit(digits[:512], batch_size=64, epochs=15, verbose=0)
         codes = model.encode(digits[:512])
         return np.abs(np.log(codes.std(axis=0))).max() + np.abs(codes.mean(axis=0)).max()
