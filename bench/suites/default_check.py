@@ -159,8 +159,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     records = store.read_lines(options.output, COMMAND) if options.output.is_file() else []
     done = {(record["model"], record["seed"]) for record in records}
     splits = garments()
-    for name in options.models:
-        for seed in options.seeds:
+    for seed in options.seeds:
+        for name in options.models:
             if (name, seed) in done:
                 continue
             record = train(name, seed, splits)
