@@ -54,6 +54,8 @@ class VQVAE(Autoencoder):
             steps is moved to a random encoder output of the batch. `None` switches that off.
         data_variance: Float > 0, in squared pixel units, by which the reconstruction is divided;
             `np.var(x_train)` makes it the unexplained share of the variance.
+        widths: Channels of each halving stage. `None` means `(32, 64)` for images and series of
+            any size, as no dense layer follows, and `()` for flat vectors.
         hidden_units: Dense layers, applied at each position of the map, before the code; with
             no `widths`, see `Autoencoder`.
         **kwargs: See `Autoencoder`, but for `encoder_padding`, `map_channels` and
