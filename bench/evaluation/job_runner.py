@@ -82,7 +82,10 @@ def run_baseline(job: Job, dataset, output: Path, connection) -> dict[str, Any]:
     connection.send(("stage", "fitting"))
     if job.model in segmentation.BASELINES:
         baseline = segmentation.BASELINES[job.model]()
-        baseline.fit(quality.as_masks(dataset.train.targets, dataset.num_mask_classes))
+        masks = quality.as_masks(
+            dataset.train.targets, dataset.num_mask_classes, dataset.ignore_label
+        )
+        baseline.fit(masks)
         fields = quality.compute_segmentation(
             job, dataset, lambda split: baseline.predict(len(split)), output
         )

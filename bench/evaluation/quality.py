@@ -79,10 +79,11 @@ def compute_segmentation(job: Job, dataset, predict, output: Path) -> dict[str, 
     test, first = dataset.test, slice(NUM_SAMPLES)
     probabilities = _finite(predict(test))
     tints = {"inputs": np.zeros(test.images.shape[:-1])}
-    tints["targets"] = tasks.foreground(test.targets)
+    void = dataset.ignore_label
+    tints["targets"] = tasks.foreground(without_void(test.targets, void))
     tints["reconstructions"] = tasks.foreground(segmentation.hard_masks(probabilities))
     samples = {name: tasks.overlay(test.images[first], tint[first]) for name, tint in tints.items()}
-    return segmentation.summary(test.targets, probabilities) | {
+    return segmentation.summary(test.targets, probabilities, ignore_label=void) | {
         "samples_file": save_arrays(job, output, "samples", samples)
     }
 
@@ -232,6 +233,12 @@ def save_arrays(job: Job, output: Path, folder: str, arrays: dict[str, np.ndarra
     return str(name)
 
 
-def as_masks(targets: np.ndarray, num_classes: int) -> np.ndarray:
+def without_void(targets: np.ndarray, ignore_label: int | None) -> np.ndarray:
+    """Returns masks of class numbers with the background in place of void."""
+    return targets if ignore_label is None else np.where(targets == ignore_label, 0, targets)
+
+
+def as_masks(targets: np.ndarray, num_classes: int, ignore_label: int | None = None) -> np.ndarray:
     """Returns masks of 0 and 1, one channel for two classes, else one per class."""
+    targets = without_void(targets, ignore_label)
     return targets if num_classes <= 2 else segmentation.one_hot(targets[..., 0], num_classes)

@@ -103,8 +103,11 @@ def measure(model, task: str, split) -> float | None:
         if not np.isfinite(prediction).all():
             values.append(np.full(len(part), np.nan))
         elif task == "segmentation":
-            masks = quality.as_masks(part.targets, prediction.shape[-1])
-            iou = segmentation.iou(masks, segmentation.hard_masks(prediction)).mean()
+            void = getattr(model, "ignore_label", None)
+            masks = quality.as_masks(part.targets, prediction.shape[-1], void)
+            counts = True if void is None else part.targets != void
+            iou = segmentation.iou(masks * counts, segmentation.hard_masks(prediction) * counts)
+            iou = iou.mean()
             values.append(np.full(len(part), iou))
         else:
             values.append(reconstruction.mse(part.target, prediction))

@@ -14,7 +14,7 @@ import numpy as np
 from bench.data import tasks
 from bench.data.dataset import Split
 from bench.errors import BenchError
-from bench.evaluation.quality import save_arrays
+from bench.evaluation.quality import save_arrays, without_void
 from bench.introspection import activations
 from bench.metrics import representation
 from bench.runs.job import Job
@@ -135,6 +135,7 @@ def frames_of(task: str, dataset, recorder: FrameRecorder) -> dict[str, np.ndarr
     shown = dataset.test.take(_shown(dataset))
     frames, targets = np.stack(recorder.frames), shown.target
     if task == "segmentation":
+        targets = without_void(targets, dataset.ignore_label)
         targets = tasks.overlay(shown.images, tasks.foreground(targets))
         frames = np.stack([tasks.overlay(shown.images, tasks.foreground(f)) for f in frames])
     arrays = {"frames": images.to_bytes(frames), "targets": images.to_bytes(targets)}

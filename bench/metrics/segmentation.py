@@ -15,6 +15,7 @@ import typing
 import numpy as np
 
 from bench.errors import BenchError
+from bench.metrics import boundaries, objects
 
 REDUCTIONS = ("image", "dataset")
 
@@ -72,33 +73,59 @@ def pixel_accuracy(target: np.ndarray, prediction: np.ndarray) -> float:
 
 
 def boundary_f1(
-    target: np.ndarray, prediction: np.ndarray, tolerance_pixels: float = 2.0
+    target: np.ndarray,
+    prediction: np.ndarray,
+    tolerance_pixels: float = 2.0,
+    counts: np.ndarray | None = None,
 ) -> np.ndarray:
     """Computes the F1 score of the outlines, the mean over images, of each class, `(classes,)`.
 
-    An outline is the pixels of a mask that touch, by an edge, a pixel outside it or the frame of
-    the image. Precision is the share of the predicted outline that lies within the tolerance of
-    the true one, recall the reverse. Both outlines empty gives 1.0, one of them 0.0.
+    See `boundaries`. Both outlines empty gives 1.0, one of them 0.0.
 
     Args:
         tolerance_pixels: Float >= 0, the largest Euclidean distance that counts as a hit.
-
-    Reference: Csurka et al., 2013. https://doi.org/10.5244/C.27.32
+        counts: Bools `(images, height, width)`, False on void; None: there is none.
     """
+    _check_tolerance(tolerance_pixels)
+    target, prediction = _checked(target, prediction)
+    return np.array(
+        [
+            np.mean([boundaries.f1(found, tolerance_pixels) for found in of_class])
+            for of_class in _outlines(target, prediction, counts)
+        ]
+    )
+
+
+def _check_tolerance(tolerance_pixels: float) -> None:
     if not 0 <= tolerance_pixels < np.inf:
         raise BenchError(
             "boundary_f1: tolerance_pixels must be a number >= 0. "
             f"Received: tolerance_pixels={tolerance_pixels!r}."
         )
-    target, prediction = _checked(target, prediction)
-    scores = [
+
+
+def _outlines(target, prediction, counts) -> list[list[boundaries.Distances]]:
+    """Returns the distances between outlines, by class and image."""
+    counts = [None] * len(target) if counts is None else counts
+    return [
         [
-            _outline_f1(truth[..., channel], predicted[..., channel], tolerance_pixels)
-            for channel in range(target.shape[-1])
+            boundaries.distances(truth[..., channel], guess[..., channel], known)
+            for truth, guess, known in zip(target, prediction, counts, strict=True)
         ]
-        for truth, predicted in zip(target, prediction, strict=True)
+        for channel in range(target.shape[-1])
     ]
-    return np.mean(scores, axis=0)
+
+
+def _objects(target, prediction, counts) -> objects.Counts:
+    """Returns the objects of all images, of all classes but the background of several."""
+    counts = [None] * len(target) if counts is None else counts
+    channels = range(1 if target.shape[-1] > 1 else 0, target.shape[-1])
+    each = [
+        objects.count(truth[..., channel], guess[..., channel], known)
+        for truth, guess, known in zip(target, prediction, counts, strict=True)
+        for channel in channels
+    ]
+    return objects.Counts(*(sum(numbers) for numbers in zip(*each, strict=True)))
 
 
 def hard_masks(probabilities: np.ndarray, threshold: float = 0.5) -> np.ndarray:
@@ -146,8 +173,9 @@ def summary(
     probabilities: np.ndarray,
     threshold: float = 0.5,
     tolerance_pixels: float = 2.0,
+    ignore_label: int | None = None,
 ) -> dict[str, float | list[float]]:
-    """Returns the scores of the test split, each in `[0, 1]`, higher is better.
+    """Returns the scores of the test split, in `[0, 1]` and higher is better where not said.
 
     Args:
         targets: Masks of 0 and 1 in the shape of `probabilities`; or labels from 0, of that shape
@@ -155,29 +183,55 @@ def summary(
         probabilities: `(images, height, width, classes)` or `(images, length, classes)`; the
             likeliest class is taken, or with one channel what exceeds `threshold`.
         tolerance_pixels: See `boundary_f1`.
+        ignore_label: Number among the labels that is no class; no score counts such pixels.
 
     Returns:
-        `test_dice_image`, `test_iou_image`, `test_boundary_f1`: means over images, then classes.
+        `test_dice_image`, `test_iou_image`, `test_boundary_f1`, `test_surface_dice`: means over
+        images, then classes; so is `test_hausdorff_95`, in pixels, lower is better.
         `test_dice_dataset`, `test_iou_dataset`: of all pixels together, then the mean over
         classes; `test_iou_per_class`: the latter before the mean. `test_pixel_accuracy`.
+        `test_objects_found`, `test_objects_missed`, `test_objects_invented`: numbers of connected
+        components, of all classes but the background; `test_objects_f1`.
     """
+    _check_tolerance(tolerance_pixels)
     prediction = hard_masks(probabilities, threshold)
     targets, num_classes = np.asarray(targets), prediction.shape[-1]
     if targets.shape == prediction.shape[:-1]:
         targets = targets[..., None]
+    counts = None
+    if ignore_label is not None:
+        counts = targets[..., 0] != ignore_label
+        targets = np.where(counts[..., None], targets, 0)
     if num_classes > 1 and targets.shape == (*prediction.shape[:-1], 1):
         targets = one_hot(targets[..., 0], num_classes)
-    counts = confusion(targets, prediction)
-    by_image, by_dataset = (_reduced(counts, reduction) for reduction in REDUCTIONS)
+    targets, prediction = _checked(targets, prediction)
+    is_right = (targets == prediction).all(axis=-1)
+    outlines = _outlines(targets, prediction, counts)
+    found = _objects(targets, prediction, counts)
+    if counts is not None:
+        targets, prediction = (each & counts[..., None] for each in (targets, prediction))
+        is_right = is_right[counts]
+    pixels = confusion(targets, prediction)
+    by_image, by_dataset = (_reduced(pixels, reduction) for reduction in REDUCTIONS)
     iou_per_class = _iou(by_dataset)
+
+    def mean(score, *arguments) -> float:
+        return float(np.mean([score(each, *arguments) for images in outlines for each in images]))
+
     return {
         "test_dice_image": float(_dice(by_image).mean()),
         "test_dice_dataset": float(_dice(by_dataset).mean()),
         "test_iou_image": float(_iou(by_image).mean()),
         "test_iou_dataset": float(iou_per_class.mean()),
         "test_iou_per_class": [float(value) for value in iou_per_class],
-        "test_boundary_f1": float(boundary_f1(targets, prediction, tolerance_pixels).mean()),
-        "test_pixel_accuracy": pixel_accuracy(targets, prediction),
+        "test_boundary_f1": mean(boundaries.f1, tolerance_pixels),
+        "test_surface_dice": mean(boundaries.surface_dice, tolerance_pixels),
+        "test_hausdorff_95": mean(boundaries.hausdorff_95),
+        "test_objects_f1": found.f1,
+        "test_objects_found": found.found,
+        "test_objects_missed": found.missed,
+        "test_objects_invented": found.invented,
+        "test_pixel_accuracy": float(is_right.mean()) if is_right.size else 1.0,
     }
 
 
@@ -318,15 +372,3 @@ def _iou(counts: Confusion) -> np.ndarray:
 def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """Computes the mean over rows of `part / whole`, 1.0 where both are 0."""
     return np.where(whole == 0, 1.0, part / np.maximum(whole, 1)).mean(axis=0)
-
-
-def _outline_f1(target: np.ndarray, prediction: np.ndarray, tolerance_pixels: float) -> float:
-    from scipy import ndimage
-
-    outlines = [mask & ~ndimage.binary_erosion(mask) for mask in (target, prediction)]
-    if not all(outline.any() for outline in outlines):
-        return float(not any(outline.any() for outline in outlines))
-    distances = [ndimage.distance_transform_edt(~outline) for outline in outlines]
-    recall = (distances[1][outlines[0]] <= tolerance_pixels).mean()
-    precision = (distances[0][outlines[1]] <= tolerance_pixels).mean()
-    return float(2 * precision * recall / max(precision + recall, 1e-12))

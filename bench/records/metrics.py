@@ -49,6 +49,12 @@ METRICS: dict[str, Metric] = {
     "dice_image": _beside("Dice by image", True),
     "dice_dataset": _beside("Dice of all pixels", True),
     "boundary_f1": Metric("outline F1", True),
+    "surface_dice": _beside("surface Dice", True),
+    "hausdorff_95": Metric("Hausdorff 95 %", False, "pixels", ranks=False),
+    "objects_f1": _beside("F1 of objects", True),
+    "objects_found": _beside("objects found", True),
+    "objects_missed": _beside("objects missed", False),
+    "objects_invented": _beside("objects invented", False),
     "pixel_accuracy": _beside("pixel accuracy", True),
     # classes
     "accuracy": Metric("accuracy", True),

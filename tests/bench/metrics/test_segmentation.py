@@ -163,7 +163,29 @@ class TestSummary:
 
     def test_perfect_prediction(self):
         scores = segmentation.summary(TARGET, TARGET.astype("float32"))
+        wrong = ("test_hausdorff_95", "test_objects_missed", "test_objects_invented")
+        assert [scores.pop(name) for name in wrong] == [0, 0, 0]
+        assert scores.pop("test_objects_found") > 0
         assert all(value in (1.0, [1.0]) for value in scores.values())
+
+    @pytest.mark.parametrize("num_classes", [1, 3])
+    def test_void_counts_nowhere(self, num_classes):
+        """Scores do not change with what is predicted on void; others are of what is left."""
+        generator = np.random.default_rng(0)
+        labels = generator.integers(0, max(2, num_classes), (3, 20, 24))
+        is_void = np.zeros(labels.shape, bool)
+        is_void[:, :, :8] = True
+        given = np.where(is_void, 255, labels).astype("uint8")[..., None]
+        found = []
+        for _ in range(2):
+            probabilities = generator.dirichlet(np.ones(num_classes + 1), labels.shape)
+            probabilities = probabilities[..., :num_classes].astype("float32")
+            probabilities[:, :, 8:] = np.cos(np.arange(16 * num_classes)).reshape(16, -1) ** 2
+            found.append(segmentation.summary(given, probabilities, ignore_label=255))
+        assert found[0] == found[1]
+        rest = segmentation.summary(labels[:, :, 8:], probabilities[:, :, 8:])
+        for name in ("test_iou_image", "test_dice_dataset", "test_pixel_accuracy"):
+            assert found[0][name] == pytest.approx(rest[name])
 
 
 class TestTrivialMasks:
