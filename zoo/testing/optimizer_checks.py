@@ -15,7 +15,7 @@ def update_is_the_same_in_mixed_precision(subject: Subject) -> None:
     full = subject.plain(normalization=None)
     # The default start of 2^15 overflows on losses that sum over pixels, and skips a step.
     scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.5), initial_scale=64)
-    mixed = subject.make(scaled, dtype="mixed_float16", seed=5, normalization=None, eager=True)
+    mixed = subject.steady_start(scaled, dtype="mixed_float16", normalization=None, eager=True)
     mixed.set_weights(full.get_weights())
     start = weights_of(full)
     for model in (full, mixed):
@@ -49,7 +49,7 @@ def outputs_are_float32_in_mixed_precision(subject: Subject) -> None:
 def two_replicas_train_as_one_device(subject: Subject) -> None:
     """A step on two replicas is the step on one device with the whole batch."""
     with tensors.two_replicas():
-        two = subject.make(keras.optimizers.SGD(0.5), seed=5, **subject.steady)
+        two = subject.steady_start(keras.optimizers.SGD(0.5), **subject.steady)
     one = subject.plain(**subject.steady, eager=False)
     two.set_weights(one.get_weights())
     losses = [
@@ -94,7 +94,7 @@ def gradient_accumulation_is_a_larger_batch(subject: Subject) -> None:
     data = subject.data(0, 64)
     large = subject.plain(**subject.steady)
     accumulating = keras.optimizers.SGD(0.5, gradient_accumulation_steps=2)
-    small = subject.make(accumulating, seed=5, **subject.steady, eager=True)
+    small = subject.steady_start(accumulating, **subject.steady, eager=True)
     small.set_weights(large.get_weights())
     start = weights_of(large)
     large.fit(*data, batch_size=64, shuffle=False, verbose=0)
@@ -108,7 +108,8 @@ def gradient_accumulation_is_a_larger_batch(subject: Subject) -> None:
 
 def clipping_bounds_the_update(subject: Subject) -> None:
     """`global_clipnorm` bounds the length of a step."""
-    model = subject.make(keras.optimizers.SGD(1.0, global_clipnorm=1e-3), eager=True)
+    clipped = keras.optimizers.SGD(1.0, global_clipnorm=1e-3)
+    model = subject.steady_start(clipped, eager=True)
     before = weights_of(model)
     model.fit(*subject.data(0, 32), batch_size=32, verbose=0, shuffle=False)
     length = np.linalg.norm(update_of(model, before))
@@ -119,7 +120,7 @@ def ema_is_written_at_the_end_of_fit(subject: Subject) -> None:
     """Two steps, to w1 and on to w2, with momentum m leave `m w1 + (1 - m) w2`."""
     without = subject.plain()
     with_ema = keras.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.75)
-    average = subject.make(with_ema, seed=5, eager=True)
+    average = subject.steady_start(with_ema, eager=True)
     average.set_weights(without.get_weights())
     data = subject.data(0, 64)
     steps = []

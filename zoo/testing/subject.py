@@ -79,6 +79,10 @@ class Subject:
         model.compile(optimizer or keras.optimizers.Adam(3e-3), run_eagerly=eager)
         return model
 
+    def steady_start(self, optimizer=None, **arguments):
+        """Returns `make` of seed 5, whose first weights `fit` does not take from its data."""
+        return self.make(optimizer, seed=5, start_at_mean=False, **arguments)
+
     def uncompiled(self, *, image_shape=None, **arguments):
         shape = self.image_shape if image_shape is None else image_shape
         name = self.model_class.registry_name
@@ -106,7 +110,7 @@ class Subject:
 
     def plain(self, learning_rate=0.5, metrics=None, *, eager=True, **arguments):
         """Returns a model of seed 5 with plain SGD, at its start; made once per arguments."""
-        model = self.make(seed=5, start_at_mean=False, **arguments)
+        model = self.steady_start(**arguments)
         config = json.dumps(model.get_config() | {"name": None}, sort_keys=True)
         key = config, learning_rate, str(metrics), eager
         if key not in self._plain:
