@@ -2,6 +2,7 @@
 
 import gc
 import os
+import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -25,6 +26,7 @@ tf.config.set_logical_device_configuration(
 # Optimizing a graph that runs for a few steps costs more than it gains. Processes that tests start,
 # and users, have it.
 tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+BUSY = []  # seconds of tests since room was made
 
 
 def pytest_collection_finish():
@@ -70,6 +72,17 @@ def room_after_a_file():
     """Frees the graphs that nothing uses any more: they would fill the memory."""
     yield
     keras.backend.clear_session()
+
+
+@pytest.fixture(autouse=True)
+def room_in_a_long_file():
+    """Makes room after each ten seconds of tests."""
+    start = time.process_time()
+    yield
+    BUSY.append(time.process_time() - start)
+    if sum(BUSY) > 10:
+        BUSY.clear()
+        keras.backend.clear_session()
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,10 @@ CHANGED = {
 STEADY = {"vq_vae": {"codebook": "gradient", "revive_after": None}}
 
 
+# One stage of a network asks what two ask, of half as many operations; a U-Net needs two.
+SMALLER = {"widths": (8,)}
+
+
 class Kit(dict):
     """Gives the subject of each model, by registry name, on real images.
 
@@ -43,6 +47,7 @@ class Kit(dict):
         gc.collect()
         self[name] = Subject(
             zoo.get(name).model_class,
+            arguments={} if "unet" in name else SMALLER,
             changed=CHANGED.get(name),
             steady=STEADY.get(name),
             images=self.images,
