@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from zoo import checks
-from zoo.cli import check, models, tiling, train, use
+from zoo.cli import check, models, thresholds, tiling, train, use
 from zoo.parser import new_command, program
 from zoo.registry import quiet
 
@@ -86,15 +86,21 @@ def _add_score(commands) -> None:
         "  python -m zoo score vae.keras photos/ --output scores.csv --maps maps/\n"
         "  python -m zoo score vae.keras photos/ --output scores.csv --threshold 0.02\n"
         "  python -m zoo score vae.keras photos/ --output scores.csv --normals good/ "
-        "--quantile 0.99 --keep\n",
+        "--false-alarm-rate 0.01 --keep\n"
+        "  python -m zoo score vae.keras photos/ --output scores.csv --fdr 0.1\n",
     )
     parser.add_argument("--output", type=Path, required=True, help="table to write, .csv")
     parser.add_argument("--threshold", type=float, help="score above which an image is strange")
     parser.add_argument(
         "--normals", type=Path, metavar="FOLDER", help="held-out normal images for the threshold"
     )
+    thresholds.add(parser, "of the normals")
     parser.add_argument(
-        "--quantile", type=float, help="share of the normals that pass; default: 0.95"
+        "--fdr",
+        type=float,
+        metavar="SHARE",
+        help="flag so many that at most this share of them are false alarms, on average, in place "
+        "of a threshold",
     )
     parser.add_argument(
         "--keep", action="store_true", help="store the threshold in the model's file"

@@ -84,7 +84,8 @@ def load(path: Path, task: str, options: reading.Options | None = None, **settin
         **settings: Fields of `options`, in its place.
     """
     options = options or reading.Options(**settings)
-    read = {"segmentation": "masks", "reconstruction": "images"}.get(task, "labels")
+    images_alone = dict.fromkeys(("reconstruction", "features"), "images")
+    read = {"segmentation": "masks", **images_alone}.get(task, "labels")
     contents = reading.read(path, options, only=("train", "validation"), needed=read)
     is_from_files = contents.kind != "npz"
     if task == "segmentation" and contents.num_mask_classes == 0:

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 
 import zoo
-from zoo.cli import create, cropping, data, reading_options, screen
+from zoo.cli import create, cropping, data, reading_options, screen, thresholds
 from zoo.cli.files import CommandError, check_file
 from zoo.data import reading
 from zoo.files import new_file
 from zoo.parser import new_command
 from zoo.registry import entries, saved_file
 
-DEFAULT_EPOCHS, DEFAULT_QUANTILE = 20, 0.95
+DEFAULT_EPOCHS = 20
 # Options that a model has been given already when its training goes on.
 _FIXED_ON_RESUME = ("preset", "arguments", "resize", "crop", "color", "range", "positive")
 
@@ -43,10 +43,9 @@ def run(options: argparse.Namespace) -> int:
     model = create.model(options, whole) if resumed is None else resumed
     create.check_fits(model, whole)
     training, validation = whole.split(options.validation_split)
+    thresholds.check_held_out(options, 0 if validation is None else len(validation), model)
     model.card = dataclasses.replace(
-        model.card,
-        threshold=None,  # of the weights as they were
-        threshold_rule=None,
+        model.card.without_thresholds(),
         trained_on=f"{options.data}: {len(training)} images"
         + (f", {len(validation)} more held out" if validation else ""),
     )
@@ -97,8 +96,7 @@ def _check_options(options, task: str) -> None:
             f"Received: {options.validation_split}."
         )
     cropping.check_options(options)
-    if not 0 < options.quantile < 1:
-        raise CommandError(f"--quantile must lie between 0 and 1. Received: {options.quantile}.")
+    thresholds.check_options(options)
     if options.resume is not None:
         given = [name for name in _FIXED_ON_RESUME if getattr(options, name)]
         if given:
@@ -141,6 +139,7 @@ def _fit_and_save(model, training, validation, options) -> int:
     is_interrupted = False
     with screen.bar(f"epochs of {model.name}", options.epochs) as advance:
         callback = screen.training_bar(advance)
+        best = None if held_out is None or options.last_epoch else _best_epoch(options.epochs)
         try:
             model.fit(
                 x,
@@ -149,7 +148,7 @@ def _fit_and_save(model, training, validation, options) -> int:
                 batch_size=options.batch_size if training.crop is None else None,
                 validation_batch_size=options.batch_size,
                 validation_data=held_out,
-                callbacks=[callback],
+                callbacks=[callback, *([best] if best else [])],
                 verbose=0,
             )
         except KeyboardInterrupt:
@@ -159,6 +158,8 @@ def _fit_and_save(model, training, validation, options) -> int:
         screen.say("stopped before the first step: nothing is saved.")
         return 130
     _check_finite(model)
+    if best is not None and not is_interrupted and best.best_epoch + 1 < options.epochs:
+        screen.say(f"kept epoch {best.best_epoch + 1} of {options.epochs}, of the lowest val_loss")
     if not is_interrupted:
         _report(model, training, validation, held_out, seconds, options)
     with new_file(options.output) as temporary:
@@ -171,6 +172,15 @@ def _fit_and_save(model, training, validation, options) -> int:
         return 130
     screen.say(f"saved: {options.output}")
     return 0
+
+
+def _best_epoch(num_epochs: int):
+    """Returns a callback that brings the weights of the lowest validation loss back at the end."""
+    import keras
+
+    return keras.callbacks.EarlyStopping(
+        "val_loss", mode="min", patience=num_epochs, restore_best_weights=True
+    )
 
 
 def _check_finite(model) -> None:
@@ -199,9 +209,12 @@ def _report(model, training, validation, held_out, seconds: float, options) -> N
     if num_held_out < 2:
         screen.say("no anomaly threshold: it needs 2 held-out images or more")
     else:
+        is_whole = validation.crop is None  # not cut out of larger images
+        if is_whole:
+            thresholds.cap_uncertainty(model, [inputs])
         scores = cropping.scores(model, inputs, validation)
-        threshold = model.set_threshold(scores, quantile=options.quantile)
-        screen.say(f"anomaly threshold {threshold:.5g}: {model.card.threshold_rule}")
+        highest = thresholds.highest(model, [inputs], options.batch_size) if is_whole else []
+        thresholds.from_scores(model, scores, options, highest)
 
 
 def add_parser(commands) -> None:
@@ -249,11 +262,11 @@ def add_parser(commands) -> None:
         "--validation-split", type=float, default=0.1, help="share held out; default: 0.1"
     )
     parser.add_argument(
-        "--quantile",
-        type=float,
-        default=DEFAULT_QUANTILE,
-        help="of the held-out images' anomaly scores: the threshold; default: 0.95",
+        "--last-epoch",
+        action="store_true",
+        help="keep the last epoch's weights, not those of the lowest val_loss",
     )
+    thresholds.add(parser, "of the held-out images")
     parser.add_argument(
         "--positive", metavar="CLASS", help="debiasing models: the class to be debiased"
     )

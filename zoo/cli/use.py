@@ -2,11 +2,12 @@
 
 import dataclasses
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 import zoo
-from zoo.cli import screen, tiling
+from zoo.cli import screen, thresholds, tiling
 from zoo.cli.files import (
     CommandError,
     check_file,
@@ -19,7 +20,7 @@ from zoo.data.files import normal
 from zoo.data.mask_numbers import nearest
 from zoo.data.reader import Reader
 from zoo.files import new_file, new_folder
-from zoo.registry import entries, saved_file
+from zoo.registry import conformal, entries, saved_file
 
 
 class Session:
@@ -171,8 +172,7 @@ def score(options) -> int:
     session = Session(options, "anomaly_score", "score images")
     model = session.model
     _choose_threshold(session, options)
-    threshold = model.card.threshold
-    rows, readable, highest = [], [], 0.0
+    card, rows, readable, highest = model.card, [], [], 0.0
     for files, _, inputs in session.batches():
         maps = None
         if options.maps is not None:
@@ -183,35 +183,78 @@ def score(options) -> int:
             [each.mean() for each in maps] if is_of_map else session.tiling.scores(model, inputs)
         )
         readable += files
-        rows += [(session.name(file), float(s)) for file, s in zip(files, scores, strict=True)]
-    is_judged = threshold is not None
+        strange = [()] * len(files)
+        if maps is not None and card.pixel_threshold is not None:
+            strange = [(f"{np.mean(each > card.pixel_threshold):.4g}",) for each in maps]
+        rows += [
+            (session.name(file), float(s), share)
+            for file, s, share in zip(files, scores, strange, strict=True)
+        ]
+    judged = _judged(session, [value for _, value, _ in rows], options)
     with new_file(options.output) as temporary, new_table(temporary) as table:
-        table.writerow(("file", "score", "is_anomaly")[: 2 + is_judged])
-        for name, value in rows:
-            verdict = (str(value > threshold).lower(),) if is_judged else ()
-            table.writerow((name, f"{value:.8g}", *verdict))
+        in_maps = ("strange_pixels",) if rows[0][2] else ()
+        table.writerow(("file", "score", *judged.columns, *in_maps))
+        for (name, value, share), more in zip(rows, judged.rows, strict=True):
+            table.writerow((name, f"{value:.8g}", *more, *share))
     screen.say(f"{len(rows)} images: {options.output}")
-    if threshold is None:
-        screen.say("the model has no threshold. Give --threshold, or --normals FOLDER.")
-    else:
-        num = sum(value > threshold for _, value in rows)
-        screen.say(f"{num} above {threshold:.5g} ({model.card.threshold_rule})")
+    screen.say(judged.text)
     if options.maps is not None:
         session.files = readable
         _write_maps(session, options.maps, highest)
     return 0
 
 
+class _Judged(NamedTuple):
+    """What is found of the scores: columns of the table, a row each, and a sentence."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    text: str
+
+
+def _judged(session: Session, scores: list[float], options) -> _Judged:
+    card = session.model.card
+    columns: list[list[str]] = []
+    names: list[str] = []
+    p_values = None
+    if card.held_out_scores:
+        p_values = conformal.p_values(scores, card.held_out_scores)
+        names.append("p_value")
+        columns.append([f"{p:.4g}" for p in p_values])
+    is_strange = None
+    if options.fdr is not None:
+        is_strange = conformal.benjamini_hochberg(p_values, options.fdr)
+        text = (
+            f"{int(is_strange.sum())} flagged: at most {100 * options.fdr:g} % of what is flagged "
+            "is a false alarm, on average (Benjamini-Hochberg on the p-values of "
+            f"{len(card.held_out_scores)} held-out scores)"
+        )
+    elif card.threshold is not None:
+        is_strange = np.array(scores) > card.threshold
+        text = f"{int(is_strange.sum())} above {card.threshold:.5g} ({card.threshold_rule})"
+    else:
+        text = "the model has no threshold. Give --threshold, or --normals FOLDER."
+    if is_strange is not None:
+        names.append("is_anomaly")
+        columns.append([str(bool(flag)).lower() for flag in is_strange])
+    rows = list(zip(*columns, strict=True)) if columns else [()] * len(scores)
+    return _Judged(tuple(names), rows, text)
+
+
 def _check_threshold_options(options) -> None:
+    thresholds.check_options(options)
     if options.threshold is not None and options.normals is not None:
         raise CommandError("--threshold must not be given with --normals. Choose one.")
-    if options.quantile is not None and options.normals is None:
-        raise CommandError(
-            "--quantile needs --normals FOLDER: a threshold comes from normal images that the "
-            "model was not trained on, not from the images to judge."
-        )
-    if options.quantile is not None and not 0 < options.quantile < 1:
-        raise CommandError(f"--quantile must lie between 0 and 1. Received: {options.quantile}.")
+    for name in ("quantile", "false_alarm_rate"):
+        if getattr(options, name) is not None and options.normals is None:
+            raise CommandError(
+                f"--{name.replace('_', '-')} needs --normals FOLDER: a threshold comes from normal "
+                "images that the model was not trained on, not from the images to judge."
+            )
+    if options.fdr is not None and not 0 < options.fdr < 1:
+        raise CommandError(f"--fdr must lie between 0 and 1. Received: {options.fdr}.")
+    if options.fdr is not None and options.threshold is not None:
+        raise CommandError("--fdr must not be given with --threshold. Choose one.")
     if options.keep and options.threshold is None and options.normals is None:
         raise CommandError("--keep needs --threshold or --normals: it stores that threshold.")
 
@@ -223,9 +266,19 @@ def _choose_threshold(session: Session, options) -> None:
             model.card, threshold=options.threshold, threshold_rule="set by hand"
         )
     elif options.normals is not None:
-        batches = session.batches(options.normals)
-        scores = np.concatenate([session.tiling.scores(model, inputs) for _, _, inputs in batches])
-        model.set_threshold(scores, quantile=options.quantile)
+        thresholds.check_held_out(options, len(images.find(options.normals)))
+        batches = [inputs for _, _, inputs in session.batches(options.normals)]
+        is_whole = not session.tiling.is_on
+        if is_whole:
+            thresholds.cap_uncertainty(model, batches)
+        scores = np.concatenate([session.tiling.scores(model, inputs) for inputs in batches])
+        highest = thresholds.highest(model, batches, session.batch_size) if is_whole else []
+        thresholds.from_scores(model, scores, options, highest)
+    if options.fdr is not None and not model.card.held_out_scores:
+        raise CommandError(
+            f"--fdr needs p-values, and {session.path} keeps no scores of held-out normals. "
+            "Give --normals FOLDER."
+        )
     if options.keep:
         with new_file(session.path) as temporary:
             model.save(temporary)

@@ -5,9 +5,11 @@ import dataclasses
 import numpy as np
 
 from zoo import checks
+from zoo.registry import conformal
 from zoo.version import __version__
 
 COLORS = ("grey", "rgb")
+FALSE_ALARM_RATE = 0.05  # where no rule of a threshold is given
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +24,10 @@ class ModelCard:
         value_range: `(low, high)`: what is black and white in image files, or None: their type's.
         threshold: Anomaly score above which an image is an anomaly, or None.
         threshold_rule: Where the threshold comes from, in words.
+        pixel_threshold: Score of a pixel above which an image has a strange place, or None.
+        pixel_threshold_rule: Where that comes from, in words.
+        held_out_scores: Anomaly scores of held-out normal images, rising, that p-values are
+            taken from, or `()`.
         class_names: Names of the labels `0, 1, ...`, or `()`.
         trained_on: Folder or file that the model was trained on, and how many images.
         version: Version of the zoo that made the model, or that wrote its file.
@@ -32,6 +38,9 @@ class ModelCard:
     value_range: tuple[float, float] | None = None
     threshold: float | None = None
     threshold_rule: str | None = None
+    pixel_threshold: float | None = None
+    pixel_threshold_rule: str | None = None
+    held_out_scores: tuple[float, ...] = ()
     class_names: tuple[str, ...] = ()
     trained_on: str | None = None
     crop: tuple[int, int] | None = None
@@ -53,14 +62,28 @@ class ModelCard:
             low, high = self.value_range
             checks.number("ModelCard", lowest_value=low, highest_value=high)
             object.__setattr__(self, "value_range", (float(low), float(high)))
-        if self.threshold is not None:
-            checks.number("ModelCard", threshold=self.threshold)
-            object.__setattr__(self, "threshold", float(self.threshold))
+        for name in ("threshold", "pixel_threshold"):
+            if (value := getattr(self, name)) is not None:
+                checks.number("ModelCard", **{name: value})
+                object.__setattr__(self, name, float(value))
+        scores = tuple(sorted(float(score) for score in self.held_out_scores))
+        object.__setattr__(self, "held_out_scores", scores)
         object.__setattr__(self, "class_names", tuple(str(name) for name in self.class_names))
 
     def get_config(self) -> dict:
         """Returns the card as a dict that JSON can hold; the version is the running one."""
         return {**dataclasses.asdict(self), "version": __version__}
+
+    def without_thresholds(self) -> "ModelCard":
+        """Returns the card less what was taken from scores: the weights are about to change."""
+        return dataclasses.replace(
+            self,
+            threshold=None,
+            threshold_rule=None,
+            pixel_threshold=None,
+            pixel_threshold_rule=None,
+            held_out_scores=(),
+        )
 
     @classmethod
     def from_config(cls, config: dict | None) -> "ModelCard":
@@ -72,49 +95,53 @@ class ModelCard:
 def anomaly_threshold(
     scores,
     *,
+    false_alarm_rate: float | None = None,
     quantile: float | None = None,
     num_sigmas: float | None = None,
     owner: str = "anomaly_threshold",
 ) -> tuple[float, str]:
     """Computes the score above which an image is an anomaly, from normal images alone.
 
-        quantile of the scores,   or   mean + num_sigmas * standard deviation (n - 1)
+        the l-th largest score, l = floor((n + 1) false_alarm_rate),
+        or a quantile of the scores,   or   mean + num_sigmas * standard deviation (n - 1)
+
+    The first bounds the share of normal images that are flagged; see `zoo.registry.conformal`.
 
     Args:
         scores: `(n,)`, of normal images that the model was not trained on. Scores of training
             images are too low. Scores of anomalies do not belong here.
-        quantile: Share of the normals that pass, in `(0, 1)`. Defaults to `0.95`.
-        num_sigmas: Number in place of `quantile`.
+        false_alarm_rate: Share of normal images that may be flagged, on average, in `(0, 1)`.
+            Defaults to `0.05`.
+        quantile: Number in its place: the share of these scores that pass, in `(0, 1)`.
+        num_sigmas: Number in its place.
         owner: Who asks, for errors.
 
     Returns:
         The threshold, and its rule in words.
 
     Raises:
-        ValueError: if both rules are given, or the scores are no finite vector of two or more.
+        ValueError: if several rules are given, the scores are no finite vector of two or more, or
+            too few for the rate.
     """
-    scores = np.asarray(scores)
-    if scores.ndim != 1 or len(scores) < 2 or scores.dtype.kind not in "uif":
+    scores = conformal.held_out_scores(owner, scores)
+    rules = {
+        "false_alarm_rate": false_alarm_rate,
+        "quantile": quantile,
+        "num_sigmas": num_sigmas,
+    }
+    given = [f"{name}={value}" for name, value in rules.items() if value is not None]
+    if len(given) > 1:
         raise ValueError(
-            f"{owner}: scores must be a vector of at least 2 numbers. Received: shape "
-            f"{scores.shape} of {scores.dtype}. Use model.anomaly_score(held_out_normals)."
-        )
-    scores = scores.astype("float64")
-    if not np.isfinite(scores).all():
-        raise ValueError(
-            f"{owner}: scores must be finite. Received: NaN or infinity in "
-            f"{int((~np.isfinite(scores)).sum())} of {len(scores)}. Train the model again."
-        )
-    if quantile is not None and num_sigmas is not None:
-        raise ValueError(
-            f"{owner}: quantile must be None when num_sigmas is given. Received: "
-            f"quantile={quantile}, num_sigmas={num_sigmas}. Choose one."
+            f"{owner}: one of {', '.join(rules)} must be given. Received: {', '.join(given)}. "
+            "Choose one."
         )
     if num_sigmas is not None:
         checks.number(owner, num_sigmas=num_sigmas)
         threshold = scores.mean() + num_sigmas * scores.std(ddof=1)
         return float(threshold), f"mean + {num_sigmas:g} sigma"
-    quantile = 0.95 if quantile is None else quantile
+    if quantile is None:
+        rate = FALSE_ALARM_RATE if false_alarm_rate is None else false_alarm_rate
+        return conformal.threshold_by_rank(scores, rate, owner)
     checks.number(owner, low=0.0, high=1.0, quantile=quantile)
     if not 0 < quantile < 1:
         raise ValueError(

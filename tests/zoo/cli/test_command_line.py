@@ -173,8 +173,36 @@ def test_train_writes_a_model_with_its_card(vae, photos):
     assert (model.latent_dim, model.hidden_units, model.widths) == (2, (8,), ())
     assert (model.card.resize, model.card.color) == ((8, 8), "grey")
     assert model.card.trained_on == f"{photos}: 18 images, 6 more held out"
-    assert model.card.threshold_rule == "0.95 quantile of 6 held-out scores"
+    # Six images cannot promise one false alarm in twenty, but one in seven.
+    assert model.card.threshold_rule.startswith("false alarms at most 14.3 % on average")
+    assert model.card.threshold == pytest.approx(max(model.card.held_out_scores))
     assert model.compiled
+
+
+def test_the_best_epoch_is_kept(photos, tmp_path, monkeypatch, capsys):
+    """Where a learning rate spoils later epochs, the lowest validation loss comes back."""
+    path, options = tmp_path / "m.keras", ("--epochs", 4, "--learning-rate", 0.5, "--overwrite")
+    arguments = ("train", "autoencoder", photos, "--output", path, *QUICK, *options)
+    losses = []
+
+    class Spy(keras.callbacks.History):
+        def on_epoch_end(self, epoch, logs=None):
+            losses.append(logs["val_loss"])
+
+    fit = zoo.ZooModel.fit
+
+    def spied(self, *args, callbacks=(), **kwargs):
+        return fit(self, *args, callbacks=[*callbacks, Spy()], **kwargs)
+
+    monkeypatch.setattr(zoo.ZooModel, "fit", spied)
+    assert run(*arguments) == 0
+    best = int(np.argmin(losses)) + 1
+    shown = capsys.readouterr().out
+    assert f"val_loss {min(losses):.4g}"[:12] in shown
+    assert (f"kept epoch {best} of 4" in shown) == (best < 4)
+    losses.clear()
+    assert run(*arguments, "--last-epoch") == 0
+    assert f"val_loss {losses[-1]:.4g}"[:12] in capsys.readouterr().out
 
 
 def test_threshold_comes_from_the_held_out_files(photos, tmp_path, capsys):
@@ -494,6 +522,37 @@ def test_thresholds_by_hand_and_from_normals(vae, photos, tmp_path):
     assert kept.threshold_rule == "0.75 quantile of 12 held-out scores"
 
 
+def test_p_values_of_a_folder_and_a_bound_over_it(vae, photos, tmp_path, capsys, fails):
+    own = tmp_path / "own.keras"
+    own.write_bytes(vae.read_bytes())
+    output = tmp_path / "s.csv"
+    score = ("score", own, photos, "--output", output, "--overwrite")
+    normals = ("--normals", photos / "a", "--false-alarm-rate", 0.1)
+    assert run(*score, *normals, "--keep", "--maps", tmp_path / "maps") == 0
+    assert "false alarms at most 10 % on average" in capsys.readouterr().out
+    rows = table(output)
+    assert list(rows[0]) == ["file", "score", "p_value", "is_anomaly", "strange_pixels"]
+    dark = np.sort([float(row["score"]) for row in rows if row["file"].startswith("a/")])
+    for row in rows:
+        at_least = (dark >= float(row["score"]) * (1 - 1e-6)).sum()
+        assert float(row["p_value"]) == pytest.approx((1 + at_least) / 13, rel=1e-3)
+        assert (row["is_anomaly"] == "true") == (float(row["p_value"]) <= 0.1)
+    assert run(*score, "--fdr", 0.5) == 0
+    assert "at most 50 % of what is flagged" in capsys.readouterr().out
+    text = fails(*score[:-1], "--overwrite", "--normals", photos / "a", "--false-alarm-rate", 0.01)
+    assert "--false-alarm-rate 0.01 needs 99 held-out normal images" in text
+
+
+def test_a_rate_that_the_held_out_images_cannot_promise(fails, photos, tmp_path):
+    """Refused before the training, not after it."""
+    path = tmp_path / "m.keras"
+    text = fails(
+        "train", "autoencoder", photos, "--output", path, *QUICK, "--false-alarm-rate", 0.05
+    )
+    assert "needs 19 held-out normal images" in text
+    assert not path.exists()
+
+
 def test_score_maps_have_one_scale(vae, photos, tmp_path, capsys):
     command = ("score", vae, photos, "--output", tmp_path / "s.csv", "--maps", tmp_path / "maps")
     assert run(*command) == 0
@@ -509,6 +568,8 @@ def test_score_maps_have_one_scale(vae, photos, tmp_path, capsys):
     ("options", "text"),
     [
         (("--quantile", 0.9), "--quantile needs --normals FOLDER"),
+        (("--false-alarm-rate", 0.1), "--false-alarm-rate needs --normals FOLDER"),
+        (("--fdr", 1), "--fdr must lie between 0 and 1"),
         (("--normals", "x", "--threshold", 1), "Choose one"),
         (("--keep",), "--keep needs --threshold or --normals"),
         (("--normals", "x", "--quantile", 1), "between 0 and 1"),

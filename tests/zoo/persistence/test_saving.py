@@ -123,8 +123,9 @@ def test_threshold_by_sigmas(model):
     assert model.card.threshold_rule.startswith("mean + 2 sigma of 5")
 
 
-def test_default_quantile(model):
-    assert model.set_threshold(np.arange(101.0)) == pytest.approx(95.0)
+def test_by_default_one_in_twenty_is_flagged(model):
+    """Of 99 scores the fifth largest: (99 + 1) * 0.05."""
+    assert model.set_threshold(np.arange(99.0)) == 94.0
 
 
 @pytest.mark.parametrize(
@@ -150,6 +151,30 @@ def test_is_anomaly_needs_a_threshold(model, digits):
         model.is_anomaly(digits[:2])
 
 
+def test_p_values_and_thresholds_stay_in_the_file(model, digits, tmp_path):
+    held_out, new = digits[:99], digits[99:150]
+    scores = model.anomaly_score(held_out)
+    model.set_threshold(scores, false_alarm_rate=0.1)
+    model.set_pixel_threshold(model.score_map(held_out), false_alarm_rate=0.1)
+    model.save(tmp_path / "model.keras")
+    loaded = zoo.load(tmp_path / "model.keras")
+    assert loaded.card == model.card
+    p_values = loaded.p_values(new)
+    own = np.asarray(loaded.anomaly_score(new))
+    expected = [(1 + (scores >= score - 1e-12).sum()) / 100 for score in own]
+    np.testing.assert_allclose(p_values, expected, atol=0.011)
+    np.testing.assert_array_equal(p_values <= 0.1, loaded.is_anomaly(new))
+    above = (model.score_map(held_out) > model.card.pixel_threshold).any(axis=(1, 2))
+    assert above.sum() == 9  # the tenth largest of 99 is the threshold
+
+
+def test_p_values_need_held_out_scores(model, digits):
+    with pytest.raises(ValueError, match=r"card.held_out_scores must not be empty.*set_threshold"):
+        model.p_values(digits[:2])
+    with pytest.raises(ValueError, match="one map for each image"):
+        model.set_pixel_threshold(np.zeros(30))
+
+
 # --- summary --------------------------------------------------------------------------------
 
 
@@ -166,7 +191,7 @@ def test_summary_says_what_the_model_is():
 
 
 def test_summary_shows_the_threshold(model, capsys):
-    model.set_threshold([1.0, 1.0, 1.0])
+    model.set_threshold([1.0, 1.0, 1.0], quantile=0.95)
     model.summary()
     assert "anomalies: score above 1 (0.95 quantile of 3 held-out" in capsys.readouterr().out
 

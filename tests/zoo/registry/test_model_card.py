@@ -9,7 +9,7 @@ SCORES = np.random.default_rng(0).normal(size=30)
 
 
 def test_a_quantile_by_hand():
-    assert anomaly_threshold(np.arange(101.0)) == (95, "0.95 quantile")
+    assert anomaly_threshold(np.arange(101.0), quantile=0.95) == (95, "0.95 quantile")
     assert anomaly_threshold(np.arange(101), quantile=0.5) == (50, "0.5 quantile")
 
 
@@ -26,6 +26,9 @@ def test_standard_deviations_by_hand():
         (SCORES, {"quantile": "0.9"}, "quantile must be a number"),
         (SCORES, {"num_sigmas": np.inf}, "num_sigmas must be a number"),
         (SCORES, {"quantile": 0.9, "num_sigmas": 1}, "Choose one"),
+        (SCORES, {"quantile": 0.9, "false_alarm_rate": 0.1}, "Choose one"),
+        (SCORES, {"false_alarm_rate": 0}, "false_alarm_rate must be above 0 and below 1"),
+        (SCORES[:18], {}, "scores must be at least 19 for a false_alarm_rate of 0.05.*18.*0.053"),
         (SCORES[:1], {}, r"a vector of at least 2 numbers. Received: shape \(1,\)"),
         (SCORES[None], {}, "a vector of at least 2 numbers"),
         (SCORES * np.nan, {}, "scores must be finite. Received: NaN or infinity in 30 of 30"),

@@ -1,0 +1,91 @@
+"""Thresholds of anomalies on the command line: their options, and what is said of them."""
+
+import numpy as np
+
+from zoo.cli import screen
+from zoo.cli.files import CommandError
+from zoo.registry import conformal
+from zoo.registry.model_card import FALSE_ALARM_RATE
+
+
+def add(parser, whose: str) -> None:
+    """Adds the options of a threshold that comes from normal images."""
+    parser.add_argument(
+        "--false-alarm-rate",
+        type=float,
+        metavar="RATE",
+        help=f"share of normal images that may be flagged, on average, by the rank {whose}' "
+        f"scores; default: {FALSE_ALARM_RATE:g}, or the lowest rate for so few",
+    )
+    parser.add_argument("--quantile", type=float, help=f"in its place: the share {whose} that pass")
+
+
+def check_options(options) -> None:
+    """Raises CommandError for a rate or a quantile out of range, and for both."""
+    for name in ("false_alarm_rate", "quantile"):
+        value = getattr(options, name)
+        if value is not None and not 0 < value < 1:
+            flag = f"--{name.replace('_', '-')}"
+            raise CommandError(f"{flag} must lie between 0 and 1. Received: {value}.")
+    if options.false_alarm_rate is not None and options.quantile is not None:
+        raise CommandError("--false-alarm-rate must not be given with --quantile. Choose one.")
+
+
+def check_held_out(options, num_held_out: int, model=None) -> None:
+    """Raises CommandError where the held-out images are too few for the rate that is asked for.
+
+    Args:
+        model: That is to give the scores; one that gives none needs no images.
+    """
+    rate = options.false_alarm_rate
+    if rate is None or (model is not None and not hasattr(model, "anomaly_score")):
+        return
+    fewest = conformal.fewest_scores(rate)
+    if num_held_out < fewest:
+        raise CommandError(
+            f"--false-alarm-rate {rate:g} needs {fewest} held-out normal images or more. "
+            f"Received: {num_held_out}. Hold out more, or ask for a higher rate."
+        )
+
+
+def from_scores(model, scores: np.ndarray, options, highest=()) -> None:
+    """Sets the thresholds of a model from held-out normal images, and says what to expect.
+
+    Args:
+        scores: Of the images, `(n,)`.
+        options: With `false_alarm_rate` and `quantile`.
+        highest: The highest score of a pixel of each image, where there are maps.
+    """
+    rate = options.false_alarm_rate
+    if rate is None and options.quantile is None:
+        rate = max(FALSE_ALARM_RATE, conformal.lowest_rate(len(scores)))
+        if rate > FALSE_ALARM_RATE:
+            screen.say(
+                f"{len(scores)} held-out images are too few for a false-alarm rate of "
+                f"{FALSE_ALARM_RATE:g}, which needs {conformal.fewest_scores(FALSE_ALARM_RATE)}"
+            )
+    threshold = model.set_threshold(scores, false_alarm_rate=rate, quantile=options.quantile)
+    screen.say(f"anomaly threshold {threshold:.5g}: {model.card.threshold_rule}")
+    if len(highest) and rate is not None:
+        model.set_pixel_threshold(np.array(highest)[:, None], false_alarm_rate=rate)
+
+
+def highest(model, batches, batch_size: int) -> list[float]:
+    """Returns the highest score of a pixel of each image; maps of all would take much memory."""
+    if not hasattr(model, "score_map"):
+        return []
+    found = []
+    for inputs in batches:
+        for start in range(0, len(model.image_of(inputs)), batch_size):
+            rows = slice(start, start + batch_size)
+            is_dict = isinstance(inputs, dict)
+            piece = {k: v[rows] for k, v in inputs.items()} if is_dict else inputs[rows]
+            maps = np.asarray(model.score_map(piece))
+            found += maps.reshape(len(maps), -1).max(axis=1).tolist()
+    return found
+
+
+def cap_uncertainty(model, batches) -> None:
+    """Bounds a predicted uncertainty by that of held-out normals, where the model has one."""
+    if hasattr(model, "cap_uncertainty"):
+        model.cap_uncertainty(np.concatenate(list(batches)))
