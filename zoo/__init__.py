@@ -16,9 +16,11 @@ if _typing.TYPE_CHECKING:
     from zoo.data.pipeline import batches as batches
     from zoo.diagnostics import callback as callbacks  # noqa: F401
     from zoo.models._pca_start import start_from_pca as start_from_pca
+    from zoo.persistence.ensemble import Ensemble as Ensemble
     from zoo.persistence.export import export as export
     from zoo.persistence.saving import load as load
     from zoo.registry import presets as presets
+    from zoo.registry.conformal import benjamini_hochberg as benjamini_hochberg
     from zoo.registry.entries import create as create
     from zoo.registry.entries import get as get
     from zoo.registry.entries import names as names
@@ -31,9 +33,11 @@ _keras_start.watch()
 
 # The names above and their places, for who runs the code; a test compares the two lists.
 _PLACES = {
+    "Ensemble": "zoo.persistence.ensemble:Ensemble",
     "ZooModel": "zoo.training.model:ZooModel",
     "autotune": "zoo.training.autotuning:autotune",
     "batches": "zoo.data.pipeline:batches",
+    "benjamini_hochberg": "zoo.registry.conformal:benjamini_hochberg",
     "callbacks": "zoo.diagnostics.callback",
     "create": "zoo.registry.entries:create",
     "export": "zoo.persistence.export:export",

@@ -4,9 +4,12 @@
     pixel_normalised         the same, each pixel divided by its mean squared error on the training
                              images plus 1e-3
     variance_normalised      mean over pixels of exp(-s) (x' - mu)^2, s the predicted log-variance
-    variance_normalised_log  the same plus the mean of s: what the model is trained by
+    variance_normalised_log  the same plus the mean of s: what the model is trained by. As the
+                             model's own, s of a pixel is at most its highest on held-out normals
     negative_elbo            nats per image
     latent_distance          squared Mahalanobis distance of the code from the training codes
+    feature_distance         what a model of features gives: the distance of its code and its error
+    feature_error            mean over features of their squared error alone
     neighbour_distance       mean distance to the 5 nearest training images
 
 All are higher for what is stranger. The default of a model is the mean of its own `score_map`.
@@ -81,6 +84,8 @@ class _Base:
         return _mean(self.score_map(images))
 
     def scores(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        if not hasattr(self, "pixel_variance"):
+            return {self.default: self.own(images), **self._further(images)}
         squared = self._squared_error(images)
         scores = {self.default: self.own(images), "squared_error": _mean(squared)}
         scores["pixel_normalised"] = _mean(squared / self.pixel_variance)
@@ -108,11 +113,17 @@ class ModelScorer(_Base):
 
     def __init__(self, model: Any, train: np.ndarray):
         self.model = model
+        if not hasattr(model, "reconstruct"):
+            self.default = "feature_distance"
+            return
         if hasattr(model, "predict_uncertainty"):
-            self.default = "variance_normalised"
+            is_paper = getattr(model, "score", None) == "paper"
+            self.default = "variance_normalised" + ("" if is_paper else "_log")
         super().__init__(train)
 
-    def reconstruct(self, images: np.ndarray) -> np.ndarray:
+    def reconstruct(self, images: np.ndarray) -> np.ndarray | None:
+        if not hasattr(self.model, "reconstruct"):
+            return None
         return np.asarray(self.model.reconstruct(images))
 
     def score_map(self, images: np.ndarray) -> np.ndarray:
@@ -128,7 +139,12 @@ class ModelScorer(_Base):
         if (deviation := self.uncertainty(images)) is not None:
             # The score is of pixels in [-1, 1], the deviation of pixels in [0, 1].
             log_variance = 2 * np.log(2 * deviation.astype("float64"))
-            scores["variance_normalised_log"] = self.own(images) + _mean(log_variance)
+            normalised = 4 * self._squared_error(images) * np.exp(-log_variance)
+            scores["variance_normalised"] = _mean(normalised)
+            scores["variance_normalised_log"] = _mean(normalised + log_variance)
+            scores[self.default] = self.own(images)
+        if hasattr(self.model, "feature_error"):
+            scores["feature_error"] = np.asarray(self.model.feature_error(images), "float64")
         if hasattr(self.model, "elbo"):
             scores["negative_elbo"] = -np.asarray(self.model.elbo(images), dtype="float64")
         return scores

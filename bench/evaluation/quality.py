@@ -28,6 +28,8 @@ def compute(job: Job, model, dataset, output: Path) -> dict[str, Any]:
     """Measures what the model is for, on the test split."""
     task = model.task
     if dataset.task == "anomaly":
+        if hasattr(model, "cap_uncertainty"):
+            model.cap_uncertainty(dataset.validation.images)
         scorer = anomaly_scores.ModelScorer(model, dataset.train.images)
         held_out = scorer.own(dataset.validation.images)
         fields = compute_anomaly(job, dataset, scorer, output, held_out)

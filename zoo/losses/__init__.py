@@ -37,7 +37,9 @@ from zoo.losses.masks import mask_binary_crossentropy as mask_binary_crossentrop
 from zoo.losses.masks import mask_categorical_crossentropy as mask_categorical_crossentropy
 from zoo.losses.masks import mask_crossentropy as mask_crossentropy
 from zoo.losses.masks import tversky as tversky
+from zoo.losses.pixels import beta_squared_error as beta_squared_error
 from zoo.losses.pixels import binary_crossentropy as binary_crossentropy
+from zoo.losses.pixels import detached_squared_error as detached_squared_error
 from zoo.losses.pixels import heteroscedastic_squared_error as heteroscedastic_squared_error
 from zoo.losses.pixels import mean_absolute_error as mean_absolute_error
 from zoo.losses.pixels import mean_huber as mean_huber

@@ -67,5 +67,30 @@ def heteroscedastic_squared_error(target, mean, log_variance):
 
     Source: Mao et al., 2020, Eq. 3. https://arxiv.org/abs/2006.13462
     """
+    return mean_over_event(_nll(*as_float32(target, mean, log_variance)))
+
+
+def beta_squared_error(target, mean, log_variance, beta: float = 0.5):
+    """Computes `mean(w (exp(-s) (target - mean)^2 + s))`, `w = exp(s) ** beta` held constant.
+
+    With `beta` 0 it is the loss above; with 1 the mean is trained as by the squared error.
+
+    Source: Seitzer et al., 2022, Eq. 6. https://arxiv.org/abs/2203.09168
+    """
     target, mean, log_variance = as_float32(target, mean, log_variance)
-    return mean_over_event(ops.exp(-log_variance) * ops.square(target - mean) + log_variance)
+    weight = ops.stop_gradient(ops.exp(beta * log_variance))
+    return mean_over_event(weight * _nll(target, mean, log_variance))
+
+
+def detached_squared_error(target, mean, log_variance):
+    """Computes `mean((target - mean)^2 + exp(-s) (target - m)^2 + s)`, `m` the mean held constant.
+
+    The mean is trained by the squared error alone, and `s` by the likelihood.
+    """
+    target, mean, log_variance = as_float32(target, mean, log_variance)
+    held = ops.stop_gradient(mean)
+    return mean_over_event(ops.square(target - mean) + _nll(target, held, log_variance))
+
+
+def _nll(target, mean, log_variance):
+    return ops.exp(-log_variance) * ops.square(target - mean) + log_variance

@@ -1,5 +1,6 @@
 """The autoencoder that predicts its own uncertainty (UPAE), for anomaly detection."""
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -9,17 +10,28 @@ from zoo.models.autoencoder import Autoencoder
 from zoo.registry.entries import listed
 from zoo.training.image_to_image import check_images
 
+LOSSES = {
+    "joint": losses.heteroscedastic_squared_error,
+    "beta": losses.beta_squared_error,
+    "detached": losses.detached_squared_error,
+}
+NLLS = tuple(LOSSES)
+SCORES = ("log_likelihood", "paper")
+NO_CAP = 100.0  # of a log-variance, higher than any
+
 
 @listed
 class UPAE(Autoencoder):
     """Learns a reconstruction and, for each pixel, how far off it expects to be.
 
     loss = mean over pixels of [exp(-s) (x' - mu)^2 + s],  s = log sigma^2,  x' = 2 x - 1
-    score = mean over pixels of exp(-s) (x' - mu)^2
+    score = mean over pixels of [exp(-s) (x' - mu)^2 + s]
 
     Errors where the model expects large ones (edges, texture) count less than errors where it
-    expects small ones. It may also expect large errors at anomalies, which the score then misses:
-    compare it with the plain squared error.
+    expects small ones. It also expects large errors at anomalies, which would explain them away:
+    so the score counts what is expected too, by the term `s`, where the paper leaves it out
+    (`score="paper"`). `cap_uncertainty(held_out_normals)` bounds each pixel's `s` in the score by
+    the highest that normal images get there.
 
     Args:
         image_shape: See `Autoencoder`.
@@ -37,6 +49,11 @@ class UPAE(Autoencoder):
             training (a black border) drive `s` to minus infinity, and a single anomaly there
             makes the score explode. The default lower end is a standard deviation of 2.5 % of
             the pixel range.
+        nll: How mean and variance share the loss. `"joint"`, as in the paper; `"beta"` weights
+            each pixel by its predicted standard deviation, held constant, so that pixels of high
+            variance are not given up (Seitzer et al., 2022); `"detached"` trains the mean by the
+            squared error alone, and the variance by the loss above with the mean held constant.
+        score: `"log_likelihood"`, the score above, or `"paper"`, without the term `s`.
         **kwargs: See `Autoencoder`, but for `output_activation`, `reconstruction` and
             `latent_activation`, which are fixed.
 
@@ -52,8 +69,9 @@ class UPAE(Autoencoder):
     Raises:
         ValueError: if `image_shape` does not fit `widths`, or the bounds are not a rising pair.
 
-    Differs from the paper: biases of dense layers start at zero, where PyTorch draws them; by
-    default `s` is bounded, which changes the loss near the bounds, and hidden units are fewer.
+    Differs from the paper: the score has the term `s`; biases of dense layers start at zero, where
+    PyTorch draws them; by default `s` is bounded, which changes the loss near the bounds, and there
+    are fewer hidden units.
 
     Example:
         >>> model = zoo.create("upae", preset="upae_paper")
@@ -61,6 +79,7 @@ class UPAE(Autoencoder):
         4487504
 
     Reference: Mao et al., 2020, Eq. 3 and 4. https://arxiv.org/abs/2006.13462
+    Seitzer et al., 2022 (beta-NLL). https://arxiv.org/abs/2203.09168
     """
 
     FIXED = dict.fromkeys(
@@ -81,6 +100,8 @@ class UPAE(Autoencoder):
         head=None,
         kernel_initializer="pytorch_uniform",
         log_variance_bounds=(-6.0, 6.0),
+        nll="joint",
+        score="log_likelihood",
         **kwargs,
     ):
         checks.not_fixed(type(self).__name__, kwargs, UPAE.FIXED)
@@ -109,6 +130,19 @@ class UPAE(Autoencoder):
                 )
             log_variance_bounds = tuple(bounds.astype(float).tolist())
         self.log_variance_bounds = log_variance_bounds
+        checks.one_of(self.owner, nll=(nll, NLLS), score=(score, SCORES))
+        self.nll = nll
+        self.score = score
+
+    def build_networks(self):
+        super().build_networks()
+        self.log_variance_cap = self.add_weight(
+            shape=self.image_shape,
+            initializer=keras.initializers.Constant(NO_CAP),
+            trainable=False,
+            name="log_variance_cap",
+            dtype="float32",
+        )
 
     @classmethod
     def _default_widths(cls, image_shape):
@@ -148,20 +182,44 @@ class UPAE(Autoencoder):
         return (mean + 1) / 2
 
     def loss_terms(self, x, target, outputs):
-        nll = losses.heteroscedastic_squared_error(
-            self.rescale(target), outputs["mean"], outputs["log_variance"]
-        )
+        function = LOSSES[self.nll]
+        nll = function(self.rescale(target), outputs["mean"], outputs["log_variance"])
         return {"reconstruction": nll}
+
+    def cap_uncertainty(self, held_out) -> None:
+        """Bounds `s` of each pixel, in the score alone, by its highest on held-out normals.
+
+        Args:
+            held_out: Normal images that the model was not trained on, `(n, *image_shape)`. Set
+                thresholds afterwards.
+        """
+        deviation = ops.convert_to_numpy(self.predict_uncertainty(held_out))
+        self.log_variance_cap.assign(2 * np.log(2 * deviation).max(axis=0))
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        # A file of before the choice has thresholds of the paper's score.
+        return super().from_config({"score": "paper", **config}, custom_objects)
+
+    def load_own_variables(self, store):
+        if "0" in store.keys():  # noqa: SIM118, a file of before the cap has none
+            super().load_own_variables(store)
+        else:
+            self.load_noise_state(store)
 
     @batched(check_images)
     def score_map(self, x):
-        """Returns `exp(-s) (x' - mu)^2` of each pixel, averaged over channels, dimensionless.
+        """Returns `exp(-s) (x' - mu)^2 + s` of each pixel, averaged over channels; may be below 0.
 
-        Shape `(batch, height, width)` or `(batch, length)`; `(batch, features)` for vectors.
+        With `score="paper"` it is without the last term. Shape `(batch, height, width)` or
+        `(batch, length)`; `(batch, features)` for vectors.
         """
         outputs = self.forward(x)
         error = ops.square(self.rescale(x) - outputs["mean"])
-        normalized = ops.exp(-outputs["log_variance"]) * error
+        log_variance = ops.minimum(outputs["log_variance"], self.log_variance_cap)
+        normalized = ops.exp(-log_variance) * error
+        if self.score == "log_likelihood":
+            normalized = normalized + log_variance
         return ops.mean(normalized, axis=-1) if len(self.image_shape) > 1 else normalized
 
     @batched(check_images)

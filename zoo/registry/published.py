@@ -405,12 +405,23 @@ NAMED: dict[str, dict[str, Preset]] = {
             image_shape=(64, 64, 1),
         ),
     },
+    "feature_autoencoder": {
+        "textures": Preset(
+            {"shared": True, "latent_dim": 16},
+            "for textures: one linear network for all places, on gradients at three scales",
+        ),
+        "photographs": Preset(
+            {"features": "mobilenet_v2", "latent_dim": 64, "hidden_units": (256,)},
+            "for photographs of things: maps of a network, after https://arxiv.org/abs/2012.07122",
+        ),
+    },
     "upae": {
         "upae_paper": Preset(
             {
                 "widths": (16, 32, 64, 64),
                 "hidden_units": (2048,),
                 "latent_dim": 16,
+                "score": "paper",
                 "log_variance_bounds": None,
             },
             "Mao et al., 2020. https://arxiv.org/abs/2006.13462",

@@ -19,9 +19,13 @@ from zoo.training.model_card import HasModelCard
 
 # Noise at evaluation follows from this seed and the image: `evaluate` repeats its numbers.
 EVALUATION_SEED = 20_140_101
-# What the data of a model are: images alone; `{"image", "label"}`; images and labels, -1 for
+# What the data of a model are: images alone; images alone, of which features are predicted, not
+# pixels; `{"image", "label"}`; images and labels, -1 for
 # unlabelled rows; images and 1 for the positive class, else 0; images and masks.
-TASKS = ("reconstruction", "conditional", "semi_supervised", "debiasing", "segmentation")
+TASKS = (
+    *("reconstruction", "features", "conditional", "semi_supervised", "debiasing"),
+    "segmentation",
+)
 _NOISE_STATE = "noise_state"  # Keras does not save seed generators; training goes on with it
 
 
@@ -49,7 +53,8 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
     - `corrupt(x, training)` damages the input: denoising;
     - `forward(x, training)` returns a dict of named tensors, always with `"prediction"`;
     - `loss_terms(x, target, outputs)` returns a dict of per-sample values, shape `(batch,)`;
-    - `term_weights` names the terms and their weights; a weight may be a variable.
+    - `term_weights` names the terms and their weights; a weight may be a variable;
+    - `before_fit(x)` and `after_fit()` look at the data of `fit` around the training.
 
     The model is built when its constructor returns: `summary`, `save` and `count_params` work at
     once. The loss belongs to the model, so `compile` takes an optimizer and metrics, but no loss.
@@ -260,6 +265,10 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
     def load_own_variables(self, store):
         own = {key: store[key] for key in store.keys() if key != _NOISE_STATE}  # noqa: SIM118
         super().load_own_variables(own)
+        self.load_noise_state(store)
+
+    def load_noise_state(self, store) -> None:
+        """Takes the state of the noise from a file; it is no variable of Keras."""
         self.seed_generator.state.assign(store[_NOISE_STATE])
 
     @classmethod

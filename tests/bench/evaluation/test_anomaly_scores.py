@@ -57,7 +57,7 @@ def test_predicted_variance_with_and_without_the_log(images):
     log_variance = outputs["log_variance"]
     normalised = np.exp(-log_variance) * (2 * test - 1 - outputs["mean"]) ** 2
     found = scorer.scores(test)
-    assert scorer.default == "variance_normalised"
+    assert scorer.default == "variance_normalised_log"
     np.testing.assert_allclose(
         found["variance_normalised"], normalised.mean(axis=(1, 2, 3)), rtol=1e-4
     )

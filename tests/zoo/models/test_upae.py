@@ -3,9 +3,11 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.datasets import load_digits
 
 import zoo
+from zoo.models import upae
 
 DIGITS = (load_digits().images[:512, ..., None] / 16).astype("float32")
 RANDOM = np.random.default_rng(0)
@@ -41,9 +43,11 @@ def test_loss_and_score_are_the_formulas(kind):
     axes = tuple(range(1, x.ndim))
     loss = model.loss_terms(x, x, outputs)["reconstruction"]
     np.testing.assert_allclose(loss, (error + s).mean(axes), rtol=1e-4, atol=1e-5)
-    score_map = error.mean(axis=-1) if kind != "flat" else error  # no log term
-    np.testing.assert_allclose(model.score_map(x), score_map, rtol=1e-4)
-    np.testing.assert_allclose(model.anomaly_score(x), error.mean(axes), rtol=1e-4)
+    for score, values in (("log_likelihood", error + s), ("paper", error)):
+        model = make(shape, score=score)
+        score_map = values.mean(axis=-1) if kind != "flat" else values
+        np.testing.assert_allclose(model.score_map(x), score_map, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(model.anomaly_score(x), values.mean(axes), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(model.predict_uncertainty(x), np.exp(s / 2) / 2, rtol=1e-4)
 
 
@@ -63,7 +67,7 @@ def test_loss_of_known_outputs():
     x = np.full((2, 3), 0.9, "float32")  # x' = 0.8: an error of 0.6
     loss = model.loss_terms(x, x, model.forward(x))["reconstruction"]
     np.testing.assert_allclose(loss, 0.36 / 0.25 + np.log(0.25), rtol=1e-5)
-    np.testing.assert_allclose(model.anomaly_score(x), 0.36 / 0.25, rtol=1e-5)
+    np.testing.assert_allclose(model.anomaly_score(x), 0.36 / 0.25 + np.log(0.25), rtol=1e-5)
 
 
 @pytest.mark.parametrize(("mean", "pixel"), [(-1.0, 0.0), (0.0, 0.5), (1.0, 1.0), (1.2, 1.1)])
@@ -115,9 +119,42 @@ def test_uncertainty_is_learned_where_the_pixels_are_noise():
     assert noisy == pytest.approx(0.5, abs=0.15)  # the standard deviation of a fair coin
     error = np.abs(model.reconstruct(x[384:]) - x[384:])
     relative_error = error[:, :, 8:].mean() / error[:, :, :8].mean()
-    scores = model.score_map(x[384:])
+    scores = np.exp(-2 * np.log(2 * uncertainty)) * (2 * error) ** 2
     # Noise that was expected counts for less in the score than in the error.
     assert scores[:, :, 8:].mean() / scores[:, :, :8].mean() < 0.7 * relative_error**2
+
+
+@pytest.mark.parametrize(
+    ("nll", "gradient_of_mean", "gradient_of_s"),
+    [
+        # Of one pixel with an error of 0.6 and s = log 0.25: d/dmu and d/ds of each loss.
+        ("joint", -2 * 0.6 / 0.25, 1 - 0.36 / 0.25),
+        ("beta", 0.5 * -2 * 0.6 / 0.25, 0.5 * (1 - 0.36 / 0.25)),
+        ("detached", -2 * 0.6, 1 - 0.36 / 0.25),
+    ],
+)
+def test_what_each_loss_teaches(nll, gradient_of_mean, gradient_of_s):
+    mean, s = tf.Variable([[0.2]]), tf.Variable([[np.log(0.25).astype("float32")]])
+    with tf.GradientTape() as tape:
+        loss = upae.LOSSES[nll](tf.constant([[0.8]]), mean, s)
+    found = [float(gradient) for gradient in tape.gradient(loss, [mean, s])]
+    assert found == pytest.approx([gradient_of_mean, gradient_of_s], rel=1e-4)
+
+
+def test_uncertainty_is_capped_by_that_of_held_out_normals(tmp_path):
+    """A pixel whose s is above all that normals have counts as if it had their highest."""
+    model = make()
+    held_out, x = random_images((8, 8, 1), 6), random_images((8, 8, 1), 3)
+    capped_at = 2 * np.log(2 * model.predict_uncertainty(held_out)).max(axis=0)
+    model.cap_uncertainty(held_out)
+    outputs = model.forward(x)
+    s = np.minimum(outputs["log_variance"], capped_at)
+    assert (s < np.asarray(outputs["log_variance"])).any()
+    expected = np.exp(-s) * (2 * x - 1 - np.asarray(outputs["mean"])) ** 2 + s
+    np.testing.assert_allclose(model.score_map(x), expected[..., 0], rtol=1e-3, atol=1e-4)
+    model.save(tmp_path / "model.keras")
+    loaded = zoo.load(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded.score_map(x), model.score_map(x), rtol=1e-5)
 
 
 def test_paper_defaults_are_cut_to_the_shape():
