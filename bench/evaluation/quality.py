@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.data import tasks
 from bench.evaluation import anomaly_scores, closed_forms, label_swap
-from bench.metrics import anomaly, feature_classifier, reconstruction, segmentation
+from bench.metrics import anomaly, calibration, feature_classifier, reconstruction, segmentation
 from bench.runs.job import Job
 from zoo.files import new_file
 from zoo.registry.model_card import anomaly_threshold
@@ -42,6 +42,7 @@ def compute(job: Job, model, dataset, output: Path) -> dict[str, Any]:
     if task == "segmentation":
         return compute_segmentation(job, dataset, predict, output)
     fields = compute_reconstruction(job, dataset, predict, output)
+    fields |= compute_calibration(model, dataset.test)
     if hasattr(model, "classify") and dataset.num_classes:
         fields |= tasks.classification(model, dataset.test)
     if task == "conditional":
@@ -70,6 +71,14 @@ def compute_reconstruction(job: Job, dataset, reconstruct, output: Path) -> dict
     return {f"test_{name}": value for name, value in summary.items()} | {
         "samples_file": save_arrays(job, output, "samples", samples)
     }
+
+
+def compute_calibration(model, test) -> dict[str, Any]:
+    """Measures the uncertainty that a model predicts on the test split; `{}` without one."""
+    if not hasattr(model, "predict_uncertainty"):
+        return {}
+    mean = np.asarray(model.reconstruct(test.images))
+    return calibration.summary(test.target, mean, model.predict_uncertainty(test.images))
 
 
 def compute_segmentation(job: Job, dataset, predict, output: Path) -> dict[str, Any]:
@@ -122,6 +131,8 @@ def compute_anomaly(
     if (rebuilt := scorer.reconstruct(normal.images)) is not None:
         summary = reconstruction.reconstruction_summary(normal.images, _finite(rebuilt))
         fields |= {f"test_{name}": value for name, value in summary.items()}
+        if (deviation := scorer.uncertainty(normal.images)) is not None:
+            fields |= calibration.summary(normal.images, rebuilt, deviation)
     fields |= anomaly.summary(labels, own)
     fields["scores"] = {
         name: {

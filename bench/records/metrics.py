@@ -79,6 +79,12 @@ METRICS: dict[str, Metric] = {
     "aupro": Metric("AUPRO", True),
     "best_dice": Metric("best Dice", True),
     "dice_floor": Metric("Dice floor", True),
+    # predicted uncertainty
+    "coverage_50": _beside("coverage of 50 %", None),
+    "coverage_90": _beside("coverage of 90 %", None),
+    "coverage_95": _beside("coverage of 95 %", None),
+    "quantile_calibration_error": _beside("quantile calibration error", False),
+    "sparsification_error": _beside("sparsification error", False),
     # likelihood
     "elbo": _detail("ELBO", True, "nats per image"),
     "nll": _detail("negative log-likelihood", False, "nats per image"),

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from bench.leaderboard import one_class
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import Row
+from bench.records.metrics import METRICS
 from bench.records.schema import Record
 from bench.report import published_auroc
 from bench.report.html import Table
@@ -19,7 +20,12 @@ UNKNOWN = "-"
 
 def all_of(records: list[Record]) -> list[Table]:
     """Returns every table that the records have something for; `[]` without anomalies."""
-    return [*per_class(records), *by_score(records), *by_group(records)]
+    return [
+        *per_class(records),
+        *by_score(records),
+        *by_group(records),
+        *calibration(records),
+    ]
 
 
 def markdown(records: list[Record]) -> str:
@@ -105,6 +111,35 @@ def by_group(records: list[Record]) -> list[Table]:
             head = ("anomaly", *(name.replace("_", " ") for name in names))
             tables.append(_table(f"AUROC by kind of anomaly, {dataset}", head, lines))
     return tables
+
+
+def calibration(records: list[Record]) -> list[Table]:
+    """Returns, for each data set, how right the predicted uncertainty is on normal images."""
+    names = ("coverage_50", "coverage_90", "coverage_95")
+    names += ("quantile_calibration_error", "sparsification_error")
+    tables = []
+    for is_one_class in (True, False):
+        for dataset, rows in _tables(records, is_one_class).items():
+            kept = [r for r in rows if all(names[0] in x.quality.metrics for x in r.records)]
+            lines = tuple(
+                _line(row.name, [_mean_of_metric(row, name) for name in names]) for row in kept
+            )
+            if lines:
+                head = ("predicted uncertainty", *(METRICS[name].label for name in names))
+                notes = (
+                    "Of all pixels of the normal test images: how many lie in the predicted "
+                    "central interval; how far the predicted quantiles are off; and the area "
+                    "between the curves of sparsification, 0 where the uncertainty orders pixels "
+                    "as the error does.",
+                )
+                title = f"Predicted uncertainty, {dataset}"
+                tables.append(_table(title, head, lines, notes))
+    return tables
+
+
+def _mean_of_metric(row: Row, name: str) -> float | None:
+    values = [record.quality.metrics.get(name) for record in row.records]
+    return _mean(one_class.values_by_seed(row.records, values))
 
 
 def _table(

@@ -18,6 +18,7 @@ LOSSES = {
 NLLS = tuple(LOSSES)
 SCORES = ("log_likelihood", "paper")
 NO_CAP = 100.0  # of a log-variance, higher than any
+SMALLEST_RATIO = 1e-3  # of a squared error to its predicted variance, in recalibration
 
 
 @listed
@@ -143,6 +144,13 @@ class UPAE(Autoencoder):
             name="log_variance_cap",
             dtype="float32",
         )
+        self.log_variance_shift = self.add_weight(
+            shape=self.image_shape,
+            initializer="zeros",
+            trainable=False,
+            name="log_variance_shift",
+            dtype="float32",
+        )
 
     @classmethod
     def _default_widths(cls, image_shape):
@@ -186,6 +194,21 @@ class UPAE(Autoencoder):
         nll = function(self.rescale(target), outputs["mean"], outputs["log_variance"])
         return {"reconstruction": nll}
 
+    def recalibrate(self, held_out) -> None:
+        """Scales the predicted variance of each pixel to the errors on held-out images.
+
+        The variance becomes as many times larger as the mean of `(x' - mu)^2 / sigma^2` over the
+        held-out images is above 1; it is part of the score, of `predict_uncertainty`, and of the
+        saved model. Set thresholds afterwards.
+
+        Args:
+            held_out: Normal images that the model was not trained on, `(n, *image_shape)`.
+        """
+        self.log_variance_shift.assign(ops.zeros(self.image_shape))
+        error = np.asarray(held_out, "float64") - ops.convert_to_numpy(self.reconstruct(held_out))
+        ratio = np.square(error / ops.convert_to_numpy(self.predict_uncertainty(held_out)))
+        self.log_variance_shift.assign(np.log(ratio.mean(axis=0) + SMALLEST_RATIO))
+
     def cap_uncertainty(self, held_out) -> None:
         """Bounds `s` of each pixel, in the score alone, by its highest on held-out normals.
 
@@ -216,7 +239,8 @@ class UPAE(Autoencoder):
         """
         outputs = self.forward(x)
         error = ops.square(self.rescale(x) - outputs["mean"])
-        log_variance = ops.minimum(outputs["log_variance"], self.log_variance_cap)
+        log_variance = outputs["log_variance"] + self.log_variance_shift
+        log_variance = ops.minimum(log_variance, self.log_variance_cap)
         normalized = ops.exp(-log_variance) * error
         if self.score == "log_likelihood":
             normalized = normalized + log_variance
@@ -228,4 +252,4 @@ class UPAE(Autoencoder):
 
         Shape `(batch, *image_shape)`; that is `exp(s / 2) / 2`.
         """
-        return ops.exp(0.5 * self.forward(x)["log_variance"]) / 2
+        return ops.exp(0.5 * (self.forward(x)["log_variance"] + self.log_variance_shift)) / 2

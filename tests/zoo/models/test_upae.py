@@ -141,6 +141,18 @@ def test_what_each_loss_teaches(nll, gradient_of_mean, gradient_of_s):
     assert found == pytest.approx([gradient_of_mean, gradient_of_s], rel=1e-4)
 
 
+def test_recalibration_makes_the_mean_squared_ratio_one():
+    model, held_out = make(), random_images((8, 8, 1), 40)
+    model.recalibrate(held_out)
+    ratio = (held_out - model.reconstruct(held_out)) / model.predict_uncertainty(held_out)
+    np.testing.assert_allclose(np.square(ratio).mean(axis=0), 1, rtol=0.05)
+    again = zoo.models.UPAE.from_config(model.get_config())
+    again.set_weights(model.get_weights())
+    np.testing.assert_allclose(
+        again.predict_uncertainty(held_out), model.predict_uncertainty(held_out), rtol=1e-5
+    )
+
+
 def test_uncertainty_is_capped_by_that_of_held_out_normals(tmp_path):
     """A pixel whose s is above all that normals have counts as if it had their highest."""
     model = make()
