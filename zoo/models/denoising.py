@@ -19,9 +19,12 @@ class DenoisingAutoencoder(Corrupting, Autoencoder):
     Args:
         image_shape: See `Autoencoder`.
         corruption: `"gaussian"` (added, then clipped to `[0, 1]`), `"masking"` (pixels set to 0)
-            or `"salt_and_pepper"` (pixels set to 0 or 1).
+            or `"salt_and_pepper"` (pixels set to 0 or 1). For anomalies `"rotate90"`, `"erase"`
+            (cells of a grid), `"blur"` or `"grey"`: then images are scored by how badly damaged
+            copies of them are restored.
         level: Float in `[0, 1]`. Standard deviation of the Gaussian in pixel units, or share of
-            the pixels that are hit.
+            the pixels that are hit; of images rotated, of cells erased, or how far blurred or
+            grey.
         **kwargs: See `Autoencoder`.
 
     Call arguments:

@@ -24,9 +24,12 @@ class UNetDenoiser(Corrupting, ImageToImage, MeanStart, UNetFamily):
     Args:
         image_shape: See `UNet`.
         corruption: `"gaussian"` (added, then clipped to `[0, 1]`), `"masking"` (pixels set to 0)
-            or `"salt_and_pepper"` (pixels set to 0 or 1).
+            or `"salt_and_pepper"` (pixels set to 0 or 1). For anomalies `"rotate90"`, `"erase"`
+            (cells of a grid), `"blur"` or `"grey"`: then images are scored by how badly damaged
+            copies of them are restored.
         level: Float in `[0, 1]`. Standard deviation of the Gaussian in pixel units, or share of
-            the pixels that are hit.
+            the pixels that are hit; of images rotated, of cells erased, or how far blurred or
+            grey.
         residual: Whether the network gives the noise, to be subtracted, or, with `False`, the
             image itself through a sigmoid. The noise starts at 0: an untrained model returns its
             input.

@@ -4,6 +4,7 @@ from keras import ops
 
 from zoo import losses
 from zoo.data.batching import batched
+from zoo.layers.restorations import RESTORATIONS
 
 # Name to (loss per sample, does it read logits?).
 RECONSTRUCTIONS = {
@@ -38,8 +39,12 @@ class ImageToImage:
     def score_map(self, x):
         """Returns the anomaly score of each pixel: squared error, averaged over channels.
 
-        Shape `(batch, height, width)` or `(batch, length)`; `(batch, features)` for flat vectors.
+        Of models that restore rotated, erased, blurred or grey images it is the error of the
+        restored ones. Shape `(batch, height, width)` or `(batch, length)`; `(batch, features)` for
+        flat vectors.
         """
+        if getattr(self, "corruption", None) in RESTORATIONS:
+            return ops.mean(self.restoration_error(x), axis=-1)
         image = ops.cast(self.image_of(x), "float32")
         error = ops.square(image - self.call(x, training=False))
         return ops.mean(error, axis=-1) if len(self.image_shape) > 1 else error

@@ -158,7 +158,8 @@ def test_the_seed_decides_the_corruption():
         (
             {"corruption": "gausian"},
             r"DenoisingAutoencoder: corruption must be one of 'gaussian', 'masking', "
-            r"'salt_and_pepper'\. Received: corruption='gausian'\. Did you mean 'gaussian'\?",
+            r"'salt_and_pepper', 'rotate90', .*Received: corruption='gausian'\. "
+            r"Did you mean 'gaussian'\?",
         ),
         ({"level": 1.5}, r"level must be a number in \[0, 1\]\. Received: level=1\.5"),
         ({"level": -0.1}, r"level must be a number in \[0, 1\]"),

@@ -109,7 +109,7 @@ def test_arguments_out_of_range():
     with pytest.raises(ValueError, match="level must be a number"):
         make(level=1.5)
     with pytest.raises(ValueError, match="corruption must be one of"):
-        make(corruption="blur")
+        make(corruption="blurred")
     with pytest.raises(TypeError, match="unknown argument 'latent_dim'"):
         make(latent_dim=3)
     assert not hasattr(zoo.get("unet_denoiser").model_class, "encode")
