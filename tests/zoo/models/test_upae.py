@@ -137,7 +137,7 @@ def test_what_each_loss_teaches(nll, gradient_of_mean, gradient_of_s):
     mean, s = tf.Variable([[0.2]]), tf.Variable([[np.log(0.25).astype("float32")]])
     with tf.GradientTape() as tape:
         loss = upae.LOSSES[nll](tf.constant([[0.8]]), mean, s)
-    found = [float(gradient) for gradient in tape.gradient(loss, [mean, s])]
+    found = [gradient.numpy().item() for gradient in tape.gradient(loss, [mean, s])]
     assert found == pytest.approx([gradient_of_mean, gradient_of_s], rel=1e-4)
 
 
