@@ -32,6 +32,8 @@ OFF_DEFAULT = {
     "beta": 2.5,
     "capacity": 3.0,
     "log_variance_bounds": (-3.0, 2.0),
+    "nll": "beta",
+    "score": "paper",
     "num_classes": 4,
     "embedding_dim": 6,
     "feature_dim": 11,
