@@ -19,11 +19,9 @@ from collections.abc import Callable
 import numpy as np
 
 from bench.errors import BenchError
-from zoo.layers.gradient_histograms import gradient_histograms, root_shares
+from zoo.layers.gradient_histograms import gradient_histograms, root_shares, whole_image_grid
 
 NUM_NEIGHBOURS = 5
-GRID = 7  # cells of a side: 4 pixels each on images of 28 x 28
-SMALLEST_CELL = 2  # pixels
 BATCH = 256
 
 
@@ -121,8 +119,7 @@ def hog_cells(images: np.ndarray) -> np.ndarray:
 
     The histograms of an image are divided by their common sum, and the roots of that are taken.
     """
-    sides = (max(1, min(GRID, size // SMALLEST_CELL)) for size in images.shape[1:3])
-    return _histograms(images, tuple(sides))
+    return _histograms(images, whole_image_grid(*images.shape[1:3]))
 
 
 def hog_pooled(images: np.ndarray) -> np.ndarray:

@@ -5,19 +5,16 @@ import math
 from keras import ops
 
 NUM_DIRECTIONS = 8
+GRID, SMALLEST_CELL = 7, 2  # cells of a side of an image, and pixels of a side of a cell
 SMALLEST_SHARE = 1e-6  # added to the sum of a histogram: an image without gradients has zeros
 
 
 def gradient_histograms(images, grid: tuple[int, int], num_directions: int = NUM_DIRECTIONS):
     """Computes how much gradient of each direction there is in each cell of a grid.
 
-        g_y, g_x = central differences, (next - previous) / 2, and 0 at the image's border
-        magnitude = sqrt(g_y^2 + g_x^2),   direction = atan2(g_y, g_x) modulo pi
-        histogram[cell, k] = sum over pixels of the cell, and channels, of magnitude * w_k
+        histogram[cell, k] = sum over the pixels of the cell of direction_shares[k]
 
-    `w_k` shares a pixel between the two directions `k pi / num_directions` next to its own, in
-    proportion to how near they are. Row `i` of `height` lies in the cells of row
-    `floor(i * rows / height)`; columns the same.
+    Row `i` of `height` lies in the cells of row `floor(i * rows / height)`; columns the same.
 
     Args:
         images: Float tensor `(batch, height, width, channels)`, at least 3 x 3 pixels.
@@ -29,22 +26,49 @@ def gradient_histograms(images, grid: tuple[int, int], num_directions: int = NUM
 
     Reference: Dalal and Triggs, 2005. https://doi.org/10.1109/CVPR.2005.177
     """
-    images = ops.cast(images, "float32")
     height, width = images.shape[1:3]
+    in_rows, in_columns = membership(height, grid[0]), membership(width, grid[1])
+    histograms = [
+        ops.einsum("ri,bij,cj->brc", in_rows, share, in_columns)
+        for share in direction_shares(images, num_directions)
+    ]
+    return ops.stack(histograms, axis=-1)
+
+
+def direction_shares(images, num_directions: int = NUM_DIRECTIONS) -> list:
+    """Computes how much gradient of each direction there is at each pixel.
+
+        g_y, g_x = central differences, (next - previous) / 2, and 0 at the image's border
+        magnitude = sqrt(g_y^2 + g_x^2),   direction = atan2(g_y, g_x) modulo pi
+        share[k] = sum over channels of magnitude * w_k
+
+    `w_k` divides a pixel between the two directions `k pi / num_directions` next to its own, in
+    proportion to how near they are.
+
+    Returns:
+        For each direction a float32 tensor `(batch, height, width)`.
+    """
+    images = ops.cast(images, "float32")
     down = (images[:, 2:] - images[:, :-2]) / 2
     right = (images[:, :, 2:] - images[:, :, :-2]) / 2
     down = ops.pad(down, ((0, 0), (1, 1), (0, 0), (0, 0)))
     right = ops.pad(right, ((0, 0), (0, 0), (1, 1), (0, 0)))
     magnitude = ops.sqrt(ops.square(down) + ops.square(right))
     place = ops.arctan2(down, right) * (num_directions / math.pi)
-    in_rows, in_columns = _membership(height, grid[0]), _membership(width, grid[1])
-    histograms = []
+    shares = []
     for direction in range(num_directions):
         away = ops.mod(place - direction, num_directions)
         away = ops.minimum(away, num_directions - away)
-        share = ops.sum(magnitude * ops.relu(1 - away), axis=-1)
-        histograms.append(ops.einsum("ri,bij,cj->brc", in_rows, share, in_columns))
-    return ops.stack(histograms, axis=-1)
+        shares.append(ops.sum(magnitude * ops.relu(1 - away), axis=-1))
+    return shares
+
+
+def whole_image_grid(height: int, width: int) -> tuple[int, int]:
+    """Returns rows and columns of a grid over an image: 7 x 7, fewer where cells would be small.
+
+    On images of 28 x 28 a cell has 4 x 4 pixels.
+    """
+    return tuple(max(1, min(GRID, size // SMALLEST_CELL)) for size in (height, width))
 
 
 def root_shares(histograms, axes):
@@ -57,7 +81,7 @@ def root_shares(histograms, axes):
     return ops.sqrt(histograms / (total + SMALLEST_SHARE))
 
 
-def _membership(size: int, num_cells: int):
+def membership(size: int, num_cells: int):
     """Returns `(num_cells, size)`, 1 where a row of pixels lies in a cell."""
     cells = ops.arange(size) * num_cells // size
     return ops.cast(ops.arange(num_cells)[:, None] == cells[None], "float32")
