@@ -1,5 +1,7 @@
 """Thresholds of anomalies on the command line: their options, and what is said of them."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from zoo.cli import screen
@@ -29,6 +31,25 @@ def check_options(options) -> None:
             raise CommandError(f"{flag} must lie between 0 and 1. Received: {value}.")
     if options.false_alarm_rate is not None and options.quantile is not None:
         raise CommandError("--false-alarm-rate must not be given with --quantile. Choose one.")
+
+
+def check_score_options(options) -> None:
+    """Raises CommandError for options of `score` that do not go together."""
+    check_options(options)
+    if options.threshold is not None and options.normals is not None:
+        raise CommandError("--threshold must not be given with --normals. Choose one.")
+    for name in ("quantile", "false_alarm_rate"):
+        if getattr(options, name) is not None and options.normals is None:
+            raise CommandError(
+                f"--{name.replace('_', '-')} needs --normals FOLDER: a threshold comes from normal "
+                "images that the model was not trained on, not from the images to judge."
+            )
+    if options.fdr is not None and not 0 < options.fdr < 1:
+        raise CommandError(f"--fdr must lie between 0 and 1. Received: {options.fdr}.")
+    if options.fdr is not None and options.threshold is not None:
+        raise CommandError("--fdr must not be given with --threshold. Choose one.")
+    if options.keep and options.threshold is None and options.normals is None:
+        raise CommandError("--keep needs --threshold or --normals: it stores that threshold.")
 
 
 def check_held_out(options, num_held_out: int, model=None) -> None:
@@ -89,3 +110,40 @@ def cap_uncertainty(model, batches) -> None:
     """Bounds a predicted uncertainty by that of held-out normals, where the model has one."""
     if hasattr(model, "cap_uncertainty"):
         model.cap_uncertainty(np.concatenate(list(batches)))
+
+
+class Judged(NamedTuple):
+    """What is found of the scores: columns of the table, a row each, and a sentence."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    text: str
+
+
+def judged(card, scores: list[float], fdr: float | None) -> Judged:
+    """Judges scores by the thresholds of a card, or with `fdr` by their p-values."""
+    columns: list[list[str]] = []
+    names: list[str] = []
+    p_values = None
+    if card.held_out_scores:
+        p_values = conformal.p_values(scores, card.held_out_scores)
+        names.append("p_value")
+        columns.append([f"{p:.4g}" for p in p_values])
+    is_strange = None
+    if fdr is not None:
+        is_strange = conformal.benjamini_hochberg(p_values, fdr)
+        text = (
+            f"{int(is_strange.sum())} flagged: at most {100 * fdr:g} % of what is flagged "
+            "is a false alarm, on average (Benjamini-Hochberg on the p-values of "
+            f"{len(card.held_out_scores)} held-out scores)"
+        )
+    elif card.threshold is not None:
+        is_strange = np.array(scores) > card.threshold
+        text = f"{int(is_strange.sum())} above {card.threshold:.5g} ({card.threshold_rule})"
+    else:
+        text = "the model has no threshold. Give --threshold, or --normals FOLDER."
+    if is_strange is not None:
+        names.append("is_anomaly")
+        columns.append([str(bool(flag)).lower() for flag in is_strange])
+    rows = list(zip(*columns, strict=True)) if columns else [()] * len(scores)
+    return Judged(tuple(names), rows, text)

@@ -2,7 +2,6 @@
 
 import dataclasses
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from zoo.data.files import normal
 from zoo.data.mask_numbers import nearest
 from zoo.data.reader import Reader
 from zoo.files import new_file, new_folder
-from zoo.registry import conformal, entries, saved_file
+from zoo.registry import entries, saved_file
 
 
 class Session:
@@ -164,7 +163,7 @@ def score(options) -> int:
     check_file(options.output, options.overwrite, ".csv")
     if options.maps is not None:
         check_folder(options.maps, options.overwrite, options.folder)
-    _check_threshold_options(options)
+    thresholds.check_score_options(options)
     if options.normals is not None:
         images.find(options.normals)
     if options.maps is not None:
@@ -190,7 +189,7 @@ def score(options) -> int:
             (session.name(file), float(s), share)
             for file, s, share in zip(files, scores, strange, strict=True)
         ]
-    judged = _judged(session, [value for _, value, _ in rows], options)
+    judged = thresholds.judged(card, [value for _, value, _ in rows], options.fdr)
     with new_file(options.output) as temporary, new_table(temporary) as table:
         in_maps = ("strange_pixels",) if rows[0][2] else ()
         table.writerow(("file", "score", *judged.columns, *in_maps))
@@ -202,61 +201,6 @@ def score(options) -> int:
         session.files = readable
         _write_maps(session, options.maps, highest)
     return 0
-
-
-class _Judged(NamedTuple):
-    """What is found of the scores: columns of the table, a row each, and a sentence."""
-
-    columns: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-    text: str
-
-
-def _judged(session: Session, scores: list[float], options) -> _Judged:
-    card = session.model.card
-    columns: list[list[str]] = []
-    names: list[str] = []
-    p_values = None
-    if card.held_out_scores:
-        p_values = conformal.p_values(scores, card.held_out_scores)
-        names.append("p_value")
-        columns.append([f"{p:.4g}" for p in p_values])
-    is_strange = None
-    if options.fdr is not None:
-        is_strange = conformal.benjamini_hochberg(p_values, options.fdr)
-        text = (
-            f"{int(is_strange.sum())} flagged: at most {100 * options.fdr:g} % of what is flagged "
-            "is a false alarm, on average (Benjamini-Hochberg on the p-values of "
-            f"{len(card.held_out_scores)} held-out scores)"
-        )
-    elif card.threshold is not None:
-        is_strange = np.array(scores) > card.threshold
-        text = f"{int(is_strange.sum())} above {card.threshold:.5g} ({card.threshold_rule})"
-    else:
-        text = "the model has no threshold. Give --threshold, or --normals FOLDER."
-    if is_strange is not None:
-        names.append("is_anomaly")
-        columns.append([str(bool(flag)).lower() for flag in is_strange])
-    rows = list(zip(*columns, strict=True)) if columns else [()] * len(scores)
-    return _Judged(tuple(names), rows, text)
-
-
-def _check_threshold_options(options) -> None:
-    thresholds.check_options(options)
-    if options.threshold is not None and options.normals is not None:
-        raise CommandError("--threshold must not be given with --normals. Choose one.")
-    for name in ("quantile", "false_alarm_rate"):
-        if getattr(options, name) is not None and options.normals is None:
-            raise CommandError(
-                f"--{name.replace('_', '-')} needs --normals FOLDER: a threshold comes from normal "
-                "images that the model was not trained on, not from the images to judge."
-            )
-    if options.fdr is not None and not 0 < options.fdr < 1:
-        raise CommandError(f"--fdr must lie between 0 and 1. Received: {options.fdr}.")
-    if options.fdr is not None and options.threshold is not None:
-        raise CommandError("--fdr must not be given with --threshold. Choose one.")
-    if options.keep and options.threshold is None and options.normals is None:
-        raise CommandError("--keep needs --threshold or --normals: it stores that threshold.")
 
 
 def _choose_threshold(session: Session, options) -> None:
