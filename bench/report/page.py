@@ -94,7 +94,7 @@ def page(
         _tiles(rows),
         all_sections,
         [*filter(None, [progress]), *warnings],
-        [(table, [_unbroken(each) for each in said]) for table, said in words.of_rows(rows)],
+        said=[(table, [_unbroken(each) for each in said]) for table, said in words.of_rows(rows)],
     )
 
 

@@ -30,6 +30,8 @@ def test_the_page_is_written_at_the_end(folder):
     page = (folder / "run" / "report.html").read_text()
     assert "autoencoder" in page
     assert "This run still goes on" not in page
+    assert "<p>Next: " in page
+    assert 'http-equiv="refresh"' not in page
 
 
 def test_the_last_line_says_where_the_page_is(folder, capsys):

@@ -120,7 +120,7 @@ def make_records(values, num_seeds=2):
 
 def make_page(folder, values):
     records = make_records(values)
-    return page.page(folder, records, leaderboard_rows.rows(records))
+    return str(page.page(folder, records, leaderboard_rows.rows(records)))
 
 
 @pytest.fixture(scope="module")
