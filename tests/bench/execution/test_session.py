@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+import bench.__main__ as command_line
 import zoo
 from bench.errors import BenchError
 from bench.execution import session
@@ -158,22 +159,36 @@ def test_errors_come_before_long_work(tmp_path):
         session.run(tiny(tmp_path), quiet())
 
 
-def bench(*arguments, cwd):
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
-    command = [sys.executable, "-m", "bench", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment)
+@pytest.fixture
+def bench(tmp_path, monkeypatch, capsys):
+    """Returns a function from arguments of the command line to its exit code and both outputs."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def bench(*arguments):
+        try:
+            code = command_line.main(list(arguments))
+        except SystemExit as end:  # of --help
+            code = end.code
+        return code, *capsys.readouterr()
+
+    return bench
 
 
-def test_command_line_reports_and_lists(finished, tmp_path):
+def test_command_line_reports_and_lists(finished, bench):
     output, _ = finished
-    reported = bench("report", str(output), cwd=tmp_path)
-    assert reported.returncode == 0, reported.stderr
+    code, _, error = bench("report", str(output))
+    assert code == 0, error
     assert "autoencoder" in (output / "report.html").read_text()
-    listed = bench("list", cwd=tmp_path)
+    _, listed, _ = bench("list")
     for name in zoo.names():
-        assert name in listed.stdout
-    shown = bench("--help", cwd=tmp_path)
-    assert "python -m bench run --dataset fashion_mnist" in shown.stdout
+        assert name in listed
+    _, shown, _ = bench("--help")
+    assert "python -m bench run --dataset fashion_mnist" in shown
+
+
+def is_one_line(error, message):
+    return error.startswith("error: ") and message in error and len(error.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
@@ -184,9 +199,15 @@ def test_command_line_reports_and_lists(finished, tmp_path):
         (["report", "nowhere"], "no records at"),
     ],
 )
-def test_command_line_errors_are_one_line(arguments, message, tmp_path):
-    result = bench(*arguments, cwd=tmp_path)
-    assert result.returncode == 2
-    assert result.stderr.startswith("error: ")
-    assert message in result.stderr
-    assert len(result.stderr.splitlines()) == 1
+def test_command_line_errors_are_one_line(arguments, message, bench):
+    code, _, error = bench(*arguments)
+    assert code == 2
+    assert is_one_line(error, message), error
+
+
+def test_a_process_says_its_error_and_nothing_else(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "bench", "run", "--models", "beta-vae"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert done.returncode == 2
+    assert is_one_line(done.stderr, "Did you mean 'beta_vae'?"), done.stderr
