@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+from kinds import every_model
 from PIL import Image
 from sklearn.datasets import load_digits
 
@@ -127,7 +128,7 @@ def test_what_a_model_does_not_have_is_left_out(name, dataset, tmp_path):
 # --- inside a model -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", every_model())
 def test_the_structure_has_every_weight_once(name):
     task = zoo.get(name).model_class.task
     classes = {"num_classes": 3} if task in ("conditional", "semi_supervised") else {}

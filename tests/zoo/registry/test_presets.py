@@ -4,9 +4,11 @@ Each count is the sum of the source's layers, written out below; where the sourc
 `PRINTED` holds it too.
 """
 
+import functools
 import math
 
 import pytest
+from kinds import every_model
 
 import zoo
 from zoo.registry import presets
@@ -153,6 +155,18 @@ def num_trainable(model) -> int:
     return sum(math.prod(weight.shape) for weight in model.trainable_weights)
 
 
+@functools.cache
+def published(model, preset):
+    """Returns a model of a named preset, made once."""
+    return zoo.create(model, presets.get(model, preset).image_shape or (28, 28, 1), preset=preset)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def let_go():
+    yield
+    published.cache_clear()
+
+
 def test_every_count_has_its_sum():
     assert set(COUNTED) == set(SUMS)
 
@@ -166,7 +180,7 @@ def test_sum_is_what_the_source_prints(model, preset):
 def test_parameter_count(model, preset):
     expected = SUMS[model, preset]
     assert presets.get(model, preset).num_parameters == expected
-    assert num_trainable(zoo.create(model, preset=preset)) == expected
+    assert num_trainable(published(model, preset)) == expected
 
 
 @pytest.mark.parametrize(
@@ -178,7 +192,7 @@ def test_parameter_count(model, preset):
     ],
 )
 def test_count_network_by_network(preset, encoder, decoder):
-    model = zoo.create("vae", preset=preset)
+    model = published("vae", preset)
     assert num_trainable(model.encoder) == encoder
     assert num_trainable(model.decoder) == decoder
 
@@ -196,7 +210,7 @@ def test_count_network_by_network(preset, encoder, decoder):
     ],
 )
 def test_code_shapes(model, preset, shape):
-    created = zoo.create(model, preset=preset)
+    created = published(model, preset)
     assert created.code_shape == shape
     assert created.encoder.output_shape == (None, *shape)
 
@@ -212,9 +226,7 @@ def test_eight_convolutional_exercises():
 
 @pytest.mark.parametrize(("model", "preset"), [pair for pair in NAMED if pair not in COUNTED])
 def test_presets_without_a_count_build(model, preset):
-    created = zoo.create(
-        model, presets.get(model, preset).image_shape or (28, 28, 1), preset=preset
-    )
+    created = published(model, preset)
     for name, value in presets.get(model, preset).arguments.items():
         assert getattr(created, name) == value
     assert num_trainable(created) > 0
@@ -229,7 +241,7 @@ def test_sources(model, preset):
         assert chosen.image_shape is not None
 
 
-@pytest.mark.parametrize("model", zoo.names())
+@pytest.mark.parametrize("model", every_model())
 def test_small_is_larger_than_tiny(model):
     tiny, small = (
         num_trainable(zoo.create(model, SHAPES["image"], preset=size)) for size in ("tiny", "small")

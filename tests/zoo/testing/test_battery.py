@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.testing import CHECKS, ModelCheckError, check_model
+from zoo.testing import CHECKS, ModelCheckError, Reloader, Subject, battery, check_model
 from zoo.testing.battery import PROPERTIES
 from zoo.testing.images import spots
 
+SMALL = {"widths": (), "hidden_units": (8,), "latent_dim": 4}
 CHEAP = ("unknown_arguments_are_refused", "what_is_not_a_shape_is_refused")
 
 
@@ -81,13 +82,17 @@ def test_a_model_that_is_right_passes():
 def test_what_is_wrong_is_named(model_class, check, message):
     changed = {"gain": 2.5}
     with pytest.raises(ModelCheckError, match=message) as error:
-        check_model(model_class, changed=changed, only=(check, CHEAP[0]))
+        check_model(model_class, arguments=SMALL, changed=changed, only=(check, CHEAP[0]))
     report = error.value.report
     assert [finding.name for finding in report.failures] == [check]
     lines = str(report).splitlines()
     assert lines[0] == f"{model_class.__name__}: 1 passed, 0 excused, 1 failed"
     assert lines[1].startswith(f"failed: {check}: ")
-    assert check_model(model_class, changed=changed, only=(check,), raises=False).failures
+
+
+def test_a_failure_is_no_error_if_so_asked():
+    only = ("round_trip_keeps_every_argument",)
+    assert check_model(Forgets, changed={"gain": 2.5}, only=only, raises=False).failures
 
 
 def test_a_new_argument_needs_a_value_to_be_checked_with():
@@ -136,10 +141,17 @@ def test_saved_models_of_a_users_module_load_elsewhere_once_registered(tmp_path,
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(zoo.registry.entries, "_ENTRIES", dict(zoo.registry.entries._ENTRIES))
     module = importlib.import_module("users_models")
-    only = ("saved_models_go_on_in_another_process",)
-    assert not check_model(module.RegisteredOwn, only=only).failures
-    found = check_model(module.Own, only=only, raises=False)
-    assert "must load in another process" in found.failures[0].reason
+    reloader = Reloader()
+    registered, own = (
+        battery.run(
+            Subject(model_class, arguments=SMALL, reloader=reloader),
+            "saved_models_go_on_in_another_process",
+        )
+        for model_class in (module.RegisteredOwn, module.Own)
+    )
+    assert registered.status == "passed", registered.reason
+    assert own.status == "failed"
+    assert "must load in another process" in own.reason
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (6, 10, 3), (20, 2), (15,)])
