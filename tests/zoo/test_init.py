@@ -173,8 +173,8 @@ SAVED = {name: str(DATA / name) for name in ("vae_0.1.0", "own_layers_0.1.0")}
     ("imports", "how", "names"),
     [
         ("zoo,keras", "load_model", SAVED),
-        ("keras,zoo", "load_model", SAVED),
-        ("zoo", "zoo.load", ["vae_0.1.0"]),
+        pytest.param("keras,zoo", "load_model", SAVED, marks=pytest.mark.slow),
+        pytest.param("zoo", "zoo.load", ["vae_0.1.0"], marks=pytest.mark.slow),
     ],
 )
 def test_files_of_the_version_before_load_in_a_fresh_process(imports, how, names):

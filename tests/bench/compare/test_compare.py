@@ -70,25 +70,25 @@ def test_order_of_the_windows():
 
 
 def test_the_interval_covers_the_true_ratio():
-    """Of 300 intervals of 95 %, with a standard deviation of 1.3 % of the count."""
+    """Of 150 intervals of 95 %, with a standard deviation of 1.8 % of the count."""
     generator = np.random.default_rng(0)
     covered = 0
-    for _ in range(300):
+    for _ in range(150):
         found = simulated_difference(generator, 1.1)
         covered += found.low <= 1.1 <= found.high
-    assert 0.9 <= covered / 300 <= 1.0
+    assert 0.9 <= covered / 150 <= 1.0
 
 
 def test_false_alarms_are_rare_and_a_real_slowdown_is_found():
-    """A against A in 400 simulated runs, and A against an A that is a fifth slower in 100."""
+    """A against A in 150 simulated runs, and A against an A that is a fifth slower in 40."""
     generator = np.random.default_rng(1)
-    same = [simulated_difference(generator, 1.0).verdict for _ in range(400)]
-    assert sum(verdict != "no difference" for verdict in same) < 0.05 * 400
-    slower = [simulated_difference(generator, 1.2, noise=0.03) for _ in range(100)]
-    assert sum(found.verdict == "slower" for found in slower) >= 95
+    same = [simulated_difference(generator, 1.0).verdict for _ in range(150)]
+    assert sum(verdict != "no difference" for verdict in same) < 0.05 * 150
+    slower = [simulated_difference(generator, 1.2, noise=0.03) for _ in range(40)]
+    assert sum(found.verdict == "slower" for found in slower) >= 38
     assert np.median([found.ratio for found in slower]) == pytest.approx(1.2, rel=0.01)
-    faster = [simulated_difference(generator, 1 / 1.2, noise=0.03).verdict for _ in range(100)]
-    assert sum(verdict == "faster" for verdict in faster) >= 95
+    faster = [simulated_difference(generator, 1 / 1.2, noise=0.03).verdict for _ in range(40)]
+    assert sum(verdict == "faster" for verdict in faster) >= 38
 
 
 def constant(ratio, num_pairs=20):

@@ -12,10 +12,11 @@ from zoo.registry import quiet as quiet_start
 HAS_TWO_CORES = hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) > 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not HAS_TWO_CORES, reason="needs two cores that can be pinned to")
 def test_two_workers_give_the_records_of_one(tmp_path, tiny_request, quiet, lasting):
     outcomes = [
-        session.run(tiny_request(tmp_path / str(workers), epochs=3, workers=workers), quiet)
+        session.run(tiny_request(tmp_path / str(workers), workers=workers), quiet)
         for workers in (1, 2)
     ]
     alone, together = (

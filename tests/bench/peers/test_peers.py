@@ -20,7 +20,7 @@ RESULTS = Path(__file__).parents[3] / "bench/results/peers.jsonl"
 SHAPES = {"dense": (28, 28, 1), "vae": (28, 28, 1), "upae": (64, 64, 1), "unet": (128, 128, 1)}
 
 
-def _small(network: str, num_images: int = 8) -> tuple[Workload, Data]:
+def _small(network: str, num_images: int = 4) -> tuple[Workload, Data]:
     known = next(part for part in WORKLOADS.values() if part.network == network)
     workload = Workload("small", "small", network, 4, num_images, known.num_parameters)
     images = np.random.default_rng(0).random((num_images, *SHAPES[network]), "float32")
@@ -97,6 +97,7 @@ def test_same_loss_is_within_noise():
     assert run.same_loss([1.0, 1.3, 0.8], [1.1, 1.4, 0.9])  # seeds differ by more
 
 
+@pytest.mark.slow
 def test_command_writes_records_and_shows_them(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "200")
     workload, data = _small("dense", num_images=64)

@@ -243,6 +243,7 @@ def test_missing_data_are_a_row_that_says_what_to_put_where(
 # --- from end to end ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_run_compares_resumes_and_is_shown(on_digits, tmp_path, quiet):
     far = dataclasses.replace(on_digits, id="far", published=99.0, tolerance=0.1)
     chosen = [on_digits, far]  # of one recipe: it runs once
