@@ -1,7 +1,9 @@
 """The U-Net whose skips are weighed by attention gates."""
 
+from zoo import checks
 from zoo.data.batching import batched
 from zoo.models.unet import UNet
+from zoo.networks import encoders
 from zoo.registry.entries import listed
 from zoo.training.image_to_image import check_images
 
@@ -44,7 +46,10 @@ class AttentionUNet(UNet):
     Reference: Oktay et al., 2018, Eq. 1 to 3. https://arxiv.org/abs/1804.03999
     """
 
+    FIXED = encoders.OF_UNET_ALONE
+
     def __init__(self, image_shape, **kwargs):
+        checks.not_fixed(type(self).__name__, kwargs, encoders.OF_UNET_ALONE)
         super().__init__(image_shape, **kwargs)
 
     def network_arguments(self):

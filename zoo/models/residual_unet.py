@@ -1,6 +1,8 @@
 """The U-Net made of residual blocks."""
 
+from zoo import checks
 from zoo.models.unet import UNet
+from zoo.networks import encoders
 from zoo.registry.entries import listed
 
 
@@ -44,9 +46,12 @@ class ResidualUNet(UNet):
     Reference: Zhang et al., 2018, Figure 2 and Table I. https://arxiv.org/abs/1711.10684
     """
 
+    FIXED = encoders.OF_UNET_ALONE
+
     def __init__(
         self, image_shape, *, normalization="batch", down="strided", up="upsample", **kwargs
     ):
+        checks.not_fixed(type(self).__name__, kwargs, encoders.OF_UNET_ALONE)
         super().__init__(image_shape, normalization=normalization, down=down, up=up, **kwargs)
 
     def network_arguments(self):

@@ -11,12 +11,13 @@ from zoo import checks, losses
 from zoo.data import checking, masks
 from zoo.data.batching import batched
 from zoo.losses import mask_weights
-from zoo.networks import convolutional, unet
+from zoo.networks import convolutional, encoders, unet
 from zoo.registry.depth import unet_widths
 from zoo.registry.entries import listed
 from zoo.training import mask_metrics
 from zoo.training.image_to_image import check_images
 from zoo.training.model import ZooModel
+from zoo.training.pixel_weights import PixelWeights
 
 MAX_CLASSES = 256  # segment() gives uint8
 _FIRST_WIDTHS = (16, 32, 64)
@@ -132,7 +133,7 @@ class UNetFamily(ZooModel):
 
 
 @listed
-class UNet(UNetFamily):
+class UNet(PixelWeights, UNetFamily):
     """Learns which pixels belong to the object: a mask from an image.
 
     loss = mean over the batch of mask_loss(mask, network(x))
@@ -156,6 +157,15 @@ class UNet(UNetFamily):
         ignore_label: Number in the masks that is no class (void), such as 255: such pixels have no
             gradient, and no loss and no metric counts them. One-hot masks may then have places
             without a 1.
+        encoder: A classifier of `keras.applications` as the way down: `"mobilenet_v2"`,
+            `"efficientnet_v2_b0"`, `"resnet50"` or `"densenet121"`. Images stay in `[0, 1]`, grey
+            or RGB; what the classifier wants of them is done in the graph. `widths` are then the
+            five of the decoder, from the image's size to a 16th of it, `(16, 32, 64, 128, 256)`
+            by default. None: the U-Net's own.
+        encoder_weights: `"imagenet"`, the file of such weights, or None: random ones. A saved model
+            has its own, and needs neither file nor network.
+        freeze: Whether the encoder stays as it is. `model.freeze = False`, and `compile` again,
+            releases it for a second stage of training.
         **kwargs: `widths`, `convs_per_stage`, `kernel_size`, `activation`, `normalization`,
             `dropout`, `down`, `up`, `interpolation`: see `UNetFamily`. Others: see `ZooModel`.
 
@@ -194,9 +204,18 @@ class UNet(UNetFamily):
         mask_loss=None,
         class_weights=None,
         ignore_label=None,
+        encoder=None,
+        encoder_weights=None,
+        freeze=False,
         **kwargs,
     ):
+        if encoder is not None:
+            kwargs = {**kwargs, "widths": kwargs.get("widths") or encoders.WIDTHS}
         super().__init__(image_shape, **kwargs)
+        encoders.check(self.owner, encoder, encoder_weights, freeze, self.image_shape, self.widths)
+        self.encoder = encoder
+        self.encoder_weights = None if encoder_weights is None else str(encoder_weights)
+        self._is_frozen = bool(freeze)
         checks.positive_int(self.owner, num_classes=num_classes)
         if num_classes > MAX_CLASSES:
             raise ValueError(
@@ -244,6 +263,37 @@ class UNet(UNetFamily):
         return self.num_classes
 
     @property
+    def freeze(self) -> bool:
+        """Whether the encoder stays as it is in training. After a change, `compile` again."""
+        return self._is_frozen
+
+    @freeze.setter
+    def freeze(self, value: bool) -> None:
+        if self.encoder is None:
+            encoders.check(self.owner, None, None, value, self.image_shape, self.widths)
+            return
+        self._is_frozen = bool(value)
+        self.network.get_layer(encoders.LAYER).trainable = not value
+
+    def build_networks(self):
+        if self.encoder is None:
+            super().build_networks()
+            return
+        self.network = encoders.pretrained_unet(
+            self.image_shape,
+            owner=self.owner,
+            encoder=self.encoder,
+            weights=self.encoder_weights,
+            **self.network_arguments(),
+        )
+        self.network.get_layer(encoders.LAYER).trainable = not self._is_frozen
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        # The weights of the file, or of the model that is copied, come after this.
+        return super().from_config({**config, **dict.fromkeys({"encoder_weights"} & {*config})})
+
+    @property
     def term_weights(self):
         return {"mask": 1.0}
 
@@ -263,31 +313,6 @@ class UNet(UNetFamily):
 
     def check_targets(self, y):
         masks.check(self.owner, y, self.image_shape[:-1], self.num_classes, self.ignore_label)
-
-    def check_weight_shape(self, shape):
-        if not self._is_of_pixels(shape):
-            super().check_weight_shape(shape)
-
-    def _is_of_pixels(self, shape) -> bool:
-        """Tells whether weights of this shape are one per pixel, perhaps with an axis of 1."""
-        spatial, shape = self.image_shape[:-1], tuple(shape)
-        sizes = shape[1 : len(spatial) + 1]
-        is_known = all(a in (None, b) for a, b in zip(sizes, spatial, strict=False))
-        return len(sizes) == len(spatial) and is_known and shape[1 + len(spatial) :] in ((), (1,))
-
-    def weighed_target(self, target, sample_weight):
-        if sample_weight is None or not self._is_of_pixels(sample_weight.shape):
-            return target
-        shape = (-1, *self.image_shape[:-1], 1)
-        weight = ops.reshape(ops.cast(sample_weight, "float32"), shape)
-        if isinstance(target, dict):
-            return {**target, "weight": target["weight"] * weight}
-        return {"image": target, "weight": weight}
-
-    def _per_sample_weight(self, sample_weight):
-        if sample_weight is not None and self._is_of_pixels(sample_weight.shape):
-            return None
-        return super()._per_sample_weight(sample_weight)
 
     def fit(self, x=None, y=None, *args, **kwargs):
         """Trains as `ZooModel.fit` does; first, `"balanced"` weights are taken from the masks."""

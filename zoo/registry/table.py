@@ -71,6 +71,7 @@ LAYERS: dict[str, str] = {
     "SelfAttention": "zoo.layers.transformer",
     "TransformerBlock": "zoo.layers.transformer",
     "VectorQuantizer": "zoo.layers.quantizer",
+    "Prepared": "zoo.networks.encoders",
     "OnClassNumbers": "zoo.training.mask_metrics",
     "WithoutVoid": "zoo.training.mask_metrics",
 }

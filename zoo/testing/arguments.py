@@ -86,9 +86,14 @@ OFF_DEFAULT = {
     "mask_loss": "focal",
     "class_weights": (1.0, 2.0, 0.5, 3.0),
     "ignore_label": 255,
+    "encoder": None,
+    "encoder_weights": None,
+    "freeze": False,
     "deep_supervision": False,
     "residual": False,
     "start_at_mean": False,
     "dropout": 0.2,
     "interpolation": "bilinear",
 }
+# These stay at their default: an encoder makes the others of a network not fit.
+AT_DEFAULT = ("encoder", "encoder_weights", "freeze")
