@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from zoo import checks
-from zoo.cli import check, models, thresholds, tiling, train, use
+from zoo.cli import card, check, models, reading_options, thresholds, tiling, train, use
 from zoo.parser import new_command, program
 from zoo.registry import quiet
 
@@ -17,6 +17,7 @@ EXAMPLES = """examples:
   python -m zoo score vae.keras photos/ --output scores.csv      which images are strange?
   python -m zoo sample vae.keras --num 25 --grid --output samples.png
   python -m zoo segment unet.keras cells/images/ --output masks/
+  python -m zoo card vae.keras                                   what it was trained on, and how
   python -m zoo export vae.keras exported/
 each command has its own --help
 """
@@ -47,6 +48,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_reconstruct(commands)
     _add_score(commands)
     _add_segment(commands)
+    card.add_parser(commands)
     models.add_parsers(commands)
     return parser
 
@@ -55,7 +57,7 @@ def _add_folder_command(commands, name: str, run, about: str, examples: str):
     """Adds a command that reads a saved model and a folder of images."""
     parser = new_command(commands, name, run, about, f"examples:\n{examples}")
     parser.add_argument("model", type=Path, help="saved model, .keras")
-    parser.add_argument("folder", type=Path, help="folder of images")
+    parser.add_argument("folder", type=Path, help="folder of images; score: or a table or .npz")
     parser.add_argument("--batch-size", type=int, default=64, help="default: 64")
     parser.add_argument("--skip-unreadable", action="store_true", help="leave damaged files out")
     parser.add_argument("--overwrite", action="store_true", help="replace what is there")
@@ -83,6 +85,7 @@ def _add_score(commands) -> None:
         use.score,
         "write the anomaly score of each image",
         "  python -m zoo score vae.keras photos/ --output scores.csv\n"
+        "  python -m zoo score machine.keras week.csv --output scores.csv   (a score a row)\n"
         "  python -m zoo score vae.keras photos/ --output scores.csv --maps maps/\n"
         "  python -m zoo score vae.keras photos/ --output scores.csv --threshold 0.02\n"
         "  python -m zoo score vae.keras photos/ --output scores.csv --normals good/ "
@@ -92,7 +95,10 @@ def _add_score(commands) -> None:
     parser.add_argument("--output", type=Path, required=True, help="table to write, .csv")
     parser.add_argument("--threshold", type=float, help="score above which an image is strange")
     parser.add_argument(
-        "--normals", type=Path, metavar="FOLDER", help="held-out normal images for the threshold"
+        "--normals",
+        type=Path,
+        metavar="PATH",
+        help="held-out normal images, or rows, for the threshold",
     )
     thresholds.add(parser, "of the normals")
     parser.add_argument(
@@ -104,6 +110,10 @@ def _add_score(commands) -> None:
     )
     parser.add_argument(
         "--keep", action="store_true", help="store the threshold in the model's file"
+    )
+    reading_options.add_of_rows(parser)
+    parser.add_argument(
+        "--stride", type=int, metavar="STEPS", help="from window to window; default: as trained"
     )
     parser.add_argument("--maps", type=Path, metavar="FOLDER", help="write score maps, as PNG")
 

@@ -82,6 +82,7 @@ def one_class(dataset: Dataset, normal_class: int | str) -> AnomalyDataset:
         "anomaly",
         *(train, validation, test, NAMES),
         dataset.source,
+        description=dataset.description,
         normal_class_name=names[label],
         group_names=names,
     )

@@ -12,6 +12,7 @@ import numpy as np
 
 from bench.data import catalog
 from bench.data.dataset import PARTS, Dataset, Split
+from zoo.data.contents import Description
 from zoo.files import new_file
 
 _FOLDER = ".data"
@@ -52,6 +53,8 @@ class DatasetCache:
             if (values := getattr(getattr(dataset, part), field)) is not None
         }
         facts = {name: getattr(dataset, name) for name in _FACTS}
+        if dataset.description is not None:
+            facts["description"] = dataset.description.to_json()
         with contextlib.suppress(OSError), new_file(path) as temporary:
             np.savez(temporary, facts=np.array(json.dumps(facts)), **arrays)
 
@@ -71,6 +74,8 @@ class DatasetCache:
             part: Split(**{field: arrays.get(f"{part}.{field}") for field in _FIELDS})
             for part in PARTS
         }
+        if facts["description"] is not None:
+            facts["description"] = Description.from_json(facts["description"])
         lists = {name: tuple(value) for name, value in facts.items() if isinstance(value, list)}
         dataset = Dataset(**(facts | lists | splits))
         return dataset if dataset.checksum == checksum else None

@@ -27,6 +27,7 @@ from bench.data.dataset import Dataset as Dataset
 from bench.data.dataset import Split as Split
 from bench.errors import BenchError
 from zoo.data import reading
+from zoo.tabular import tables
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,13 +172,14 @@ def load(
 
 
 def _load_path(path: Path, seed: int, options: reading.Options) -> Dataset:
-    if path.is_dir() or (path.suffix == ".npz" and path.is_file()):
+    if path.is_dir() or (path.is_file() and (path.suffix == ".npz" or tables.is_table(path))):
         return custom.load(path, seed, options)
     from zoo import checks
 
     raise BenchError(
         f"unknown dataset {str(path)!r}.{checks.suggestion(path, _ENTRIES)} Give one of "
-        f"{', '.join(_ENTRIES)}, a folder of images, or a .npz file that exists."
+        f"{', '.join(_ENTRIES)}, a folder of images, or a .npz file that exists, "
+        "or a table (.csv, .tsv)."
     )
 
 

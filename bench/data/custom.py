@@ -1,4 +1,4 @@
-"""Your own data, a folder of images or an `.npz` file: read by `zoo.data`, split where needed."""
+"""Your own folder, `.npz` file or table: read by `zoo.data`, split and scaled where needed."""
 
 import dataclasses
 from pathlib import Path
@@ -9,12 +9,14 @@ from bench.data import dataset as datasets
 from bench.data.anomaly import NAMES, AnomalyDataset
 from bench.data.dataset import Dataset, Split
 from bench.errors import BenchError, user_errors
-from zoo.data import reading
+from zoo.data import reading, scaling
+from zoo.data.contents import Description
 from zoo.data.layouts import NORMAL
+from zoo.tabular import windows
 
 
 def load(path: Path, seed: int, options: reading.Options | None = None) -> Dataset:
-    """Reads a folder or an `.npz`; what it means is in `zoo.data.layouts` and `zoo.data.npz`.
+    """Reads a folder, an `.npz` or a table; what it means is in `zoo.data`.
 
     An inspection layout is a data set of anomalies, with the masks of its defects.
 
@@ -29,11 +31,11 @@ def load(path: Path, seed: int, options: reading.Options | None = None) -> Datas
     with user_errors():
         contents = reading.read(path, options)
     parts = {key: _split(part, contents.loose is not None) for key, part in contents.parts.items()}
-    for key, part in parts.items():
+    for key, part in () if contents.needs_scale else parts.items():
         # Before the split: an index in the error is then the index in the file.
         where = str(path) if len(parts) == 1 else f"{path}, {key} split"
         datasets.check_pixels(where, part.images)
-    parts = _with_all_splits(path, parts, seed)
+    parts, description = _with_all_splits(path, parts, contents, seed)
     if contents.kind == "inspection":
         if contents.ignore_label is not None:
             raise BenchError(
@@ -49,13 +51,9 @@ def load(path: Path, seed: int, options: reading.Options | None = None) -> Datas
         () if contents.loose is not None else contents.class_names,
         str(path),
         _mask_names(contents.num_mask_classes),
-        notes=_notes(contents),
+        description=description,
         ignore_label=contents.ignore_label,
     )
-
-
-def _notes(contents: reading.Contents) -> tuple[str, ...]:
-    return (*contents.said, *(f"skipped: {line}" for line in contents.skipped))
 
 
 def _split(part, is_partly_labelled: bool) -> Split:
@@ -70,14 +68,37 @@ def _small(numbers: np.ndarray) -> np.ndarray:
     return numbers.astype("uint8") if 0 <= numbers.min() <= numbers.max() <= 255 else numbers
 
 
-def _with_all_splits(path: Path, parts: dict[str, Split], seed: int) -> dict[str, Split]:
-    if len(parts) == len(datasets.PARTS):
-        return parts
-    datasets.check_number(path, len(parts["train"]))
-    tenth = max(1, len(parts["train"]) // 10)
-    sizes = tuple(0 if key in parts else tenth for key in ("validation", "test"))
-    train, validation, test = datasets.random_split(parts["train"], seed, sizes)
-    return {"validation": validation, "test": test, **parts, "train": train}
+def _with_all_splits(
+    path: Path, parts: dict[str, Split], contents: reading.Contents, seed: int
+) -> tuple[dict[str, Split], Description]:
+    """Returns all three splits, values in `[0, 1]`, and the description with what was done."""
+    description = contents.description
+    if len(parts) < len(datasets.PARTS):
+        datasets.check_number(path, len(parts["train"]))
+        tenth = max(1, len(parts["train"]) // 10)
+        sizes = tuple(0 if key in parts else tenth for key in ("validation", "test"))
+        if contents.first_steps is None:
+            drawn = datasets.random_split(parts["train"], seed, sizes)
+        else:
+            window = parts["train"].images.shape[1]
+            rows, num_between = windows.split_in_time(contents.first_steps, window, sizes)
+            drawn = [parts["train"].take(each) for each in rows]
+            datasets.check_number(path, len(drawn[0]))
+            description = description.with_left_out(
+                f"{num_between} windows that reach from one split into the next"
+            )
+        train, validation, test = drawn
+        parts = {"validation": validation, "test": test, **parts, "train": train}
+    if contents.needs_scale:
+        columns = scaling.Columns.of(parts["train"].images)
+        for key in ("validation", "test"):
+            note = columns.note(parts[key].images, f"the {key} split")
+            description = description if note is None else description.with_note(note)
+        parts = {
+            key: dataclasses.replace(part, images=columns.apply(part.images))
+            for key, part in parts.items()
+        }
+    return parts, description
 
 
 def _mask_names(num_classes: int) -> tuple[str, ...]:
@@ -104,6 +125,6 @@ def _inspection(path: Path, parts: dict[str, Split], contents: reading.Contents)
         path.resolve().stem,
         "anomaly",
         *(train, validation, labelled, NAMES, str(path), NAMES),
-        notes=_notes(contents),
+        description=contents.description,
         group_names=names,
     )

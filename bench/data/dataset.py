@@ -7,6 +7,7 @@ import hashlib
 import numpy as np
 
 from bench.errors import BenchError
+from zoo.data.contents import Description
 
 MIN_IMAGES = 10
 PARTS = ("train", "validation", "test")
@@ -57,7 +58,7 @@ class Dataset:
         source: Where the data came from.
         mask_names: One for each class of the masks; empty without masks.
         ignore_label: Number in the masks that is no class, or None.
-        notes: Lines on what was read of files, and what was left out.
+        description: What was read of your files, and what was left out; None for named data.
     """
 
     name: str
@@ -68,12 +69,17 @@ class Dataset:
     class_names: tuple[str, ...] = ()
     source: str = ""
     mask_names: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    description: Description | None = None
     ignore_label: int | None = None
 
     @property
     def image_shape(self) -> tuple[int, ...]:
         return self.train.images.shape[1:]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Lines on what was read of files, and what was left out."""
+        return () if self.description is None else tuple(self.description.lines())
 
     @property
     def num_train(self) -> int:

@@ -18,7 +18,7 @@ from bench.evaluation import anomaly_scores, closed_forms, fit, neighbours, qual
 from bench.metrics import feature_classifier, generative, representation, segmentation
 from bench.profiling import macs as mac_counter
 from bench.profiling import memory, roofline, surroundings, throughput
-from bench.records import schema
+from bench.records import schema, sections
 from bench.runs.job import Job
 from zoo import checks
 
@@ -74,6 +74,8 @@ def describe(dataset) -> dict[str, Any]:
         "num_validation": dataset.num_validation,
         "num_test": dataset.num_test,
     }
+    if dataset.description is not None:
+        fields |= sections.read_fields(dataset.description.to_json())
     return fields | (anomaly.describe(dataset) if dataset.task == "anomaly" else {})
 
 

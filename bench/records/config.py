@@ -6,137 +6,30 @@ the leaderboard, printed commands and `docs/options.md` follow.
 """
 
 import dataclasses
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from bench.records.loading import DATA as DATA
+from bench.records.loading import LOADING as LOADING
+from bench.records.loading import Loading, without_young_defaults
 from bench.records.options import (
     FLAG,
     LIST,
     NEVER,
     NUMBER,
     SINGLE,
-    SIZE,
     WHOLE,
     Kind,
     Option,
     declared_by,
     option,
 )
-from zoo.data import mask_numbers, scaling
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 MEASURES = ("generative", "representation")  # each takes some seconds per model
 JIT = ("auto", "on", "off")
 ENGINES = ("local", "ray")
-ARRAYS = ("images", "series")
 FOLDER = Kind(Path, "a folder")
-RANGE = Kind(scaling.parse_range, "LOW..HIGH, such as 0..4095", scaling.range_text)
-FOREGROUND = Kind(mask_numbers.foreground, "nonzero, or above:NUMBER such as above:127")
-VOID = Kind(int, "the number of the void pixels, such as 255")
-
-
-@dataclasses.dataclass(frozen=True)
-class Loading:
-    """What is loaded, and how: a run and a search have these options.
-
-    How your own files are read is explained in `zoo.data.reading.Options`.
-    """
-
-    dataset: str = option(
-        "fashion_mnist_small",
-        "name, folder of images, or .npz file",
-        "data",
-        Kind(str, "a name or a path"),
-        tells_rows_apart=False,  # the name and the checksum of what was read do
-    )
-    noise: str | None = option(
-        None,
-        "noise on all inputs; targets stay clean",
-        "data",
-        Kind(str, "text such as gaussian:0.2"),
-        metavar="KIND:LEVEL",
-    )
-    limit: int | None = option(
-        None,
-        "number of training images to use",
-        "data",
-        WHOLE,
-        tells_rows_apart=False,  # the checksum does
-    )
-    resize: tuple[int, int] | None = option(
-        None,
-        "size of all images, for folders of mixed sizes",
-        "data",
-        SIZE,
-        unit="pixels",
-        metavar="HxW",
-        tells_rows_apart=False,  # the checksum does
-    )
-    value_range: tuple[float, float] | None = option(
-        None,
-        "what is black and white in your files",
-        "data",
-        RANGE,
-        asked="range",
-        metavar="LOW..HIGH",
-        by_data="the range of the type",
-        since=2,
-        tells_rows_apart=False,  # the checksum does
-    )
-    foreground: str | None = option(
-        None,
-        "numbers of your masks that are foreground",
-        "data",
-        FOREGROUND,
-        metavar="NUMBERS",
-        by_data="the numbers are classes",
-        since=2,
-        tells_rows_apart=False,  # the checksum does
-    )
-    ignore_label: int | None = option(
-        None,
-        "number in your masks that is no class (void)",
-        "data",
-        VOID,
-        metavar="NUMBER",
-        since=2,
-        tells_rows_apart=False,  # the checksum does
-    )
-    data_kind: str | None = option(
-        None,
-        "what arrays of rank 3 in an .npz are",
-        "data",
-        Kind(str, "a word"),
-        asked="data",
-        choices=ARRAYS,
-        by_data="by key and shape",
-        since=2,
-        tells_rows_apart=False,  # the checksum does
-    )
-    skip_unreadable: bool = option(
-        False,
-        "leave damaged files out",
-        "data",
-        FLAG,
-        since=2,
-        tells_rows_apart=False,  # the checksum does
-    )
-
-    @property
-    def loading(self) -> dict[str, object]:
-        """Returns what `bench.data.catalog.load` takes beside the name."""
-        return {name: getattr(self, name) for name in LOADING}
-
-    @property
-    def loading_identity(self) -> dict[str, Any]:
-        """Returns what tells these data, read so, from others."""
-        return _without_young_defaults(self, DATA)
-
-
-# Of `Loading`, whatever a class that extends it has beside.
-DATA = declared_by(Loading)
-LOADING = tuple(each.name for each in DATA if each.name != "dataset")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -365,17 +258,4 @@ def identity(config: RunConfig, kind: str) -> dict[str, Any]:
     A baseline does not depend on training.
     """
     known = [o for o in declared_by(config) if kind != "baseline" or not o.training_only]
-    return _without_young_defaults(config, known)
-
-
-def _without_young_defaults(config: Loading, known: Iterable[Option]) -> dict[str, Any]:
-    """Returns the values of options by name.
-
-    An option younger than the first records is left out at its default. Jobs and searches that
-    were made before it keep their identity.
-    """
-    return {
-        each.name: getattr(config, each.name)
-        for each in known
-        if not (each.since and each.is_default(getattr(config, each.name)))
-    }
+    return without_young_defaults(config, known)

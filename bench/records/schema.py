@@ -24,6 +24,7 @@ from bench.records.sections import (
     Memory,
     Model,
     Quality,
+    Read,
     Speed,
     Training,
     leaf,
@@ -60,6 +61,7 @@ class Record:
     experiment_sha256: str | None = leaf(str)
     config: RunConfig = dataclasses.field(default_factory=RunConfig)
     data: Data = dataclasses.field(default_factory=Data)
+    read: Read = dataclasses.field(default_factory=Read)
     machine: Machine = dataclasses.field(default_factory=Machine)
     model: Model = dataclasses.field(default_factory=Model)
     training: Training = dataclasses.field(default_factory=Training)
@@ -117,10 +119,13 @@ class Record:
         asked = {option.name: getattr(self.config, option.name) for option in _options(self.config)}
         values["config"] = {k: list(v) if isinstance(v, tuple) else v for k, v in asked.items()}
         values |= {name: vars(getattr(self, name)) for name in SECTIONS}
-        return self.further | {
+        values = {
             name: _known(value) if name in (*SECTIONS, "config") else value
             for name, value in _known(values).items()
         }
+        if not values["read"]:  # of data that have a name
+            del values["read"]
+        return self.further | values
 
 
 def _places() -> dict[str, tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -28,6 +29,26 @@ class Data:
     num_test: int | None = leaf(int)
     num_classes: int | None = leaf(int)
     normal_class_name: str | None = leaf(str)
+
+
+@dataclasses.dataclass
+class Read:
+    """What was read of your own files, as `zoo.data.contents.Description` has it."""
+
+    layout: str | None = leaf(str, "read_layout")
+    what: str | None = leaf(str, "read_what")
+    shape: list | None = leaf(list, "read_shape")
+    largest: list | None = leaf(list, "read_largest")
+    num_sizes: int | None = leaf(int)
+    num_read: dict | None = leaf(dict)
+    bit_depths: str | None = leaf(str)
+    classes: dict | None = leaf(dict, "read_classes")
+    num_mask_classes: int | None = leaf(int)
+    ignore_label: int | None = leaf(int, "read_ignore_label")
+    void_share: float | None = leaf(float)
+    left_out: list | None = leaf(list)
+    skipped: list | None = leaf(list, "skipped_files")
+    notes: list | None = leaf(list, "read_notes")
 
 
 @dataclasses.dataclass
@@ -225,6 +246,7 @@ class Artifacts:
 
 SECTIONS: dict[str, type] = {
     "data": Data,
+    "read": Read,
     "machine": Machine,
     "model": Model,
     "training": Training,
@@ -233,6 +255,16 @@ SECTIONS: dict[str, type] = {
     "quality": Quality,
     "artifacts": Artifacts,
 }
+
+
+def read_fields(description: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the values of `Read` by the names that all values have.
+
+    Args:
+        description: What `Description.to_json` gives.
+    """
+    names = {each.name: each.metadata["name"] or each.name for each in leaves(Read)}
+    return {names[key]: value for key, value in description.items()}
 
 
 def leaves(owner: type) -> list[dataclasses.Field]:

@@ -160,7 +160,10 @@ def _run(job: Job, output: Path, report: Report, result: dict[str, Any]) -> None
             result["costs"] = _costs(job, result, model, dataset)
         trained_on = f"{job.data.dataset}, {dataset.num_train} images"
         model.card = dataclasses.replace(
-            model.card, trained_on=trained_on, class_names=dataset.class_names
+            model.card,
+            trained_on=trained_on,
+            class_names=dataset.class_names,
+            data=dataset.description,
         )
         path = output / job.models[execution]
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""`python -m zoo check`: what is read of a folder of images or an `.npz`, without any training."""
+"""`python -m zoo check`: what is read of a folder or a file, without any training."""
 
 import argparse
 from pathlib import Path
@@ -12,7 +12,7 @@ def run(options: argparse.Namespace) -> int:
     """Prints what is read, and what is left out and why."""
     contents = reading.read(options.data, reading_options.from_arguments(options))
     screen.say(f"layout: {contents.kind}")
-    for line in (*contents.said, *(f"skipped: {line}" for line in contents.skipped)):
+    for line in contents.said:
         screen.say(line)
     return 0
 
@@ -25,8 +25,8 @@ def add_parser(commands) -> None:
         run,
         "say what is read of your images, and what is left out",
         "examples:\n  python -m zoo check photos/\n  python -m zoo check scans/ --range 0..4095\n",
-        description="Reads a folder of images or an .npz as the other commands do, and says what "
-        "it found: layout, sizes, classes, masks, bit depth, and what is left out.",
+        description="Reads a folder of images, an .npz or a table as the other commands do, and "
+        "says what it found: layout, sizes, classes, masks, bit depth, and what is left out.",
     )
-    parser.add_argument("data", type=Path, help="folder of images, or .npz file")
+    parser.add_argument("data", type=Path, help="folder of images, .npz file, or table")
     reading_options.add(parser)

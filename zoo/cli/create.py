@@ -73,6 +73,9 @@ def model(options, training: data.TrainingData):
         color={1: "grey", 3: "rgb"}[shape[-1]] if is_image else None,
         value_range=options.range,
         class_names=training.class_names,
+        columns=training.columns,
+        column_range=None if training.scale is None else dataclasses.astuple(training.scale),
+        stride=None if training.first_steps is None else options.stride or options.window,
     )
     return created
 

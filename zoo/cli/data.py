@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from zoo.cli.files import CommandError
-from zoo.data import reading
+from zoo.data import reading, scaling
+from zoo.data.contents import Description
+from zoo.tabular import windows
 
 SPLIT_SEED = 0  # the same files are held out each time, also when training goes on later
 
@@ -24,9 +26,11 @@ class TrainingData:
         class_names: Names of the labels.
         crop: `(height, width)` of what the model sees of each image; None: the whole.
         is_from_files: Whether the images were image files.
-        skipped: Lines on files that were left out.
-        said: Lines on what was read.
+        description: What was read, and what was left out.
         held_out: The validation split that the data bring along, or None.
+        columns: Names of a table's features.
+        scale: How its values became `[0, 1]`, or None.
+        needs_scale, first_steps: See `reading.Contents`.
     """
 
     images: np.ndarray
@@ -37,9 +41,12 @@ class TrainingData:
     class_names: tuple[str, ...] = ()
     crop: tuple[int, int] | None = None
     is_from_files: bool = False
-    skipped: list[str] = dataclasses.field(default_factory=list)
-    said: tuple[str, ...] = ()
+    description: Description | None = None
     held_out: "TrainingData | None" = None
+    columns: tuple[str, ...] = ()
+    scale: scaling.Columns | None = None
+    needs_scale: bool = False
+    first_steps: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -69,8 +76,23 @@ class TrainingData:
             num_held_out = min(max(num_held_out, 1), len(self) - 1)
         if num_held_out < 1:
             return self, None
+        if self.first_steps is not None:  # no step of the series is on both sides
+            window = self.images.shape[1]
+            (kept, last), _ = windows.split_in_time(self.first_steps, window, [num_held_out])
+            if not len(kept):
+                raise CommandError(
+                    "--validation-split leaves no window to train on: windows that share steps "
+                    f"with those held out are left out. Received: {share:g} of {len(self)} windows."
+                )
+            return self.rows(kept), self.rows(last)
         order = np.random.default_rng(SPLIT_SEED).permutation(len(self))
         return self.rows(np.sort(order[num_held_out:])), self.rows(np.sort(order[:num_held_out]))
+
+    def scaled(self, scale: scaling.Columns) -> "TrainingData":
+        """Returns the values of a table in `[0, 1]`."""
+        return dataclasses.replace(
+            self, images=scale.apply(self.images), scale=scale, needs_scale=False
+        )
 
 
 def load(path: Path, task: str, options: reading.Options | None = None, **settings) -> TrainingData:
@@ -87,7 +109,7 @@ def load(path: Path, task: str, options: reading.Options | None = None, **settin
     images_alone = dict.fromkeys(("reconstruction", "features"), "images")
     read = {"segmentation": "masks", **images_alone}.get(task, "labels")
     contents = reading.read(path, options, only=("train", "validation"), needed=read)
-    is_from_files = contents.kind != "npz"
+    is_from_files = contents.kind not in ("npz", "table")
     if task == "segmentation" and contents.num_mask_classes == 0:
         raise CommandError(
             f"{path}: must have the folders images/ and masks/ for a segmentation model, with "
@@ -101,9 +123,11 @@ def load(path: Path, task: str, options: reading.Options | None = None, **settin
     data = dataclasses.replace(
         parts["train"],
         is_from_files=is_from_files,
-        skipped=list(contents.skipped),
-        said=contents.said,
+        description=contents.description,
         held_out=parts.get("validation"),
+        columns=contents.columns,
+        needs_scale=contents.needs_scale,
+        first_steps=contents.first_steps,
     )
     if len(data) < 2:
         raise CommandError(f"{path}: at least 2 images are needed. Received: {len(data)}.")
@@ -132,11 +156,12 @@ def _num_classes(contents: reading.Contents) -> int:
 
 
 def _check_labels(path: Path, task: str, contents: reading.Contents) -> None:
-    if contents.kind == "npz":
+    if contents.kind in ("npz", "table"):
         if any(part.labels is None for part in contents.parts.values()):
-            raise CommandError(
-                f"{path}: must hold y_train, labels or y, as the model needs labels."
-            )
+            holder = "y_train, labels or y"
+            if contents.kind == "table":
+                holder = "a column of labels, named by --label-column"
+            raise CommandError(f"{path}: must hold {holder}, as the model needs labels.")
         return
     if len(contents.class_names) < 2:
         raise CommandError(

@@ -10,14 +10,16 @@ import numpy as np
 import zoo
 from zoo.cli import create, cropping, data, reading_options, screen, thresholds
 from zoo.cli.files import CommandError, check_file
-from zoo.data import reading
+from zoo.data import reading, scaling
 from zoo.files import new_file
 from zoo.parser import new_command
 from zoo.registry import entries, saved_file
 
 DEFAULT_EPOCHS = 20
 # Options that a model has been given already when its training goes on.
-_FIXED_ON_RESUME = ("preset", "arguments", "resize", "crop", "color", "range", "positive")
+_FIXED_ON_RESUME = (
+    *("preset", "arguments", "resize", "crop", "color", "range", "positive", "window", "stride"),
+)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -28,26 +30,34 @@ def run(options: argparse.Namespace) -> int:
     create.check_arguments(options)
     _check_output(options)
     resumed = None if options.resume is None else _resumed(options)
-    if resumed is not None and options.data.is_dir():
-        options.resize, options.color = resumed.card.resize, resumed.card.color
+    if resumed is not None:
+        _take_reading(options, resumed)
     crop = options.crop if resumed is None else resumed.card.crop
     whole = data.load(options.data, task, _reading(options, resumed, task))
     whole = cropping.cropped(whole, crop, task)
-    for line in (*(f"skipped: {line}" for line in whole.skipped), *whole.said):
+    for line in whole.description.lines():
         screen.say(line)
     import keras  # after all that may be wrong with the options and the data
 
     keras.utils.set_random_seed(options.seed)
     if task == "debiasing":
         whole = create.positive_or_not(whole, options, resumed)
-    model = create.model(options, whole) if resumed is None else resumed
-    create.check_fits(model, whole)
     training, validation = whole.split(options.validation_split)
+    num_between = len(whole) - len(training) - len(validation or ())
+    if num_between > 0 and whole.first_steps is not None:
+        screen.say(f"left out: {num_between} windows that share steps with those held out")
+    training, validation, notes = _scaled(training, validation, resumed)
+    for note in notes:
+        screen.say(f"note: {note}")
+    model = create.model(options, training) if resumed is None else resumed
+    for part in filter(None, (training, validation)):
+        create.check_fits(model, part)
     thresholds.check_held_out(options, 0 if validation is None else len(validation), model)
     model.card = dataclasses.replace(
         model.card.without_thresholds(),
-        trained_on=f"{options.data}: {len(training)} images"
+        trained_on=f"{options.data}: {len(training)} {whole.description.what}"
         + (f", {len(validation)} more held out" if validation else ""),
+        data=whole.description,
     )
     return _fit_and_save(model, training, validation, options)
 
@@ -59,16 +69,44 @@ def _reading(options, resumed, task: str) -> reading.Options:
     num_classes = (
         given.get("num_classes") if resumed is None else resumed.get_config().get("num_classes")
     )
-    is_series = isinstance(shape, tuple) and len(shape) == 2
+    is_series = (
+        isinstance(shape, tuple)
+        and len(shape) == 2
+        and options.data.suffix == ".npz"
+        and options.window is None
+    )
     is_segmentation = task == "segmentation" and isinstance(num_classes, int)
-    settings = {"num_classes": num_classes if is_segmentation else None}
+    settings = {"mask_classes": num_classes} if is_segmentation else {}
     if is_series:
         settings["data_kind"] = "series"
     if resumed is not None:
         settings["value_range"] = resumed.card.value_range
+        settings["columns"] = resumed.card.columns or None
     is_cropped = options.crop is not None or (resumed is not None and resumed.card.crop)
     settings["keep_sizes"] = bool(is_cropped) and options.resize is None
     return reading_options.from_arguments(options, **settings)
+
+
+def _take_reading(options, resumed) -> None:
+    """Sets the options by which the data of a saved model were read."""
+    card = resumed.card
+    if options.data.is_dir():
+        options.resize, options.color = card.resize, card.color
+    if card.stride is not None:
+        options.window, options.stride = resumed.image_shape[0], card.stride
+
+
+def _scaled(training, validation, resumed):
+    """Returns a table's values in `[0, 1]`, by the rows trained on or as for a saved model, and
+    notes on values that are cut to the range."""
+    given = None if resumed is None else resumed.card.column_range
+    if (given is None and not training.needs_scale) or (resumed is not None and given is None):
+        return training, validation, []
+    scale = scaling.Columns.of(training.images) if given is None else scaling.Columns(*given)
+    parts = {"to train on": training, "held out": validation}
+    notes = [scale.note(part.images, f"rows {name}") for name, part in parts.items() if part]
+    scaled = (part and part.scaled(scale) for part in parts.values())
+    return *scaled, [note for note in notes if note is not None]
 
 
 # --- at the door ----------------------------------------------------------------------------
@@ -235,12 +273,17 @@ def add_parser(commands) -> None:
             "      (images of any sizes)\n"
             "  python -m zoo train conditional_vae digits/ --output digits.keras"
             "       (a sub-folder for each class)\n"
+            "  python -m zoo train autoencoder flowers.csv --label-column species "
+            "--output flowers.keras\n"
+            "  python -m zoo train autoencoder machine.csv --window 140 --stride 10 "
+            "--output machine.keras\n"
             "  python -m zoo train vae photos/ --resume vae.keras --epochs 10 --output vae.keras\n"
         ),
-        description="Trains a model on a folder of images, or on an .npz file, and saves it.",
+        description="Trains a model on a folder of images, on an .npz file or on a table, and "
+        "saves it.",
     )
     parser.add_argument("model", help="registry name; see python -m zoo list")
-    parser.add_argument("data", type=Path, help="folder of images, or .npz file")
+    parser.add_argument("data", type=Path, help="folder of images, .npz file, or table")
     parser.add_argument("--output", type=Path, required=True, help="file to write, .keras")
     parser.add_argument("--preset", help="named set of arguments, such as tiny, small or base")
     parser.add_argument(

@@ -1,12 +1,13 @@
 """`python -m zoo reconstruct | score | segment`: a saved model on a folder of images."""
 
+import contextlib
 import dataclasses
 from pathlib import Path
 
 import numpy as np
 
 import zoo
-from zoo.cli import screen, thresholds, tiling
+from zoo.cli import score_rows, screen, thresholds, tiling
 from zoo.cli.files import (
     CommandError,
     check_file,
@@ -17,6 +18,7 @@ from zoo.cli.files import (
 from zoo.data import images, layouts
 from zoo.data.files import normal
 from zoo.data.mask_numbers import nearest
+from zoo.data.opening import OutOfRangeError
 from zoo.data.reader import Reader
 from zoo.files import new_file, new_folder
 from zoo.registry import entries, saved_file
@@ -68,7 +70,7 @@ class Session:
         files = self.files if folder is None else images.find(folder)
         folder = self.folder if folder is None else folder
         reader, num_kept = dataclasses.replace(self.reader, skipped=[]), 0
-        with screen.bar(self.verb, len(files)) as advance:
+        with screen.bar(self.verb, len(files)) as advance, _range_of_the_model():
             # Files of their own size come one by one: a batch is then of tiles.
             num_at_once = 1 if self.tiling.is_on else self.batch_size
             for kept, pixels in reader.batches(files, num_at_once):
@@ -104,6 +106,18 @@ class Session:
     def name(self, file: Path) -> str:
         """Returns a file's path inside the folder, as tables show it."""
         return file.relative_to(self.folder).as_posix()
+
+
+@contextlib.contextmanager
+def _range_of_the_model():
+    """Says of values out of range what can be done where the model knows the range."""
+    try:
+        yield
+    except OutOfRangeError as error:
+        raise CommandError(
+            f"{error.text} The model reads files by the range of those it was trained on: convert "
+            "this one alike, or leave it out."
+        ) from error
 
 
 def check_can(path: Path, method: str, verb: str) -> None:
@@ -161,6 +175,9 @@ def psnr(error: float) -> float:
 def score(options) -> int:
     """Writes the anomaly score of each image, and whether it is above the threshold."""
     check_file(options.output, options.overwrite, ".csv")
+    if options.folder.is_file():
+        return score_rows.run(options)
+    _check_for_rows(options)
     if options.maps is not None:
         check_folder(options.maps, options.overwrite, options.folder)
     thresholds.check_score_options(options)
@@ -226,6 +243,13 @@ def _choose_threshold(session: Session, options) -> None:
     if options.keep:
         with new_file(session.path) as temporary:
             model.save(temporary)
+
+
+def _check_for_rows(options) -> None:
+    for name in ("separator", "label_column", "stride"):
+        if getattr(options, name) is not None:
+            flag = f"--{name.replace('_', '-')}"
+            raise CommandError(f"{flag} is for tables and series. Received: {options.folder}.")
 
 
 def _write_maps(session: Session, path: Path, highest: float) -> None:

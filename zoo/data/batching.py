@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import checks, inspection
-from zoo.data import arrays, checking
+from zoo.data import arrays, checking, sources
 
 BATCH_SIZE = 256
 
@@ -75,19 +75,19 @@ def _is_tensors(x) -> bool:
 
 def _batches(model, x, check, batch_size: int):
     """Yields the checked batches of arrays or of a data set."""
-    if arrays.is_array(x) or not checking.is_source(x):
+    if arrays.is_array(x) or not sources.is_source(x):
         x = keras.tree.map_structure(np.asarray, x)
         check(model, x)
         for start in range(0, arrays.num_rows(x), batch_size):
             rows = slice(start, start + batch_size)
             yield keras.tree.map_structure(lambda part: part[rows], x)  # noqa: B023
         return
-    if checking.has_no_end(x):
+    if sources.has_no_end(x):
         raise TypeError(
             f"{model.owner}: x must have an end here. Received: x of type {type(x).__name__}, "
             "which may go on for ever. Call the method with each batch, or give data.take(n)."
         )
-    for number, batch in enumerate(checking.inputs_of(x), 1):
+    for number, batch in enumerate(sources.inputs_of(x), 1):
         batch = arrays.values_of(arrays.to_arrays(model.owner, batch, "x"))
         with checking.number_in_error(number):
             check(model, batch)

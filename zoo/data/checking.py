@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import arrays, pipeline
+from zoo.data import arrays, graph_check, pipeline, sources
 
 _NUM_AHEAD = 1  # checked batches that wait: the check runs beside the step before
 
@@ -23,13 +23,14 @@ class Check:
     """Checks the data of one model.
 
     Args:
-        model: Gives `owner`, `check_inputs`, `check_targets`, `required_target` and
-            `damages_inputs`.
+        model: Gives `owner`, `check_inputs`, `check_targets`, `required_target`,
+            `damages_inputs`, `fits_every_image` and `fits_every_target`.
         inputs_only: Whether targets and weights are not looked at, as by `predict`.
+        every_batch: Whether all batches of a source are checked, or the first alone.
     """
 
-    def __init__(self, model, *, inputs_only: bool = False):
-        self.model, self.inputs_only = model, inputs_only
+    def __init__(self, model, *, inputs_only: bool = False, every_batch: bool = True):
+        self.model, self.inputs_only, self.every_batch = model, inputs_only, every_batch
 
     def read(self, x, y=None, sample_weight=None) -> tuple[Any, Any, Any]:
         """Returns arrays in place of lists, tables, HDF5 data sets and tensors of others."""
@@ -81,8 +82,8 @@ class Check:
         if isinstance(source, collections.abc.Iterator):
             return (stream(batch, number) for number, batch in enumerate(source, 1))
         if isinstance(source, tf.distribute.DistributedDataset):
-            return source  # its batches lie on the replicas
-        if _is_iterable(source):
+            return self._distributed(source, stream)
+        if sources.is_iterable(source):
             return self._iterable(source, stream)
         fix = (
             f"Read a folder with zoo.batches({source!r}, image_shape=...)."
@@ -120,8 +121,13 @@ class Check:
             raise ValueError(
                 f"{self.model.owner}: x must hold at least one batch. Received: an empty data set."
             )
-        stream(first, 1)
+        packed = stream(first, 1)
+        if not self.every_batch:
+            if graph_check.are_alike(packed, first):
+                return dataset
+            return dataset.map(lambda *batch: stream.packed(batch))
 
+        @tf.autograph.experimental.do_not_convert
         def look(number, batch):
             tensors = [leaf for leaf in tf.nest.flatten(batch) if leaf is not None]
 
@@ -131,11 +137,29 @@ class Check:
                 stream(tf.nest.pack_sequence_as(batch, filled), int(number) + 1)
                 return np.True_
 
-            is_checked = tf.numpy_function(check, [number, *tensors], tf.bool)
+            def checked():
+                return tf.numpy_function(check, [number, *tensors], tf.bool)
+
+            are_fine = graph_check.are_images(self.model, batch, self.inputs_only)
+            is_checked = checked() if are_fine is None else tf.cond(are_fine, lambda: True, checked)
             with tf.control_dependencies([is_checked]):
                 return stream.packed(tf.nest.map_structure(_passed_on, batch))
 
         return dataset.enumerate().map(look).prefetch(_NUM_AHEAD)
+
+    def _distributed(self, source, stream: "_Stream"):
+        """Checks the first batch, as it lies on each replica: later ones cannot be reached."""
+        first = next(iter(source), None)
+        if first is None:
+            raise ValueError(
+                f"{self.model.owner}: x must hold at least one batch. Received: an empty "
+                "DistributedDataset."
+            )
+        strategy = self.model.distribute_strategy
+        parts = [strategy.experimental_local_results(leaf) for leaf in tf.nest.flatten(first)]
+        for of_replica in zip(*parts, strict=True):
+            stream(tf.nest.pack_sequence_as(first, of_replica), 1)
+        return source
 
     def _rows_of_batches(self, kept) -> None:
         """Checks the arrays that `zoo.batches` was given: bytes are divided to lie in [0, 1]."""
@@ -211,6 +235,8 @@ class _Stream:
         Args:
             number: Of the batch in its epoch, from 1.
         """
+        if number > 1 and not self.check.every_batch:
+            return self.packed(self.check.read(*keras.utils.unpack_x_y_sample_weight(batch)))
         with number_in_error(number):
             x, y, sample_weight = self.check.read(*keras.utils.unpack_x_y_sample_weight(batch))
             if y is not None and is_placeholder(y):
@@ -289,62 +315,6 @@ def errors_of_batches(owner: str):
         raise {"ValueError": ValueError, "TypeError": TypeError}[match[1]](match[2]) from None
 
 
-def inputs_of(source) -> collections.abc.Iterator:
-    """Yields the inputs of each batch of a source that ends; rows of `zoo.batches` in order."""
-    for batch in _in_order(source):
-        yield keras.utils.unpack_x_y_sample_weight(batch)[0]
-
-
-def _in_order(source) -> collections.abc.Iterable:
-    """Returns the batches of a source that ends, without another epoch of it."""
-    if isinstance(source, tf.data.Dataset):
-        return pipeline.in_order(source)
-    if isinstance(source, keras.utils.PyDataset):
-        return map(source.__getitem__, range(source.num_batches))
-    return source
-
-
-def targets_of(owner: str, x, y, needed: str) -> collections.abc.Iterator[np.ndarray]:
-    """Yields the targets of data: of arrays, or of each batch of a source that ends.
-
-    Args:
-        owner: Class name for messages.
-        needed: What the data should be.
-
-    Raises:
-        ValueError: if there are no targets, or no end of them.
-    """
-    if y is not None:
-        yield np.asarray(arrays.values_of(arrays.to_arrays(owner, y, "y")))
-        return
-    if not is_source(x) or has_no_end(x):
-        raise ValueError(
-            f"{owner}: the data must be {needed}, that end, to count classes in them. Received: "
-            f"x of type {type(x).__name__} and y=None. Or give class_weights as numbers."
-        )
-    for batch in _in_order(x):
-        target = keras.utils.unpack_x_y_sample_weight(batch)[1]
-        if target is None:
-            raise ValueError(f"{owner}: y must be given. Received: y=None. Call it with {needed}.")
-        yield np.asarray(target)
-
-
-def is_source(data: Any) -> bool:
-    """Tells whether data come batch by batch."""
-    return isinstance(data, (tf.data.Dataset, keras.utils.PyDataset)) or (
-        _is_iterable(data) and not arrays.is_array(data)
-    )
-
-
-def has_no_end(source) -> bool:
-    """Tells whether a source of batches goes on for ever, or may do so."""
-    if isinstance(source, tf.data.Dataset):
-        return bool(source.cardinality() == tf.data.INFINITE_CARDINALITY)
-    if isinstance(source, keras.utils.PyDataset):
-        return source.num_batches is None
-    return not hasattr(source, "__len__")
-
-
 def is_placeholder(y) -> bool:
     """Tells whether a target is that of `no_target`."""
     if isinstance(y, dict):
@@ -369,12 +339,6 @@ def check_weight_shape(owner: str, shape) -> None:
             f"{owner}: sample_weight must have shape (batch,). "
             f"Received: shape {shape}. Give one weight per image."
         )
-
-
-def _is_iterable(source) -> bool:
-    return isinstance(source, collections.abc.Iterable) and not isinstance(
-        source, (str, bytes, collections.abc.Mapping, np.ndarray)
-    )
 
 
 def _passed_on(tensor):

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.data import scaling
 from zoo.data.files import find as find
 from zoo.data.files import suffixes as suffixes
 from zoo.data.mask_numbers import read_mask as read_mask
+from zoo.data.opening import OutOfRangeError, is_grey, opened, upright
 from zoo.data.opening import UnreadableImageError as UnreadableImageError
-from zoo.data.opening import is_grey, opened, upright
 from zoo.data.opening import size_of as size_of
 from zoo.data.scaling import Scale
 
@@ -78,7 +79,7 @@ def read_with_facts(
         image = _simple_mode(image)
         low, highest = _extremes(image)
         facts = Facts(num_frames, is_transparent, top, highest)
-        _check_range(low, highest, top, value_range)
+        _check_range(file, low, highest, top, value_range)
         if color == "grey" and image.mode == "RGB":
             image = image.convert("L")
         if resize is not None:
@@ -119,19 +120,24 @@ def _extremes(image) -> tuple[float, float]:
     return float(extremes.min()), float(extremes.max())
 
 
-def _check_range(low: float, high: float, top: float, value_range) -> None:
+def _check_range(file, low: float, high: float, top: float, value_range) -> None:
     if not np.isfinite([low, high]).all():
         raise ValueError("its pixels hold NaN or infinity")
     first, last = value_range or (0.0, top)
     if first <= low and high <= last:
         return
     if value_range is not None:
-        raise ValueError(
-            f"its pixels lie in {low:g}..{high:g}, beyond the given range {first:g}..{last:g}"
+        raise OutOfRangeError(
+            f"{file}: pixels must lie in the range {first:g}..{last:g} that is given. Received: "
+            f"{low:g}..{high:g}.",
+            "Give a range that holds all values of all files, such as "
+            f"--range {scaling.range_text((min(low, 0), high))}.",
         )
     kind = "floats of unknown range" if top == 1 else "numbers of more than 16 bits"
-    raise ValueError(
-        f"its pixels are {kind}, {low:g}..{high:g}; say what is black and white: --range LOW..HIGH"
+    raise OutOfRangeError(
+        f"{file}: black and white must be known. Received: pixels that are {kind}, "
+        f"{low:g}..{high:g}.",
+        "Say what they are: --range LOW..HIGH.",
     )
 
 

@@ -12,8 +12,10 @@ The splits of pairs may also lie inside: `images/train/` and `masks/train/`.
 """
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
+from zoo import checks
 from zoo.data import files
 
 SPLITS = {
@@ -21,6 +23,7 @@ SPLITS = {
     **dict.fromkeys(("validation", "val", "valid", "dev"), "validation"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
+LAYOUTS = ("flat", "classes", "splits", "inspection", "pairs")  # that `--layout` takes
 NORMAL = {"good", "ok", "normal"}
 TRUTH = "ground_truth"
 
@@ -42,39 +45,58 @@ class Layout:
     left_out: tuple[str, ...] = ()
 
 
-def recognise(folder) -> Layout:
+def recognise(folder, layout: str | None = None) -> Layout:
     """Returns the layout of a folder.
 
+    Args:
+        folder: Of images.
+        layout: One of `LAYOUTS`: what the folder is; None: what its sub-folders say.
+
     Raises:
-        ValueError: if it holds no images, or its sub-folders could mean two things.
+        ValueError: if it holds no images, its sub-folders could mean two things, or they are not
+            those of `layout`.
     """
     folder = Path(folder)
+    if layout is not None:
+        checks.one_of("layout", layout=(layout, LAYOUTS))
     listing = files.listing(folder)
     places = [file.relative_to(folder).parts for file in listing.files]
     tops = {place[0] for place in places if len(place) > 1}
     left_out = tuple(listing.said())
-    if _holds_pairs(folder):
+    if layout == "flat" or (layout == "classes" and tops):
+        return Layout(layout, {"train": folder}, left_out=left_out)
+    if layout == "classes":
+        raise ValueError(f"{folder}: --layout classes needs a sub-folder for each class.")
+    if _holds_pairs(folder) and layout in (None, "pairs"):
         others = _others(folder, places, {"images", "masks"})
         return _pairs(folder, places, left_out + others)
-    splits = _splits(folder, tops)
-    if not splits:
+    splits = _splits(folder, tops, is_asked=layout is not None)
+    if not splits and layout is None:
         return Layout("classes" if tops else "flat", {"train": folder}, left_out=left_out)
     inner = {
         split: {place[1] for place in places if place[0] == path.name and len(place) > 2}
         for split, path in splits.items()
     }
-    if is_inspection(inner):
+    if layout == "inspection" and not is_inspection(inner):
+        raise ValueError(
+            f"{folder}: --layout inspection needs train/ with {', '.join(sorted(NORMAL))} alone, "
+            "and test/ with a sub-folder for each kind of defect."
+        )
+    if layout == "inspection" or (layout is None and is_inspection(inner)):
         return _inspection(folder, places, splits, tops, left_out)
     others = tops - {path.name for path in splits.values()}
-    if others:
+    if others and layout is None:
         names = sorted(path.name for path in splits.values())
         raise ValueError(
             f"{folder}: sub-folders must be classes, or the splits train/, val/ and test/. "
             f"Received: {', '.join(names)} beside {', '.join(sorted(others)[:5])}. Name the folder "
-            f"to read, such as {splits['train']}, or move the others away."
+            f"to read, such as {splits['train']}; or say which: --layout splits, which leaves the "
+            "others out, or --layout classes."
         )
     left_out += _others(folder, places, {path.name for path in splits.values()})
     with_masks = {split for split, path in splits.items() if _holds_pairs(path)}
+    if layout == "pairs" and not with_masks:
+        raise ValueError(f"{folder}: --layout pairs needs images/ and masks/ in it.")
     if with_masks and with_masks != set(splits):
         lacking = sorted(str(splits[split]) for split in set(splits) - with_masks)
         raise ValueError(
@@ -82,6 +104,9 @@ def recognise(folder) -> Layout:
             "move the folder away."
         )
     if with_masks:
+        known = {(path.name, part) for path in splits.values() for part in ("images", "masks")}
+        loose = [place for place in places if place[0] in {name for name, _ in known}]
+        left_out += _outside(folder, loose, lambda place: len(place) > 2 and place[:2] in known)
         images = {split: path / "images" for split, path in splits.items()}
         masks = {split: path / "masks" for split, path in splits.items()}
         return Layout("pairs", images, masks, left_out)
@@ -144,6 +169,8 @@ def _pairs(folder: Path, places, left_out) -> Layout:
     splits = _splits(folder / "images", inner[0])
     if splits and {path.name for path in splits.values()} == inner[0] == inner[1]:
         masks = {split: folder / "masks" / path.name for split, path in splits.items()}
+        inside = [place for place in places if place[0] in ("images", "masks")]
+        left_out += _outside(folder, inside, lambda place: len(place) > 2)
         return Layout("pairs", splits, masks, left_out)
     return Layout("pairs", {"train": folder / "images"}, {"train": folder / "masks"}, left_out)
 
@@ -154,10 +181,11 @@ def _inspection(folder: Path, places, splits, tops, left_out) -> Layout:
     return Layout("inspection", splits, masks, left_out + _others(folder, places, known))
 
 
-def _splits(folder: Path, tops: set[str]) -> dict[str, Path]:
+def _splits(folder: Path, tops: set[str], is_asked: bool = False) -> dict[str, Path]:
     """Returns the folders of splits by `train`, `validation` and `test`; {}: there are none.
 
-    `train` alone among other names is a class, as in a set of vehicles.
+    `train` alone among other names is a class, as in a set of vehicles, unless splits are asked
+    for.
     """
     folders: dict[str, Path] = {}
     for top in sorted(tops):
@@ -167,23 +195,33 @@ def _splits(folder: Path, tops: set[str]) -> dict[str, Path]:
         if split in folders:
             raise ValueError(
                 f"{folder}: must have one folder for each split. Received: {folders[split].name} "
-                f"and {top}, both for {split}. Merge them, or move one away."
+                f"and {top}, both for {split}. Merge them, or give --layout classes."
             )
         folders[split] = folder / top
-    if set(folders) == {"train"} and len(tops) > 1:
+    if set(folders) == {"train"} and len(tops) > 1 and not is_asked:
         return {}
-    if folders and "train" not in folders:
+    if "train" not in folders and (folders or is_asked):
+        beside = ", ".join(sorted(path.name for path in folders.values())) or "the others"
         raise ValueError(
-            f"{folder}: must have a folder train/ beside {', '.join(sorted(folders))}. Name the "
-            "folder to read, or add train/."
+            f"{folder}: must have a folder train/ beside {beside}. Add it, name the folder to "
+            "read, or give --layout classes."
         )
     return folders
 
 
 def _others(folder: Path, places, known: set[str]) -> tuple[str, ...]:
     """Returns a line on images that lie in none of the known sub-folders."""
-    others = [place for place in places if len(place) == 1 or place[0] not in known]
+    return _outside(
+        folder, places, lambda place: len(place) > 1 and place[0] in known, ", ".join(sorted(known))
+    )
+
+
+def _outside(
+    folder: Path, places, is_inside: Callable[[tuple[str, ...]], bool], known: str = "the splits"
+) -> tuple[str, ...]:
+    """Returns a line on images at places that are not read."""
+    others = [place for place in places if not is_inside(place)]
     if not others:
         return ()
     first = folder.joinpath(*others[0])
-    return (f"{len(others)} images outside of {', '.join(sorted(known))}, such as {first}",)
+    return (f"{len(others)} images outside of {known}, such as {first}",)

@@ -191,13 +191,24 @@ def _judge(where, seen: list[Seen], num_classes: int | None, ignore_label: int |
 
 
 def class_numbers(
+    where, masks: np.ndarray, num_classes: int | None = None, foreground: str | None = None
+) -> np.ndarray:
+    """Returns masks of an array `(n, height, width)` as class numbers, int32.
+
+    Raises:
+        ValueError: see `judge`.
+    """
+    return judged(where, masks, num_classes, foreground)[0]
+
+
+def judged(
     where,
     masks: np.ndarray,
     num_classes: int | None = None,
     foreground: str | None = None,
     ignore_label: int | None = None,
 ) -> tuple[np.ndarray, Rule]:
-    """Returns masks of an array `(n, height, width)` as class numbers, int32, and their rule.
+    """Returns masks of an array as `class_numbers` does, void pixels as they are, and the rule.
 
     Raises:
         ValueError: see `judge`.
@@ -279,8 +290,8 @@ def _remedy(values: list[int], seen: Sequence[Seen], worst: Seen) -> str:
     if values[0] == 1 and values == list(range(1, len(values) + 1)):
         return "Count from 0: masks - 1."
     return (
-        "Number the classes from 0 without gaps, say how many there are (num_classes), or give "
-        "--foreground nonzero."
+        "Number the classes from 0 without gaps, say how many there are (--mask-classes, "
+        "num_classes=), or give --foreground nonzero."
     )
 
 

@@ -21,8 +21,9 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data import mask_files, scaling
+from zoo.data.contents import UNLABELLED
+from zoo.tabular import windows
 
-UNLABELLED = -1
 _MOST_CHANNELS = 4  # of a series without a key that says so
 _KEYS = {
     "train": (
@@ -47,11 +48,13 @@ class Arrays:
         images: As in the file, with an axis of channels.
         labels: int64 `(n,)`, or None.
         masks: Whole numbers `(n, height, width)`, or None.
+        first_steps: Where the windows of long series begin, or None.
     """
 
     images: np.ndarray
     labels: np.ndarray | None = None
     masks: np.ndarray | None = None
+    first_steps: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,11 +65,13 @@ class Npz:
         splits: Arrays of `"train"`, and perhaps of `"validation"` and `"test"`.
         scale: How the images become pixels in `[0, 1]`.
         left_out: A line on what was not read.
+        bit_depths: Of the images, such as `"8 bits"`.
     """
 
     splits: dict[str, Arrays]
     scale: scaling.Scale
     left_out: tuple[str, ...]
+    bit_depths: str = ""
 
 
 def read(
@@ -77,6 +82,8 @@ def read(
     with_labels: bool = True,
     with_masks: bool = True,
     value_range: tuple[float, float] | None = None,
+    window: int | None = None,
+    stride: int | None = None,
 ) -> Npz:
     """Reads an `.npz` file; other arrays in it, pickled ones too, are left alone.
 
@@ -86,6 +93,9 @@ def read(
         with_labels: Whether labels are read where there are some.
         with_masks: Whether masks are.
         value_range: What is black and what is white.
+        window: Steps of the windows that long series are cut into: `(length,)`, `(length,
+            channels)`, or several, `(n, length, channels)`; None: they are not.
+        stride: Steps from one window to the next.
 
     Raises:
         ValueError: if the file is damaged or holds other things; the text says which.
@@ -94,6 +104,8 @@ def read(
         if not zipfile.is_zipfile(path):
             raise ValueError("it is no zip file, or is cut off")
         with np.load(path, allow_pickle=False) as file:
+            if window is not None:
+                return _read_windows(path, file, data, only, value_range, window, stride)
             return _read(path, file, data, only, with_labels, with_masks, value_range)
     except _ContentError:
         raise
@@ -128,15 +140,56 @@ def _read(path, file, data, only, with_labels, with_masks, value_range) -> Npz:
             labels = _array(path, file, used[1])
             if labels.ndim >= 3:
                 arrays, used = [arrays[0], None, labels], [used[0], None, used[1]]
+        if arrays[0].ndim and not arrays[0].size:
+            raise _ContentError(
+                f"{path}, {split} split: holds no images. Received: shape {arrays[0].shape} of "
+                f"{used[0]}."
+            )
         read_keys |= {key for key, values in zip(used, arrays, strict=True) if values is not None}
         is_series = data == "series" or (data is None and used[0].startswith("series"))
         images = _images(path, split, arrays[0], is_series, data)
         labels = None if arrays[1] is None else _labels(path, split, arrays[1], len(images))
         masks = None if arrays[2] is None else _masks(path, split, arrays[2], images.shape)
         splits[split] = Arrays(images, labels, masks)
+    return _scaled(path, names, splits, read_keys, value_range)
+
+
+def _read_windows(path, file, data, only, value_range, window, stride) -> Npz:
+    """Reads long series in windows; labels and masks of them are left out."""
+    if data == "images":
+        raise _ContentError(f"{path}: --window is for series, and --data images says otherwise.")
+    names, splits, read_keys, between = list(file.files), {}, set(), []
+    for split, (keys, *_) in _KEYS.items():
+        key = next((key for key in keys if key in names), None)
+        if key is None or (only is not None and split not in only):
+            continue
+        values = _array(path, file, key)
+        if values.ndim not in (1, 2, 3) or values.dtype.kind not in "buif" or not values.size:
+            raise _ContentError(
+                f"{path}: {key} must be a series (length,) or (length, channels) of numbers, or "
+                f"several (n, length, channels). Received: {values.dtype} of shape {values.shape}."
+            )
+        if values.ndim == 3 and data != "series" and not key.startswith("series"):
+            raise _ContentError(
+                f"{path}: {key} of shape {values.shape} must be called series to be cut into "
+                "windows, as it could be images. Say --data series."
+            )
+        values = values[:, None] if values.ndim == 1 else values
+        try:
+            cut, first_steps, left_out = windows.of_series(path, values, window, stride)
+        except ValueError as error:
+            raise _ContentError(str(error)) from error
+        between += [f"{split}: {line}" for line in left_out]
+        splits[split] = Arrays(cut, first_steps=first_steps)
+        read_keys.add(key)
+    found = _scaled(path, names, splits, read_keys, value_range)
+    return dataclasses.replace(found, left_out=(*between, *found.left_out))
+
+
+def _scaled(path, names, splits: dict[str, Arrays], read_keys: set[str], value_range) -> Npz:
     if "train" not in splits:
         raise _ContentError(
-            f"{path}: must hold x_train (or images, or x). "
+            f"{path}: must hold x_train (or images, x, series). "
             f"Received: {', '.join(names) or 'nothing'}."
         )
     try:
@@ -145,7 +198,9 @@ def _read(path, file, data, only, with_labels, with_masks, value_range) -> Npz:
         raise _ContentError(str(error)) from error
     unread = [name for name in names if name not in read_keys]
     left_out = (f"arrays of the file: {', '.join(unread)}",) if unread else ()
-    return Npz(splits, scale, left_out)
+    kinds = {each.images.dtype for each in splits.values()}
+    depths = sorted("floats" if d.kind == "f" else f"{8 * d.itemsize} bits" for d in kinds)
+    return Npz(splits, scale, left_out, " and ".join(dict.fromkeys(depths)))
 
 
 def _array(path, file, key: str) -> np.ndarray:
@@ -233,9 +288,7 @@ def class_numbers(
     if len({masks.shape[1:] for masks in given.values()}) > 1:
         raise ValueError(f"{path}: the masks of all splits must have one size.")
     whole = np.concatenate([masks.reshape(len(masks), -1) for masks in given.values()])
-    numbers, rule = mask_files.class_numbers(
-        path, whole[:, None], num_classes, foreground, ignore_label
-    )
+    numbers, rule = mask_files.judged(path, whole[:, None], num_classes, foreground, ignore_label)
     numbers = numbers[:, 0]
     ends = np.cumsum([len(masks) for masks in given.values()])[:-1]
     parts = np.split(numbers, ends)

@@ -1,15 +1,31 @@
 """One image file, opened with Pillow: upright, and what fails in one line with the file's name."""
 
 import contextlib
+import logging
 import warnings
 
 _ORIENTATION = 0x0112  # the rotation mark of EXIF
 # Pillow's readers leak the errors of struct, zlib and of their own parsing.
 _PILLOW_ERRORS = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError)
 
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # what fails is said once, with its file
+
 
 class UnreadableImageError(ValueError):
     """A file that should be an image and cannot be read as one; the text names it."""
+
+
+class OutOfRangeError(UnreadableImageError):
+    """A file whose values do not lie where black and white are: the range is wrong, not the file.
+
+    Args:
+        text: What is wrong, with the name of the file.
+        fix: What to do about it where the range can be given.
+    """
+
+    def __init__(self, text: str, fix: str):
+        super().__init__(f"{text} {fix}")
+        self.text = text
 
 
 @contextlib.contextmanager
@@ -22,11 +38,12 @@ def opened(file, load: bool = True):
     from PIL import Image
 
     try:
-        with warnings.catch_warnings(), Image.open(file) as image:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if load:
-                image.load()
-            yield image
+            with Image.open(file) as image:
+                if load:
+                    image.load()
+                yield image
     except UnreadableImageError:
         raise
     except (Image.DecompressionBombError, MemoryError, *_PILLOW_ERRORS) as error:

@@ -10,6 +10,7 @@ import numpy as np
 
 from zoo.data import scaling
 from zoo.data.images import Facts, UnreadableImageError, read_with_facts, to_bytes
+from zoo.data.opening import OutOfRangeError
 
 
 @dataclasses.dataclass
@@ -116,6 +117,10 @@ class Reader:
                 image, facts = read_with_facts(
                     file, resize=self.resize, color=self.color, value_range=self.value_range
                 )
+            except OutOfRangeError as error:
+                if self.value_range is not None or not self.skip_unreadable:
+                    raise
+                self.skipped.append(error.text)
             except UnreadableImageError as error:
                 if not self.skip_unreadable:
                     raise UnreadableImageError(

@@ -41,6 +41,41 @@ class Scale:
         return pixels if extent == 1 else pixels / np.float32(extent)
 
 
+@dataclasses.dataclass(frozen=True)
+class Columns:
+    """How the columns of a table become `[0, 1]`, each by itself: (value - low) / (high - low).
+
+    Attributes:
+        lows: Value of each column that becomes 0.
+        highs: Value that becomes 1.
+    """
+
+    lows: tuple[float, ...]
+    highs: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> "Columns":
+        """Returns the lowest and the highest value of each column; the last axis is the columns."""
+        flat = values.reshape(-1, values.shape[-1])
+        return cls(tuple(flat.min(axis=0).tolist()), tuple(flat.max(axis=0).tolist()))
+
+    def apply(self, values: np.ndarray) -> np.ndarray:
+        """Returns float32 in `[0, 1]`: what lies beyond is cut to the range."""
+        lows = np.array(self.lows)
+        extents = np.array(self.highs) - lows
+        return np.clip((values - lows) / np.where(extents > 0, extents, 1), 0, 1).astype("float32")
+
+    def note(self, values: np.ndarray, what: str) -> str | None:
+        """Returns a line on the values that lie beyond the range, where there are some."""
+        num = int(((values < self.lows) | (values > self.highs)).sum())
+        if not num:
+            return None
+        return (
+            f"{num} of {values.size} values of {what} lie beyond those trained on, and are cut "
+            "to their range"
+        )
+
+
 def parse_range(text: str) -> tuple[float, float]:
     """Returns `(low, high)` of `"0..4095"`.
 

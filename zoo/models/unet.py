@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from zoo import checks, losses
-from zoo.data import checking, masks
+from zoo.data import masks, sources
 from zoo.data.batching import batched
 from zoo.losses import mask_weights
 from zoo.networks import convolutional, encoders, unet
@@ -322,7 +322,7 @@ class UNet(PixelWeights, UNetFamily):
 
     def _balance(self, x, y) -> None:
         counts = np.zeros(self.class_balance.shape, "int64")
-        for each in checking.targets_of(self.owner, x, y, self.required_target):
+        for each in sources.targets_of(self.owner, x, y, self.required_target):
             self.check_targets(each)
             counts += masks.class_counts(each, self.num_classes, self.ignore_label)
         self.class_balance.assign(mask_weights.balanced_weights(counts))

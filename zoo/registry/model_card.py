@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from zoo import checks
+from zoo.data.contents import Description
 from zoo.registry import conformal
 from zoo.version import __version__
 
@@ -22,6 +23,9 @@ class ModelCard:
             read in their own size, and worked on tile by tile. None: they are resized.
         color: `"grey"` or `"rgb"`: what image files are converted to, or None.
         value_range: `(low, high)`: what is black and white in image files, or None: their type's.
+        columns: Features of a table, by name, in the order of the model's input, or `()`.
+        column_range: Lowest values of the columns and highest ones, which become 0 and 1, or None.
+        stride: Steps from one window of a long series to the next; None: no windows.
         threshold: Anomaly score above which an image is an anomaly, or None.
         threshold_rule: Where the threshold comes from, in words.
         pixel_threshold: Score of a pixel above which an image has a strange place, or None.
@@ -30,12 +34,16 @@ class ModelCard:
             taken from, or `()`.
         class_names: Names of the labels `0, 1, ...`, or `()`.
         trained_on: Folder or file that the model was trained on, and how many images.
+        data: What was read of it, and what was left out, or None.
         version: Version of the zoo that made the model, or that wrote its file.
     """
 
     resize: tuple[int, int] | None = None
     color: str | None = None
     value_range: tuple[float, float] | None = None
+    columns: tuple[str, ...] = ()
+    column_range: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    stride: int | None = None
     threshold: float | None = None
     threshold_rule: str | None = None
     pixel_threshold: float | None = None
@@ -44,6 +52,7 @@ class ModelCard:
     class_names: tuple[str, ...] = ()
     trained_on: str | None = None
     crop: tuple[int, int] | None = None
+    data: Description | None = None
     version: str = __version__
 
     def __post_init__(self):
@@ -68,11 +77,18 @@ class ModelCard:
                 object.__setattr__(self, name, float(value))
         scores = tuple(sorted(float(score) for score in self.held_out_scores))
         object.__setattr__(self, "held_out_scores", scores)
+        if self.column_range is not None:
+            lows, highs = (tuple(map(float, each)) for each in self.column_range)
+            object.__setattr__(self, "column_range", (lows, highs))
+        object.__setattr__(self, "columns", tuple(map(str, self.columns)))
+        if isinstance(self.data, dict):
+            object.__setattr__(self, "data", Description.from_json(self.data))
         object.__setattr__(self, "class_names", tuple(str(name) for name in self.class_names))
 
     def get_config(self) -> dict:
         """Returns the card as a dict that JSON can hold; the version is the running one."""
-        return {**dataclasses.asdict(self), "version": __version__}
+        data = None if self.data is None else self.data.to_json()
+        return {**dataclasses.asdict(self), "data": data, "version": __version__}
 
     def without_thresholds(self) -> "ModelCard":
         """Returns the card less what was taken from scores: the weights are about to change."""

@@ -52,13 +52,17 @@ class DataChecks:
             y = checking.no_target(x)
         return x, y, sample_weight
 
-    def _checked_source(self, source, inputs_only: bool = False):
-        """Returns a source of batches that checks each; arrays, checked already, as they are."""
+    def _checked_source(self, source, **how: bool):
+        """Returns a source of batches that checks each; arrays, checked already, as they are.
+
+        Args:
+            **how: `inputs_only` and `every_batch`, see `checking.Check`.
+        """
         if arrays.is_array(source):
             return source
-        return checking.Check(self, inputs_only=inputs_only).source(source)
+        return checking.Check(self, **how).source(source)
 
-    def _checked_validation(self, validation, batch_size: int | None):
+    def _checked_validation(self, validation, batch_size: int | None, every_batch: bool = True):
         """Returns validation data, in any form that `fit` takes, as Keras is to have them."""
         if validation is None:
             return None
@@ -68,7 +72,7 @@ class DataChecks:
         )
         x, y, weight = self._checked_arrays(x, y, weight)
         if not arrays.is_array(x):
-            return self._checked_source(x)
+            return self._checked_source(x, every_batch=every_batch)
         packed = keras.utils.pack_x_y_sample_weight(x, y, weight)
         if pipeline.is_mapped(packed):
             return pipeline.from_mapped(packed, batch_size)

@@ -17,7 +17,15 @@ from zoo.training.data_checks import DataChecks
 class Fitting(DataChecks, keras.Model):
     """Trains and predicts as `keras.Model` does, on data that stay on the device where it can."""
 
-    def fit(self, x=None, y=None, *args, resident: bool | None = None, **kwargs):
+    def fit(
+        self,
+        x=None,
+        y=None,
+        *args,
+        resident: bool | None = None,
+        check_every_batch: bool = True,
+        **kwargs,
+    ):
         """Trains the model as `keras.Model.fit` does; without `y` the target is `x` itself.
 
         Data may be arrays, lists, tables, HDF5 data sets, `tf.data.Dataset`,
@@ -34,6 +42,8 @@ class Fitting(DataChecks, keras.Model):
                 replicas, `steps_per_epoch`, `class_weight` and `validation_split`. A callback
                 that looks at batches still sees each, unless its attribute `looks_at_batches` is
                 False: it then sees the last of each call.
+            check_every_batch: Whether each batch of a data set or a generator is checked before it
+                is trained on, or the first alone; arrays are checked as a whole.
             Others: see `keras.Model.fit`.
 
         Raises:
@@ -46,11 +56,13 @@ class Fitting(DataChecks, keras.Model):
         self._check_class_weight(kwargs.get("class_weight"))
         self._check_batch_size(kwargs.get("batch_size"))
         x, y, sample_weight = self._checked_arrays(x, y, kwargs.pop("sample_weight", None))
-        source, x = x, self._checked_source(x)
+        source, x = x, self._checked_source(x, every_batch=check_every_batch)
         if isinstance(x, (tf.data.Dataset, collections.abc.Iterator)):
             kwargs.setdefault("shuffle", False)  # else Keras warns that True is ignored
         batch_size = kwargs.get("validation_batch_size") or kwargs.get("batch_size")
-        validation = self._checked_validation(kwargs.pop("validation_data", None), batch_size)
+        validation = self._checked_validation(
+            kwargs.pop("validation_data", None), batch_size, check_every_batch
+        )
         if validation is not None:
             kwargs["validation_data"] = validation
         data = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)

@@ -162,6 +162,16 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
         image = target["image"] if isinstance(target, dict) else target
         return image, outputs["prediction"]
 
+    @property
+    def fits_every_image(self) -> bool:
+        """Whether shape and range are all that `check_inputs` looks at."""
+        return type(self).check_inputs is ZooModel.check_inputs
+
+    @property
+    def fits_every_target(self) -> bool:
+        """Whether shape and range are all that matters of a target."""
+        return type(self).check_targets is ZooModel.check_targets and not self.damages_inputs
+
     def track(self, target, outputs: dict, sample_weight) -> None:
         """Updates the model's own metrics, those that are no loss terms."""
 

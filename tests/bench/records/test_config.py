@@ -110,6 +110,12 @@ def test_what_the_command_line_says_is_what_a_request_prints_and_takes():
         "foreground": "above:127",
         "ignore_label": 255,
         "data": "series",
+        "mask_classes": 4,
+        "layout": "splits",
+        "label_column": "kind of flower",
+        "separator": ";",
+        "window": 140,
+        "stride": 10,
         "skip_unreadable": True,
     }
     words = [word for o in config.all_options() for word in o.words(asked.get(o.asked))]
@@ -128,6 +134,12 @@ def test_what_the_command_line_says_is_what_a_request_prints_and_takes():
         "foreground": "above:127",
         "ignore_label": 255,
         "data_kind": "series",
+        "mask_classes": 4,
+        "layout": "splits",
+        "label_column": "kind of flower",
+        "separator": ";",
+        "window": 140,
+        "stride": 10,
         "skip_unreadable": True,
     }
 

@@ -23,6 +23,7 @@ CHANGED = {
     "resize": (16, 8),
     "value_range": (0.0, 4095.0),
     "foreground": "above:127",
+    "separator": ",",
 }
 
 

@@ -811,7 +811,7 @@ def test_train_leaves_the_test_split_alone(photos, tmp_path, capsys):
     data_read = data.load(tmp_path, "conditional")
     assert data_read.class_names == ("a", "b")
     assert len(data_read) == NUM_IMAGES
-    assert any("of the test split" in line for line in data_read.said)
+    assert any("of the test split" in line for line in data_read.description.lines())
 
 
 def test_names_beyond_utf_8_and_equal_stems_lose_nothing(vae, photos, tmp_path):
@@ -868,3 +868,70 @@ def test_series_are_trained_on_and_a_foreground_is_chosen(fails, cells, tmp_path
         images.write_png(tmp_path / "odd/masks" / file.name, mask)
     found = data.load(tmp_path / "odd", "segmentation", foreground="nonzero")
     assert set(np.unique(found.masks)) == {0, 1}
+
+
+# --- tables and long series -----------------------------------------------------------------
+
+ROWS = np.random.default_rng(3).normal(20, 5, (60, 2)).round(3)
+
+
+def write_rows(path, values, header="speed,heat"):
+    np.savetxt(path, values, delimiter=",", header=header, comments="", fmt="%.6g")
+    return path
+
+
+def test_a_table_is_trained_on_and_scored_by_its_own_range(tmp_path, capsys, fails):
+    model, training = tmp_path / "m.keras", write_rows(tmp_path / "a.csv", ROWS)
+    assert run("train", "autoencoder", training, "--output", model, *QUICK) == 0
+    assert "read: 60 vectors of 2 numbers (train 60)" in capsys.readouterr().out
+    loaded = zoo.load(model)
+    lows, highs = np.array(loaded.card.column_range)
+    assert (ROWS.min(0) <= lows).all() and (highs <= ROWS.max(0)).all()
+    later = np.array([[18.0, 21.0], [20.0, 20.0], [900.0, 20.0]])
+    swapped = write_rows(tmp_path / "b.csv", later[:, ::-1], "heat,speed")
+    output = tmp_path / "s.csv"
+    assert run("score", model, swapped, "--output", output) == 0
+    assert "1 of 6 values of b.csv lie beyond" in capsys.readouterr().out
+    expected = loaded.anomaly_score(((later - lows) / (highs - lows)).clip(0, 1).astype("float32"))
+    rows = table(output)
+    np.testing.assert_allclose([float(row["score"]) for row in rows], expected, rtol=1e-3)
+    assert [row["row"] for row in rows] == ["1", "2", "3"]
+    assert run("card", model) == 0
+    told = capsys.readouterr().out
+    assert "layout: table" in told and "each column becomes [0, 1]" in told
+    other = write_rows(tmp_path / "c.csv", later[:, :1], "speed")
+    score = ("score", model, other, "--output", tmp_path / "t.csv")
+    assert "must have a column 'heat'" in fails(*score)
+    assert "--maps draws pictures" in fails(*score, "--maps", tmp_path / "maps")
+    assert not (tmp_path / "t.csv").exists()
+
+
+def test_a_long_series_is_scored_by_windows_and_by_steps(tmp_path, fails):
+    model, training = tmp_path / "m.keras", write_rows(tmp_path / "a.csv", ROWS)
+    windows = ("--window", 8, "--stride", 3)
+    assert run("train", "autoencoder", training, "--output", model, *QUICK, *windows) == 0
+    output = tmp_path / "s.csv"
+    assert run("score", model, training, "--output", output, "--threshold", 0) == 0
+    loaded, rows, steps = zoo.load(model), table(output), table(tmp_path / "s_steps.csv")
+    assert (loaded.image_shape, loaded.card.stride) == ((8, 2), 3)
+    first = [*range(0, 52, 3), 52]
+    assert [(row["first_row"], row["last_row"]) for row in rows] == [
+        (str(start + 1), str(start + 8)) for start in first
+    ]
+    lows, highs = np.array(loaded.card.column_range)
+    scaled = ((ROWS - lows) / (highs - lows)).clip(0, 1).astype("float32")
+    cut = np.stack([scaled[start : start + 8] for start in first])
+    np.testing.assert_allclose(
+        [float(row["score"]) for row in rows], loaded.anomaly_score(cut), rtol=1e-3
+    )
+    errors = np.square(np.asarray(loaded.reconstruct(cut)) - cut).mean(-1)
+    expected = [
+        np.mean([errors[n, step - start] for n, start in enumerate(first) if 0 <= step - start < 8])
+        for step in range(60)
+    ]
+    np.testing.assert_allclose([float(row["score"]) for row in steps], expected, rtol=1e-3)
+    assert {row["is_anomaly"] for row in steps} == {"true"}
+    assert "exists" in fails("score", model, training, "--output", tmp_path / "s.csv")
+    again = ("train", "autoencoder", training, "--resume", model, "--output", model, "--epochs", 1)
+    assert run(*again) == 0
+    assert zoo.load(model).card.column_range == loaded.card.column_range

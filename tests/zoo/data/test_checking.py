@@ -47,12 +47,36 @@ def data_set(batches):
     return tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=spec)
 
 
+class TorchLike:
+    """As a DataLoader of PyTorch: batches of CPU tensors that NumPy reads, new in each epoch."""
+
+    class Tensor:
+        def __init__(self, values):
+            self.values, self.shape = values, values.shape
+
+        def __array__(self, dtype=None, copy=None):
+            return self.values.astype(dtype or self.values.dtype)
+
+    def __init__(self, batches):
+        self.batches = batches
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __iter__(self):
+        for batch in self.batches:
+            parts = batch if isinstance(batch, tuple) else (batch,)
+            yield [self.Tensor(np.asarray(part)) for part in parts]
+
+
 SOURCES = {
     "generator": iter,
     "tf.data": data_set,
     "PyDataset": Batches,
     "PyDataset, threads": lambda batches: Batches(batches, workers=2),
+    "PyDataset, processes": lambda batches: Batches(batches, workers=2, use_multiprocessing=True),
     "loader": Loader,
+    "tensors of PyTorch": TorchLike,
 }
 
 
@@ -164,6 +188,50 @@ def test_a_later_batch_is_looked_at_as_the_first(unet, form):
     assert refused(lambda: unet.evaluate(make(batches), verbose=0)) == said
     good = make([(GOOD, MASKS)] * 2)
     assert np.isfinite(unet.fit(good, epochs=1, verbose=0).history["loss"][0])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1e-30, 1 + 2e-7, 255])
+def test_the_quick_check_of_data_sets_finds_what_the_whole_one_does(autoencoder, value):
+    """One wrong value of one later batch, alone and as the target of itself."""
+    bad = GOOD.copy()
+    bad[3, 1, 2, 0] = value
+    said = refused(autoencoder.evaluate, bad)
+    for batches in ([(GOOD,), (GOOD,), (bad,)], [(GOOD, GOOD), (GOOD, GOOD), (bad, bad)]):
+        door = data_set(batches)
+        assert refused(lambda door=door: autoencoder.fit(door, verbose=0)) == (
+            f"{said} Found in batch 3."
+        )
+
+
+@pytest.mark.parametrize("form", SOURCES)
+def test_the_check_of_later_batches_can_be_turned_off(autoencoder, form):
+    first = SOURCES[form]([(GOOD * 255,), (GOOD,)])
+    settings = {"shuffle": False, "verbose": 0, "check_every_batch": False}
+    assert refused(lambda: autoencoder.fit(first, **settings)).endswith("Found in batch 1.")
+    model = zoo.create("autoencoder", SHAPE, widths=(), hidden_units=(), latent_dim=2)
+    model.compile("sgd")
+    history = model.fit(SOURCES[form]([(GOOD,), (GOOD * 255,)]), **settings).history
+    assert history["loss"][0] > 100  # half of the squares of 255 times a half
+
+
+def test_an_input_as_its_own_target_is_damaged_without_the_check_too():
+    """With noise of 1 a model that copies has a loss near 1/3; with undamaged inputs 0."""
+    model = zoo.create("denoising", SHAPE, widths=(), hidden_units=(), latent_dim=2)
+    model.compile("sgd")
+    seen = []
+    model.corrupt = lambda x, training: seen.append(x) or x
+    model.fit(data_set([(GOOD, GOOD)]), verbose=0, check_every_batch=False)
+    assert seen
+
+
+def test_data_on_replicas_are_looked_at_first(autoencoder):
+    strategy = tf.distribute.get_strategy()
+    bad = strategy.experimental_distribute_dataset(data_set([(GOOD * 255,)]))
+    if isinstance(bad, tf.data.Dataset):  # of one replica they stay what they are
+        bad = tf.distribute.MirroredStrategy(["CPU:0"]).experimental_distribute_dataset(
+            data_set([(GOOD * 255,)])
+        )
+    assert refused(lambda: autoencoder.fit(bad, verbose=0)).endswith("Found in batch 1.")
 
 
 @pytest.mark.parametrize("form", [form for form in SOURCES if form != "generator"])

@@ -44,6 +44,44 @@ def test_splits_with_classes_keep_their_parts_apart(tmp_path):
     assert said(part, "left out") == [f"left out: {tmp_path / 'Test'}: 6 images, of the test split"]
 
 
+@pytest.mark.parametrize(
+    ("layout", "places", "kind", "splits", "class_names"),
+    [
+        ("flat", ("train/a", "test/b"), "flat", {"train": 6}, ()),
+        ("classes", ("train", "test"), "classes", {"train": 6}, ("test", "train")),
+        ("splits", ("train", "test", "extra"), "flat", {"train": 3, "test": 3}, ()),
+        ("splits", ("train/a", "other/a"), "classes", {"train": 3}, ("a",)),
+        (
+            *("splits", ("train/good", "test/good", "test/bad"), "classes"),
+            *({"train": 3, "test": 6}, ("bad", "good")),
+        ),
+        ("inspection", ("train/ok", "test/x"), "inspection", {"train": 3, "test": 3}, ("ok", "x")),
+        ("classes", ("images", "masks"), "classes", {"train": 6}, ("images", "masks")),
+    ],
+)
+def test_a_layout_that_is_named_is_taken(tmp_path, layout, places, kind, splits, class_names):
+    found = reading.read(fill(tmp_path, *places), reading.Options(layout=layout))
+    assert (found.kind, found.class_names) == (kind, class_names)
+    assert {name: len(part) for name, part in found.parts.items()} == splits
+    num = 3 * len(places) - sum(splits.values())
+    assert len(said(found, f"{num} images outside of")) == (1 if num else 0)
+
+
+@pytest.mark.parametrize(
+    ("layout", "places", "message"),
+    [
+        ("classes", ("",), "--layout classes needs a sub-folder for each class"),
+        ("splits", ("a", "b"), "must have a folder train/ beside the others"),
+        ("inspection", ("train/a", "test/b"), "--layout inspection needs train/ with good"),
+        ("pairs", ("train/a", "test/b"), "--layout pairs needs images/ and masks/"),
+        ("pear", ("a",), "must be one of 'flat'"),
+    ],
+)
+def test_a_layout_that_is_not_there_is_refused(tmp_path, layout, places, message):
+    with pytest.raises(ValueError, match=message):
+        reading.read(fill(tmp_path, *places), reading.Options(layout=layout))
+
+
 def test_a_class_called_train_is_a_class(tmp_path):
     assert reading.read(fill(tmp_path, "bus", "car", "train")).class_names == (
         "bus",
@@ -55,8 +93,8 @@ def test_a_class_called_train_is_a_class(tmp_path):
 @pytest.mark.parametrize(
     ("places", "message"),
     [
-        (("train", "test", "extra"), "test, train beside extra"),
-        (("test/a", "val/a"), "must have a folder train/"),
+        (("train", "test", "extra"), "test, train beside extra.*--layout splits"),
+        (("test/a", "val/a"), "must have a folder train/ beside test, val.*--layout classes"),
         (("train", "val", "valid"), "one folder for each split. Received: val and valid"),
         (("train/images", "train/masks", "test"), r"test: must hold images/ and masks/"),
     ],
@@ -138,6 +176,33 @@ def test_a_range_of_values_is_said_and_taken(tmp_path):
         given.parts["train"].images[0, ..., 0], GREY * 16.0 / 4095, rtol=1e-5
     )
     assert not said(given, "values reach")
+    for skips in (False, True):  # the range is wrong, and no file is
+        options = reading.Options(value_range=(50, 100), skip_unreadable=skips)
+        with pytest.raises(ValueError, match=r"in the range 50\.\.100.*such as --range") as caught:
+            reading.read(tmp_path, options)
+        assert "Remove" not in str(caught.value)
+
+
+def test_a_file_of_another_kind_can_be_left_out(tmp_path):
+    save(fill(tmp_path, "") / "depth.tif", GREY.astype("float32"))
+    with pytest.raises(ValueError, match=r"depth\.tif: black and white must be known.*--range"):
+        reading.read(tmp_path)
+    found = reading.read(tmp_path, reading.Options(skip_unreadable=True))
+    assert len(found.parts["train"]) == 3
+    assert said(found, "skipped: ")[0].startswith(f"skipped: {tmp_path / 'depth.tif'}")
+
+
+def test_classes_of_masks_may_be_missing_where_their_number_is_said(tmp_path):
+    void_pairs(tmp_path, [0, 4], 0)
+    with pytest.raises(ValueError, match="--foreground nonzero"):
+        reading.read(tmp_path)
+    found = reading.read(tmp_path, reading.Options(mask_classes=6))
+    assert found.num_mask_classes == 6
+
+
+def test_labels_of_an_npz_are_said(tmp_path):
+    np.savez(tmp_path / "x.npz", x=np.zeros((4, 6, 8)), y=[2, 0, 2, -1])
+    assert "classes: 0 1, 1 0, 2 2, unlabelled 1" in reading.read(tmp_path / "x.npz").said
 
 
 def test_files_of_zeros_and_ones_are_not_black(tmp_path):
@@ -245,7 +310,7 @@ def void_pairs(folder, numbers, void, dtype="uint8", names="abc"):
         ([0, 255], 128, "uint8", {}, 2),
         ([0, 65_535], 255, "uint16", {}, 2),
         ([0, 1, 2], 65_535, "uint16", {}, 3),
-        ([1, 2], 0, "uint8", {"num_classes": 3}, 3),
+        ([1, 2], 0, "uint8", {"mask_classes": 3}, 3),
         ([0, 7, 90], 255, "uint8", {"foreground": "nonzero"}, 2),
         ([0, 100, 200], 255, "uint8", {"foreground": "above:127"}, 2),
     ],

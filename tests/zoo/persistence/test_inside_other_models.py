@@ -57,6 +57,84 @@ def test_copies_have_equal_outputs(copied):
     )
 
 
+def test_its_encoder_is_a_layer_of_another_model(tmp_path):
+    """As in transfer learning: trained on, saved and loaded; the zoo model has the weights too."""
+    model = zoo.create("autoencoder", SHAPE, widths=(), hidden_units=(), latent_dim=2)
+    inputs = keras.Input(SHAPE)
+    head = keras.Model(inputs, keras.layers.Dense(1)(keras.layers.Flatten()(model.encoder(inputs))))
+    head.compile("sgd", "mse")
+    before = [weight.numpy() for weight in model.encoder.trainable_weights]
+    head.fit(IMAGES, np.ones((3, 1)), verbose=0)
+    after = model.encoder.trainable_weights
+    assert any((old != new.numpy()).any() for old, new in zip(before, after, strict=True))
+    head.save(tmp_path / "head.keras")
+    again = keras.saving.load_model(tmp_path / "head.keras")
+    np.testing.assert_array_equal(again.predict(IMAGES, verbose=0), head.predict(IMAGES, verbose=0))
+
+
+def test_weights_go_from_file_to_another_model_of_its_kind(tmp_path):
+    model, other = small(), small(seed=1)
+    model.save_weights(tmp_path / "m.weights.h5")
+    other.load_weights(tmp_path / "m.weights.h5")
+    np.testing.assert_array_equal(
+        other.predict(IMAGES, verbose=0), model.predict(IMAGES, verbose=0)
+    )
+
+
+def run_lite(content: bytes) -> np.ndarray:
+    """Returns what a TFLite model gives, image by image."""
+    interpreter = tf.lite.Interpreter(model_content=content)
+    interpreter.allocate_tensors()
+    (source,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+    rows = []
+    for image in IMAGES:
+        interpreter.set_tensor(source["index"], image[None])
+        interpreter.invoke()
+        rows.append(interpreter.get_tensor(result["index"])[0])
+    return np.stack(rows)
+
+
+def run_onnx(path) -> np.ndarray:
+    session = pytest.importorskip("onnxruntime").InferenceSession(path)
+    return session.run(None, {session.get_inputs()[0].name: IMAGES})[0]
+
+
+def run_saved(path) -> np.ndarray:
+    saved = tf.saved_model.load(path)
+    return saved.serve(IMAGES).numpy()
+
+
+WAYS = {
+    "tf_saved_model": run_saved,
+    "onnx": run_onnx,
+    "litert": lambda path: run_lite(path.read_bytes()),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("way", WAYS)
+def test_keras_exports_in_its_formats(way, tmp_path):
+    model = small()
+    expected = model.predict(IMAGES, verbose=0)
+    path = tmp_path / {"onnx": "m.onnx", "litert": "m.tflite"}.get(way, "saved")
+    settings = {} if way == "tf_saved_model" else {"format": way}
+    if way == "onnx":
+        pytest.importorskip("tf2onnx")
+    try:
+        model.export(path, verbose=False, **settings)
+    except ValueError as error:  # an older Keras
+        pytest.skip(str(error).splitlines()[0])
+    np.testing.assert_allclose(WAYS[way](path), expected, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_tflite_converts_a_model():
+    model = small()
+    expected = model.predict(IMAGES, verbose=0)
+    content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+    np.testing.assert_allclose(run_lite(content), expected, atol=1e-5)
+
+
 def test_keras_exports_a_model_that_was_only_trained(tmp_path):
     model = small()
     model.compile("sgd")

@@ -1,0 +1,52 @@
+"""`python -m zoo card`: what a saved model is, how it reads images, and what it was trained on."""
+
+import argparse
+from pathlib import Path
+
+import zoo
+from zoo.cli import screen
+from zoo.registry.model_card import ModelCard
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the model's description and its card."""
+    model = zoo.load(options.model)
+    for line in (*model.describe(), *lines(model.card)):
+        screen.say(line)
+    return 0
+
+
+def lines(card: ModelCard) -> list[str]:
+    """Returns what a card says, but for the threshold, which `describe` of the model has."""
+    told = [f"saved by: zoo {card.version}"]
+    reading = []
+    if card.resize is not None:
+        reading.append("resized to " + "x".join(map(str, card.resize)))
+    if card.color is not None:
+        reading.append(card.color)
+    if card.value_range is not None:
+        low, high = card.value_range
+        reading.append(f"black is {low:g}, white {high:g}")
+    if reading:
+        told.append(f"reads images: {', '.join(reading)}")
+    if card.class_names:
+        told.append(f"labels: {', '.join(card.class_names)}")
+    if card.trained_on is not None:
+        told.append(f"trained on: {card.trained_on}")
+    if card.data is not None:
+        told += [f"layout: {card.data.layout}", *card.data.lines()]
+    return told
+
+
+def add_parser(commands, formatter) -> None:
+    """Adds the sub-command to the parser."""
+    parser = commands.add_parser(
+        "card",
+        help="say what a saved model is, and what was read to train it",
+        description="Says what a saved model is, how it reads images, its threshold and labels, "
+        "and what was read to train it: layout, numbers, classes, and what was left out and why.",
+        epilog="examples:\n  python -m zoo card vae.keras\n",
+        formatter_class=formatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("model", type=Path, help="saved model, .keras")

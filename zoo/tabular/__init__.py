@@ -1,0 +1,1 @@
+"""Tables of numbers, and long series in windows: no images, no Keras."""
