@@ -8,10 +8,11 @@ import tensorflow as tf
 import zoo
 
 SHAPE = (8, 8, 1)
+SMALL = {"widths": (), "hidden_units": (32,), "latent_dim": 8}
 
 
 def make(optimizer=None, **arguments):
-    arguments = {"preset": "tiny", "seed": 5, "discriminator_units": (32, 32)} | arguments
+    arguments = SMALL | {"seed": 5, "discriminator_units": (32, 32)} | arguments
     model = zoo.create("adversarial_autoencoder", SHAPE, **arguments)
     model.compile(optimizer or keras.optimizers.SGD(0.1))
     return model
@@ -47,6 +48,7 @@ def test_codes_come_to_follow_the_prior(digits):
     def distance(weight):
         keras.utils.set_random_seed(1)
         settings = {"latent_dim": 2, "adversarial_weight": weight, "start_at_mean": False}
+        settings |= {"widths": (8, 16), "hidden_units": ()}
         model = make(keras.optimizers.Adam(3e-3), **settings)
         model.fit(digits[:512], batch_size=64, epochs=15, verbose=0)
         codes = model.encode(digits[:512])
@@ -57,7 +59,7 @@ def test_codes_come_to_follow_the_prior(digits):
 
 def test_weight_zero_is_the_autoencoder(digits):
     mine = make(adversarial_weight=0.0)
-    plain = zoo.create("autoencoder", SHAPE, preset="tiny", seed=5)
+    plain = zoo.create("autoencoder", SHAPE, seed=5, **SMALL)
     plain.compile(keras.optimizers.SGD(0.1))
     for weight, other in zip(mine.trainable_weights, plain.trainable_weights, strict=True):
         weight.assign(other)
@@ -83,7 +85,8 @@ def test_terms_by_numpy(digits):
 
 def test_each_player_moves_its_own_weights_only(digits):
     for main_rate, rival_rate in ((0.0, 0.1), (0.1, 1e-12)):
-        model = make(keras.optimizers.SGD(main_rate), discriminator_learning_rate=rival_rate)
+        rates = keras.optimizers.SGD(main_rate), rival_rate
+        model = make(rates[0], discriminator_learning_rate=rates[1], start_at_mean=False)
         main, rival = model.trainable_weights, model.discriminator.trainable_weights
         before = [[w.numpy() for w in weights] for weights in (main, rival)]
         model.fit(digits[:64], batch_size=64, verbose=0)
