@@ -38,6 +38,11 @@ class Verdict:
         return (max(errors) - min(errors)) / self.mse
 
     @property
+    def spread_text(self) -> str:
+        """The spread in words; nothing of a single seed."""
+        return f"{self.spread:.0%}" if len(self.records) > 1 else ""
+
+    @property
     def active(self) -> str:
         """Active units of the code over the seeds, of how many."""
         known = [record["active_units"] for record in self.records if "active_units" in record]
@@ -74,17 +79,18 @@ def verdicts(records: Iterable[dict[str, Any]]) -> list[Verdict]:
 def markdown(now: Sequence[Verdict], before: Sequence[Verdict] = ()) -> str:
     """Returns a row per model: error, spread and active units, and those of an earlier check."""
     earlier = {verdict.model: verdict for verdict in before}
-    heading = ["model", "updates"]
+    heading = ["model", "updates", "seeds"]
     if before:
         heading += ["MSE before", "spread", "active units"]
     heading += ["MSE", "of the mean image's, worst seed", "spread", "active units", "verdict"]
     lines = [heading, ["---", *["--:"] * (len(heading) - 2), "---"]]
     for verdict in now:
         row = [f"`{verdict.model}`", f"{verdict.records[0]['updates']:,}"]
+        row.append(str(len(verdict.records)))
         if before:
             old = earlier.get(verdict.model)
-            row += [f"{old.mse:.4f}", f"{old.spread:.0%}", old.active] if old else [""] * 3
-        row += [f"{verdict.mse:.4f}", f"{verdict.share:.0%}", f"{verdict.spread:.0%}"]
+            row += [f"{old.mse:.4f}", old.spread_text, old.active] if old else [""] * 3
+        row += [f"{verdict.mse:.4f}", f"{verdict.share:.0%}", verdict.spread_text]
         floors = [record["floor"] for record in verdict.records[:1] if "floor" in record]
         said = [*(verdict.failures or ["learns"]), *(f"ridge: {floor:.4f}" for floor in floors)]
         row += [verdict.active, "; ".join(said)]

@@ -42,8 +42,8 @@ def test_table_sets_an_earlier_check_beside_this_one():
     now = default_table.verdicts([record(mse=0.02), record("unet", mse=0.01)])
     before = default_table.verdicts([record(mse=0.08, active_units=0)])
     lines = default_table.markdown(now, before).splitlines()
-    assert lines[2] == "| `unet` | 235 |  |  |  | 0.0100 | 10% | 0% | 9 of 16 | learns |"
-    assert "| 0.0800 | 0% | 0 of 16 | 0.0200 |" in lines[3]
+    assert lines[2] == "| `unet` | 235 | 1 |  |  |  | 0.0100 | 10% |  | 9 of 16 | learns |"
+    assert "| 0.0800 |  | 0 of 16 | 0.0200 |" in lines[3]
 
 
 def test_what_is_done_is_not_done_again(tmp_path, monkeypatch, capsys):
