@@ -5,6 +5,7 @@ from pathlib import Path
 
 import zoo
 from zoo.cli import screen
+from zoo.parser import new_command
 from zoo.registry.model_card import ModelCard
 
 
@@ -38,15 +39,15 @@ def lines(card: ModelCard) -> list[str]:
     return told
 
 
-def add_parser(commands, formatter) -> None:
+def add_parser(commands) -> None:
     """Adds the sub-command to the parser."""
-    parser = commands.add_parser(
+    parser = new_command(
+        commands,
         "card",
-        help="say what a saved model is, and what was read to train it",
+        run,
+        "say what a saved model is, and what was read to train it",
+        "examples:\n  python -m zoo card vae.keras\n",
         description="Says what a saved model is, how it reads images, its threshold and labels, "
         "and what was read to train it: layout, numbers, classes, and what was left out and why.",
-        epilog="examples:\n  python -m zoo card vae.keras\n",
-        formatter_class=formatter,
     )
-    parser.set_defaults(run=run)
     parser.add_argument("model", type=Path, help="saved model, .keras")
