@@ -18,6 +18,7 @@ KINDS_OF_STEP = {
     "semi_supervised_m2": "labels that are missing",
     "debiasing_vae": "labels, and rows drawn anew in each epoch",
     "masked_autoencoder": "patches drawn anew, sorted and gathered",
+    "feature_autoencoder": "features, and a look at the data before and after",
     "unet": "masks and batch statistics",
 }
 

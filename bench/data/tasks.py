@@ -12,13 +12,14 @@ from bench.data.dataset import Dataset, Split
 from bench.errors import BenchError
 
 # Suite that is run without --models, by the task of the data set.
-SUITE_OF = {"segmentation": "segmentation"}
+SUITE_OF = {"segmentation": "segmentation", "anomaly": "anomaly"}
 _FIT = {
     "conditional": "class labels",
     "semi_supervised": "class labels",
     "debiasing": "two classes",
     "segmentation": "masks",
 }
+_OF_IMAGES_ALONE = ("reconstruction", "features")
 
 
 def incompatibility(
@@ -30,9 +31,13 @@ def incompatibility(
         is_one_class: Whether one class of the data is normal, so that the rest is not trained on.
     """
     if is_one_class or dataset.task == "anomaly":
-        if task == "reconstruction":
+        if task == "features" and len(dataset.image_shape) != 3:
+            return "reads features of images, and these are none"
+        if task in _OF_IMAGES_ALONE:
             return None
         return f"needs {_FIT[task]}, and anomalies are found here without"
+    if task == "features":
+        return "rebuilds features, not images: it is for anomalies (--normal-classes, defects_*)"
     if is_augmented and task not in ("reconstruction", "segmentation"):
         return "takes labels, which --augment does not change along"
     if dataset.task == "segmentation":

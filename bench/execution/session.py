@@ -218,7 +218,8 @@ def _choose(
     request: Request, dataset, registry: dict[str, selection.ModelInfo]
 ) -> list[selection.ModelSpec]:
     """Returns the models that are asked for and fit the data."""
-    by_task = tasks.SUITE_OF.get(dataset.task, "core")
+    task = "anomaly" if request.normal_classes is not None else dataset.task
+    by_task = tasks.SUITE_OF.get(task, "core")
     suite = request.suite or suites.OF_DATASET.get(dataset.name, by_task)
     for model in request.models or ():
         with request.placed(model):  # each has a line of its own in an experiment file

@@ -21,6 +21,14 @@ SUITES: dict[str, tuple[str, ...]] = {
         "vae:small",
         "upae:small",
     ),
+    "anomaly": (
+        "autoencoder:small",
+        "autoencoder:dense",
+        "vae:small",
+        "upae:small",
+        "feature_autoencoder:small",
+        "feature_autoencoder:textures",
+    ),
     "segmentation": (
         "unet:maxpool_transpose_bce",
         "unet:maxpool_transpose_dice",

@@ -12,6 +12,12 @@ SHAPE = (8, 8, 1)
 _U_NET = {"kernel_size": 5, "convs_per_stage": 3, "down": "strided"}
 # Off-default values where those of `zoo.testing` do not fit a model.
 CHANGED = {
+    "feature_autoencoder": {
+        "shared": True,
+        "feature_weights": None,
+        "features": "hog",  # others need images of 32 x 32
+        "feature_layers": None,
+    },
     "sparse": {"latent_activation": "linear"},
     "masked_autoencoder": {"embedding_dim": 24},
     "wae_mmd": {"kernel": "gaussian"},

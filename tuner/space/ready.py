@@ -134,6 +134,12 @@ SPACES: dict[str, dict[str, Parameter]] = {
         "beta": Float(0.05, 2.0, 0.25, log=True),
         **_AUTOENCODER,
     },
+    "feature_autoencoder": {
+        "shared": Boolean(False),
+        "latent_dim": Int(4, 64, 16, step=2, log=True),
+        "hidden_units": Choice(((), (64,), (128,), (256, 128)), ()),
+        **_LEARNING,
+    },
     "masked_autoencoder": {
         "patch_size": Choice((None, 1, 2, 4, 7, 8, 14, 16), None),
         "mask_ratio": Float(0.25, 0.9, 0.75),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import zoo
-from bench.data import tasks
+from bench.data import defects, tasks
 from bench.data.dataset import Dataset, Split
 from bench.errors import BenchError
 from bench.metrics import anomaly, reconstruction, segmentation
@@ -82,6 +82,14 @@ def _auroc(model, split: Split) -> float:
     return anomaly.auroc(split.labels, scores)
 
 
+def _auroc_synthetic(model, split: Split) -> float:
+    """AUROC of the images, all of them normal, against copies with drawn defects."""
+    damaged, _, _ = defects.defective(split.images, seed=0)
+    images = np.concatenate([split.images, damaged])
+    labels = np.arange(len(images)) >= len(split)
+    return _auroc(model, Split(images, labels.astype("int64")))
+
+
 def _nll(model, split: Split) -> float:
     """The Gaussian negative log-likelihood of each image under mean and deviation predicted."""
     from scipy.stats import norm
@@ -109,6 +117,7 @@ _OBJECTIVES = (
     ),
     Objective("nll", "min", _nll, unit="nats per image", test_field=None),
     Objective("auroc", "max", _auroc),
+    Objective("auroc_synthetic", "max", _auroc_synthetic, test_field=None),
     Objective(
         "dice", "max", _mask_measure("test_dice_image"), kind="masks", test_field="test_dice_image"
     ),
@@ -124,12 +133,14 @@ _METHODS = {
     "accuracy": "classify",
     "nll": "predict_uncertainty",
     "auroc": "anomaly_score",
+    "auroc_synthetic": "anomaly_score",
 }
+_OF_SCORES = ("auroc", "auroc_synthetic")
 
 
 def default_name(model: str) -> str:
     """Returns the objective of a search that names none."""
-    return "iou" if zoo.get(model).task == "segmentation" else "psnr"
+    return {"segmentation": "iou", "features": "auroc_synthetic"}.get(zoo.get(model).task, "psnr")
 
 
 def check(name: str, model: str) -> None:
@@ -150,6 +161,11 @@ def check(name: str, model: str) -> None:
         raise BenchError(
             f"--objective {name} is for {OBJECTIVES[name].kind}, and {model!r} gives "
             f"{'masks' if of_masks else 'images'}. Use one of {', '.join(fitting)}."
+        )
+    if entry.task == "features" and name not in _OF_SCORES:
+        raise BenchError(
+            f"--objective {name} is for images, and {model!r} rebuilds features. Use one of "
+            f"{', '.join(_OF_SCORES)}."
         )
     method = _METHODS.get(name)
     if method is not None and not entry.has(method):
@@ -172,7 +188,7 @@ def get(name: str, model: str, dataset: Dataset) -> Objective:
     if name == "auroc" and len(np.unique(_labels(dataset.validation))) != 2:
         raise BenchError(
             "--objective auroc needs a validation split with anomalies. Take one class of labelled "
-            "data as normal: --normal-class. Without anomalies use nll, elbo or mse."
+            "data as normal: --normal-class. Without anomalies use auroc_synthetic."
         )
     if name == "ssim":
         first = dataset.validation.target[:1]

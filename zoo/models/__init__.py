@@ -15,6 +15,7 @@ if _typing.TYPE_CHECKING:
     from zoo.models.debiasing_vae import DebiasingVAE as DebiasingVAE
     from zoo.models.denoising import DenoisingAutoencoder as DenoisingAutoencoder
     from zoo.models.factor_vae import FactorVAE as FactorVAE
+    from zoo.models.feature_autoencoder import FeatureAutoencoder as FeatureAutoencoder
     from zoo.models.info_vae import InfoVAE as InfoVAE
     from zoo.models.iwae import IWAE as IWAE
     from zoo.models.masked_autoencoder import MaskedAutoencoder as MaskedAutoencoder

@@ -37,6 +37,9 @@ MODELS: dict[str, Row] = {
     "contractive": Row("ContractiveAutoencoder", "https://icml.cc/2011/papers/455_icmlpaper.pdf"),
     "debiasing_vae": Row("DebiasingVAE", "https://doi.org/10.1145/3306618.3314243", "debiasing"),
     "denoising": Row("DenoisingAutoencoder", "https://www.jmlr.org/papers/v11/vincent10a.html"),
+    "feature_autoencoder": Row(
+        "FeatureAutoencoder", "https://arxiv.org/abs/2012.07122", "features"
+    ),
     "factor_vae": Row("FactorVAE", "https://arxiv.org/abs/1802.05983"),
     "info_vae": Row("InfoVAE", "https://arxiv.org/abs/1706.02262"),
     "iwae": Row("IWAE", "https://arxiv.org/abs/1509.00519"),
@@ -66,6 +69,9 @@ MODELS: dict[str, Row] = {
 LAYERS: dict[str, str] = {
     "BatchNormalization": "zoo.layers.batch_normalization",
     "Dictionary": "zoo.models.top_k_sparse",
+    "GradientGrid": "zoo.layers.features",
+    "LocalGradients": "zoo.layers.features",
+    "NetworkPreprocessing": "zoo.layers.features",
     "GaussianSampler": "zoo.layers.sampling",
     "SeededDropout": "zoo.layers.sampling",
     "SelfAttention": "zoo.layers.transformer",

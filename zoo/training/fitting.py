@@ -77,15 +77,22 @@ class Fitting(DataChecks, keras.Model):
                 f"{self.owner}: resident must be None or False here, as {reason_unsupported}. "
                 "Received: resident=True. Leave it out."
             )
-        with checking.errors_of_batches(self.owner):
-            started = self.start_from(_to_train_on(data, kwargs), source)
-            if not arrays.is_array(data):
-                x = data = started
-            if may_stay:
-                return self._fit_resident(kept or self._source(data, kwargs), kwargs)
-            if pipeline.is_mapped(data):
-                return self._fit_mapped(data, kwargs)
-            return super().fit(x, y, sample_weight=sample_weight, **kwargs)
+        try:
+            with checking.errors_of_batches(self.owner):
+                started = self.start_from(_to_train_on(data, kwargs), source)
+                if not arrays.is_array(data):
+                    x = data = started
+                if may_stay:
+                    history = self._fit_resident(kept or self._source(data, kwargs), kwargs)
+                elif pipeline.is_mapped(data):
+                    history = self._fit_mapped(data, kwargs)
+                else:
+                    history = super().fit(x, y, sample_weight=sample_weight, **kwargs)
+        except KeyboardInterrupt:
+            self.after_fit()
+            raise
+        self.after_fit()
+        return history
 
     def _fit_mapped(self, data, arguments: dict):
         """Trains on arrays that are read batch by batch, in the order of arrays in memory."""

@@ -72,7 +72,7 @@ class MeanStart:
         if bias is None or not bias.trainable or np.any(keras.ops.convert_to_numpy(bias)):
             return data
         most = max(32, min(_MOST_ROWS, _MOST_VALUES // math.prod(self.image_shape)))
-        some, data = _some_batches(data, source, most)
+        some, data = some_batches(data, source, most)
         mean = self._mean_target(some)
         if mean is not None:
             values = self.bias_of(mean, tuple(bias.shape))
@@ -106,7 +106,7 @@ class MeanStart:
         return None
 
 
-def _some_batches(data, source, most_rows: int) -> tuple[list[Any], Any]:
+def some_batches(data, source, most_rows: int) -> tuple[list[Any], Any]:
     """Returns some of the data as batches, and the data to go on with, none of them lost."""
     rows = pipeline.some_rows(source, most_rows)
     if rows is not None:

@@ -54,7 +54,7 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
     - `forward(x, training)` returns a dict of named tensors, always with `"prediction"`;
     - `loss_terms(x, target, outputs)` returns a dict of per-sample values, shape `(batch,)`;
     - `term_weights` names the terms and their weights; a weight may be a variable;
-    - `before_fit(x)` and `after_fit()` look at the data of `fit` around the training.
+    - `start_from(data)` and `after_fit()` look at the data before and after the training.
 
     The model is built when its constructor returns: `summary`, `save` and `count_params` work at
     once. The loss belongs to the model, so `compile` takes an optimizer and metrics, but no loss.
@@ -183,6 +183,9 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
             source: The data set of `zoo.batches` that gives the batches, if one does.
         """
         return data
+
+    def after_fit(self) -> None:
+        """Ends `fit`, also one that Ctrl-C stopped."""
 
     def after_update(self, outputs: dict, sample_weight) -> None:
         """Ends a training step, after the weights have moved: the turn of a second player.

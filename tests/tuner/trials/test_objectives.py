@@ -6,7 +6,7 @@ from scipy import stats
 from tiny_search import request
 
 import zoo
-from bench.data import catalog
+from bench.data import catalog, defects
 from bench.errors import BenchError
 from tuner.search.resolve import prepare_space, resolve
 from tuner.trials import objectives
@@ -31,6 +31,19 @@ def test_auroc_is_the_chance_that_an_anomaly_scores_higher(upae):
     above = (odd[:, None] > normal) + 0.5 * (odd[:, None] == normal)
     measured = objectives.OBJECTIVES["auroc"].measure(upae, data.validation)
     assert measured == pytest.approx(above.mean())
+
+
+def test_synthetic_auroc_needs_no_anomalies(upae):
+    """Damaged copies of the validation images against the images."""
+    split = catalog.load("digits", limit=128).validation
+    damaged, _, _ = defects.defective(split.images, seed=0)
+    odd, normal = (np.asarray(upae.anomaly_score(x)) for x in (damaged, split.images))
+    measured = objectives.OBJECTIVES["auroc_synthetic"].measure(upae, split)
+    assert measured == pytest.approx((odd[:, None] > normal).mean(), abs=1e-6)
+    wanted = request(None, "feature_autoencoder", settings={}, normal_class=3)
+    assert resolve(wanted).objective.name == "auroc_synthetic"
+    with pytest.raises(BenchError, match="rebuilds features. Use one of auroc, auroc_synthetic"):
+        objectives.check("psnr", "feature_autoencoder")
 
 
 def test_other_objectives_see_normal_images_alone():

@@ -1,0 +1,182 @@
+"""Features, their Gaussian, and that what is strange is found: objects, textures, photographs."""
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo.layers.features import LocalGradients
+from zoo.layers.gradient_histograms import direction_shares
+from zoo.training import normal_images
+
+
+def trained(images, epochs=30, **arguments):
+    keras.utils.set_random_seed(0)
+    model = zoo.create("feature_autoencoder", images.shape[1:], **arguments)
+    model.compile(keras.optimizers.Adam(3e-3))
+    model.fit(images, epochs=epochs, batch_size=32, verbose=0)
+    return model
+
+
+def auroc(normal, strange):
+    return np.mean(np.asarray(strange)[:, None] > np.asarray(normal)[None])
+
+
+def noise(num, sigma, seed, size=32):
+    """Smooth noise of a grain, every image with the same mean and contrast."""
+    generator = np.random.default_rng(seed)
+    frequencies = np.hypot(*np.meshgrid(*[np.fft.fftfreq(size)] * 2))
+    spectrum = np.exp(-2 * (np.pi * sigma * frequencies) ** 2)
+    images = np.fft.ifft2(np.fft.fft2(generator.normal(size=(num, size, size))) * spectrum).real
+    images /= images.std(axis=(1, 2), keepdims=True)
+    return np.clip(0.5 + 0.15 * images, 0, 1)[..., None].astype("float32")
+
+
+@pytest.fixture(scope="module")
+def on_zeros(kit):
+    digits, labels = kit.images, kit.labels
+    return trained(digits[labels == 0][:120]), digits[labels == 0][120:], digits[labels != 0]
+
+
+class TestFeatures:
+    def test_local_gradients_are_means_over_windows(self):
+        images = np.random.default_rng(0).random((1, 16, 12, 3), dtype="float32")
+        found = np.asarray(LocalGradients()(images))
+        assert found.shape == (1, 4, 3, 30) == LocalGradients().compute_output_shape(images.shape)
+        shares = np.stack([np.asarray(s)[0] for s in direction_shares(images)], axis=-1) / 3
+        grey = images[0].mean(axis=-1)
+        window = slice(4, 8), slice(4, 8)  # of 4 x 4 pixels, the second of each side
+        np.testing.assert_allclose(found[0, 1, 1, :8], shares[window].mean(axis=(0, 1)), rtol=1e-4)
+        assert found[0, 1, 1, 8] == pytest.approx(grey[window].mean(), rel=1e-5)
+        assert found[0, 1, 1, 9] == pytest.approx(grey[window].std(), rel=1e-3)
+
+    def test_they_are_scaled_by_the_training_images(self, on_zeros):
+        model, _, _ = on_zeros
+        assert model.feature_shape == (4, 4, 8)
+        assert np.ptp(model.feature_scale.numpy()) == 0  # one scale: small features stay small
+        features = np.asarray(model.extractor(np.zeros((1, 8, 8, 1))))
+        scaled = np.asarray(model.scaled_features(np.zeros((1, 8, 8, 1), "float32")))
+        expected = (features - model.feature_mean.numpy()) / model.feature_scale.numpy()
+        np.testing.assert_allclose(scaled, expected, rtol=1e-5)
+
+    def test_the_loss_falls_once_they_are(self, on_zeros):
+        model, _, _ = on_zeros
+        curve = model.history.history["loss"]
+        assert curve[-1] < 0.9 * curve[0]
+
+    def test_no_contrast_no_difference(self, on_zeros):
+        model, normals, _ = on_zeros
+        pale = model.anomaly_score(0.4 * normals)
+        np.testing.assert_allclose(pale, model.anomaly_score(normals), rtol=0.02)
+
+
+class TestScore:
+    def test_formula(self, on_zeros):
+        model, normals, _ = on_zeros
+        outputs = {name: np.asarray(value) for name, value in model.forward(normals[:5]).items()}
+        offset = outputs["code"] - model.code_mean.numpy()
+        distance = np.einsum("ni,ij,nj->n", offset, model.code_precision.numpy(), offset)
+        error = np.square(outputs["features"] - outputs["prediction"]).reshape(5, -1)
+        size, units = error.shape[1], model.latent_dim
+        freedom = (size - units) * error.mean(axis=1) / model.normal_error.numpy()
+        expected = (distance + freedom) / size
+        np.testing.assert_allclose(model.anomaly_score(normals[:5]), expected, rtol=1e-3)
+        maps = model.score_map(normals[:5])
+        assert maps.shape == (5, 8, 8)
+        np.testing.assert_allclose(maps[:, ::2, ::2], maps[:, 1::2, 1::2])  # cells of 2 x 2
+
+    def test_normal_images_score_one_on_average(self, kit):
+        """Each degree of freedom adds its share on the images that it was measured on."""
+        images = kit.images[kit.labels == 3][:150]
+        model = trained(images, epochs=2)
+        assert model.anomaly_score(images).mean() == pytest.approx(1, rel=0.1)
+
+    def test_mean_and_precision(self):
+        rows = np.random.default_rng(0).normal(size=(20_000, 3)) @ np.diag([1.0, 2.0, 3.0])
+        rows[:, 1] += 0.5 * rows[:, 0]
+        mean, precision = normal_images.mean_and_precision(rows + 5)
+        np.testing.assert_allclose(mean, 5, atol=0.1)
+        np.testing.assert_allclose(np.linalg.inv(precision), np.cov(rows.T), rtol=0.05, atol=0.1)
+        _, of_few = normal_images.mean_and_precision(rows[:2])
+        assert (np.linalg.eigvalsh(of_few) > 0).all()
+
+
+class TestFinds:
+    def test_other_digits(self, on_zeros):
+        model, normals, others = on_zeros
+        assert auroc(model.anomaly_score(normals), model.anomaly_score(others)) > 0.97
+
+    def test_textures_that_are_smoother_and_rougher_and_damaged(self):
+        """Where an error of pixels calls a smoother texture normal; and the place of a hole."""
+        model = trained(noise(60, 1.5, seed=0), epochs=10, preset="textures")
+        normal = model.anomaly_score(noise(40, 1.5, seed=1))
+        for sigma in (1.0, 2.5):
+            assert auroc(normal, model.anomaly_score(noise(40, sigma, seed=2))) > 0.95
+        damaged = noise(20, 1.5, seed=1)
+        damaged[:, 8:16, 16:24] = 0  # a hole
+        maps = model.score_map(damaged)
+        assert maps[:, 8:16, 16:24].mean() > 1.5 * maps.mean()
+
+
+class TestNetwork:
+    def test_maps_of_a_frozen_network(self, tmp_path):
+        """Random weights: no download. They are frozen, and come back with the file."""
+        arguments = {"features": "mobilenet_v2", "feature_weights": None, "latent_dim": 4}
+        images = np.random.default_rng(0).random((6, 32, 32, 1), dtype="float32")
+        model = trained(
+            images, epochs=1, feature_layers=["block_1_expand_relu", "Conv1_relu"], **arguments
+        )
+        assert model.feature_shape == (16, 16, 96 + 32)
+        assert all("dense" in w.path or "linear" in w.path for w in model.trainable_weights)
+        model.save(tmp_path / "model.keras")
+        loaded = zoo.load(tmp_path / "model.keras")
+        np.testing.assert_allclose(
+            loaded.anomaly_score(images), model.anomaly_score(images), rtol=1e-4
+        )
+
+    def test_weights_of_a_file(self, tmp_path):
+        network = keras.applications.MobileNetV2(
+            include_top=False, weights=None, input_shape=(32, 32, 3)
+        )
+        network.save_weights(tmp_path / "network.weights.h5")
+        model = zoo.create(
+            "feature_autoencoder",
+            (32, 32, 3),
+            features="mobilenet_v2",
+            feature_weights=str(tmp_path / "network.weights.h5"),
+        )
+        inner = next(layer for layer in model.extractor.layers if isinstance(layer, keras.Model))
+        name = "block_3_expand"
+        np.testing.assert_array_equal(
+            inner.get_layer(name).get_weights()[0], network.get_layer(name).get_weights()[0]
+        )
+        assert model.feature_shape[:2] == (4, 4)  # an eighth of the image
+
+
+@pytest.mark.parametrize(
+    ("shape", "arguments", "text"),
+    [
+        ((8, 8, 1), {"features": "hogg"}, "features must be one of.*Did you mean 'hog'"),
+        ((4, 8, 1), {}, "at least 8 x 8 pixels"),
+        ((64, 1), {}, r"image_shape must be \(height, width, channels\)"),
+        ((16, 16, 3), {"features": "vgg16"}, "at least 32 x 32"),
+        ((32, 32, 3), {"features": "vgg16", "shared": False}, "not False for maps of a network"),
+        ((8, 8, 1), {"feature_layers": ["a"]}, "feature_layers must be None"),
+    ],
+)
+def test_wrong_arguments(shape, arguments, text):
+    with pytest.raises(ValueError, match=text):
+        zoo.create("feature_autoencoder", shape, **arguments)
+
+
+def test_data_sets_and_generators_are_looked_at_too(kit):
+    images = kit.images[:64]
+    scores = []
+    for data in (images, zoo.batches(images, batch_size=32), iter([images[:32], images[32:]])):
+        keras.utils.set_random_seed(0)
+        model = zoo.create("feature_autoencoder", (8, 8, 1), preset="tiny")
+        model.compile("adam")
+        model.fit(data, epochs=1, verbose=0, shuffle=False)
+        assert np.any(model.feature_mean.numpy()) and float(model.normal_error) != 1
+        scores.append(model.anomaly_score(images[:5]))
+    assert all(np.isfinite(score).all() for score in scores)

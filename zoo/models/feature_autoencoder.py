@@ -1,0 +1,322 @@
+"""The autoencoder that reads and rebuilds features instead of pixels, for anomaly detection."""
+
+from typing import ClassVar
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from zoo import checks, losses
+from zoo.data.batching import batched
+from zoo.layers.gradient_histograms import membership
+from zoo.networks import features as feature_networks
+from zoo.registry.entries import listed
+from zoo.training import normal_images
+from zoo.training.image_to_image import check_images
+from zoo.training.mean_start import some_batches
+from zoo.training.model import ZooModel
+
+MAX_IMAGES = 1_000  # that features, codes and errors are measured on
+
+
+@listed
+class FeatureAutoencoder(ZooModel):
+    """Learns what features of normal images go together, and scores those that do not.
+
+    loss = mean over places and features of (f - decode(encode(f)))^2,  f the scaled features
+    score = (T^2 + Q) / size, or T^2 / units where a network is shared by all places
+
+    On pixels an autoencoder measures contrast; on features it measures shape. `T^2` is the squared
+    Mahalanobis distance of an image's code from the codes of the training images, `Q` its squared
+    error, divided by the mean one of the training images for each of its degrees of freedom:
+    together the distance of a Gaussian whose main axes the network has found.
+
+    Choose it by what is normal. Objects in one pose: the default, gradient histograms of a 7 x 7
+    grid, all places in one code. Textures: `shared=True`, local gradients at three scales, one
+    network for all places, and a code of the image that is the mean over places, with the logarithm
+    of the mean error beside it. Photographs of things: the maps of a network that was trained on
+    ImageNet, always shared.
+
+    `fit` first takes mean and spread of the features from up to 1,000 of the training images, and
+    at its end measures codes and errors on them: `set_threshold` comes after it.
+
+    Args:
+        image_shape: `(height, width, channels)`, at least 8 x 8 pixels, 32 x 32 for networks.
+        features: `"hog"`, or a network of `keras.applications`: `"mobilenet_v2"`,
+            `"mobilenet_v3_small"`, `"efficientnet_b0"`, `"resnet50"` or `"vgg16"`.
+        shared: Whether one network serves all places. `None` means no for `"hog"`, and yes for
+            the maps of networks, which cannot be otherwise.
+        latent_dim: Positive int, size of the code of the image, or of a place.
+        hidden_units: Dense layers between features and code, mirrored in the decoder. `()` makes
+            a linear autoencoder.
+        activation: Keras activation of the hidden layers.
+        feature_layers: Names of the network's layers whose maps are read. `None` means the last
+            ones whose maps are an eighth and a sixteenth of the image.
+        feature_weights: Of the network: `"imagenet"`, which Keras downloads, a path of
+            `.weights.h5`, or `None` for random ones. A saved model carries them.
+        **kwargs: See `ZooModel`.
+
+    Call arguments:
+        x: Float tensor `(batch, *image_shape)` in `[0, 1]`.
+
+    Returns:
+        The rebuilt features, scaled, `(batch, rows, columns, numbers)`.
+
+    Loss terms:
+        `reconstruction`: mean squared error of the scaled features, `(batch,)`.
+
+    Raises:
+        ValueError: for unknown features, or images that they cannot be read of.
+
+    Differs from the paper: gradients beside maps of networks; the code's distance is part of the
+    score.
+
+    Example:
+        >>> model = zoo.create("feature_autoencoder", image_shape=(28, 28, 1))
+        >>> model.feature_shape
+        (7, 7, 8)
+
+    Reference: Shi et al., 2020 (deep feature reconstruction). https://arxiv.org/abs/2012.07122
+    """
+
+    EXCEPTIONS: ClassVar = {
+        "outputs_are_named_and_shaped": "the prediction is of features, not of pixels.",
+        "compiled_metrics_compare_prediction_and_target": "they compare features.",
+        "loss_falls": "the first fit scales the features, and the loss with them.",
+        "any_shape_that_fits": "features are read of images alone, and predicted in their shape.",
+        "flat_vectors": "vectors have no gradients.",
+        "divisible_shapes": "no image is halved.",
+    }
+
+    def __init__(
+        self,
+        image_shape,
+        *,
+        features="hog",
+        shared=None,
+        latent_dim=16,
+        hidden_units=(),
+        activation="relu",
+        feature_layers=None,
+        feature_weights="imagenet",
+        **kwargs,
+    ):
+        super().__init__(image_shape, **kwargs)
+        owner = self.owner
+        feature_networks.check(owner, features, self.image_shape)
+        checks.positive_int(owner, latent_dim=latent_dim)
+        checks.activation(owner, "activation", activation)
+        is_network = features in feature_networks.BACKBONES
+        if shared not in (None, True, False) or (is_network and shared is False):
+            raise ValueError(
+                f"{owner}: shared must be None, True or False, and not False for maps of a "
+                f"network. Received: shared={shared!r}, features={features!r}. Leave it out."
+            )
+        if feature_layers is not None and not is_network:
+            raise ValueError(
+                f"{owner}: feature_layers must be None for features={features!r}. Received: "
+                f"feature_layers={feature_layers!r}. Leave it out."
+            )
+        self.features = features
+        self.shared = is_network if shared is None else bool(shared)
+        self.latent_dim = latent_dim
+        self.hidden_units = checks.ints(owner, "hidden_units", hidden_units, allow_empty=True)
+        self.activation = activation
+        self.feature_layers = None if feature_layers is None else tuple(feature_layers)
+        self.feature_weights = feature_weights
+        self._normals = None
+
+    # --- networks ---------------------------------------------------------------------------
+
+    def build_networks(self):
+        self.extractor = feature_networks.extractor(
+            self.features, self.image_shape, shared=self.shared, layer_names=self.feature_layers
+        )
+        if self.feature_weights is not None and self.features in feature_networks.BACKBONES:
+            feature_networks.load_weights(self.extractor, self.features, self.feature_weights)
+        self.feature_shape = tuple(self.extractor.output_shape[1:])
+        size = self.feature_shape[-1] if self.shared else int(np.prod(self.feature_shape))
+        self.encoder = self._dense(size, self.hidden_units, self.latent_dim, "encoder")
+        self.decoder = self._dense(self.latent_dim, self.hidden_units[::-1], size, "decoder")
+        per_feature = (self.feature_shape[-1],) if self.shared else self.feature_shape
+        num = self.num_distances
+        self.feature_mean = self._constant("feature_mean", per_feature, "zeros")
+        self.feature_scale = self._constant("feature_scale", per_feature, "ones")
+        self.code_mean = self._constant("code_mean", (num,), "zeros")
+        self.code_precision = self._constant("code_precision", (num, num), "identity")
+        self.normal_error = self._constant("normal_error", (), "ones")
+        if self.shared:
+            units = self.latent_dim
+            self.place_mean = self._constant("place_mean", (units,), "zeros")
+            self.place_precision = self._constant("place_precision", (units, units), "identity")
+
+    def _dense(self, num_inputs: int, hidden_units, num_outputs: int, name: str) -> keras.Model:
+        inputs = keras.Input(
+            (*self.feature_shape[:-1], num_inputs) if self.shared else (num_inputs,)
+        )
+        x = inputs
+        for number, units in enumerate(hidden_units, 1):
+            x = layers.Dense(
+                units, self.activation, dtype=self.dtype_policy, name=f"dense_{number}"
+            )(x)
+        outputs = layers.Dense(num_outputs, dtype=self.dtype_policy, name="linear")(x)
+        return keras.Model(inputs, outputs, name=name)
+
+    def _constant(self, name: str, shape, initializer: str):
+        return self.add_weight(
+            shape=shape, initializer=initializer, trainable=False, name=name, dtype="float32"
+        )
+
+    @property
+    def num_distances(self) -> int:
+        """Numbers of an image that `T^2` is a distance of: its code, and shared its error."""
+        return self.latent_dim + (1 if self.shared else 0)
+
+    # --- the model --------------------------------------------------------------------------
+
+    def scaled_features(self, x):
+        """Returns the features less their mean, over their spread: `(batch, *feature_shape)`."""
+        features = ops.cast(self.extractor(ops.cast(x, "float32")), "float32")
+        return (features - self.feature_mean) / self.feature_scale
+
+    def forward(self, x, training=False):
+        features = self.scaled_features(x)
+        flat = features if self.shared else ops.reshape(features, (-1, self.encoder.input_shape[1]))
+        code = self.encoder(flat, training=training)
+        rebuilt = ops.cast(self.decoder(code, training=training), "float32")
+        prediction = ops.reshape(rebuilt, (-1, *self.feature_shape))
+        return {"prediction": prediction, "features": features, "code": code}
+
+    def loss_terms(self, x, target, outputs):
+        features = outputs["features"] if target is x else self.scaled_features(target)
+        return {"reconstruction": losses.mean_squared_error(features, outputs["prediction"])}
+
+    def for_metrics(self, target, outputs):
+        return self.scaled_features(target), outputs["prediction"]
+
+    # --- what is normal ---------------------------------------------------------------------
+
+    def start_from(self, data, source=None):
+        """Takes mean and spread of the features from the data, once."""
+        some, data = some_batches(data, source, MAX_IMAGES)
+        self._normals = _images(some)
+        if self._normals is not None and not self._has_scale():
+            self._standardise(self._normals)
+        return data
+
+    def after_fit(self):
+        """Measures codes and errors on the images that `start_from` took."""
+        if self._normals is not None:
+            self.measure_normals(self._normals)
+        self._normals = None
+
+    def _has_scale(self) -> bool:
+        return bool(np.any(ops.convert_to_numpy(self.feature_mean)))
+
+    def _standardise(self, images) -> None:
+        features = np.concatenate(
+            [np.asarray(self.extractor(part), "float64") for part in normal_images.batches(images)]
+        )
+        axes = (0, 1, 2) if self.shared else 0
+        self.feature_mean.assign(features.mean(axis=axes))
+        spread = features.std(axis=axes) if self.shared else features.std(axis=0).mean()
+        floor = 1e-3 * np.max(spread) + np.finfo("float32").tiny
+        self.feature_scale.assign(
+            np.broadcast_to(np.maximum(spread, floor), self.feature_scale.shape)
+        )
+
+    def measure_normals(self, images) -> None:
+        """Measures how codes and errors of normal images spread; `fit` ends with it.
+
+        Call it after a training loop of your own, with images of the training data.
+        """
+        checks.images(self.owner, images, self.image_shape)
+        parts = [self._code_and_errors(part) for part in normal_images.batches(images)]
+        codes, errors = (
+            np.concatenate([np.asarray(p) for p in each]) for each in zip(*parts, strict=True)
+        )
+        self.normal_error.assign(max(float(errors.mean()), np.finfo("float32").tiny))
+        if self.shared:
+            places = codes.reshape(-1, self.latent_dim)
+            self._assign_gaussian(self.place_mean, self.place_precision, places)
+        numbers = np.asarray(self._numbers(codes, errors))
+        self._assign_gaussian(self.code_mean, self.code_precision, numbers)
+
+    def _assign_gaussian(self, mean, precision, rows) -> None:
+        for variable, value in zip(
+            (mean, precision), normal_images.mean_and_precision(rows), strict=True
+        ):
+            variable.assign(value)
+
+    # --- scores -----------------------------------------------------------------------------
+
+    def _code_and_errors(self, x):
+        outputs = self.forward(x)
+        errors = ops.mean(ops.square(outputs["features"] - outputs["prediction"]), axis=-1)
+        return ops.cast(outputs["code"], "float32"), errors
+
+    def _numbers(self, codes, errors):
+        """Returns what `T^2` is a distance of, `(batch, num_distances)`."""
+        if not self.shared:
+            return codes
+        log_error = ops.log(ops.mean(errors, axis=(1, 2)) + 1e-6)
+        return ops.concatenate([ops.mean(codes, axis=(1, 2)), log_error[:, None]], axis=-1)
+
+    def _scores_by_cell(self, x):
+        codes, errors = self._code_and_errors(x)
+        distance = _squared_distance(
+            self._numbers(codes, errors), self.code_mean, self.code_precision
+        )
+        size = self.encoder.input_shape[-1]
+        freedom = max(1, size - self.latent_dim)
+        error = freedom * errors / self.normal_error
+        if not self.shared:
+            return (distance[:, None, None] + error) / size
+        of_places = error + _squared_distance(codes, self.place_mean, self.place_precision)
+        share = of_places / ops.mean(of_places, axis=(1, 2), keepdims=True)
+        return distance[:, None, None] / self.num_distances * share
+
+    @batched(check_images)
+    def score_map(self, x):
+        """Returns the score of each pixel, that of its cell, from 0: `(batch, height, width)`.
+
+        Of a whole grid: the error of the cell, with the code's distance in equal parts for all.
+        Shared: the distance of the image, divided among its cells in the shares of their own
+        `T^2 + Q`, that of a place among all places.
+        """
+        cells = self._scores_by_cell(x)
+        height, width = self.image_shape[:2]
+        down, right = membership(height, cells.shape[1]), membership(width, cells.shape[2])
+        return ops.einsum("brc,ri,cj->bij", cells, down, right)
+
+    @batched(check_images)
+    def anomaly_score(self, x):
+        """Returns one score per image, higher for stranger ones: the mean of `score_map`."""
+        return losses.mean_over_event(self.score_map(x))
+
+    @batched(check_images)
+    def feature_error(self, x):
+        """Returns the mean squared error of the scaled features, `(batch,)`: `Q` alone."""
+        outputs = self.forward(x)
+        return losses.mean_squared_error(outputs["features"], outputs["prediction"])
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        # The file has the weights of the network: nothing is downloaded.
+        weights = config.get("feature_weights")
+        model = super().from_config({**config, "feature_weights": None}, custom_objects)
+        model.feature_weights = weights
+        return model
+
+
+def _images(batches) -> np.ndarray | None:
+    """Returns the images of some batches, float32; None where there are none."""
+    parts = [keras.utils.unpack_x_y_sample_weight(batch)[0] for batch in batches]
+    parts = [np.asarray(part, "float32") for part in parts if part is not None and len(part)]
+    return np.concatenate(parts)[:MAX_IMAGES] if parts else None
+
+
+def _squared_distance(rows, mean, precision):
+    """Computes `(rows - mean)' precision (rows - mean)` over the last axis."""
+    offset = rows - mean
+    return ops.sum(offset * ops.matmul(offset, precision), axis=-1)
