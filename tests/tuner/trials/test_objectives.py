@@ -42,7 +42,7 @@ def test_synthetic_auroc_needs_no_anomalies(upae):
     assert measured == pytest.approx((odd[:, None] > normal).mean(), abs=1e-6)
     wanted = request(None, "feature_autoencoder", settings={}, normal_class=3)
     assert wanted.objective_name == "auroc_synthetic"
-    with pytest.raises(BenchError, match="rebuilds features.* auroc, auroc_synthetic"):
+    with pytest.raises(BenchError, match=r"rebuilds features.* auroc, auroc_synthetic"):
         objectives.check("psnr", "feature_autoencoder")
 
 
