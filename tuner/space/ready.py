@@ -100,6 +100,11 @@ SPACES: dict[str, dict[str, Parameter]] = {
         "normalization": Choice((None, "group", "layer"), None),
     },
     "denoising": _NOISE | _AUTOENCODER,
+    "memory_autoencoder": {
+        "num_items": Int(50, 2000, 500, step=2, log=True),
+        "entropy_weight": Float(1e-5, 1e-2, 2e-4, log=True),
+        **_AUTOENCODER,
+    },
     "sparse": {
         "penalty": Choice(("l1", "kl", "top_k"), "l1"),
         "sparsity_weight": Float(1e-6, 1e-1, 1e-5, log=True, when=_RATES),

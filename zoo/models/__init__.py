@@ -19,6 +19,7 @@ if _typing.TYPE_CHECKING:
     from zoo.models.info_vae import InfoVAE as InfoVAE
     from zoo.models.iwae import IWAE as IWAE
     from zoo.models.masked_autoencoder import MaskedAutoencoder as MaskedAutoencoder
+    from zoo.models.memory_autoencoder import MemoryAutoencoder as MemoryAutoencoder
     from zoo.models.residual_unet import ResidualUNet as ResidualUNet
     from zoo.models.semi_supervised_m2 import SemiSupervisedM2 as SemiSupervisedM2
     from zoo.models.semi_supervised_vae import SemiSupervisedVAE as SemiSupervisedVAE

@@ -46,6 +46,7 @@ MODELS: dict[str, Row] = {
     "masked_autoencoder": Row(
         "MaskedAutoencoder", "https://arxiv.org/abs/2111.06377", least_updates=3_000
     ),
+    "memory_autoencoder": Row("MemoryAutoencoder", "https://arxiv.org/abs/1904.02639"),
     "residual_unet": Row("ResidualUNet", "https://arxiv.org/abs/1711.10684", "segmentation"),
     "semi_supervised_m2": Row(
         "SemiSupervisedM2", "https://arxiv.org/abs/1406.5298", "semi_supervised"
@@ -78,6 +79,7 @@ LAYERS: dict[str, str] = {
     "TransformerBlock": "zoo.layers.transformer",
     "VectorQuantizer": "zoo.layers.quantizer",
     "Prepared": "zoo.networks.encoders",
+    "Memory": "zoo.models.memory_autoencoder",
     "OnClassNumbers": "zoo.training.mask_metrics",
     "WithoutVoid": "zoo.training.mask_metrics",
 }

@@ -1,0 +1,155 @@
+"""The memory autoencoder (MemAE): a code is made of codes of normal images, and of nothing else."""
+
+import keras
+from keras import layers, ops
+
+from zoo import checks, losses
+from zoo.models.autoencoder import Autoencoder
+from zoo.registry.entries import listed
+
+_SMALLEST = 1e-12
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class Memory(layers.Layer):
+    """Reads a code from a memory of items.
+
+        w = softmax over items of cos(code, m_i)
+        w_i <- max(w_i - shrink, 0) w_i / (|w_i - shrink| + 1e-12), then divided by their sum
+        read code = sum_i w_i m_i
+
+    Args:
+        num_items: Positive int.
+        shrink: Float >= 0, `lambda` of the paper: smaller weights become 0.
+
+    Call arguments:
+        code: Float tensor `(batch, units)`.
+
+    Returns:
+        The read codes `(batch, units)` and the weights `(batch, num_items)`, both float32.
+    """
+
+    def __init__(self, num_items: int, shrink: float, **kwargs):
+        super().__init__(**kwargs)
+        self.num_items = num_items
+        self.shrink = shrink
+
+    def build(self, shape):
+        self.items = self.add_weight(
+            shape=(self.num_items, shape[-1]), initializer="glorot_uniform", name="items"
+        )
+
+    def call(self, code):
+        code, items = ops.cast(code, "float32"), ops.cast(self.items, "float32")
+        weights = ops.softmax(ops.matmul(_unit_length(code), ops.transpose(_unit_length(items))))
+        above = weights - self.shrink
+        weights = ops.relu(above) * weights / (ops.abs(above) + _SMALLEST)
+        weights = weights / ops.maximum(ops.sum(weights, axis=-1, keepdims=True), _SMALLEST)
+        return ops.matmul(weights, items), weights
+
+    def get_config(self):
+        return {**super().get_config(), "num_items": self.num_items, "shrink": self.shrink}
+
+
+@listed
+class MemoryAutoencoder(Autoencoder):
+    """Learns to copy normal images from a memory, so that strange ones come out as normal ones.
+
+    loss = reconstruction + entropy_weight * sum_i -w_i log w_i
+
+    The code asks a memory of `num_items` codes, and what is decoded is a sparse, positive
+    combination of them: an anomaly cannot be copied, whatever the size of the code. Choose it for
+    anomalies that a plain autoencoder copies too well. With many items it comes near to nearest
+    neighbours, which need no training.
+
+    Args:
+        image_shape: See `Autoencoder`.
+        num_items: Positive int, of the memory.
+        shrink: Float >= 0: weights below it become 0. `None` means `1 / num_items`, the lower
+            end of the paper's range.
+        entropy_weight: Float >= 0, of the entropy of the weights, which keeps few of them large.
+        latent_dim: Positive int, size of the code. Defaults to `32`.
+        **kwargs: See `Autoencoder`.
+
+    Call arguments:
+        x: Float tensor `(batch, *image_shape)` in `[0, 1]`.
+
+    Returns:
+        The reconstruction, `(batch, *image_shape)`.
+
+    Loss terms:
+        `reconstruction`: mean over pixels. `entropy`: of the weights, nats.
+
+    Raises:
+        ValueError: if an argument is out of range, or so much is shrunk that nothing is left.
+
+    Differs from the paper: one code for an image, where the paper reads one for each place of a
+    feature map; smaller networks.
+
+    Example:
+        >>> model = zoo.create("memory_autoencoder", image_shape=(28, 28, 1), num_items=100)
+        >>> model.memory.items.shape
+        (100, 32)
+
+    Reference: Gong et al., 2019, Eq. 3 to 9. https://arxiv.org/abs/1904.02639
+    """
+
+    def __init__(
+        self,
+        image_shape,
+        *,
+        num_items=500,
+        shrink=None,
+        entropy_weight=2e-4,
+        latent_dim=32,
+        **kwargs,
+    ):
+        super().__init__(image_shape, latent_dim=latent_dim, **kwargs)
+        owner = self.owner
+        checks.positive_int(owner, num_items=num_items)
+        checks.number(owner, low=0.0, entropy_weight=entropy_weight)
+        if shrink is not None:
+            checks.number(owner, low=0.0, high=1.0, shrink=shrink)
+        if latent_dim is None:
+            raise ValueError(
+                f"{owner}: latent_dim must be an int. Received: latent_dim=None. "
+                "The memory holds codes, for example latent_dim=32."
+            )
+        self.num_items = num_items
+        self.shrink = shrink
+        self.entropy_weight = entropy_weight
+
+    @property
+    def resolved_shrink(self) -> float:
+        """The threshold in use, with `None` resolved."""
+        return 1 / self.num_items if self.shrink is None else self.shrink
+
+    def build_networks(self):
+        super().build_networks()
+        self.memory = Memory(self.num_items, self.resolved_shrink, name="memory", dtype="float32")
+        self.memory.build((None, self.latent_dim))
+
+    @property
+    def term_weights(self):
+        return {**super().term_weights, "entropy": self.entropy_weight}
+
+    def activate_code(self, code):
+        return self.memory(super().activate_code(code))[0]
+
+    def forward(self, x, training=False):
+        asked = super().activate_code(self.encoder(self.rescale(x), training=training))
+        code, weights = self.memory(asked)
+        logits = self.decoder(code, training=training)
+        prediction = self.to_pixels(logits)
+        return {"prediction": prediction, "logits": logits, "code": code, "weights": weights}
+
+    def loss_terms(self, x, target, outputs):
+        weights = outputs["weights"]
+        entropy = losses.sum_over_event(-weights * ops.log(weights + _SMALLEST))
+        return {**super().loss_terms(x, target, outputs), "entropy": entropy}
+
+
+def _unit_length(rows):
+    """Divides rows by their lengths."""
+    length = ops.sqrt(ops.sum(ops.square(rows), axis=-1, keepdims=True) + _SMALLEST)
+    return rows / length
