@@ -101,9 +101,10 @@ SPACES: dict[str, dict[str, Parameter]] = {
     },
     "denoising": _NOISE | _AUTOENCODER,
     "memory_autoencoder": {
-        "num_items": Int(50, 2000, 500, step=2, log=True),
+        "num_items": Int(125, 2000, 500, step=2, log=True),
         "entropy_weight": Float(1e-5, 1e-2, 2e-4, log=True),
         **_AUTOENCODER,
+        "latent_dim": Int(8, 128, 32, step=2, log=True),
     },
     "sparse": {
         "penalty": Choice(("l1", "kl", "top_k"), "l1"),
@@ -140,7 +141,7 @@ SPACES: dict[str, dict[str, Parameter]] = {
         **_AUTOENCODER,
     },
     "feature_autoencoder": {
-        "shared": Boolean(False),
+        "shared": Choice((None, True), None),
         "latent_dim": Int(4, 64, 16, step=2, log=True),
         "hidden_units": Choice(((), (64,), (128,), (256, 128)), ()),
         **_LEARNING,

@@ -88,7 +88,7 @@ class MemoryAutoencoder(Autoencoder):
 
     Example:
         >>> model = zoo.create("memory_autoencoder", image_shape=(28, 28, 1), num_items=100)
-        >>> model.memory.items.shape
+        >>> tuple(model.memory.items.shape)
         (100, 32)
 
     Reference: Gong et al., 2019, Eq. 3 to 9. https://arxiv.org/abs/1904.02639

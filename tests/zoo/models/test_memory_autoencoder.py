@@ -31,9 +31,11 @@ def test_addressing_by_hand(model):
     np.testing.assert_allclose(terms["entropy"], entropy, rtol=1e-3)
 
 
-def test_one_item_copies_nothing(kit):
+def test_equal_items_copy_nothing(kit):
     """All images become the same one: the limit of what a memory forbids."""
-    one = zoo.create("memory_autoencoder", (8, 8, 1), preset="tiny", num_items=1, shrink=0.0)
+    one = zoo.create("memory_autoencoder", (8, 8, 1), preset="tiny", num_items=2, shrink=0.0)
+    items = one.memory.items.numpy()
+    one.memory.items.assign(np.broadcast_to(items[:1], items.shape))
     rebuilt = one.reconstruct(kit.images[:10])
     np.testing.assert_allclose(rebuilt, np.broadcast_to(rebuilt[:1], rebuilt.shape), atol=1e-6)
 
@@ -41,7 +43,7 @@ def test_one_item_copies_nothing(kit):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"num_items": 0}, "num_items must be a positive int"),
+        ({"num_items": 0}, "num_items must be an int >= 1"),
         ({"shrink": -1.0}, "shrink must be a number"),
         ({"latent_dim": None, "widths": (4,)}, "latent_dim must be an int"),
     ],
