@@ -1,4 +1,4 @@
-"""What a table of anomalies says in words when its models do not earn their training."""
+"""What a table of anomalies says in words when its models are worse than guessing."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,9 @@ CHANCE = 0.5
 
 
 def sentences(rows: Sequence[Row]) -> list[str]:
-    """Returns what to know of each table of anomalies whose models are all below something.
+    """Returns what to know of each table of anomalies whose models are all below 0.5.
 
-    Below 0.5, where anomalies look more normal to them than normal images do; or below a baseline
-    that needs no training. `[]` where a model is above both.
+    Anomalies look more normal to them than normal images do. `[]` where a model is above.
 
     Args:
         rows: Of a leaderboard, as `bench.leaderboard.rows.rows` gives them.
@@ -45,11 +44,6 @@ def _of_table(members: Sequence[Row]) -> str | None:
             f"the anomalies look more normal than the normals, as errors of pixels do where "
             f"anomalies are smoother. {use} a model of features: feature_autoencoder, for textures "
             "its preset textures."
-        )
-    if instead:
-        return (
-            f"No model is above the baseline {instead}, which needs no training: the best, "
-            f"{best.name}, has an AUROC of {value:.3f}. Use the baseline, or another model."
         )
     return None
 
