@@ -41,8 +41,7 @@ def markdown(records: list[Record], entries: list[Any]) -> str:
         records: Records; a model may have them on several data sets.
         entries: `zoo.registry.entries.Entry` of each model.
 
-    Raises:
-        BenchError: if a model has no finished record.
+    A model without a finished record is listed as not measured yet.
     """
     rows = [row for row in leaderboard_rows.rows(records) if not row.failed]
     tables = list(dict.fromkeys(row.table for row in rows))
@@ -50,13 +49,10 @@ def markdown(records: list[Record], entries: list[Any]) -> str:
     lines = []
     for entry in entries:
         own = [row for row in rows if not row.baseline and row.record.model.name == entry.name]
+        about = [f"`{entry.name}`", entry.summary.rstrip("."), f"[paper]({entry.paper})"]
         if not own:
-            raise BenchError(
-                f"no finished record of {entry.name!r}. "
-                f"Make one: python -m bench run --models {entry.name} --output RESULTS"
-            )
+            lines.append([*about, "", "", "not measured yet", "", ""])
         for row in own:
-            about = [f"`{entry.name}`", entry.summary.rstrip("."), f"[paper]({entry.paper})"]
             given = (row.record.model.arguments or {}).items()
             preset = " ".join(
                 [f"`{row.record.model.preset}`", *(f"{name}={value}" for name, value in given)]
