@@ -6,6 +6,7 @@ from pathlib import Path
 
 from zoo import checks
 from zoo.cli import card, check, models, reading_options, thresholds, tiling, train, use
+from zoo.cli.instances import MIN_DISTANCE
 from zoo.parser import new_command, program
 from zoo.registry import quiet
 
@@ -126,7 +127,8 @@ def _add_segment(commands) -> None:
         "write the mask of each image",
         "  python -m zoo segment unet.keras cells/images/ --output masks/\n"
         "  python -m zoo segment unet.keras scans/ --tile 256 --overlap 0.5 --output masks/\n"
-        "  python -m zoo segment unet.keras scans/ --tile 256 --views turns --output masks/\n",
+        "  python -m zoo segment unet.keras scans/ --tile 256 --views turns --output masks/\n"
+        "  python -m zoo segment unet.keras cells/images/ --instances --output cells_found/\n",
     )
     parser.add_argument(
         "--output",
@@ -134,6 +136,19 @@ def _add_segment(commands) -> None:
         required=True,
         help="folder: masks/, overlays/ and shares.csv; with --views doubts/ too, the deviation of "
         "probabilities, white is 0.5",
+    )
+    parser.add_argument(
+        "--instances",
+        action="store_true",
+        help="part objects that touch: labels/ (PNG of 16 bits), and objects.csv with area, "
+        "centroid and box",
+    )
+    parser.add_argument(
+        "--min-distance",
+        type=int,
+        default=MIN_DISTANCE,
+        metavar="PIXELS",
+        help="of the middles of two objects; default: %(default)s",
     )
 
 

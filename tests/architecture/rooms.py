@@ -167,6 +167,8 @@ EXCEPTIONS = {
     ("bench.execution.session", "bench.evaluation.job_runner"): (
         "the one entry of a job's process: the parent stays without Keras"
     ),
+    ("zoo.tiles.objects", "scipy"): "distances in a mask, when objects are parted: an option",
+    ("zoo.tiles.objects", "skimage"): "the watershed, when objects are parted: an option",
     ("zoo.checks", "keras"): (
         "to name the activations, when a model is being built: Keras is there then"
     ),

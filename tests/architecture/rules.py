@@ -1,6 +1,7 @@
 """The rules of the layout. Each returns what breaks it, as `file:line` and what is wrong there."""
 
 import ast
+import types
 from collections.abc import Iterator, Mapping, Sequence
 
 from architecture.rooms import Room
@@ -118,14 +119,16 @@ def reaches_measuring(tree: Tree, starts: Sequence[str]) -> list[str]:
     return ["; ".join(way) for way in ways if way is not None]
 
 
-def foreign_imports(tree: Tree, package: str, forbidden) -> list[str]:
+def foreign_imports(
+    tree: Tree, package: str, forbidden, exceptions: Exceptions = types.MappingProxyType({})
+) -> list[str]:
     """Imports of other packages that a package must not have."""
     return [
         f"{tree.place(name, imported.line)} imports {imported.target}"
         for name in tree.modules
         if name.split(".")[0] == package
         for imported in tree.imports(name)
-        if forbidden(imported.target)
+        if forbidden(imported.target) and not _is_excepted(name, imported, exceptions)
     ]
 
 

@@ -15,6 +15,7 @@ from zoo.cli.files import (
     new_table,
     png_names,
 )
+from zoo.cli.instances import Objects
 from zoo.data import images, layouts
 from zoo.data.files import normal
 from zoo.data.mask_numbers import nearest
@@ -275,7 +276,10 @@ def segment(options) -> int:
     is_binary = session.model.num_classes == 1
     classes = range(1, max(2, session.model.num_classes))
     num_images = 0
+    if options.min_distance < 1:
+        raise CommandError(f"--min-distance must be at least 1. Received: {options.min_distance}.")
     with new_folder(options.output) as folder, new_table(folder / "shares.csv") as table:
+        objects = Objects(folder, options.min_distance) if options.instances else None
         columns = ["foreground"] if is_binary else [f"class_{number}" for number in classes]
         table.writerow(("file", *columns))
         for files, pixels, inputs in session.batches():
@@ -286,14 +290,20 @@ def segment(options) -> int:
                 images.write_png(folder / "masks" / names[path], shown)
                 painted = images.overlay(image, whole)
                 images.write_png(folder / "overlays" / names[path], painted)
+                if objects is not None:
+                    objects.add(session.name(path), names[path], whole)
                 if doubt is not None:
                     doubt = images.resized(2 * doubt, whole.shape)  # at most 1/2: white
                     images.write_png(folder / "doubts" / names[path], doubt)
                 shares = [f"{np.mean(mask == number):.6g}" for number in classes]
                 table.writerow((session.name(path), *shares))
                 num_images += 1
-    folders = "masks/, overlays/" if options.views == "none" else "masks/, overlays/, doubts/"
-    screen.say(f"{num_images} images: {folders} and shares.csv in {options.output}")
+        if objects is not None:
+            objects.write()
+    written = ["masks/", "overlays/", *(["doubts/"] if options.views != "none" else [])]
+    if objects is not None:
+        screen.say(f"{len(objects.rows)} objects: labels/ and objects.csv")
+    screen.say(f"{num_images} images: {', '.join(written)} and shares.csv in {options.output}")
     return 0
 
 

@@ -97,6 +97,27 @@ def test_autoencoders_train_on_crops_and_score_and_repair_whole_images(pairs, tm
             assert images.size_of(tmp_path / place / f"{number}.png") == size
 
 
+def test_objects_are_labelled_and_listed(unet, pairs, tmp_path, monkeypatch):
+    squares = np.zeros((40, 24), "uint8")
+    squares[2:8, 2:8] = squares[20:30, 5:15] = 1
+
+    def to_masks(self, probabilities, threshold=0.5):
+        return squares[: probabilities.shape[0], : probabilities.shape[1]]
+
+    monkeypatch.setattr("zoo.models.unet.UNet.to_masks", to_masks)
+    images.write_png(tmp_path / "in/a.png", squares * 200)
+    options = ("--tile", 40, "--instances", "--output", tmp_path / "out")
+    assert run("segment", unet, tmp_path / "in", *options) == 0
+    with (tmp_path / "out/objects.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["area"], row["row"], row["column"], row["top"]) for row in rows] == [
+        ("36", "4.50", "4.50", "2"),
+        ("100", "24.50", "9.50", "20"),
+    ]
+    labels = images.read_mask(tmp_path / "out/labels/a.png")
+    assert labels[3, 3] == 1 and labels[25, 10] == 2 and labels.max() == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
