@@ -8,7 +8,7 @@ import sys
 
 from bench.errors import BenchError
 from bench.execution.engine import ENVIRONMENT
-from zoo.parser import CommandParser
+from zoo.parser import program
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,12 +97,8 @@ def make_parser(wanted: str | None = None) -> argparse.ArgumentParser:
     Args:
         wanted: Name of the command that it is for; the others are only named. None: of all.
     """
-    parser = CommandParser(
-        prog="python -m bench",
-        description="Measures the models of the zoo on your images and your machine.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    about = "Measures the models of the zoo on your images and your machine."
+    parser = program("python -m bench", about, EXAMPLES)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         if wanted in (None, command.name):

@@ -24,12 +24,18 @@ from bench.records.schema import Record
 from bench.reproduce import table
 from bench.scaling import tables as scale_tables
 from bench.suites import default_table
+from zoo.parser import new_command
 
 PAGES = ("README.md", "docs/*.md")
 PEERS = "pip install -r bench/peers/requirements.txt && python -m bench.peers"
 ROOFLINE = "python -m bench.peers.roofline_bound"
 SCALE = "python -m bench scale --memory"
 DEFAULTS = "python -m bench.suites.default_check"
+
+EXAMPLES = """examples:
+  python -m bench docs                  README.md and docs/*.md of this folder
+  python -m bench docs --check          only tell which pages are out of date
+"""
 
 
 def add_command(commands, about: str) -> None:
@@ -39,8 +45,7 @@ def add_command(commands, about: str) -> None:
         commands: What `argparse.ArgumentParser.add_subparsers` returns.
         about: What it does, in a line.
     """
-    parser = commands.add_parser("docs", help=about)
-    parser.set_defaults(command=command)
+    parser = new_command(commands, "docs", command, about, EXAMPLES)
     parser.add_argument(
         "pages",
         type=Path,

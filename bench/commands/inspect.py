@@ -9,6 +9,7 @@ import numpy as np
 
 from bench.commands import inspect_inputs
 from bench.errors import BenchError
+from zoo.parser import new_command
 
 KINDS = ("layers", "filters", "maps", "traversal", "interpolation")
 EXAMPLES = """examples:
@@ -22,13 +23,7 @@ EXAMPLES = """examples:
 
 def add_command(commands: Any, about: str) -> None:
     """Adds `inspect` to the subcommands of an argument parser."""
-    parser = commands.add_parser(
-        "inspect",
-        help=about,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(command=command)
+    parser = new_command(commands, "inspect", command, about, EXAMPLES)
     parser.add_argument("model", type=Path, help="a .keras file of the zoo")
     parser.add_argument(
         "images", nargs="?", help="name of a data set, folder of images, image file or .npz"

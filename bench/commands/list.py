@@ -4,6 +4,12 @@ import argparse
 
 from bench.errors import BenchError
 from zoo import checks
+from zoo.parser import new_command
+
+EXAMPLES = """examples:
+  python -m bench list
+  python -m bench list "*vae*"
+"""
 
 
 def add_command(commands, about: str) -> None:
@@ -13,8 +19,7 @@ def add_command(commands, about: str) -> None:
         commands: What `argparse.ArgumentParser.add_subparsers` returns.
         about: What it does, in a line.
     """
-    parser = commands.add_parser("list", help=about)
-    parser.set_defaults(command=command)
+    parser = new_command(commands, "list", command, about, EXAMPLES)
     parser.add_argument("pattern", nargs="?", default="*", help='wildcard, such as "*vae*"')
 
 

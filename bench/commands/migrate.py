@@ -4,6 +4,11 @@ import argparse
 from pathlib import Path
 
 from bench.errors import BenchError
+from zoo.parser import new_command
+
+EXAMPLES = """examples:
+  python -m bench migrate runs/
+"""
 
 
 def add_command(commands, about: str) -> None:
@@ -13,12 +18,14 @@ def add_command(commands, about: str) -> None:
         commands: What `argparse.ArgumentParser.add_subparsers` returns.
         about: What it does, in a line.
     """
-    parser = commands.add_parser(
+    parser = new_command(
+        commands,
         "migrate",
-        help=about,
+        command,
+        about,
+        EXAMPLES,
         description="Old records are read as they are; this writes them anew, for good.",
     )
-    parser.set_defaults(command=command)
     parser.add_argument(
         "paths", type=Path, nargs="+", help="record files, or folders with records anywhere below"
     )

@@ -3,6 +3,13 @@
 import argparse
 from pathlib import Path
 
+from zoo.parser import new_command
+
+EXAMPLES = """examples:
+  python -m bench report runs/my_images-core
+  python -m bench report runs/my_images-core --codes t_sne
+"""
+
 
 def add_command(commands, about: str) -> None:
     """Adds `report` to the command line.
@@ -11,8 +18,7 @@ def add_command(commands, about: str) -> None:
         commands: What `argparse.ArgumentParser.add_subparsers` returns.
         about: What it does, in a line.
     """
-    parser = commands.add_parser("report", help=about)
-    parser.set_defaults(command=command)
+    parser = new_command(commands, "report", command, about, EXAMPLES)
     parser.add_argument("folder", type=Path, help="folder of a run, such as runs/my_images-core")
     parser.add_argument(
         "--codes", default="pca", choices=("pca", "t_sne"), help="how codes are put on a plane"

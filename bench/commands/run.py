@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.runs import command_line
+from zoo.parser import new_command
 
 _MOST_TABLES = 3  # that the terminal tells of in words
 
@@ -31,13 +32,7 @@ def add_command(commands, about: str) -> None:
         commands: What `argparse.ArgumentParser.add_subparsers` returns.
         about: What it does, in a line.
     """
-    parser = commands.add_parser(
-        "run",
-        help=about,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(command=command)
+    parser = new_command(commands, "run", command, about, EXAMPLES)
     parser.add_argument(
         "experiment",
         nargs="?",

@@ -16,6 +16,7 @@ from bench.compare import comparison
 from bench.compare.comparison import Outcome, Request, Row
 from bench.errors import BenchError
 from bench.stats import paired
+from zoo.parser import new_command
 
 SCHEMA_VERSION = 1
 COARSE_THRESHOLD = 0.1
@@ -50,14 +51,7 @@ def add_command(commands, about: str) -> None:
         about: What it does, in a line.
     """
     default = Request("", "")
-    parser = commands.add_parser(
-        "compare",
-        help=about,
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(command=command)
+    parser = new_command(commands, "compare", command, about, EXAMPLES, description=DESCRIPTION)
     parser.add_argument("a", metavar="A", help="model, git:REVISION or folder to compare with")
     parser.add_argument("b", metavar="B", help="model, git:REVISION or folder in question")
     parser.add_argument(

@@ -1,6 +1,5 @@
 """`python -m bench.peers`: how fast others train the same network on this machine."""
 
-import argparse
 import importlib.util
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from bench.errors import BenchError
 from bench.peers import run, table, worker
 from bench.peers.workloads import WORKLOADS
 from bench.records import store
+from zoo.parser import program
 
 DESCRIPTION = """Times this package beside plain Keras, PyTorch and Pythae: the same network, batch
 size, optimiser, data and number of updates, in turn in one run. Ratios come with their 95 %
@@ -28,12 +28,7 @@ EXAMPLES = """examples:
 
 def main(arguments: list[str] | None = None) -> int:
     default = run.Request()
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.peers",
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = program("python -m bench.peers", DESCRIPTION, EXAMPLES)
     parser.add_argument("--workloads", nargs="+", default=default.names, choices=tuple(WORKLOADS))
     parser.add_argument(
         "--sides",

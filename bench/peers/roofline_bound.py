@@ -6,7 +6,6 @@ the convolutions at the rate of one large convolution, and bytes at the bandwidt
 TensorFlow's own clock of each operation tells where the time of the step goes.
 """
 
-import argparse
 import collections
 import dataclasses
 import re
@@ -22,6 +21,7 @@ import numpy as np
 from bench.errors import BenchError
 from bench.peers.workloads import WORKLOADS, Workload
 from bench.report.markdown import table
+from zoo.parser import program
 from zoo.registry import quiet
 
 EXAMPLES = """examples:
@@ -237,12 +237,8 @@ def markdown(records: list[dict[str, Any]]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.peers.roofline_bound",
-        description=__doc__.split("\n", 1)[1],
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    description = __doc__.split("\n", 1)[1]
+    parser = program("python -m bench.peers.roofline_bound", description, EXAMPLES)
     names = tuple(WORKLOADS)
     parser.add_argument("--workloads", nargs="+", default=names, choices=names)
     parser.add_argument("--output", type=Path, default=Path("runs/floor.jsonl"))

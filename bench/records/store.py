@@ -236,8 +236,10 @@ def read_lines(path: str | Path, command: str) -> list[dict[str, Any]]:
     """
     try:
         return [json.loads(line) for line in Path(path).read_text().splitlines()]
-    except (OSError, ValueError) as error:
-        raise BenchError(f"{path} cannot be read: {error}. Make it: {command}") from error
+    except OSError as error:
+        raise BenchError(f"{path} cannot be read: {error.strerror}. Make it: {command}") from error
+    except ValueError as error:
+        raise BenchError(f"{path} holds no lines of JSON. Make it again: {command}") from error
 
 
 def _plain(value: Any) -> Any:

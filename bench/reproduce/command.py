@@ -17,6 +17,7 @@ from bench.reproduce import entries as published_entries
 from bench.reproduce import table, verdicts
 from bench.reproduce.entries import Entry
 from bench.reproduce.verdicts import NO, Row
+from zoo.parser import new_command
 
 DEFAULT_SEEDS = 3
 DESCRIPTION = """Measures published numbers again, and tells which of ours agree.
@@ -158,14 +159,7 @@ def add_command(commands, about: str) -> None:
         commands: What `argparse.ArgumentParser.add_subparsers` returns.
         about: What it does, in a line.
     """
-    parser = commands.add_parser(
-        "reproduce",
-        help=about,
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(command=command)
+    parser = new_command(commands, "reproduce", command, about, EXAMPLES, description=DESCRIPTION)
     parser.add_argument("--quick", action="store_true", help="only what takes minutes on two cores")
     parser.add_argument("--only", nargs="+", metavar="ID", help='entries; wildcards: "mnist_*"')
     parser.add_argument("--list", action="store_true", help="show the entries and run nothing")

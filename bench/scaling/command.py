@@ -19,6 +19,7 @@ from bench.scaling import points as scaling_points
 from bench.scaling import power_law, tables
 from bench.scaling.memory import Flatness
 from bench.scaling.power_law import Line
+from zoo.parser import new_command
 
 FILE_NAME, PICTURE_NAME = "scale.jsonl", "scale.png"
 DESCRIPTION = """Measures how cost grows: of a training step and of inference against batch size,
@@ -79,14 +80,7 @@ def add_command(commands, about: str) -> None:
         commands: What `argparse.ArgumentParser.add_subparsers` returns.
         about: What it does, in a line.
     """
-    parser = commands.add_parser(
-        "scale",
-        help=about,
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(command=command)
+    parser = new_command(commands, "scale", command, about, EXAMPLES, description=DESCRIPTION)
     parser.add_argument(
         "--models",
         nargs="+",
