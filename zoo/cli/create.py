@@ -35,7 +35,7 @@ def check_arguments(options) -> None:
     for name in parse_arguments(options.arguments):
         if name not in known:
             raise CommandError(
-                f"--set must name arguments of {options.model!r}. Received: {name}."
+                f"{options.model}: unknown argument {name!r}."
                 f"{checks.suggestion(name, known)} Its arguments: {', '.join(known)}."
             )
 
