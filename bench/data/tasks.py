@@ -10,7 +10,9 @@ import numpy as np
 
 from bench.data.dataset import Dataset, Split
 from bench.errors import BenchError
+from zoo.data.images import tinted
 
+_TINT, _STRENGTH = (1.0, 0.45, 0.0), 0.55  # of the foreground in pictures
 # Suite that is run without --models, by the task of the data set.
 SUITE_OF = {"segmentation": "segmentation", "anomaly": "anomaly"}
 _FIT = {
@@ -163,10 +165,9 @@ def overlay(images: np.ndarray, foreground: np.ndarray) -> np.ndarray:
     Args:
         foreground: `(n, height, width)` in `[0, 1]`, how strongly a pixel is tinted.
     """
-    grey = images.mean(axis=-1, keepdims=True)
-    colour = images if images.shape[-1] == 3 else np.repeat(grey, 3, axis=-1)
-    strength = 0.55 * foreground[..., None]
-    return (colour * (1 - strength) + np.array([1.0, 0.45, 0.0]) * strength).astype("float32")
+    if images.shape[-1] != 3:
+        images = images.mean(axis=-1, keepdims=True)
+    return tinted(images, _TINT, _STRENGTH * foreground)
 
 
 def foreground(masks: np.ndarray) -> np.ndarray:

@@ -191,9 +191,18 @@ def grid(images, num_columns: int | None = None, gap: int = 1) -> np.ndarray:
 
 def overlay(image, mask, opacity: float = 0.5) -> np.ndarray:
     """Paints the classes of a mask over an image, class 0 left as it is: `(height, width, 3)`."""
-    image = np.broadcast_to(np.asarray(image, "float32"), (*mask.shape, 3)).copy()
     colors = np.array(MASK_COLORS, "float32") / 255
-    is_painted = mask > 0
-    paint = colors[(mask[is_painted] - 1) % len(colors)]
-    image[is_painted] = (1 - opacity) * image[is_painted] + opacity * paint
-    return image
+    return tinted(image, colors[(np.asarray(mask) - 1) % len(colors)], opacity * (mask > 0))
+
+
+def tinted(images, color, strength) -> np.ndarray:
+    """Mixes images with a colour: `(1 - strength) image + strength color`, float32 in colour.
+
+    Args:
+        images: `(..., height, width, 1 or 3)` in `[0, 1]`.
+        color: Red, green and blue in `[0, 1]`, `(3,)` or one for each pixel, `(..., 3)`.
+        strength: `(..., height, width)` in `[0, 1]`.
+    """
+    strength = np.asarray(strength, "float32")[..., None]
+    images, color = np.asarray(images, "float32"), np.asarray(color, "float32")
+    return (1 - strength) * images + strength * color

@@ -10,7 +10,7 @@ from scipy.stats import multivariate_normal
 import zoo
 from bench.data import catalog
 from bench.data.dataset import Dataset, Split
-from bench.metrics import generative
+from bench.metrics import generative, point_sets
 from bench.records import schema
 
 LATENT_DIM, NUM_PIXELS, SCALE = 2, 6, 0.3
@@ -167,7 +167,7 @@ def brute_force(real, generated, k):
 def test_neighbour_scores_are_those_of_the_definitions(generator, k):
     real = generator.standard_normal((40, 3))
     generated = 0.7 * generator.standard_normal((30, 3)) + 0.5
-    found = generative.neighbour_scores(real, generated, k)
+    found = point_sets.neighbour_scores(real, generated, k)
     assert found == pytest.approx(brute_force(real, generated, k))
     assert 0 < found["recall"] < 1  # else the comparison says little
 
@@ -175,7 +175,7 @@ def test_neighbour_scores_are_those_of_the_definitions(generator, k):
 def test_neighbour_scores_by_hand():
     real = np.array([[0.0], [1.0], [2.0], [10.0]])  # balls of radius 1, 1, 1 and 8
     generated = np.array([[0.5], [0.6], [30.0]])  # balls of radius 0.1, 0.1 and 29.4
-    found = generative.neighbour_scores(real, generated, 1)
+    found = point_sets.neighbour_scores(real, generated, 1)
     assert found == pytest.approx(
         {"precision": 2 / 3, "recall": 3 / 4, "density": 4 / 3, "coverage": 2 / 4}
     )
@@ -183,15 +183,15 @@ def test_neighbour_scores_by_hand():
 
 def test_copies_of_the_real_images_score_one_and_strangers_zero(generator):
     real = generator.standard_normal((50, 4))
-    copied = generative.neighbour_scores(real, real)
+    copied = point_sets.neighbour_scores(real, real)
     assert copied["precision"] == copied["recall"] == copied["coverage"] == 1
-    far = generative.neighbour_scores(real, real + 1_000)
+    far = point_sets.neighbour_scores(real, real + 1_000)
     assert set(far.values()) == {0.0}
 
 
 def test_one_mode_dropped_costs_recall_and_coverage_not_precision(generator):
     real = generator.standard_normal((200, 2)) + np.repeat([[0, 0], [50, 50]], 100, axis=0)
-    found = generative.neighbour_scores(real, generator.standard_normal((200, 2)))
+    found = point_sets.neighbour_scores(real, generator.standard_normal((200, 2)))
     assert found["precision"] > 0.9
     assert found["recall"] < 0.6
     assert found["coverage"] < 0.6
@@ -201,9 +201,9 @@ def test_one_mode_dropped_costs_recall_and_coverage_not_precision(generator):
 def test_too_few_points_are_refused(generator, num_neighbours):
     points = generator.random((5, 2))
     with pytest.raises(ValueError, match="less than the points of either set"):
-        generative.neighbour_scores(points, points, num_neighbours)
+        point_sets.neighbour_scores(points, points, num_neighbours)
     with pytest.raises(ValueError, match=r"shape \(points, features\)"):
-        generative.neighbour_scores(points, points[:, :1])
+        point_sets.neighbour_scores(points, points[:, :1])
 
 
 def whitened(generator, num, size):
@@ -220,9 +220,9 @@ def test_frechet_distance_of_two_gaussians(generator):
     first = whitened(generator, 60, 3) * scales[0]
     second = whitened(generator, 40, 3) * scales[1] + shift
     expected = (shift**2).sum() + ((scales[0] - scales[1]) ** 2).sum()
-    assert generative.frechet_distance(first, second) == pytest.approx(expected)
+    assert point_sets.frechet_distance(first, second) == pytest.approx(expected)
     rotation = np.linalg.qr(generator.standard_normal((3, 3)))[0]
-    turned = generative.frechet_distance(first @ rotation, second @ rotation)
+    turned = point_sets.frechet_distance(first @ rotation, second @ rotation)
     assert turned == pytest.approx(expected)
 
 
@@ -233,16 +233,16 @@ def test_frechet_distance_of_covariances_that_do_not_commute(generator):
     first, second = whitened(generator, 50, 3) * [1, 2, 3], whitened(generator, 50, 3) @ mix
     one, two = np.diag([1.0, 4.0, 9.0]), mix.T @ mix
     expected = np.trace(one + two - 2 * sqrtm(one @ two).real)
-    assert generative.frechet_distance(first, second) == pytest.approx(expected)
-    assert generative.frechet_distance(second, first) == pytest.approx(expected)
+    assert point_sets.frechet_distance(first, second) == pytest.approx(expected)
+    assert point_sets.frechet_distance(second, first) == pytest.approx(expected)
 
 
 def test_frechet_distance_of_few_points_stays_finite(generator):
     points = generator.standard_normal((4, 20))  # covariances without full rank
-    assert generative.frechet_distance(points, points) == pytest.approx(0, abs=1e-8)
-    assert generative.frechet_distance(points, points + 1) == pytest.approx(20)
+    assert point_sets.frechet_distance(points, points) == pytest.approx(0, abs=1e-8)
+    assert point_sets.frechet_distance(points, points + 1) == pytest.approx(20)
     with pytest.raises(ValueError, match="two points"):
-        generative.frechet_distance(points[:1], points)
+        point_sets.frechet_distance(points[:1], points)
 
 
 # --- the summary of models ----------------------------------------------------------------------
