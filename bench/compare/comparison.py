@@ -1,9 +1,9 @@
 """Measures two contenders in turn: is B slower than A on this machine?
 
-Three processes are held open: A, B and a second A. They are told in turn to do a window of steps,
-A B B A and then A A A A, so that what the machine does meanwhile falls on all of them alike. How
-far A is from itself is the threshold. A difference is measured again in fresh processes, and
-counts only when it is found each time.
+Three processes stay open: A, B and a second A. They take turns, a window of steps each, in the
+order A B B A and then A A A A, so that other load on the machine hits all of them alike. The
+difference between A and the second A gives the threshold. A difference between A and B is measured
+again in fresh processes, and counts only if it is found each time.
 """
 
 import contextlib

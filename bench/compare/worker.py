@@ -1,7 +1,7 @@
-"""One contender of a comparison: a process that holds a model and steps it when it is told to.
+"""One contender of a comparison: a process that holds a model and runs steps on request.
 
-The model comes from the contender's own code, perhaps an earlier commit. The code of this file
-measures it, the same for both contenders.
+The model comes from the contender's own code, which may be an earlier commit. The code that
+measures is the one in this file for both contenders.
 """
 
 import dataclasses
@@ -160,7 +160,7 @@ def calls_per_window(call_seconds: float, window_seconds: float) -> int:
 
 
 class Worker(ContenderProcess):
-    """A process of a contender, and the line to it."""
+    """A process of a contender, and the connection to it."""
 
     def __init__(self, context, letter: str, contender: Contender, data: Data):
         super().__init__(context, letter, serve, contender, data)

@@ -1,10 +1,10 @@
 """Times the contenders of a workload in turn, and checks that they train the same thing.
 
-A round starts each contender in a fresh process with the round's seed. In it the contenders take
-turns in the order A B C ... and back, a `fit` or a `predict` each. So what the machine does
-meanwhile falls on all of them alike. A pair is what two contenders took in one such double turn. At
-the end of a round every contender has done as many updates, and its loss on the test images is
-computed here, from its outputs.
+A round starts each contender in a fresh process with the round's seed. The contenders take turns in
+the order A B C ... and back, with one `fit` or one `predict` each. So other load on the machine
+hits all of them alike. A pair is the times of two contenders in one such double turn. At the end of
+a round all contenders have done the same number of updates, and their losses on the test images are
+computed here, from their outputs.
 """
 
 import contextlib

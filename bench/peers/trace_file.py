@@ -1,8 +1,8 @@
 """Reads the events of a trace that TensorFlow's profiler wrote, a `.xplane.pb` file.
 
-TensorFlow has no public reader, and the module that has the classes of its messages has another
-name in each of its versions. The numbers of a message's fields never change, so those that are
-needed are declared here, and `protobuf`, on which TensorFlow depends, reads the file by them.
+TensorFlow has no public reader, and the module with the message classes has another name in each
+version. The field numbers of a protobuf message never change. So the fields that are needed are
+declared here, and `protobuf`, on which TensorFlow depends, reads the file by these declarations.
 
 Source: https://github.com/openxla/xla/blob/main/third_party/tsl/tsl/profiler/protobuf/xplane.proto
 """

@@ -46,9 +46,9 @@ def agrees(entry: Entry, ours: intervals.Interval) -> bool:
 
         |mean - published| <= tolerance + min(half interval, tolerance)
 
-    The 95 % interval of ours meets the published value and its tolerance. An interval that is
-    wider than the tolerance, as of few seeds, counts as no wider: being uncertain must not make
-    numbers agree. A single seed has no interval, and a count is equal or not.
+    They agree if the 95 % interval of our mean overlaps the published value with its tolerance. An
+    interval wider than the tolerance, as with few seeds, is cut to the tolerance: uncertainty must
+    not make numbers agree. A single seed has no interval. A count is equal or not.
     """
     half = rows.half_width(ours) or 0.0
     reach = entry.tolerance + min(half, entry.tolerance)

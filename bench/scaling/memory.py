@@ -134,10 +134,10 @@ def _train(source: str, place: str, size_mib: float, num_epochs: int) -> dict[st
 
 
 def _return_freed_blocks() -> None:
-    """Has glibc return blocks beyond 256 KiB to the system once they are freed.
+    """Makes glibc return blocks beyond 256 KiB to the system as soon as they are freed.
 
-    Else it keeps them for some epochs, more or less by chance, and growth of what is in use would
-    not show in it.
+    By default glibc keeps freed blocks for some epochs, more or less by chance. That would hide
+    growth of the memory in use.
     """
     with contextlib.suppress(OSError, AttributeError):  # another system, another C library
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 2**18)

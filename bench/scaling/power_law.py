@@ -108,8 +108,8 @@ def lines(
 ) -> list[Line]:
     """Returns what was found of each model along each axis.
 
-    A point is its fastest round, as what other programs do only adds; its interval spans those of
-    all rounds.
+    The time of a point is that of its fastest round, because other programs only add to it. Its
+    interval spans the intervals of all rounds.
     """
     by_id: dict[str, list[dict[str, Any]]] = {}
     for record in records:

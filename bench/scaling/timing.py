@@ -36,7 +36,7 @@ def measure(
     Models stay built from round to round.
 
     Args:
-        rounds: At least 2, so that what the machine does meanwhile does not fall on one point.
+        rounds: At least 2, so that other load on the machine does not hit one point alone.
         known: Ids and rounds that are measured already.
     """
     described, where = surroundings.describe(), machine()
