@@ -223,13 +223,15 @@ def _is_tied(row: Row, rows: list[Row]) -> bool:
 
 def _quality_first(rows: list[Row]) -> list[tables.Column]:
     """The columns that hold anything, quality before cost: a phone shows only the first ones."""
-    first = ("rank", "model", "preset", "dataset", *leaderboard_rows.METRICS)
+    ranked_by = dict.fromkeys(row.ranked_by for row in rows)
+    order = ("rank", "model", "preset", "dataset", *ranked_by, *leaderboard_rows.METRICS)
+    places = {key: place for place, key in reversed(list(enumerate(order)))}
     known = [
         column
         for column in tables.columns(rows)
         if any(column.text(row) != tables.UNKNOWN for row in rows)
     ]
-    return sorted(known, key=lambda column: column.key not in first)
+    return sorted(known, key=lambda column: places.get(column.key, len(order)))
 
 
 # --- quality against cost -------------------------------------------------------------------
