@@ -11,7 +11,7 @@ import threadpoolctl
 from tuner.algorithms.constraints import Constraints
 from tuner.algorithms.earlier import Earlier, joined
 from tuner.algorithms.encoding import UnitCube
-from tuner.algorithms.gaussian_process import GaussianProcess
+from tuner.algorithms.gaussian_process import GaussianProcess, without_cliffs
 from tuner.algorithms.improvement import log_expected, log_expected_volume, reference_point
 from tuner.algorithms.random_and_grid import RandomOracle
 from tuner.trials import pareto
@@ -85,6 +85,10 @@ class BayesianOracle(RandomOracle):
         sign = 1 if self.objective.direction == "min" else -1
         return np.array([[sign * trial.score] for trial in trials])
 
+    def learnt_from(self, objectives: np.ndarray) -> np.ndarray:
+        """Returns objectives as the processes take them: cliffs would hide the good ones."""
+        return without_cliffs(objectives)
+
     def has_all(self, earlier: Earlier) -> bool:
         """Tells whether an earlier trial has all that `objectives_of_earlier` needs."""
         return True
@@ -103,7 +107,7 @@ class BayesianOracle(RandomOracle):
         if len(measured) < self.num_initial_points:
             return True
         rows, objectives = _rows(cube, measured), self.objectives(measured)[:, :1]
-        process = GaussianProcess(cube.points(rows), objectives[:, 0])
+        process = GaussianProcess(cube.points(rows), without_cliffs(objectives)[:, 0])
         generator = np.random.default_rng([self.seed, number])
         best = rows[np.argsort(objectives[:, 0])[:_NUM_BEST]]
         near = [cube.near(generator, row, _NUM_DRAWN, _DISTANCES[0][0]) for row in best]
@@ -187,6 +191,7 @@ class BayesianOracle(RandomOracle):
         if earlier:
             rows = np.concatenate([rows, cube.rows([each.values for each in earlier])])
             objectives, noises = joined(objectives, self.objectives_of_earlier(earlier), earlier)
+        objectives = self.learnt_from(objectives)
         return [GaussianProcess(cube.points(rows), column, noises) for column in objectives.T]
 
     def _log_fits(self, cube: UnitCube) -> Callable[[np.ndarray], np.ndarray]:
@@ -228,6 +233,10 @@ class ParetoOracle(BayesianOracle):
             [trial.metrics.get_last_value(name) for name in self.costs] for trial in trials
         ]
         return pareto.objectives(scores, cost_values, self.objective.direction)
+
+    def learnt_from(self, objectives):
+        """Returns them as they are: the ends of a front can be far from its middle."""
+        return objectives
 
     def has_all(self, earlier):
         return all(name in earlier.costs for name in self.costs)

@@ -8,6 +8,7 @@ _LENGTH, _LENGTH_SPREAD = 1.0, 1.0
 _NOISE, _NOISE_SPREAD = 0.02, 1.0
 _LENGTHS, _NOISES = (0.05, 150.0), (1e-4, 1.0)
 _MAX_STEPS = 50
+_REACH = 2.0
 
 
 class GaussianProcess:
@@ -91,6 +92,21 @@ class GaussianProcess:
         bounds = [tuple(np.log(_LENGTHS))] * dimensions + [tuple(np.log(_NOISES))]
         optimum = minimize(loss, start, jac=True, bounds=bounds, options={"maxiter": _MAX_STEPS})
         return np.exp(optimum.x[:-1]), float(np.exp(optimum.x[-1]))
+
+
+def without_cliffs(values: np.ndarray) -> np.ndarray:
+    """Returns values of which none is far above the middle one.
+
+        min(value, median + 2 (median - least))
+
+    A training that diverges tells that its settings are bad, not by how much. As it is, it would
+    make up the scale of all values, and the differences of good ones would be noise.
+
+    Args:
+        values: `(count,)` or `(count, columns)`, each column by itself; lower is better.
+    """
+    middle = np.median(values, axis=0)
+    return np.minimum(values, middle + _REACH * (middle - values.min(axis=0)))
 
 
 def _matern(r: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ import math
 import numpy as np
 
 from bench.leaderboard.pareto import not_dominated
+from tuner.algorithms.gaussian_process import without_cliffs
 
 _HALF_LOG_2PI = math.log(2 * math.pi) / 2
 _MARGIN = 0.1
@@ -65,18 +66,18 @@ def log_expected_volume(
 
 
 def reference_point(objectives: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the front of some trials, and a point a tenth of its extent beyond its ends.
+    """Returns the front of some trials, and the worst point of interest.
 
-    Of a front without extent in an aim, all trials give it.
+    That is where the worst trials are, cliffs aside, and at least a tenth of the front's extent
+    beyond its ends: a point near a short front would not reward what makes it longer.
 
     Args:
         objectives: `(trials, aims)`, each to be small.
     """
     front = np.unique(objectives[not_dominated(objectives)], axis=0)
     best, worst = front.min(axis=0), front.max(axis=0)
-    extent = np.where(worst > best, worst, objectives.max(axis=0)) - best
-    extent = np.where(extent > 0, extent, 1.0)
-    return front, np.maximum(worst, best) + _MARGIN * extent
+    beyond = worst + _MARGIN * np.where(worst > best, worst - best, 1.0)
+    return front, np.maximum(beyond, without_cliffs(objectives).max(axis=0))
 
 
 def _log_h(z: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ FILE, STUDY = "optuna.db", "search"
 _RUNNING, _STOPPED, _COMPLETED = "RUNNING", "STOPPED", "COMPLETED"
 _MAX_DRAWS = 50
 _NUM_STARTUP, _POPULATION = 10, 10
+_WITH_LIMITS = ("tpe",)  # samplers that learn from constraints of pruned trials
 
 
 class OptunaOracle(keras_tuner.Oracle):
@@ -30,8 +31,8 @@ class OptunaOracle(keras_tuner.Oracle):
     Numbers with steps are told by the place of their value, names by themselves, and the others as
     they are; what is not active is not suggested. The first trial has the defaults. Settings that
     were tried are not tried again. Each proposal has a seed of its own, from that of the search and
-    the trial's number. A trial that was refused counts as pruned; its sizes are constraints, which
-    `"tpe"` and `"nsgaii"` obey.
+    the trial's number. Of one aim, `"tpe"` learns from the sizes of trials that were refused; for
+    the others these are failures.
 
     Args:
         sampler: One of `names.SAMPLERS`.
@@ -104,13 +105,14 @@ class OptunaOracle(keras_tuner.Oracle):
 
         asked, ended = self._asked.pop(trial.trial_id), self.trials[trial.trial_id]
         sizes = self.constraints.sizes.get(int(trial.trial_id), {})
-        for name, limit in self.constraints.limits.items():
+        limits = self.constraints.limits if self.sampler in _WITH_LIMITS else {}
+        for name, limit in limits.items():
             asked.set_constraint(name, float(np.log(sizes[name] / limit)) if name in sizes else 0.0)
         if ended.status == _COMPLETED and all(map(ended.metrics.exists, self.costs)):
             costs = {name: ended.metrics.get_last_value(name) for name in self.costs}
             self.study.tell(asked, _told_of(ended.score, costs, self.costs))
         else:
-            pruned = bool(sizes) and not self.costs
+            pruned = bool(limits) and bool(sizes) and not self.costs
             state = optuna.trial.TrialState
             self.study.tell(asked, state=state.PRUNED if pruned else state.FAIL)
 

@@ -26,6 +26,8 @@ from tuner.space.space import Space
 from tuner.trials import costs as known_costs
 from tuner.trials.objectives import Objective
 
+_MOST_INITIAL = 6  # trials of a Bayesian search of one aim before its first process
+
 
 def create(
     tuner: str,
@@ -84,8 +86,9 @@ def create(
         return RandomOracle(**settings)
     settings |= {"recorded": recorded, "constraints": constraints, "earlier": earlier}
     if tuner == "bayesian":
-        num_initial = max(3, min(2 * len(space.free), (max_trials or 30) // 3))
-        settings["num_initial_points"] = num_initial
+        # A front has many good settings: more of the space is looked at first.
+        num_initial = 2 * len(space.free) if costs else min(1 + len(space.free), _MOST_INITIAL)
+        settings["num_initial_points"] = max(3, min(num_initial, (max_trials or 30) // 3))
         return ParetoOracle(costs=costs, **settings) if costs else BayesianOracle(**settings)
     sampler = tuner.removeprefix(names.OPTUNA)
     return OptunaOracle(sampler=sampler, costs=costs, storage=storage, **settings)

@@ -72,3 +72,11 @@ def test_equal_values_and_equal_points_are_no_trouble(points):
     assert np.isfinite(GaussianProcess(points, np.ones(25)).predict(points)).all()
     same = np.repeat(points[:1], 25, axis=0)
     assert np.isfinite(GaussianProcess(same, wave(points)).predict(points)).all()
+
+
+def test_what_is_far_worse_than_the_middle_counts_as_somewhat_worse():
+    values = np.array([3.0, 1.0, 2.0, 900.0, 2.5, -1.0, 9.5])
+    # The median is 2.5, the least -1: 2.5 + 2 * 3.5.
+    found = gaussian_process.without_cliffs(values)
+    np.testing.assert_allclose(found, [3.0, 1.0, 2.0, 9.5, 2.5, -1.0, 9.5])
+    np.testing.assert_allclose(gaussian_process.without_cliffs(np.ones(3)), 1.0)

@@ -57,9 +57,13 @@ def test_certain_points_add_what_they_add():
     np.testing.assert_allclose(np.exp(found), [0.25, 2.0, 0.0], atol=1e-7)
 
 
-def test_the_reference_is_a_tenth_beyond_the_ends_of_the_front():
-    front, reference = improvement.reference_point(np.array([[0.0, 2.0], [1.0, 0.0], [5.0, 5.0]]))
+def test_the_reference_is_beyond_the_front_and_no_better_than_the_worst_trials():
+    front, reference = improvement.reference_point(np.array([[0.0, 2.0], [1.0, 0.0], [0.5, 5.0]]))
     np.testing.assert_allclose(front, [[0.0, 2.0], [1.0, 0.0]])
-    np.testing.assert_allclose(reference, [1.1, 2.2])
-    _, reference = improvement.reference_point(np.array([[0.0, 0.0], [5.0, 2.0]]))
+    # A tenth beyond 0 to 1; the worst of 0, 2 and 5, which is no cliff.
+    np.testing.assert_allclose(reference, [1.1, 5.0])
+    # 900 is far above the middle of 0, 1, 900: it counts as 1 + 2 (1 - 0).
+    cliff = np.array([[0.0, 1.0], [1.0, 0.0], [900.0, 0.5]])
+    np.testing.assert_allclose(improvement.reference_point(cliff)[1], [3.0, 1.1])
+    _, reference = improvement.reference_point(np.array([[0.0, 0.0], [0.5, 0.2]]))
     np.testing.assert_allclose(reference, [0.5, 0.2])
