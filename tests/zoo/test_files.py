@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from zoo.files import new_file
+from zoo.files import new_file, new_folder
 
 
 def test_a_folder_is_made_and_the_suffix_stays(tmp_path):
@@ -31,3 +31,15 @@ def test_a_failure_leaves_the_earlier_file(tmp_path, monkeypatch, fails_in):
             full_disk()
     assert path.read_text() == "earlier"
     assert os.listdir(tmp_path) == ["page.html"]
+
+
+def test_a_new_folder_comes_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "deep/out"
+    with pytest.raises(RuntimeError), new_folder(target) as folder:
+        (folder / "x.txt").write_text("x")
+        raise RuntimeError
+    assert not any(path.is_file() for path in tmp_path.rglob("*"))
+    with new_folder(target) as folder:
+        (folder / "sub").mkdir()
+        (folder / "sub/x.txt").write_text("x")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [target / "sub/x.txt"]

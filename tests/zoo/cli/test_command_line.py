@@ -753,18 +753,6 @@ def test_models_that_cannot_be_loaded(fails, photos, tmp_path, command):
     assert "is no Keras file" in fails(command, tmp_path / "m.keras", photos, *output)
 
 
-def test_new_folder_moves_all_or_nothing(tmp_path):
-    target = tmp_path / "deep/out"
-    with pytest.raises(RuntimeError), files.new_folder(target) as folder:
-        (folder / "x.txt").write_text("x")
-        raise RuntimeError
-    assert names(tmp_path) == []
-    with files.new_folder(target) as folder:
-        (folder / "sub").mkdir()
-        (folder / "sub/x.txt").write_text("x")
-    assert names(tmp_path) == ["deep/out/sub/x.txt"]
-
-
 def test_values_of_set_are_plain_data():
     pairs = ["a=8", "b=1e-3", "c=(4, 8)", "d=4,8", "e=None", "f=relu", "g=True", "h=x=y"]
     assert create.parse_arguments(pairs) == {
