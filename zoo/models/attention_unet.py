@@ -46,10 +46,10 @@ class AttentionUNet(UNet):
     Reference: Oktay et al., 2018, Eq. 1 to 3. https://arxiv.org/abs/1804.03999
     """
 
-    FIXED = encoders.OF_UNET_ALONE
+    FIXED = dict.fromkeys(("encoder", "encoder_weights", "freeze"), encoders.OF_UNET_ALONE)
 
     def __init__(self, image_shape, **kwargs):
-        checks.not_fixed(type(self).__name__, kwargs, encoders.OF_UNET_ALONE)
+        checks.not_fixed(type(self).__name__, kwargs, AttentionUNet.FIXED)
         super().__init__(image_shape, **kwargs)
 
     def network_arguments(self):

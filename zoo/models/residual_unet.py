@@ -46,12 +46,12 @@ class ResidualUNet(UNet):
     Reference: Zhang et al., 2018, Figure 2 and Table I. https://arxiv.org/abs/1711.10684
     """
 
-    FIXED = encoders.OF_UNET_ALONE
+    FIXED = dict.fromkeys(("encoder", "encoder_weights", "freeze"), encoders.OF_UNET_ALONE)
 
     def __init__(
         self, image_shape, *, normalization="batch", down="strided", up="upsample", **kwargs
     ):
-        checks.not_fixed(type(self).__name__, kwargs, encoders.OF_UNET_ALONE)
+        checks.not_fixed(type(self).__name__, kwargs, ResidualUNet.FIXED)
         super().__init__(image_shape, normalization=normalization, down=down, up=up, **kwargs)
 
     def network_arguments(self):

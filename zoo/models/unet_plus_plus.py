@@ -49,10 +49,10 @@ class UNetPlusPlus(UNet):
     Reference: Zhou et al., 2018, Eq. 1 and 2. https://arxiv.org/abs/1807.10165
     """
 
-    FIXED = encoders.OF_UNET_ALONE
+    FIXED = dict.fromkeys(("encoder", "encoder_weights", "freeze"), encoders.OF_UNET_ALONE)
 
     def __init__(self, image_shape, *, deep_supervision=True, **kwargs):
-        checks.not_fixed(type(self).__name__, kwargs, encoders.OF_UNET_ALONE)
+        checks.not_fixed(type(self).__name__, kwargs, UNetPlusPlus.FIXED)
         super().__init__(image_shape, **kwargs)
         self.deep_supervision = bool(deep_supervision)
 
