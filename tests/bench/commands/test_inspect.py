@@ -77,7 +77,7 @@ def test_a_model_of_labels_is_given_those_of_the_data(saved, capsys, tmp_path):
         output = tmp_path / "picture.png"
         code, _ = call(saved, capsys, saved / "labelled.keras", "digits", what, "--output", output)
         assert code == 0
-    with pytest.raises(BenchError, match="has no labels, which a conditional_vae needs"):
+    with pytest.raises(BenchError, match="has no labels, which the model 'conditional_vae' needs"):
         inspect_inputs.load(model, str(saved / "right.npz"))
 
 
@@ -113,7 +113,7 @@ def test_what_cannot_be_drawn_is_one_clear_line(
 
 def test_models_without_a_code_and_wrong_files_are_named(saved, capsys, tmp_path):
     output = tmp_path / "picture.png"
-    for what, message in (("--traversal", "decoder"), ("--interpolation", "decodes codes")):
+    for what, message in (("--traversal", "decodes codes"), ("--interpolation", "decodes codes")):
         code, text = call(saved, capsys, saved / "unet.keras", "digits", what, "--output", output)
         assert code == 2
         assert message in text

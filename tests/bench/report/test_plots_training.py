@@ -71,7 +71,7 @@ def test_a_frame_is_what_the_model_predicted_then(run, dataset):
     assert recorder.epochs == [0, 1, 2, 3, 4]
     now = model.predict(dataset.test.images[:6], verbose=0)
     np.testing.assert_allclose(recorder.frames[-1], now, atol=1e-5)
-    assert np.abs(recorder.frames[0] - now).mean() > 0.05
+    assert np.abs(recorder.frames[0] - now).mean() > 0.02  # the first one is near the mean image
     kept = style.load_arrays(folder, record["frames_file"], ("frames", "targets", "epochs"))
     np.testing.assert_allclose(kept["frames"][-1] / 255, np.clip(now, 0, 1), atol=1 / 255)
     np.testing.assert_allclose(kept["targets"] / 255, dataset.test.images[:6], atol=1 / 255)

@@ -231,5 +231,5 @@ def test_the_command_line_searches_and_writes_a_report(tmp_path, pretend, capsys
     arguments += ["--in-process", "--confirm", "0", "--output", str(folder)]
     assert command_line.main([*arguments, "--set", "latent_dim=4,8"]) == 0
     told = capsys.readouterr().out
-    assert "on the test split:   python -m bench run --dataset digits" in told
+    assert "on the test split:   python -m bench run --dataset fashion_mnist_small" in told
     assert (folder / "report.html").exists()
