@@ -66,8 +66,14 @@ OWN_SIZES: dict[str, dict[str, dict]] = {
     "unet_plus_plus": _U_NET_SIZES,
     "unet_denoiser": {size: {"widths": widths} for size, widths in _U_NET_WIDTHS.items()},
 }
-# Models whose output is no image, and does not start at the mean of images.
-_GIVE_MASKS = ("unet", "attention_unet", "residual_unet", "unet_plus_plus")
+# Models whose output is no image: they do not take `start_at_mean`.
+_GIVE_NO_IMAGES = (
+    "unet",
+    "attention_unet",
+    "residual_unet",
+    "unet_plus_plus",
+    "feature_autoencoder",
+)
 # Models without a dense layer that a map goes into: their codes stay as large as the map.
 _CODES_ARE_MAPS = ("vq_vae",)
 # Codes that are not those of `SIZES`: a penalty on activations leaves nothing of a few units.
@@ -122,7 +128,7 @@ def config(model: str, preset: str, image_shape=None) -> dict:
         return sizes
     chosen = get(model, preset)
     arguments = dict(chosen.arguments)
-    if not chosen.starts_at_mean and model not in _GIVE_MASKS:
+    if not chosen.starts_at_mean and model not in _GIVE_NO_IMAGES:
         arguments.setdefault("start_at_mean", False)
     if image_shape is None and chosen.image_shape is not None:
         arguments["image_shape"] = chosen.image_shape
