@@ -1,5 +1,7 @@
 """The beta-TCVAE: a VAE whose KL is weighted part by part."""
 
+from typing import ClassVar
+
 from zoo import checks, losses
 from zoo.models.vae import VAE
 from zoo.registry.entries import listed
@@ -54,6 +56,8 @@ class BetaTCVAE(VAE):
 
     Reference: Chen et al., 2018, Eq. 2 to 4 and appendix C. https://arxiv.org/abs/1802.04942
     """
+
+    EXCEPTIONS: ClassVar = {"weights_add_up": "the parts of the KL are statistics of the batch."}
 
     FIXED = dict.fromkeys(
         ("kl",), "is fixed, as the parts of the KL are estimated at a sample. Leave it out."

@@ -1,5 +1,7 @@
 """The information-maximizing VAE."""
 
+from typing import ClassVar
+
 from keras import ops
 
 from zoo import checks, losses
@@ -55,6 +57,8 @@ class InfoVAE(VAE):
 
     Reference: Zhao et al., 2019, section 3. https://arxiv.org/abs/1706.02262
     """
+
+    EXCEPTIONS: ClassVar = {"weights_add_up": "the MMD is a statistic of the batch."}
 
     FIXED = dict.fromkeys(
         ("beta",), "is not an argument, as the KL has weight 1 - alpha. Use alpha=1 - beta."

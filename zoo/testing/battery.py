@@ -26,6 +26,7 @@ CHECKS: dict[str, Callable[[Subject], None]] = {
 # What a class may except in `EXCEPTIONS`, beside the names of checks.
 PROPERTIES = {
     "equal_parts": "the loss of a batch is the mean of its halves' losses",
+    "weights_add_up": "the weighted losses of some rows and of the others add up to that of all",
     "flat_vectors": "images may be vectors, `image_shape=(features,)`",
     "divisible_shapes": "sizes must be divisible by the network's strides",
 }

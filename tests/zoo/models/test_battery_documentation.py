@@ -29,6 +29,7 @@ NOISY = {
 }
 EXPECTED_EXCEPTIONS = {
     "equal_parts": NOISY,
+    "weights_add_up": {"beta_tc_vae", "info_vae", "wae_mmd"},
     "flat_vectors": U_NETS | OF_FEATURES,
     "divisible_shapes": {"masked_autoencoder", "top_k_sparse"} | OF_FEATURES,
     "outputs_are_named_and_shaped": OF_FEATURES,
