@@ -104,6 +104,7 @@ class MaskedAutoencoder(MeanStart, ZooModel):
     EXCEPTIONS: ClassVar = {
         "equal_parts": "the hidden patches are drawn at random.",
         "divisible_shapes": "the size of the patches follows from the shape.",
+        "compiled_metrics_compare_prediction_and_target": "they compare hidden patches alone.",
     }
 
     def __init__(
