@@ -82,8 +82,8 @@ class TopKSparseAutoencoder(Autoencoder):
             means half the number of pixels, at most `latent_dim`.
         auxiliary_weight: Float >= 0, `alpha`.
         dead_after: Positive int. Training steps without activity after which a unit is dead.
-        **kwargs: See `ZooModel`. The other arguments of `Autoencoder` are fixed: no hidden
-            layers, a linear output and the mean squared error.
+        **kwargs: See `ZooModel`, and for `start_at_mean`, of the bias `b`, `Autoencoder`, whose
+            other arguments are fixed: no hidden layers, a linear output, the mean squared error.
 
     Call arguments:
         x: Float tensor `(batch, *image_shape)` in `[0, 1]`.
@@ -115,8 +115,8 @@ class TopKSparseAutoencoder(Autoencoder):
 
     EXCEPTIONS: ClassVar = {"divisible_shapes": "one dense layer takes any shape."}
 
-    # All that an `Autoencoder` takes but image_shape, latent_dim and seed: it describes deeper
-    # networks or other losses.
+    # All that an `Autoencoder` takes but image_shape, latent_dim, start_at_mean and seed: it
+    # describes deeper networks or other losses.
     FIXED = dict.fromkeys(
         (
             "widths",

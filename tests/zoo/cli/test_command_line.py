@@ -314,7 +314,7 @@ def test_train_refuses_wrong_data(fails, photos, vae, tmp_path):
     assert "exists. Choose another --output, or give --overwrite" in exists
     np.savez(tmp_path / "x.npz", y=np.zeros(3))
     text = fails("train", "vae", tmp_path / "x.npz", *output)
-    assert "must hold x_train (or images, or x)" in text
+    assert "must hold x_train (or images, x, series)" in text
     (tmp_path / "x.npz").write_bytes(b"no zip")
     assert "cannot be read as .npz" in fails("train", "vae", tmp_path / "x.npz", *output)
     np.savez(tmp_path / "x.npz", x=np.full((4, 8, 8), 7.0))

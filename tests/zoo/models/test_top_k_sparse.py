@@ -222,8 +222,8 @@ def test_arguments_of_deeper_networks_are_refused(name):
         make(**{name: None})
 
 
-def test_of_the_arguments_of_an_autoencoder_it_takes_three():
+def test_of_the_arguments_of_an_autoencoder_it_takes_four():
     taken = set(zoo.models.Autoencoder.argument_names()) & set(
         zoo.get("top_k_sparse").argument_names
     )
-    assert taken == {"image_shape", "latent_dim", "seed"}
+    assert taken == {"image_shape", "latent_dim", "seed", "start_at_mean"}

@@ -114,10 +114,13 @@ class TestSources:
     def test_upae_baseline_is_upae_with_one_channel(self):
         baseline = zoo.create("autoencoder", preset="upae_baseline")
         model = zoo.create("upae", preset="upae_paper")
-        *shared, last = [weight.shape for weight in model.weights]
-        assert [weight.shape for weight in baseline.weights][:-1] == shared
-        assert last == (4, 4, 2, 16)
-        assert baseline.weights[-1].shape == (4, 4, 1, 16)
+        expected, found = (
+            [weight.shape for network in (each.encoder, each.decoder) for weight in network.weights]
+            for each in (model, baseline)
+        )
+        assert found[:-1] == expected[:-1]
+        assert expected[-1] == (4, 4, 2, 16)
+        assert found[-1] == (4, 4, 1, 16)
 
 
 class TestGatedLayers:
