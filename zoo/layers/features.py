@@ -1,5 +1,7 @@
 """Layers that read features of images: no weights, and no gradient back to the image."""
 
+import math
+
 import keras
 from keras import layers, ops
 
@@ -27,6 +29,12 @@ class GradientGrid(layers.Layer):
         histograms = gradient_histograms(images, whole_image_grid(*images.shape[1:3]))
         return ops.stop_gradient(root_shares(histograms, axes=(1, 2, 3)))
 
+    def own_macs(self, input_shape) -> int:
+        """Returns the multiply-accumulates of the sums over cells, along rows and then columns."""
+        height, width = input_shape[1:3]
+        rows, columns = whole_image_grid(height, width)
+        return NUM_DIRECTIONS * rows * (height * width + width * columns)
+
     def compute_output_shape(self, shape):
         return (shape[0], *whole_image_grid(*shape[1:3]), NUM_DIRECTIONS)
 
@@ -53,6 +61,11 @@ class LocalGradients(layers.Layer):
             variance = ops.maximum(of_squares - ops.square(mean), 0)
             scales += [means[..., :-1], ops.sqrt(variance)]
         return ops.stop_gradient(ops.concatenate(scales, axis=-1))
+
+    def own_macs(self, input_shape) -> int:
+        """Returns the multiply-accumulates of the means over windows."""
+        places = math.prod(-(-size // STRIDE) for size in input_shape[1:3])
+        return places * (NUM_DIRECTIONS + 2) * sum(window**2 for window in WINDOWS)
 
     def compute_output_shape(self, shape):
         rows, columns = (-(-size // STRIDE) for size in shape[1:3])

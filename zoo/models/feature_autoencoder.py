@@ -126,6 +126,10 @@ class FeatureAutoencoder(ZooModel):
         self.feature_weights = feature_weights
         self._normals = None
 
+    def own_macs(self, input_shape) -> int:
+        """Returns 0: features are scaled one by one."""
+        return 0
+
     # --- networks ---------------------------------------------------------------------------
 
     def build_networks(self):

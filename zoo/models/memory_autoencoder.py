@@ -47,6 +47,10 @@ class Memory(layers.Layer):
         weights = weights / ops.maximum(ops.sum(weights, axis=-1, keepdims=True), _SMALLEST)
         return ops.matmul(weights, items), weights
 
+    def own_macs(self, input_shape) -> int:
+        """Returns how many multiply-accumulates it takes to address the items and to read them."""
+        return 2 * self.num_items * input_shape[-1]
+
     def get_config(self):
         return {**super().get_config(), "num_items": self.num_items, "shrink": self.shrink}
 

@@ -348,3 +348,11 @@ def profiled(model, shape):
     options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
     options["output"] = "none"
     return tf.compat.v1.profiler.profile(graph, options=options).total_float_ops
+
+
+def test_features_and_memories_are_counted():
+    features = zoo.create("feature_autoencoder", (16, 16, 1), preset="tiny")
+    # Eight maps of 16 x 16: rows are summed into 7 cells, and then columns of these into 7.
+    assert macs.count_macs(features).by_layer["hog"] == 8 * (7 * 16 * 16 + 7 * 16 * 7)
+    memory = zoo.create("memory_autoencoder", (16, 16, 1), preset="tiny", num_items=30)
+    assert macs.count_macs(memory).by_layer["memory"] == 2 * 30 * memory.latent_dim
