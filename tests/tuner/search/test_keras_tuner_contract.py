@@ -15,6 +15,8 @@ SPACE = Space("vae", {"learning_rate": Float(1e-4, 1e-2, 1e-3, log=True), "depth
 
 @pytest.fixture(params=names.TUNERS)
 def oracle(request, tmp_path, monkeypatch):
+    if request.param == "optuna:gp":
+        pytest.importorskip("torch")
     monkeypatch.chdir(tmp_path)
     objective = Objective("score", "max", measure=None)
     oracle = oracles.create(
