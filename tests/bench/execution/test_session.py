@@ -184,7 +184,7 @@ def test_command_line_reports_and_lists(finished, bench):
     for name in zoo.names():
         assert name in listed
     _, shown, _ = bench("--help")
-    assert "python -m bench run --dataset fashion_mnist" in shown
+    assert "python -m bench run --dataset my_images/" in shown
 
 
 def is_one_line(error, message):
