@@ -25,7 +25,7 @@ import pytest
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
 needs_browser = pytest.mark.skipif(PROGRAM is None, reason="no chromium or google-chrome on PATH")
 DARK = ("--blink-settings=preferredColorScheme=0", "--force-dark-mode")
-_PATIENCE_SECONDS = 240
+_PATIENCE_SECONDS = 120
 _BEFORE = """<script>
 window.found = {errors: []};
 addEventListener('error', event => found.errors.push(String(event.message)), true);
