@@ -25,8 +25,8 @@ def request_of(tiny_request):
 
 
 def command(output, seeds):
-    settings = {"models": "autoencoder:tiny", "limit": 60, "epochs": EPOCHS, "seeds": seeds}
-    settings |= {"timing-rounds": 0, "output": output}
+    settings = {"dataset": "digits", "models": "autoencoder:tiny", "limit": 60, "seeds": seeds}
+    settings |= {"epochs": EPOCHS, "timing-rounds": 0, "output": output}
     options = [text for name, value in settings.items() for text in (f"--{name}", str(value))]
     return [sys.executable, "-m", "bench", "run", *options]
 
