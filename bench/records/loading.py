@@ -29,11 +29,19 @@ def without_young_defaults(config: "Loading", known: Iterable[Option]) -> dict[s
     }
 
 
+def _of_files(default: Any, about: str, kind: Kind, **more) -> Any:
+    """Declares how files are read: an option of the second version of records.
+
+    It tells no rows of a table apart: the checksum of what was read does.
+    """
+    return option(default, about, "data", kind, since=2, tells_rows_apart=False, **more)
+
+
 @dataclasses.dataclass(frozen=True)
 class Loading:
     """What is loaded, and how: a run and a search have these options.
 
-    How your own files are read is explained in `zoo.data.reading.Options`.
+    How your own files are read is explained in `zoo.data.contents.Options`.
     """
 
     dataset: str = option(
@@ -66,114 +74,81 @@ class Loading:
         metavar="HxW",
         tells_rows_apart=False,  # the checksum does
     )
-    value_range: tuple[float, float] | None = option(
+    value_range: tuple[float, float] | None = _of_files(
         None,
         "what is black and white in your files",
-        "data",
         RANGE,
         asked="range",
         metavar="LOW..HIGH",
         by_data="the range of the type",
-        since=2,
-        tells_rows_apart=False,  # the checksum does
     )
-    foreground: str | None = option(
+    foreground: str | None = _of_files(
         None,
         "numbers of your masks that are foreground",
-        "data",
         FOREGROUND,
         metavar="NUMBERS",
         by_data="the numbers are classes",
-        since=2,
-        tells_rows_apart=False,  # the checksum does
     )
-    ignore_label: int | None = option(
+    ignore_label: int | None = _of_files(
         None,
         "number in your masks that is no class (void)",
-        "data",
         VOID,
         metavar="NUMBER",
-        since=2,
-        tells_rows_apart=False,  # the checksum does
     )
-    mask_classes: int | None = option(
+    mask_classes: int | None = _of_files(
         None,
         "classes of your masks, where some may be missing in them",
-        "data",
         WHOLE,
         by_data="by the masks",
         least=1,
-        since=2,
-        tells_rows_apart=False,  # the checksum does
     )
-    layout: str | None = option(
+    layout: str | None = _of_files(
         None,
         "what the sub-folders of your folder mean",
-        "data",
         Kind(str, "a word"),
         choices=layouts.LAYOUTS,
         by_data="as they are called",
-        since=2,
-        tells_rows_apart=False,  # the checksum does
     )
-    data_kind: str | None = option(
+    data_kind: str | None = _of_files(
         None,
         "what arrays of rank 3 in an .npz are",
-        "data",
         Kind(str, "a word"),
         asked="data",
         choices=ARRAYS,
         by_data="by key and shape",
-        since=2,
-        tells_rows_apart=False,  # the checksum does
     )
-    label_column: str | None = option(
+    label_column: str | None = _of_files(
         None,
         "name of the column of labels in a table",
-        "data",
         Kind(str, "the name of a column"),
         metavar="NAME",
-        since=2,
-        tells_rows_apart=False,  # the checksum does
     )
-    separator: str | None = option(
+    separator: str | None = _of_files(
         None,
         "what separates the cells of a table",
-        "data",
         SEPARATOR,
         metavar="SIGN",
         by_data="found; a tab for .tsv",
-        since=2,
-        tells_rows_apart=False,  # the checksum does
     )
-    window: int | None = option(
+    window: int | None = _of_files(
         None,
         "length of the windows that a long series is cut into",
-        "data",
         WHOLE,
         unit="steps",
         least=1,
-        since=2,
-        tells_rows_apart=False,  # the checksum does
     )
-    stride: int | None = option(
+    stride: int | None = _of_files(
         None,
         "steps from one window to the next",
-        "data",
         WHOLE,
         unit="steps",
         by_data="the window",
         least=1,
-        since=2,
-        tells_rows_apart=False,  # the checksum does
     )
-    skip_unreadable: bool = option(
+    skip_unreadable: bool = _of_files(
         False,
         "leave damaged files out",
-        "data",
         FLAG,
-        since=2,
-        tells_rows_apart=False,  # the checksum does
     )
 
     @property
