@@ -72,6 +72,10 @@ def measure(model, task: str, train, test) -> dict[str, Any]:
         known = known[np.isin(train[1], TOPS)]
     elif model.damages_inputs:
         x = keras.ops.convert_to_numpy(model.corrupt(keras.ops.convert_to_tensor(x), False))
+    if hasattr(model, "scaled_features"):  # it predicts features: they are what it is compared with
+        truth, known = (
+            keras.ops.convert_to_numpy(model.scaled_features(part)) for part in (truth, known)
+        )
     prediction = model.predict(x, batch_size=100, verbose=0)
     varies = truth.std(axis=0) > VARIES
     dead = prediction.std(axis=0)[varies] < IS_DEAD

@@ -13,7 +13,8 @@ _U_NET = {"kernel_size": 5, "convs_per_stage": 3, "down": "strided"}
 # Off-default values where those of `zoo.testing` do not fit a model.
 CHANGED = {
     "feature_autoencoder": {
-        "shared": True,
+        "shared": False,
+        "num_neighbours": 3,
         "feature_weights": None,
         "features": "hog",  # others need images of 32 x 32
         "feature_layers": None,

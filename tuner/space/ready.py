@@ -142,7 +142,7 @@ SPACES: dict[str, dict[str, Parameter]] = {
     },
     "feature_autoencoder": {
         "shared": Choice((None, True), None),
-        "latent_dim": Int(4, 64, 16, step=2, log=True),
+        "latent_dim": Int(4, 128, 64, step=2, log=True),
         "hidden_units": Choice(((), (64,), (128,), (256, 128)), ()),
         **_LEARNING,
     },

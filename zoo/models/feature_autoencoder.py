@@ -17,16 +17,23 @@ from zoo.training.mean_start import some_batches
 from zoo.training.model import ZooModel
 
 MAX_IMAGES = 1_000  # that features, codes and errors are measured on
+UNITS, SHARED_UNITS = 64, 16
+NUM_STORED = 2_000  # codes of normal images that are kept for the distance to the nearest
+NUM_NEIGHBOURS = 5
+ERROR_WEIGHT = 0.5  # chosen on training images of all classes: docs/study.md
 
 
 @listed
 class FeatureAutoencoder(ZooModel):
     """Learns what features of normal images go together, and scores those that do not.
 
-    loss = mean over places and features of (f - decode(encode(f)))^2,  f the scaled features
-    score = (T^2 + Q) / size, or T^2 / units where a network is shared by all places
+    loss = mean over places and features of (f - r)^2,   r = decode(encode(f))
+    score = (mean over the nearest normal images i of |r - r_i|^2 + |f - r|^2 / 2) / its mean on
+            normal images,   f the scaled features, r_i those of a stored code
+    score = (T^2 + Q) / size with `num_neighbours=0`, T^2 / units where a network is shared
 
-    On pixels an autoencoder measures contrast; on features it measures shape. `T^2` is the squared
+    On pixels an autoencoder measures contrast; on features it measures shape. What it rebuilds is
+    compared with what it rebuilds of normal images, whose codes it keeps. `T^2` is the squared
     Mahalanobis distance of an image's code from the codes of the training images, `Q` its squared
     error, divided by the mean one of the training images for each of its degrees of freedom:
     together the distance of a Gaussian whose main axes the network has found.
@@ -37,8 +44,9 @@ class FeatureAutoencoder(ZooModel):
     of the mean error beside it. Photographs of things: the maps of a network that was trained on
     ImageNet, always shared.
 
-    `fit` first takes mean and spread of the features from up to 1,000 of the training images, and
-    at its end measures codes and errors on them: `set_threshold` comes after it.
+    `fit` first takes mean and spread of the features from up to 2,000 of the training images (1,000
+    where a network is shared), and at its end measures codes and errors on them: `set_threshold`
+    comes after it.
 
     Args:
         image_shape: `(height, width, channels)`, at least 8 x 8 pixels, 32 x 32 for networks.
@@ -46,10 +54,14 @@ class FeatureAutoencoder(ZooModel):
             `"mobilenet_v3_small"`, `"efficientnet_b0"`, `"resnet50"` or `"vgg16"`.
         shared: Whether one network serves all places. `None` means no for `"hog"`, and yes for
             the maps of networks, which cannot be otherwise.
-        latent_dim: Positive int, size of the code of the image, or of a place.
+        latent_dim: Positive int, size of the code of the image, or of a place. `None` means 64,
+            and 16 for the local gradients of a place.
         hidden_units: Dense layers between features and code, mirrored in the decoder. `()` makes
             a linear autoencoder.
         activation: Keras activation of the hidden layers.
+        num_neighbours: Int from 0, normal images that an image is compared with. 0 takes the
+            Gaussian of the codes. `None` means 5, and 0 where a network is shared, which cannot be
+            otherwise.
         feature_layers: Names of the network's layers whose maps are read. `None` means the last
             ones whose maps are an eighth and a sixteenth of the image.
         feature_weights: Of the network: `"imagenet"`, which Keras downloads, a path of
@@ -68,8 +80,9 @@ class FeatureAutoencoder(ZooModel):
     Raises:
         ValueError: for unknown features, or images that they cannot be read of.
 
-    Differs from the paper: gradients beside maps of networks; the code's distance is part of the
-    score.
+    Differs from the paper: gradients beside maps of networks; the distance from normal images is
+    part of the score. The distance to the nearest ones is that of Bergman et al., 2020
+    (https://arxiv.org/abs/2002.10445), here of what is rebuilt.
 
     Example:
         >>> model = zoo.create("feature_autoencoder", image_shape=(28, 28, 1))
@@ -94,9 +107,10 @@ class FeatureAutoencoder(ZooModel):
         *,
         features="hog",
         shared=None,
-        latent_dim=16,
+        latent_dim=None,
         hidden_units=(),
         activation="relu",
+        num_neighbours=None,
         feature_layers=None,
         feature_weights="imagenet",
         **kwargs,
@@ -104,7 +118,6 @@ class FeatureAutoencoder(ZooModel):
         super().__init__(image_shape, **kwargs)
         owner = self.owner
         feature_networks.check(owner, features, self.image_shape)
-        checks.positive_int(owner, latent_dim=latent_dim)
         checks.activation(owner, "activation", activation)
         is_network = features in feature_networks.BACKBONES
         if shared not in (None, True, False) or (is_network and shared is False):
@@ -119,6 +132,19 @@ class FeatureAutoencoder(ZooModel):
             )
         self.features = features
         self.shared = is_network if shared is None else bool(shared)
+        if num_neighbours is None:
+            num_neighbours = 0 if self.shared else NUM_NEIGHBOURS
+        if num_neighbours != 0:
+            checks.positive_int(owner, num_neighbours=num_neighbours)
+            if self.shared:
+                raise ValueError(
+                    f"{owner}: num_neighbours must be 0 where one network serves all places. "
+                    f"Received: num_neighbours={num_neighbours!r}. Leave it out."
+                )
+        self.num_neighbours = num_neighbours
+        if latent_dim is None:
+            latent_dim = SHARED_UNITS if self.shared and not is_network else UNITS
+        checks.positive_int(owner, latent_dim=latent_dim)
         self.latent_dim = latent_dim
         self.hidden_units = checks.ints(owner, "hidden_units", hidden_units, allow_empty=True)
         self.activation = activation
@@ -149,6 +175,11 @@ class FeatureAutoencoder(ZooModel):
         self.code_mean = self._constant("code_mean", (num,), "zeros")
         self.code_precision = self._constant("code_precision", (num, num), "identity")
         self.normal_error = self._constant("normal_error", (), "ones")
+        if self.num_neighbours:
+            self.normal_codes = self._constant(
+                "normal_codes", (NUM_STORED, self.latent_dim), "zeros"
+            )
+            self.num_normals = self._constant("num_normals", (), "zeros")
         if self.shared:
             units = self.latent_dim
             self.place_mean = self._constant("place_mean", (units,), "zeros")
@@ -202,8 +233,8 @@ class FeatureAutoencoder(ZooModel):
 
     def start_from(self, data, source=None):
         """Takes mean and spread of the features from the data, once."""
-        some, data = some_batches(data, source, MAX_IMAGES)
-        self._normals = _images(some)
+        some, data = some_batches(data, source, self._most_images)
+        self._normals = _images(some, self._most_images)
         if self._normals is not None and not self._has_scale():
             self._standardise(self._normals)
         return data
@@ -213,6 +244,10 @@ class FeatureAutoencoder(ZooModel):
         if self._normals is not None:
             self.measure_normals(self._normals)
         self._normals = None
+
+    @property
+    def _most_images(self) -> int:
+        return NUM_STORED if self.num_neighbours else MAX_IMAGES
 
     def _has_scale(self) -> bool:
         return bool(np.any(ops.convert_to_numpy(self.feature_mean)))
@@ -235,6 +270,7 @@ class FeatureAutoencoder(ZooModel):
         Call it after a training loop of your own, with images of the training data.
         """
         checks.images(self.owner, images, self.image_shape)
+        images = images[:: -(-len(images) // self._most_images)]
         parts = [self._code_and_errors(part) for part in normal_images.batches(images)]
         codes, errors = (
             np.concatenate([np.asarray(p) for p in each]) for each in zip(*parts, strict=True)
@@ -245,6 +281,22 @@ class FeatureAutoencoder(ZooModel):
             self._assign_gaussian(self.place_mean, self.place_precision, places)
         numbers = np.asarray(self._numbers(codes, errors))
         self._assign_gaussian(self.code_mean, self.code_precision, numbers)
+        if self.num_neighbours:
+            self._store(codes, errors)
+
+    def _store(self, codes, errors) -> None:
+        """Keeps codes, and takes the mean score of their images: each without itself."""
+        kept = np.zeros((NUM_STORED, self.latent_dim), "float32")
+        kept[: len(codes)] = codes
+        self.normal_codes.assign(kept)
+        self.num_normals.assign(len(codes))
+        starts = range(0, len(codes), normal_images.BATCH_SIZE)
+        distances = [
+            np.asarray(self._distances(codes[start : start + normal_images.BATCH_SIZE], skip=1))
+            for start in starts
+        ]
+        mean = float(np.concatenate(distances).mean() + ERROR_WEIGHT * errors.mean())
+        self.normal_error.assign(max(mean, np.finfo("float32").tiny))
 
     def _assign_gaussian(self, mean, precision, rows) -> None:
         for variable, value in zip(
@@ -266,8 +318,40 @@ class FeatureAutoencoder(ZooModel):
         log_error = ops.log(ops.mean(errors, axis=(1, 2)) + 1e-6)
         return ops.concatenate([ops.mean(codes, axis=(1, 2)), log_error[:, None]], axis=-1)
 
+    def _distances(self, codes, skip: int = 0):
+        """Returns the mean squared distance to what is rebuilt of the nearest normal images.
+
+        Args:
+            codes: `(batch, latent_dim)`.
+            skip: How many of the nearest are left out, of an image that is itself stored.
+
+        Returns:
+            The means over the numbers of each cell, `(batch, rows, columns)`.
+        """
+        rebuilt, normal = (
+            ops.cast(self.decoder(c, training=False), "float32") for c in (codes, self.normal_codes)
+        )
+        squared = (
+            ops.sum(ops.square(rebuilt), axis=1, keepdims=True)
+            - 2 * ops.matmul(rebuilt, ops.transpose(normal))
+            + ops.sum(ops.square(normal), axis=1)
+        )
+        is_stored = ops.cast(ops.arange(NUM_STORED), "float32") < self.num_normals
+        closeness, nearest = ops.top_k(
+            ops.where(is_stored, -squared, -np.inf), self.num_neighbours + skip
+        )
+        counts = ops.cast(closeness > -np.inf, "float32")[:, skip:]
+        cells = ops.square(rebuilt[:, None] - ops.take(normal, nearest[:, skip:], axis=0))
+        cells = ops.mean(
+            ops.reshape(cells, (-1, self.num_neighbours, *self.feature_shape)), axis=-1
+        )
+        total = ops.einsum("bn,bnij->bij", counts, cells)
+        return total / ops.maximum(ops.sum(counts, axis=1), 1)[:, None, None]
+
     def _scores_by_cell(self, x):
         codes, errors = self._code_and_errors(x)
+        if self.num_neighbours:
+            return (self._distances(codes) + ERROR_WEIGHT * errors) / self.normal_error
         distance = _squared_distance(
             self._numbers(codes, errors), self.code_mean, self.code_precision
         )
@@ -284,7 +368,8 @@ class FeatureAutoencoder(ZooModel):
     def score_map(self, x):
         """Returns the score of each pixel, that of its cell, from 0: `(batch, height, width)`.
 
-        Of a whole grid: the error of the cell, with the code's distance in equal parts for all.
+        Of a whole grid: the error of the cell and its distance from those of the nearest normal
+        images; without neighbours, the error with the code's distance in equal parts for all.
         Shared: the distance of the image, divided among its cells in the shares of their own
         `T^2 + Q`, that of a place among all places.
         """
@@ -313,11 +398,11 @@ class FeatureAutoencoder(ZooModel):
         return model
 
 
-def _images(batches) -> np.ndarray | None:
+def _images(batches, most: int) -> np.ndarray | None:
     """Returns the images of some batches, float32; None where there are none."""
     parts = [keras.utils.unpack_x_y_sample_weight(batch)[0] for batch in batches]
     parts = [np.asarray(part, "float32") for part in parts if part is not None and len(part)]
-    return np.concatenate(parts)[:MAX_IMAGES] if parts else None
+    return np.concatenate(parts)[:most] if parts else None
 
 
 def _squared_distance(rows, mean, precision):

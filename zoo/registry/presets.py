@@ -51,9 +51,9 @@ OWN_SIZES: dict[str, dict[str, dict]] = {
         "base": _transformer(256, 6, 8, decoder=(128, 2, 8)),
     },
     "feature_autoencoder": {
-        "tiny": {"latent_dim": 8},
-        "small": {"latent_dim": 16},
-        "base": {"latent_dim": 32, "hidden_units": (256,)},
+        "tiny": {"latent_dim": 16},
+        "small": {},
+        "base": {"hidden_units": (256,)},
     },
     "top_k_sparse": {
         "tiny": {"latent_dim": 128, "num_active": 8},

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from sklearn.neighbors import NearestNeighbors
 
 import zoo
 from zoo.layers.features import LocalGradients
@@ -35,7 +36,15 @@ def noise(num, sigma, seed, size=32):
 @pytest.fixture(scope="module")
 def on_zeros(kit):
     digits, labels = kit.images, kit.labels
-    return trained(digits[labels == 0][:120]), digits[labels == 0][120:], digits[labels != 0]
+    normals = digits[labels == 0]
+    return trained(normals[:120], num_neighbours=0), normals[120:], digits[labels != 0]
+
+
+@pytest.fixture(scope="module")
+def with_neighbours(kit):
+    digits, labels = kit.images, kit.labels
+    normals = digits[labels == 0]
+    return trained(normals[:120], latent_dim=24), normals[120:], digits[labels != 0]
 
 
 class TestFeatures:
@@ -85,10 +94,33 @@ class TestScore:
         assert maps.shape == (5, 8, 8)
         np.testing.assert_allclose(maps[:, ::2, ::2], maps[:, 1::2, 1::2])  # cells of 2 x 2
 
-    def test_normal_images_score_one_on_average(self, kit):
-        """Each degree of freedom adds its share on the images that it was measured on."""
-        images = kit.images[kit.labels == 3][:150]
-        model = trained(images, epochs=2)
+    def test_distance_to_what_is_rebuilt_of_the_nearest(self, with_neighbours, kit):
+        model, normals, _ = with_neighbours
+        known = kit.images[kit.labels == 0][:120]
+        features = np.asarray(model.scaled_features(normals[:5])).reshape(5, -1)
+        rebuilt, of_known = (model.predict(x, verbose=0) for x in (normals[:5], known))
+        rebuilt, of_known = rebuilt.reshape(5, -1), of_known.reshape(120, -1)
+        nearest = NearestNeighbors(n_neighbors=5).fit(of_known)
+        squared = np.square(nearest.kneighbors(rebuilt)[0]).mean(axis=1)
+        raw = squared + 0.5 * np.square(features - rebuilt).sum(axis=1)
+        scores = model.anomaly_score(normals[:5])
+        np.testing.assert_allclose(scores / scores[0], raw / raw[0], rtol=1e-3)
+
+    def test_fewer_images_than_neighbours(self, kit):
+        images = kit.images[kit.labels == 0]
+        model = trained(images[:3], epochs=1, num_neighbours=5)
+        assert np.isfinite(model.anomaly_score(images[3:9])).all()
+        assert float(model.num_normals) == 3
+
+    @pytest.mark.parametrize("num_neighbours", [0, 5])
+    def test_normal_images_score_one_on_average(self, kit, num_neighbours):
+        """Of neighbours an image is compared with the others; a new one is no stranger."""
+        images = kit.images[kit.labels == 3]
+        model = trained(images[:150], epochs=2, latent_dim=16, num_neighbours=num_neighbours)
+        if num_neighbours:
+            assert model.anomaly_score(images[150:]).mean() == pytest.approx(1, rel=0.3)
+            return
+        images = images[:150]
         assert model.anomaly_score(images).mean() == pytest.approx(1, rel=0.1)
 
     def test_mean_and_precision(self):
@@ -102,9 +134,17 @@ class TestScore:
 
 
 class TestFinds:
-    def test_other_digits(self, on_zeros):
-        model, normals, others = on_zeros
+    @pytest.mark.parametrize("fixture", ["on_zeros", "with_neighbours"])
+    def test_other_digits(self, fixture, request):
+        model, normals, others = request.getfixturevalue(fixture)
         assert auroc(model.anomaly_score(normals), model.anomaly_score(others)) > 0.97
+
+    def test_the_place_of_a_hole(self, with_neighbours):
+        model, normals, _ = with_neighbours
+        damaged = normals.copy()
+        damaged[:, :4, :4] = 1
+        maps = model.score_map(damaged)
+        assert maps[:, :4, :4].mean() > 1.5 * maps[:, 4:, 4:].mean()
 
     def test_textures_that_are_smoother_and_rougher_and_damaged(self):
         """Where an error of pixels calls a smoother texture normal; and the place of a hole."""
