@@ -331,28 +331,16 @@ class FeatureAutoencoder(ZooModel):
         rebuilt, normal = (
             ops.cast(self.decoder(c, training=False), "float32") for c in (codes, self.normal_codes)
         )
-        squared = (
-            ops.sum(ops.square(rebuilt), axis=1, keepdims=True)
-            - 2 * ops.matmul(rebuilt, ops.transpose(normal))
-            + ops.sum(ops.square(normal), axis=1)
+        offsets = normal_images.offsets_to_nearest(
+            rebuilt, normal, self.num_normals, self.num_neighbours, skip
         )
-        is_stored = ops.cast(ops.arange(NUM_STORED), "float32") < self.num_normals
-        closeness, nearest = ops.top_k(
-            ops.where(is_stored, -squared, -np.inf), self.num_neighbours + skip
-        )
-        counts = ops.cast(closeness > -np.inf, "float32")[:, skip:]
-        cells = ops.square(rebuilt[:, None] - ops.take(normal, nearest[:, skip:], axis=0))
-        cells = ops.mean(
-            ops.reshape(cells, (-1, self.num_neighbours, *self.feature_shape)), axis=-1
-        )
-        total = ops.einsum("bn,bnij->bij", counts, cells)
-        return total / ops.maximum(ops.sum(counts, axis=1), 1)[:, None, None]
+        return ops.mean(ops.reshape(offsets, (-1, *self.feature_shape)), axis=-1)
 
     def _scores_by_cell(self, x):
         codes, errors = self._code_and_errors(x)
         if self.num_neighbours:
             return (self._distances(codes) + ERROR_WEIGHT * errors) / self.normal_error
-        distance = _squared_distance(
+        distance = normal_images.mahalanobis(
             self._numbers(codes, errors), self.code_mean, self.code_precision
         )
         size = self.encoder.input_shape[-1]
@@ -360,7 +348,7 @@ class FeatureAutoencoder(ZooModel):
         error = freedom * errors / self.normal_error
         if not self.shared:
             return (distance[:, None, None] + error) / size
-        of_places = error + _squared_distance(codes, self.place_mean, self.place_precision)
+        of_places = error + normal_images.mahalanobis(codes, self.place_mean, self.place_precision)
         share = of_places / ops.mean(of_places, axis=(1, 2), keepdims=True)
         return distance[:, None, None] / self.num_distances * share
 
@@ -403,9 +391,3 @@ def _images(batches, most: int) -> np.ndarray | None:
     parts = [keras.utils.unpack_x_y_sample_weight(batch)[0] for batch in batches]
     parts = [np.asarray(part, "float32") for part in parts if part is not None and len(part)]
     return np.concatenate(parts)[:most] if parts else None
-
-
-def _squared_distance(rows, mean, precision):
-    """Computes `(rows - mean)' precision (rows - mean)` over the last axis."""
-    offset = rows - mean
-    return ops.sum(offset * ops.matmul(offset, precision), axis=-1)

@@ -1,6 +1,7 @@
-"""The Gaussian of what is measured on normal images, and the images in pieces."""
+"""What is measured on normal images: its Gaussian and its nearest rows; the images in pieces."""
 
 import numpy as np
+from keras import ops
 
 BATCH_SIZE = 100
 _SMALLEST_SHARE = 1e-4  # of the mean variance, added to each: units that are constant
@@ -31,3 +32,34 @@ def mean_and_precision(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     shrunk = (1 - share) * covariance
     np.fill_diagonal(shrunk, variances)
     return rows.mean(axis=0), np.linalg.inv(shrunk)
+
+
+def mahalanobis(rows, mean, precision):
+    """Computes `(rows - mean)' precision (rows - mean)` over the last axis."""
+    offset = rows - mean
+    return ops.sum(offset * ops.matmul(offset, precision), axis=-1)
+
+
+def offsets_to_nearest(rows, stored, num_stored, num_neighbours: int, skip: int = 0):
+    """Returns the squared offsets of rows from the nearest stored ones, as a mean over these.
+
+    Args:
+        rows: Float tensor `(batch, size)`.
+        stored: Float tensor `(capacity, size)`, of which the first `num_stored` count. Where they
+            are fewer than `num_neighbours`, all of them are taken; none of none gives 0.
+        skip: How many of the nearest are left out, of a row that is itself stored.
+
+    Returns:
+        Float tensor `(batch, size)`.
+    """
+    squared = (
+        ops.sum(ops.square(rows), axis=1, keepdims=True)
+        - 2 * ops.matmul(rows, ops.transpose(stored))
+        + ops.sum(ops.square(stored), axis=1)
+    )
+    counts = ops.cast(ops.arange(stored.shape[0]), "float32") < num_stored
+    closeness, nearest = ops.top_k(ops.where(counts, -squared, -np.inf), num_neighbours + skip)
+    is_one = ops.cast(closeness > -np.inf, "float32")[:, skip:]
+    offsets = ops.square(rows[:, None] - ops.take(stored, nearest[:, skip:], axis=0))
+    number = ops.maximum(ops.sum(is_one, axis=1, keepdims=True), 1)
+    return ops.einsum("bn,bns->bs", is_one, offsets) / number
