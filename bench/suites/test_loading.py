@@ -1,4 +1,4 @@
-"""Loading: of a saved model, and of data sets that need no network."""
+"""Construction and loading of a model, and loading of data sets that need no network."""
 
 import keras
 import pytest
@@ -7,6 +7,12 @@ from bench.data import catalog
 from bench.profiling import memory
 
 ROUNDS = 20
+
+
+def test_construction(model, measured):
+    """From a configuration: what each job, trial and loaded file begins with."""
+    config = model.model.get_config()
+    measured(lambda: type(model.model).from_config(config), model.facts, rounds=ROUNDS)
 
 
 def test_saved_model(model, measured, tmp_path):

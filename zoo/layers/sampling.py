@@ -25,6 +25,7 @@ class GaussianSampler(keras.layers.Layer):
 
     def __init__(self, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
+        self.built = True  # it has no weights
 
     def call(self, mean, log_var, noise=None):
         return mean + ops.exp(0.5 * log_var) * row_noise.normal(ops.shape(mean), noise)

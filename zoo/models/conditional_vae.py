@@ -73,6 +73,9 @@ class ConditionalVAE(LabelledDecoder, VAE):
         self.label_channel = layers.Dense(
             int(np.prod(self._channel_shape)), **common, name="label_channel"
         )
+        with keras.name_scope(self.name):
+            self.label_embedding.build((None, self.num_classes))
+            self.label_channel.build((None, self.embedding_dim))
 
     @property
     def _channel_shape(self) -> tuple[int, ...]:

@@ -223,6 +223,10 @@ class MaskedAutoencoder(MeanStart, ZooModel):
             initializer=keras.initializers.RandomNormal(stddev=0.02),
             dtype="float32",
         )
+        with keras.name_scope(self.name):
+            self.embed.build((None, self.num_visible, patch_dim))
+            self.bridge.build((None, self.num_visible, self.embedding_dim))
+            self.pixels.build((None, self.num_patches, self.decoder_dim))
         self._positions = transformer.sinusoidal_positions(self.grid, self.embedding_dim)
         self._decoder_positions = transformer.sinusoidal_positions(self.grid, self.decoder_dim)
         self.fixed_orders = self._complementary_orders()

@@ -169,6 +169,8 @@ class VQVAE(Autoencoder):
             seed_generator=self.seed_generator,
             name="quantizer",
         )
+        with keras.name_scope(self.name):
+            self.quantizer.build(vectors.shape)
 
     def _vectors_of_map(self, x):
         """Takes a feature map to vectors of `latent_dim`, by dense layers at each position."""

@@ -160,6 +160,18 @@ def gpu_memory_limit() -> int | None:
         return None
 
 
+def may_have_unbuilt_layers(model) -> bool:
+    """Tells whether a layer inside of a model, at any depth, has yet to be built.
+
+    Relies on `_flatten_layers`. Where Keras has none, the answer is yes: a symbolic pass, which
+    builds what is unbuilt, costs time and changes nothing else.
+    """
+    flatten = getattr(model, "_flatten_layers", None)
+    if flatten is None:
+        return True
+    return not all(layer.built for layer in flatten(include_self=False))
+
+
 def note_input_shapes(model, shapes) -> None:
     """Tells a model the shapes of its inputs, by which Keras and TFLite export it.
 

@@ -49,7 +49,8 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
     A subclass keeps its constructor's arguments as attributes of the same name and overrides some
     of these hooks:
 
-    - `build_networks()` makes the children from the arguments;
+    - `build_networks()` makes the children from the arguments; those that it leaves unbuilt are
+      built by a symbolic pass of `forward`;
     - `corrupt(x, training)` damages the input: denoising;
     - `forward(x, training)` returns a dict of named tensors, always with `"prediction"`;
     - `loss_terms(x, target, outputs)` returns a dict of per-sample values, shape `(batch,)`;
@@ -219,15 +220,16 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
         self.build_networks()
         terms = [*self.term_weights, *(["regularization"] if self.losses else [])]
         self.term_trackers = {name: keras.metrics.Mean(name=name) for name in terms}
-        # Builds every child: a saved model with an unbuilt one would reload with random weights.
         inputs = self.example_inputs()
         keras_contract.note_input_shapes(
             self, keras.tree.map_structure(lambda part: part.shape, inputs)
         )
         self.built = True
+        # Builds every child: a saved model with an unbuilt one would reload with random weights.
         # Not by a call, which Keras would count as the model's first place in an outer model.
-        with keras.name_scope(self.name):
-            self.compute_output_spec(inputs, training=True)
+        if keras_contract.may_have_unbuilt_layers(self):
+            with keras.name_scope(self.name):
+                self.compute_output_spec(inputs, training=True)
 
     def get_build_config(self) -> None:
         """Returns None: the constructor builds the model, so that loading need not."""

@@ -268,6 +268,48 @@ def test_the_memory_of_a_gpu_is_unknown_without_tensorflows_private_module(monke
     assert keras_contract.gpu_memory_limit() is None
 
 
+# --- layers that are not built ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "vae", "vq_vae", "conditional_vae", "unet"])
+def test_a_model_whose_layers_are_built_is_not_traced(name, monkeypatch):
+    """The symbolic pass of `forward` is half of the time of a construction."""
+    passes = []
+    monkeypatch.setattr(zoo.ZooModel, "compute_output_spec", lambda *args, **_: passes.append(args))
+    assert all(layer.built for layer in zoo.create(name, (8, 8, 1), preset="tiny").layers)
+    assert not passes
+    monkeypatch.setattr(keras_contract, "may_have_unbuilt_layers", lambda model: True)
+    zoo.create(name, (8, 8, 1), preset="tiny")
+    assert len(passes) == 1
+
+
+class Deepened(zoo.models.Autoencoder):
+    """A user's class with layers that only a call builds, one of them inside of another."""
+
+    def build_networks(self):
+        super().build_networks()
+        self.outer = keras.layers.TimeDistributed(keras.layers.Dense(1, name="inner"))
+
+    def forward(self, x, training=False):
+        outputs = super().forward(x, training)
+        return outputs | {"prediction": self.outer(outputs["prediction"])}
+
+
+def test_layers_that_a_class_leaves_unbuilt_are_built_and_saved(digits, tmp_path):
+    model = Deepened((8, 8, 1), **SMALL)
+    assert [weight.shape for weight in model.outer.weights] == [(1, 1), (1,)]
+    model.save(tmp_path / "deepened.keras")
+    again = keras.saving.load_model(
+        tmp_path / "deepened.keras", custom_objects={"Deepened": Deepened}
+    )
+    np.testing.assert_array_equal(again.outer.get_weights()[0], model.outer.get_weights()[0])
+    assert not keras_contract.may_have_unbuilt_layers(model)
+
+
+def test_where_keras_does_not_tell_its_layers_a_model_is_traced():
+    assert keras_contract.may_have_unbuilt_layers(object())
+
+
 # --- classes of users -------------------------------------------------------------------------
 
 
