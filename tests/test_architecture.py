@@ -25,9 +25,9 @@ from architecture.tree import Tree
 ROOT = Path(__file__).parent.parent
 # The step, whole arrays, Jacobians, data on the device, and batches of files by tf.data.
 MAY_IMPORT_TENSORFLOW = {
-    *(f"zoo/data/{name}.py" for name in ("augmented_batches", "batching", "checking")),
-    *(f"zoo/data/{name}.py" for name in ("graph_check", "sources")),
-    *(f"zoo/data/{name}.py" for name in ("order", "pipeline")),
+    *(f"zoo/inputs/{name}.py" for name in ("augmented_batches", "batches", "batching")),
+    *(f"zoo/inputs/{name}.py" for name in ("checking", "graph_check", "order", "pipeline")),
+    "zoo/inputs/sources.py",
     *(f"zoo/layers/{name}.py" for name in ("batch_normalization", "gradients", "row_noise")),
     *(f"zoo/training/{name}.py" for name in ("adam", "device_data", "fitting")),
     *(f"zoo/training/{name}.py" for name in ("keras_contract", "model", "predict")),

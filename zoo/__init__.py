@@ -13,8 +13,8 @@ if _typing.TYPE_CHECKING:
     from zoo import losses as losses
     from zoo import models as models
     from zoo import testing as testing
-    from zoo.data.pipeline import batches as batches
     from zoo.diagnostics import callback as callbacks  # noqa: F401
+    from zoo.inputs.batches import batches as batches
     from zoo.models._pca_start import start_from_pca as start_from_pca
     from zoo.persistence.ensemble import Ensemble as Ensemble
     from zoo.persistence.export import export as export
@@ -36,7 +36,7 @@ _PLACES = {
     "Ensemble": "zoo.persistence.ensemble:Ensemble",
     "ZooModel": "zoo.training.model:ZooModel",
     "autotune": "zoo.training.autotuning:autotune",
-    "batches": "zoo.data.pipeline:batches",
+    "batches": "zoo.inputs.batches:batches",
     "benjamini_hochberg": "zoo.registry.conformal:benjamini_hochberg",
     "callbacks": "zoo.diagnostics.callback",
     "create": "zoo.registry.entries:create",

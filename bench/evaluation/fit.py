@@ -17,7 +17,7 @@ from bench.introspection import summary
 from bench.profiling import memory
 from bench.runs.job import Job
 from zoo.data import augmentation
-from zoo.data.augmented_batches import AugmentedBatches
+from zoo.inputs.augmented_batches import AugmentedBatches
 
 
 class DivergenceError(FloatingPointError):

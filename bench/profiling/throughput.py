@@ -181,7 +181,7 @@ def _augmented(pair: tuple, batch_size: int, augment: str):
     import tensorflow as tf
 
     from zoo.data import augmentation
-    from zoo.data.augmented_batches import AugmentedBatches
+    from zoo.inputs.augmented_batches import AugmentedBatches
 
     source = AugmentedBatches(
         *pair, augmentation=augmentation.parse(augment), batch_size=batch_size

@@ -8,7 +8,7 @@ import pytest
 
 import zoo
 from bench.stats import intervals
-from zoo.data import checking
+from zoo.inputs import checking
 
 IMAGE_SHAPE = (28, 28, 1)
 NUM_BATCHES = 100

@@ -7,8 +7,8 @@ import keras
 from keras import ops
 
 from zoo import checks, losses
-from zoo.data import arrays, labels
-from zoo.data.batching import batched
+from zoo.inputs import arrays, labels
+from zoo.inputs.batching import batched
 from zoo.models.vae import VAE
 from zoo.training.image_to_image import check_images
 

@@ -1,7 +1,7 @@
 """The U-Net whose skips are weighed by attention gates."""
 
 from zoo import checks
-from zoo.data.batching import batched
+from zoo.inputs.batching import batched
 from zoo.models.unet import UNet
 from zoo.networks import encoders
 from zoo.registry.entries import listed

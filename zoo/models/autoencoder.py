@@ -5,8 +5,8 @@ import numpy as np
 from keras import ops
 
 from zoo import checks
-from zoo.data.arrays import as_array
-from zoo.data.batching import batched
+from zoo.inputs.arrays import as_array
+from zoo.inputs.batching import batched
 from zoo.losses import structure
 from zoo.networks import convolutional
 from zoo.registry.depth import autoencoder_widths

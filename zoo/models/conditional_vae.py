@@ -5,7 +5,7 @@ import numpy as np
 from keras import layers, ops
 
 from zoo import checks
-from zoo.data import labels
+from zoo.inputs import labels
 from zoo.models.vae import VAE
 from zoo.registry.entries import listed
 from zoo.training.labelled_decoder import LabelledDecoder

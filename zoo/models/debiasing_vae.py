@@ -4,9 +4,9 @@ import numpy as np
 from keras import ops
 
 from zoo import checks, losses
-from zoo.data import labels
-from zoo.data.batching import batched
-from zoo.data.samplers import COMBINATIONS, LatentResampling, resampling_probabilities
+from zoo.inputs import labels
+from zoo.inputs.batching import batched
+from zoo.inputs.samplers import COMBINATIONS, LatentResampling, resampling_probabilities
 from zoo.models._classifying_vae import ClassifyingVAE
 from zoo.registry.entries import listed
 from zoo.training.image_to_image import check_images
@@ -19,9 +19,9 @@ class DebiasingVAE(ClassifyingVAE):
     loss = CE(y, q(y | x)) + [y = 1] * vae_weight * (reconstruction + beta * kl_scale * kl)
 
     The VAE learns what images of the positive class look like. When an epoch begins, the positives
-    whose codes are rare are drawn more often (`zoo.data.samplers.LatentResampling`). Choose it when
-    the positive class may hide a small group that a plain classifier would miss, and nobody has
-    labelled the groups.
+    whose latents are rare are drawn more often (`zoo.inputs.samplers.LatentResampling`). Choose it
+    when the positive class may hide a small group that a plain classifier would miss, and nobody
+    has labelled the groups.
 
     Args:
         image_shape: See `Autoencoder`.

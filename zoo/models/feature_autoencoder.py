@@ -7,7 +7,7 @@ import numpy as np
 from keras import layers, ops
 
 from zoo import checks, losses
-from zoo.data.batching import batched
+from zoo.inputs.batching import batched
 from zoo.layers.gradient_histograms import membership
 from zoo.networks import features as feature_networks
 from zoo.registry.entries import listed

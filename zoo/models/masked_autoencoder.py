@@ -8,7 +8,7 @@ import numpy as np
 from keras import layers, ops
 
 from zoo import checks, losses
-from zoo.data.batching import batched
+from zoo.inputs.batching import batched
 from zoo.layers import row_noise, transformer
 from zoo.models.autoencoder import Autoencoder
 from zoo.registry.entries import listed

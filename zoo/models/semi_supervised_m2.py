@@ -6,8 +6,8 @@ import keras
 from keras import layers, ops
 
 from zoo import checks, losses
-from zoo.data import labels
-from zoo.data.batching import batched
+from zoo.inputs import labels
+from zoo.inputs.batching import batched
 from zoo.layers import row_noise
 from zoo.models.semi_supervised_vae import SemiSupervisedVAE
 from zoo.registry.entries import listed

@@ -3,8 +3,8 @@
 import numpy as np
 
 from zoo import checks
-from zoo.data import labels
-from zoo.data.samplers import LabelledShare
+from zoo.inputs import labels
+from zoo.inputs.samplers import LabelledShare
 from zoo.models._classifying_vae import ClassifyingVAE
 from zoo.registry.entries import listed
 

@@ -8,8 +8,8 @@ import numpy as np
 from keras import ops
 
 from zoo import checks, losses
-from zoo.data import masks, sources
-from zoo.data.batching import batched
+from zoo.inputs import masks, sources
+from zoo.inputs.batching import batched
 from zoo.losses import mask_weights
 from zoo.networks import convolutional, encoders, unet
 from zoo.registry.depth import unet_widths

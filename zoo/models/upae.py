@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from zoo import checks, losses
-from zoo.data.batching import batched
+from zoo.inputs.batching import batched
 from zoo.models.autoencoder import Autoencoder
 from zoo.registry.entries import listed
 from zoo.training.image_to_image import check_images

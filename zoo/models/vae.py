@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from zoo import checks, losses
-from zoo.data.batching import batched
+from zoo.inputs.batching import batched
 from zoo.layers.row_noise import RowNoise
 from zoo.layers.sampling import GaussianSampler
 from zoo.models.autoencoder import Autoencoder

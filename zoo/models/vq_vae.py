@@ -4,7 +4,7 @@ import keras
 from keras import layers, ops
 
 from zoo import checks, losses
-from zoo.data.batching import batched
+from zoo.inputs.batching import batched
 from zoo.layers.quantizer import CODEBOOKS, VectorQuantizer
 from zoo.models.autoencoder import Autoencoder
 from zoo.networks import convolutional

@@ -3,7 +3,7 @@
 import math
 
 from zoo import checks, losses
-from zoo.data.batching import batched
+from zoo.inputs.batching import batched
 from zoo.models.info_vae import InfoVAE
 from zoo.registry.entries import listed
 from zoo.training.image_to_image import check_images

@@ -1,9 +1,9 @@
-"""How a model takes data: each of its methods reads and checks them by `zoo.data.checking`."""
+"""How a model takes data: each of its methods reads and checks them by `zoo.inputs.checking`."""
 
 import keras
 
 from zoo import checks
-from zoo.data import arrays, checking, pipeline
+from zoo.inputs import arrays, checking, pipeline
 
 TASKS_WITH_LABELS = ("semi_supervised", "debiasing")
 

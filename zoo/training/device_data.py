@@ -16,8 +16,8 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import inspection
-from zoo.data import arrays
-from zoo.data.order import Source
+from zoo.inputs import arrays
+from zoo.inputs.order import Source
 from zoo.training import keras_contract
 
 # A call is to take about as long as this many multiply-adds: long enough that what Python does

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import arrays, checking, pipeline
-from zoo.data.order import Source, orders_of_rows
+from zoo.inputs import arrays, checking, pipeline
+from zoo.inputs.order import Source, orders_of_rows
 from zoo.training import adam, keras_contract
 from zoo.training import device_data as resident_training
 from zoo.training import predict as device_prediction

@@ -3,7 +3,7 @@
 from keras import ops
 
 from zoo import losses
-from zoo.data.batching import batched
+from zoo.inputs.batching import batched
 from zoo.layers.restorations import RESTORATIONS
 
 # Name to (loss per sample, does it read logits?).

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 
 from zoo import checks
-from zoo.data import labels
-from zoo.data.arrays import as_array
-from zoo.data.batching import batched
+from zoo.inputs import labels
+from zoo.inputs.arrays import as_array
+from zoo.inputs.batching import batched
 
 
 def _check_codes(model, x) -> None:

@@ -6,7 +6,7 @@ Where masks have void pixels, no metric counts them.
 import keras
 from keras import ops
 
-from zoo.data import masks
+from zoo.inputs import masks
 
 _OF_NAMES = {
     "sparse_categorical_accuracy": keras.metrics.SparseCategoricalAccuracy,

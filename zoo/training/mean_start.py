@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.data import arrays, checking, pipeline
+from zoo.inputs import arrays, checking, pipeline
 
 _MOST_ROWS, _MOST_VALUES = 4096, 2**25  # whose mean is taken, evenly over the data
 _MOST_BATCHES = 8  # of a source, its first ones

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from zoo import checks
-from zoo.data import batching, checking
+from zoo.inputs import batching, checking
 from zoo.layers.row_noise import RowNoise
 from zoo.registry.model_card import ModelCard
 from zoo.training import adam, keras_contract

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import inspection
-from zoo.data import arrays
+from zoo.inputs import arrays
 from zoo.training import device_data
 
 _KEPT = "_resident_prediction"

@@ -199,7 +199,7 @@ def test_masks_of_another_size_are_refused(images):
 
 
 def batches(images, **options):
-    from zoo.data.augmented_batches import AugmentedBatches
+    from zoo.inputs.augmented_batches import AugmentedBatches
 
     settings = {"augmentation": parse("shift:0.2,flip"), "batch_size": 5} | options
     return AugmentedBatches(images, **settings)

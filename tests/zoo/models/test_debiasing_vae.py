@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from zoo.data import samplers
+from zoo.inputs import samplers
 
 
 def make(**arguments):

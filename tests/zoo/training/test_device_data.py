@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from zoo.data.order import Source, orders_of_rows
+from zoo.inputs.order import Source, orders_of_rows
 from zoo.training import device_data, keras_contract
 
 SHAPE = (8, 8, 1)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import arrays, pipeline
+from zoo.inputs import arrays, pipeline
 
 
 def inputs_of(source) -> collections.abc.Iterator:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from zoo.data.samplers import LabelledShare, LatentResampling, resampling_probabilities
+from zoo.inputs.samplers import LabelledShare, LatentResampling, resampling_probabilities
 
 
 def rows_of(source):

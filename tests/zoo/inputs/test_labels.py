@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from zoo.data import labels
+from zoo.inputs import labels
 
 
 def test_one_hot_rows_and_unlabelled_rows():

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import arrays, graph_check, pipeline, sources
+from zoo.inputs import arrays, graph_check, pipeline, sources
 
 _NUM_AHEAD = 1  # checked batches that wait: the check runs beside the step before
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import checks, inspection
-from zoo.data import arrays, checking, sources
+from zoo.inputs import arrays, checking, sources
 
 BATCH_SIZE = 256
 

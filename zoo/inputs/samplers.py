@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from zoo import checks
-from zoo.data import labels
+from zoo.inputs import labels
 
 COMBINATIONS = ("max", "product")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from zoo.data import masks
+from zoo.inputs import masks
 
 LABELS = np.array([[[0, 2], [1, 1]], [[2, 2], [0, 1]]])  # (2, 2, 2), three classes
 ONE_HOT = (LABELS[..., None] == np.arange(3)).astype("float32")

@@ -11,9 +11,10 @@ import tensorflow as tf
 from PIL import Image
 
 import zoo
-from zoo.data import augmentation, images, mask_files, pipeline
+from zoo.data import augmentation, images, mask_files
 from zoo.data import cache as pixel_cache
 from zoo.data.reader import Reader
+from zoo.inputs import pipeline
 from zoo.training import device_data as resident_training
 
 SHAPE = (16, 16, 3)

@@ -11,7 +11,7 @@ def are_images(model, batch, inputs_only: bool = False):
     `[0, 1]`.
 
     Args:
-        model: See `zoo.data.checking.Check`.
+        model: See `zoo.inputs.checking.Check`.
         batch: Tensors as a data set gives them.
         inputs_only: Whether targets and weights are not looked at.
     """

@@ -1,34 +1,27 @@
-"""Batches for `fit` as a `tf.data.Dataset`: from a folder of images, or from arrays in a file.
+"""`zoo.batches`: batches for `fit` from a folder of images, or from arrays in a file.
 
-Arrays are read batch by batch, so that they may be larger than memory. The order of an epoch is a
-permutation of all rows, not of a buffer.
+A source is checked before the first batch: an error names the file or the argument that is wrong.
 """
 
-import dataclasses
 import os
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from zoo import checks
 from zoo.data import augmentation, mask_files, scaling
 from zoo.data import cache as pixel_cache
-from zoo.data.arrays import dtype_in_keras
 from zoo.data.augmentation import Augmentation
-from zoo.data.augmented_batches import augmented
 from zoo.data.folder import Folder
 from zoo.data.mask_numbers import Seen, distinct
-from zoo.data.order import Source, orders_of_rows
+from zoo.inputs import pipeline
+from zoo.inputs.augmented_batches import augmented
+from zoo.inputs.order import orders_of_rows
 
 _OWNER = "batches"
-_NUM_AHEAD = 2  # batches; AUTOTUNE would let them grow to half of the memory
-_MOST_FILES = 256  # that are read to look at some rows
-_MOST_KEPT_BYTES = 2**30  # of pixels as bytes, for which cache="auto" is memory
 
 
 def batches(
@@ -122,12 +115,12 @@ def batches(
     config = None if augment is None else _augmentation(augment, parts[0].shape)
     seed = random.randrange(2**31) if seed is None and (shuffle or config) else seed
     orders = _orders(len(parts[0]), shuffle, seed)
-    made = _dataset(parts, orders, batch_size)
+    made = pipeline.dataset_of_rows(parts, orders, batch_size)
     if config is not None:
         kinds = [(part.dtype, part.shape) for part in parts]
         made = augmented(made, kinds, config, seed, num_batches=-(-len(parts[0]) // batch_size))
     # Lost by what is made of it.
-    made.zoo_batches = _Batches(parts, orders, batch_size, is_augmented=config is not None)
+    made.zoo_batches = pipeline.Batches(parts, orders, batch_size, is_augmented=config is not None)
     return made
 
 
@@ -141,46 +134,6 @@ def _augmentation(text: str, shape: tuple[int, ...]) -> Augmentation:
 
 
 # --- sources --------------------------------------------------------------------------------
-
-
-class _Rows:
-    """Rows that are made when asked for.
-
-    Attributes:
-        num_rows: How many there are.
-        shape: Of one row.
-        dtype: Of what `take` gives.
-        take: Returns the rows of an index array; or one row of a number, where `is_single`.
-        array: What they are taken from; None: from files.
-        divisor: What rows of the array are divided by, once they have their type.
-    """
-
-    def __init__(
-        self,
-        num_rows: int,
-        shape,
-        dtype: str,
-        take: Callable,
-        is_single: bool = False,
-        array: np.ndarray | None = None,
-        divisor: float | None = None,
-    ):
-        self.num_rows, self.shape, self.dtype = num_rows, tuple(shape), dtype
-        self.take, self.is_single = take, is_single
-        self.array, self.divisor = array, divisor
-
-    def __len__(self) -> int:
-        return self.num_rows
-
-
-@dataclasses.dataclass(frozen=True)
-class _Batches:
-    """What a data set of `batches` was made of."""
-
-    parts: Sequence[_Rows]
-    orders: tf.data.Dataset
-    batch_size: int
-    is_augmented: bool = False
 
 
 def _is_array(source) -> bool:
@@ -204,7 +157,7 @@ def _loaded(name: str, source) -> np.ndarray:
 
 def _arrays(
     source, image_shape, masks, cache, check: bool, value_range, num_classes, ignore_label
-) -> list[_Rows]:
+) -> list[pipeline.Rows]:
     pixels = _loaded("source", source)
     if cache not in ("auto", None):
         raise ValueError(
@@ -221,7 +174,7 @@ def _arrays(
         raise ValueError(f"{_OWNER}: source must hold at least one image. Received: 0 images.")
     if check and pixels.dtype.kind == "f" and value_range is None:
         checks.images(_OWNER, pixels, shape, "source")
-    parts = [_array_rows(pixels, "float32", _divisor(pixels, value_range))]
+    parts = [pipeline.array_rows(pixels, "float32", _divisor(pixels, value_range))]
     if masks is not None:
         numbers = _loaded("masks", masks)
         if len(numbers) != len(pixels):
@@ -263,7 +216,7 @@ def _class_numbers(
     return rule.apply(numbers) if rule.is_binary else numbers
 
 
-def _files(source, image_shape, masks, cache, check: bool, settings) -> list[_Rows]:
+def _files(source, image_shape, masks, cache, check: bool, settings) -> list[pipeline.Rows]:
     if image_shape is None:
         raise ValueError(
             f"{_OWNER}: image_shape must be given for image files. Received: image_shape=None. "
@@ -272,13 +225,15 @@ def _files(source, image_shape, masks, cache, check: bool, settings) -> list[_Ro
     folder = Folder(_OWNER, source, image_shape, masks, **settings)
     if cache == "auto":
         size = len(folder) * int(np.prod(folder.image_shape))
-        cache = "memory" if size <= _MOST_KEPT_BYTES else None
+        cache = "memory" if size <= pipeline.MOST_KEPT_BYTES else None
     if cache is None:
         if check:
             folder.check()
-        parts = [_Rows(len(folder), folder.image_shape, "float32", folder.image, True)]
+        parts = [pipeline.Rows(len(folder), folder.image_shape, "float32", folder.image, True)]
         if masks is not None:
-            parts.append(_Rows(len(folder), folder.image_shape[:2], "int32", folder.mask, True))
+            parts.append(
+                pipeline.Rows(len(folder), folder.image_shape[:2], "int32", folder.mask, True)
+            )
         return parts
     path = None if cache == "memory" else Path(cache)
     if path is not None and path.suffix != ".npy":
@@ -304,23 +259,12 @@ def _kept(folder: Folder, what: str, fill: Callable, path: Path | None) -> np.nd
     return pixel_cache.write(path, mark, fill) if pixels is None else pixels
 
 
-def _image_rows(pixels: np.ndarray) -> _Rows:
-    return _array_rows(pixels, "float32", 255.0 if pixels.dtype == np.uint8 else None)
+def _image_rows(pixels: np.ndarray) -> pipeline.Rows:
+    return pipeline.array_rows(pixels, "float32", 255.0 if pixels.dtype == np.uint8 else None)
 
 
-def _mask_rows(numbers: np.ndarray) -> _Rows:
-    return _array_rows(numbers, "int32")
-
-
-def _array_rows(array: np.ndarray, dtype: str, divisor: float | None = None) -> _Rows:
-    def take(rows):
-        values = np.asarray(array[rows], dtype)
-        return values if divisor is None else np.divide(values, divisor, out=values)
-
-    return _Rows(len(array), array.shape[1:], dtype, take, array=array, divisor=divisor)
-
-
-# --- orders and batches ---------------------------------------------------------------------
+def _mask_rows(numbers: np.ndarray) -> pipeline.Rows:
+    return pipeline.array_rows(numbers, "int32")
 
 
 def _orders(num_rows: int, shuffle: bool, seed: int | None) -> tf.data.Dataset:
@@ -338,107 +282,3 @@ def _orders(num_rows: int, shuffle: bool, seed: int | None) -> tf.data.Dataset:
         return tf.ensure_shape(tf.numpy_function(order, [index], tf.int64), (num_rows,))
 
     return tf.data.Dataset.range(1).map(shaped)
-
-
-def _dataset(parts: Sequence[_Rows], orders: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
-    num_rows = len(parts[0])
-    rows = orders.flat_map(tf.data.Dataset.from_tensor_slices)
-    rows = rows.apply(tf.data.experimental.assert_cardinality(num_rows))
-    is_single = parts[0].is_single
-
-    def take(index):
-        arrays = tuple(
-            tf.ensure_shape(
-                tf.numpy_function(part.take, [index], part.dtype),
-                part.shape if is_single else (None, *part.shape),
-            )
-            for part in parts
-        )
-        return arrays if len(arrays) > 1 else arrays[0]
-
-    if is_single:
-        made = rows.map(take, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
-    else:
-        made = rows.batch(batch_size).map(take, num_parallel_calls=tf.data.AUTOTUNE)
-    return made.prefetch(_NUM_AHEAD)
-
-
-def in_order(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Returns a data set of the same batches; one of `batches` in the order of its rows, unchanged.
-
-    What looks at it leaves the orders of the epochs as they were.
-    """
-    batches = getattr(dataset, "zoo_batches", None)
-    if batches is None:
-        return dataset
-    return _dataset(batches.parts, orders_of_rows(len(batches.parts[0]), False), batches.batch_size)
-
-
-def some_rows(data: Any, most: int) -> Any | None:
-    """Returns rows of a data set of `batches`, evenly over it, unchanged; None for any other data.
-
-    What looks at them leaves the orders of the epochs as they were.
-    """
-    batches = getattr(data, "zoo_batches", None)
-    if batches is None:
-        return None
-    pixels = batches.parts[0]
-    most = min(most, _MOST_FILES) if pixels.is_single else most
-    rows = np.arange(0, len(pixels), -(-len(pixels) // most))
-
-    def taken(part):
-        return np.stack([part.take(row) for row in rows]) if part.is_single else part.take(rows)
-
-    parts = tuple(map(taken, batches.parts))
-    return parts if len(parts) > 1 else parts[0]
-
-
-def cached_source(data: Any) -> Source | None:
-    """Returns what a data set of `batches` can train on without it; None for any other data.
-
-    An array in memory is taken whatever its size, pixels in a file up to 1 GiB; images that are
-    changed in each epoch are not.
-    """
-    batches = getattr(data, "zoo_batches", None)
-    if batches is None or batches.is_augmented:
-        return None
-    arrays = [part.array for part in batches.parts]
-    if any(array is None for array in arrays):
-        return None
-    size = sum(array.nbytes for array in arrays if isinstance(array, np.memmap))
-    if size > _MOST_KEPT_BYTES:
-        return None
-    arrays = tuple(map(np.asarray, arrays))
-    forms = tuple((part.dtype, part.divisor) for part in batches.parts)
-    return Source(
-        arrays if len(arrays) > 1 else arrays[0], batches.batch_size, batches.orders, forms
-    )
-
-
-# --- arrays that `fit` gets -------------------------------------------------------------------
-
-
-def is_mapped(data: Any) -> bool:
-    """Tells whether arrays lie in a file, at least one of them: they may be larger than memory."""
-    return any(isinstance(leaf, np.memmap) for leaf in keras.tree.flatten(data))
-
-
-def from_mapped(data: Any, batch_size: int | None = None, shuffle: bool = False) -> tf.data.Dataset:
-    """Gives arrays to Keras batch by batch; Keras itself would copy them to memory as a whole.
-
-    Args:
-        data: What `fit` packs: images, or a tuple with targets and weights; dicts of arrays.
-        batch_size: None: 32, as in Keras.
-        shuffle: Whether each epoch has an order of its own: that which Keras draws.
-    """
-    leaves = [np.asanyarray(leaf) for leaf in keras.tree.flatten(data)]
-    parts = [_array_rows(leaf, dtype_in_keras(leaf)) for leaf in leaves]
-    orders = orders_of_rows(len(leaves[0]), shuffle)
-    dataset = _dataset(parts, orders, batch_size or 32)
-
-    def packed(*batch):
-        return keras.tree.pack_sequence_as(data, batch)
-
-    return (
-        dataset if len(parts) == 1 and not isinstance(data, (tuple, dict)) else dataset.map(packed)
-    )
