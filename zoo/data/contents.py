@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 UNLABELLED = -1
+_MOST_SHOWN = 20  # classes, the empty ones among them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +104,9 @@ class Description:
         num = sum(self.num_read.values())
         lines = [f"read: {num} {self.what} of {self._size()}{depths} ({sizes})"]
         if self.classes:
-            counts = ", ".join(f"{name} {num}" for name, num in self.classes.items())
+            is_short = len(self.classes) <= _MOST_SHOWN
+            shown = {name: num for name, num in self.classes.items() if num or is_short}
+            counts = ", ".join(f"{name} {num}" for name, num in shown.items())
             lines.append(f"classes: {counts}")
         if self.num_mask_classes:
             line = f"masks: {self.num_mask_classes} classes, the background among them"
@@ -235,8 +238,10 @@ def describe(
     if num_mask_classes and ignore_label is not None:
         masks = [part.masks for part in parts.values() if part.masks is not None]
         is_void = [mask == ignore_label for each in masks for mask in each]
+    notes = (*facts.pop("notes", ()), *_classes_to_learn_from(layout, parts, class_names))
     return Description(
         layout,
+        notes=notes,
         **{"what": _WHAT[len(shape)], **facts},
         shape=shape,
         num_read={split: len(part) for split, part in parts.items()},
@@ -245,6 +250,20 @@ def describe(
         ignore_label=ignore_label if is_void else None,
         void_share=_share(is_void) if is_void else None,
     )
+
+
+def _classes_to_learn_from(layout: str, parts, class_names: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns a note on classes of which the training split holds nothing."""
+    train = parts.get("train")
+    if layout == "inspection" or train is None or train.labels is None:
+        return ()
+    counts = _num_of_classes({"train": train}, class_names)
+    others = _num_of_classes(parts, class_names)
+    lacking = [name for name in others if not counts.get(name)]
+    if not lacking:
+        return ()
+    shown = ", ".join(lacking[:5]) + (", ..." if len(lacking) > 5 else "")
+    return (f"nothing of class {shown} to train on",)
 
 
 _WHAT = {1: "vectors", 2: "series", 3: "images"}

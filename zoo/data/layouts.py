@@ -8,15 +8,16 @@
 | `inspection` | `train/good/`, `test/DEFECT/`, `ground_truth/DEFECT/`  | normals, and defects |
 | (splits)     | `train/`, `val/`, `test/`: flat, classes or pairs      | parts kept apart     |
 
-The splits of pairs may also lie inside: `images/train/` and `masks/train/`.
+The splits of pairs may also lie inside: `images/train/` and `masks/train/`. What looks like images
+with their masks and is called otherwise is refused: masks are no images to learn from.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from zoo import checks
-from zoo.data import files
+from zoo.data import files, mask_files
 
 SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -26,6 +27,12 @@ SPLITS = {
 LAYOUTS = ("flat", "classes", "splits", "inspection", "pairs")  # that `--layout` takes
 NORMAL = {"good", "ok", "normal"}
 TRUTH = "ground_truth"
+_IMAGES = {"image", "images", "img", "imgs", "jpegimages"}
+_MASKS = {
+    *("mask", "masks", "label", "labels", "annotation", "annotations", "gt", "groundtruth"),
+    *("truth", "target", "targets", "segmentation", "segmentations", "segmentationclass"),
+}
+_MASK_SUFFIXES = (*mask_files.SUFFIXES[1:], "_masks", "-mask", "_seg", "_segmentation", "_label")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +79,8 @@ def recognise(folder, layout: str | None = None) -> Layout:
         return _pairs(folder, places, left_out + others)
     splits = _splits(folder, tops, is_asked=layout is not None)
     if not splits and layout is None:
+        _check_masks_are_called_so(folder, places)
+        left_out += _without_images([folder], tops)
         return Layout("classes" if tops else "flat", {"train": folder}, left_out=left_out)
     inner = {
         split: {place[1] for place in places if place[0] == path.name and len(place) > 2}
@@ -110,6 +119,9 @@ def recognise(folder, layout: str | None = None) -> Layout:
         images = {split: path / "images" for split, path in splits.items()}
         masks = {split: path / "masks" for split, path in splits.items()}
         return Layout("pairs", images, masks, left_out)
+    for path in splits.values():
+        _check_masks_are_called_so(path, [at[1:] for at in places if at[0] == path.name])
+    left_out += _without_images(splits.values(), set().union(*inner.values()))
     return Layout("classes" if any(inner.values()) else "flat", splits, left_out=left_out)
 
 
@@ -136,15 +148,17 @@ def one_folder(folder) -> list[Path]:
 
 def check_no_masks(folder, image_files: list[Path]) -> None:
     """Raises ValueError when masks lie among the images that a command is to work on."""
-    tops = {
-        file.relative_to(folder).parts[0] for file in image_files if file.parent != Path(folder)
-    }
+    places = [file.relative_to(folder).parts for file in image_files]
+    tops = {place[0] for place in places if len(place) > 1}
     for masks, images in (("masks", "images"), (TRUTH, "test")):
         if {masks, images} <= tops:
             raise ValueError(
                 f"{folder}: must be a folder of images, but {masks}/ holds masks. Name "
                 f"{Path(folder) / images}."
             )
+    _check_masks_are_called_so(
+        Path(folder), places, "Name the folder of the images alone, or move the masks away."
+    )
 
 
 def is_inspection(inner: dict[str, set[str]]) -> bool:
@@ -159,6 +173,64 @@ def is_inspection(inner: dict[str, set[str]]) -> bool:
 
 def _holds_pairs(folder: Path) -> bool:
     return (folder / "images").is_dir() and (folder / "masks").is_dir()
+
+
+def _check_masks_are_called_so(folder: Path, places, fix: str | None = None) -> None:
+    """Raises ValueError where images seem to lie with their masks, in no layout of pairs.
+
+    They do where `x_mask.png` is beside `x.png`, or where of two sub-folders one is called as
+    masks, or as images, are, and the names of all files of one are those of the other.
+    """
+    names: dict[str, set[str]] = {}
+    for place in places:
+        top, *rest = place if len(place) > 1 else ("", *place)
+        names.setdefault(top, set()).add(files.name(Path(*rest)))
+    seem = None
+    for top, own in sorted(names.items()):
+        beside = sorted(name for name in own if _without_suffix(name) in own - {name})
+        if beside:
+            first = (Path(top) / _without_suffix(beside[0])).as_posix()
+            seem = f"{(Path(top) / beside[0]).as_posix()} beside {first}"
+        for other, theirs in sorted(names.items()):
+            if top and other and other != top and _are_masks_of(top, own, other, theirs):
+                seem = f"{top}/ beside {other}/, with files of the same names"
+    if seem is not None:
+        fix = fix or (
+            "Call the folders images/ and masks/; or say how to read them all as images: --layout "
+            "flat or --layout classes."
+        )
+        raise ValueError(
+            f"{folder}: must hold images, or images/ with masks/. Received: {seem}, which seem to "
+            f"be masks. {fix}"
+        )
+
+
+def _are_masks_of(masks: str, own: set[str], images: str, theirs: set[str]) -> bool:
+    words = masks.lower().replace("-", "_").split("_")
+    is_called_so = words[-1] in _MASKS or "".join(words[-2:]) in _MASKS
+    return (is_called_so or images.lower() in _IMAGES) and all(
+        name in theirs or _without_suffix(name) in theirs for name in own
+    )
+
+
+def _without_suffix(name: str) -> str:
+    """Returns a name without what marks a mask."""
+    suffix = next((each for each in _MASK_SUFFIXES if name.lower().endswith(each)), "")
+    return name[: len(name) - len(suffix)]
+
+
+def _without_images(folders: Iterable[Path], tops: set[str]) -> tuple[str, ...]:
+    """Returns a line on each folder of a class that has no images.
+
+    Args:
+        folders: Where the classes are.
+        tops: Names of the sub-folders that hold images; without any there are no classes.
+    """
+    if not tops:
+        return ()
+    found = (path for folder in folders for path in sorted(folder.iterdir()) if path.is_dir())
+    empty = [path for path in found if path.name not in tops and not files.is_hidden(path.name)]
+    return tuple(f"{path}: no images in it" for path in empty)
 
 
 def _pairs(folder: Path, places, left_out) -> Layout:

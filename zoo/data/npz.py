@@ -25,6 +25,7 @@ from zoo.data.contents import UNLABELLED
 from zoo.tabular import windows
 
 _MOST_CHANNELS = 4  # of a series without a key that says so
+_MOST_CLASSES = 10_000
 _KEYS = {
     "train": (
         ("x_train", "images", "x", "series", "series_train"),
@@ -228,6 +229,14 @@ def _images(path, split: str, images: np.ndarray, is_series: bool, data) -> np.n
                 f"{images.shape}."
             )
         return images if images.ndim == 3 else images[..., None]
+    if images.ndim == 4 and data is None:
+        channels, height, width = images.shape[1:]
+        if channels in (1, 3) and min(height, width) > _MOST_CHANNELS:
+            raise _ContentError(
+                f"{path}: {split} images must have their channels last, (n, height, width, "
+                f"channels). Received: shape {images.shape}, which seems to have them first. Write "
+                "images.transpose(0, 2, 3, 1); or, if it is as it should be, say --data images."
+            )
     if images.ndim != 3:
         return images
     length, width = images.shape[1:]
@@ -259,6 +268,11 @@ def _labels(path, split: str, labels: np.ndarray, num: int) -> np.ndarray:
         raise _ContentError(
             f"{path}: {split} labels must be class numbers from 0 on, or -1 for a row without a "
             f"label. Received: {labels.min():g}."
+        )
+    if len(labels) and labels.max() >= _MOST_CLASSES:
+        raise _ContentError(
+            f"{path}: {split} labels must be class numbers below {_MOST_CLASSES}. Received: "
+            f"{labels.max():g}. Number them: numpy.unique(labels, return_inverse=True)[1]."
         )
     return labels.astype("int64")
 

@@ -213,7 +213,10 @@ def _separator(path: Path, lines: list[str]) -> str:
         return "\t"
     counts = {}
     for sign in _GUESSED:
-        lengths = [len(row) for row in csv.reader(lines, delimiter=sign, strict=False)]
+        try:
+            lengths = [len(row) for row in csv.reader(lines, delimiter=sign, strict=False)]
+        except csv.Error:  # a cell without an end, which is said with its line
+            continue
         if len(set(lengths)) == 1 and lengths[0] > 1:
             counts[sign] = lengths[0]
     if len(counts) > 1:
@@ -271,12 +274,23 @@ def _is_number(cell: str) -> bool:
 def _no_feature(name: str, place: int, cells: list[str], rows: _Rows) -> str | None:
     """Returns why a column is no feature, or None."""
     if not any(map(_is_number, cells)):
+        _check_decimals(rows, name, cells)
         shown = next((cell for cell in cells if cell.lower() not in _MISSING), cells[0])
         return f"it holds no numbers, but {shown!r} and the like"
     is_numbering = name == str(place + 1) and place == 0 and len(rows.names) > 1
     if is_numbering and rows.names[1] != "2" and cells == list(map(str, range(len(cells)))):
         return "the numbers of the rows, without a name"
     return None
+
+
+def _check_decimals(rows: _Rows, name: str, cells: list[str]) -> None:
+    """Raises ValueError for numbers written with a comma: they are no texts to be left out."""
+    given = [cell for cell in cells if cell.lower() not in _MISSING]
+    if given and all("," in cell and _is_number(cell.replace(",", "")) for cell in given):
+        raise ValueError(
+            f"{rows.path}: column {name} must hold numbers with a point. Received: {given[0]!r} in "
+            f"{rows.where(cells.index(given[0]))}. Write decimals as 1.5, thousands as 1000."
+        )
 
 
 def _numbers(rows: _Rows, name: str, cells: list[str]) -> np.ndarray:

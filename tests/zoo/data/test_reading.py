@@ -104,6 +104,56 @@ def test_what_could_mean_two_things_is_refused(tmp_path, places, message):
         reading.read(fill(tmp_path, *places))
 
 
+@pytest.mark.parametrize(
+    ("places", "seems"),
+    [
+        (("images", "labels"), "labels/ beside images/"),
+        (("Images", "Masks"), "Masks/ beside Images/"),
+        (("train", "train_masks"), "train_masks/ beside train/"),
+        (("imgs", "overlay"), "overlay/ beside imgs/"),
+        (("train/image", "train/gt", "test/image", "test/gt"), "gt/ beside image/"),
+    ],
+)
+def test_masks_that_are_called_otherwise_are_no_class(tmp_path, places, seems):
+    fill(tmp_path, *places)
+    with pytest.raises(ValueError, match=f"Received: {seems}, with files of the same names"):
+        reading.read(tmp_path)
+    layout = "splits" if "/" in places[0] else "classes"
+    if layout == "classes":
+        found = reading.read(tmp_path, reading.Options(layout=layout))
+        assert found.class_names == tuple(sorted(places))
+
+
+@pytest.mark.parametrize("suffix", ["_mask", "_gt", "_segmentation"])
+def test_masks_beside_their_images_are_no_images(tmp_path, suffix):
+    save(tmp_path / f"b/0{suffix}.png")
+    fill(tmp_path, "a", "b")
+    message = f"b/0{suffix} beside b/0, which seem to be masks"
+    with pytest.raises(ValueError, match=message):
+        reading.read(tmp_path)
+    with pytest.raises(ValueError, match=f"{message}.*move the masks away"):
+        layouts.check_no_masks(tmp_path, images.find(tmp_path))
+    assert len(reading.read(tmp_path, reading.Options(layout="flat")).parts["train"]) == 7
+
+
+def test_folders_of_other_files_are_classes_whatever_they_are_called(tmp_path):
+    for place, first in (("with_mask", 0), ("without_mask", 10)):
+        for row in range(first, first + 3):
+            save(tmp_path / place / f"{row}.png")
+    assert reading.read(tmp_path).class_names == ("with_mask", "without_mask")
+
+
+def test_a_class_without_images_is_said(tmp_path):
+    fill(tmp_path / "a", "cat", "dog")
+    (tmp_path / "a/fox").mkdir()
+    (tmp_path / "a/.git").mkdir()
+    assert said(reading.read(tmp_path / "a"), "left out") == [
+        f"left out: {tmp_path / 'a/fox'}: no images in it"
+    ]
+    fill(tmp_path / "b", "train/cat", "train/dog", "test/cat", "test/fox")
+    assert said(reading.read(tmp_path / "b"), "note") == ["note: nothing of class fox to train on"]
+
+
 @pytest.mark.parametrize("form", ["{split}/{what}", "{what}/{split}"])
 def test_pairs_have_splits_outside_or_inside(tmp_path, form):
     for split, num in (("train", 3), ("test", 2)):
@@ -202,7 +252,11 @@ def test_classes_of_masks_may_be_missing_where_their_number_is_said(tmp_path):
 
 def test_labels_of_an_npz_are_said(tmp_path):
     np.savez(tmp_path / "x.npz", x=np.zeros((4, 6, 8)), y=[2, 0, 2, -1])
-    assert "classes: 0 1, 1 0, 2 2, unlabelled 1" in reading.read(tmp_path / "x.npz").said
+    found = reading.read(tmp_path / "x.npz").said
+    assert "classes: 0 1, 1 0, 2 2, unlabelled 1" in found
+    assert "note: nothing of class 1 to train on" in found
+    np.savez(tmp_path / "x.npz", x=np.zeros((4, 6, 8)), y=[90, 0, 90, 0])
+    assert "classes: 0 2, 90 2" in reading.read(tmp_path / "x.npz").said
 
 
 def test_files_of_zeros_and_ones_are_not_black(tmp_path):
@@ -251,11 +305,14 @@ def test_series_of_an_npz(tmp_path, arrays, data, shape):
     [
         ({"images": np.ones((4, 6, 8)), "y": np.eye(4)}, "From one-hot vectors"),
         ({"images": np.ones((4, 6, 8)), "y": np.array(list("abcd"))}, "labels of <U1"),
+        ({"images": np.ones((4, 6, 8)), "y": [0, 10**9, 1, 2]}, "return_inverse=True"),
         ({"images": np.ones((4, 6, 8)), "masks": np.ones((4, 6, 7))}, "class number per pixel"),
         ({"images": np.ones((4, 6, 8)), "masks": np.ones((4, 6, 8), "S1")}, "class number per"),
         ({"images": np.ones((4, 140, 3))}, "called series or images.*--data series"),
         ({"series": np.ones((4, 6, 8, 1))}, r"series must have shape \(n, length, channels\)"),
         ({"images": np.ones((4, 6, 8), complex)}, "must be numbers"),
+        ({"images": np.ones((4, 3, 8, 8))}, r"channels last.*transpose\(0, 2, 3, 1\)"),
+        ({"images": np.ones((4, 1, 8, 6))}, "channels last.*--data images"),
     ],
 )
 def test_wrong_arrays_are_named(tmp_path, arrays, message):

@@ -106,6 +106,8 @@ def test_columns_are_taken_in_the_order_asked_for(tmp_path):
         ("a,b\n1,2\nnan,4\n", {}, r"column a .*'nan' in row 2 \(line 3\)"),
         ("a,b\n1,2\n3,4x\n", {}, r"column b must hold numbers alone.*'4x' in row 2 \(line 3\)"),
         ("a;b\n1,5;2\n3;4\n", {}, r"'1,5' in row 1 .*with a point"),
+        ("a;b\n1,5;x\n3,4;y\n", {}, r"column a must hold numbers with a point.*'1,5' in row 1"),
+        ("a,b\n1," + "9" * 200_000 + "\n", {}, "line 2 cannot be read as a row"),
         ("a,a\n1,2\n", {}, "'a' twice"),
         ("a,b\nx,y\n", {}, "a column of numbers"),
         ("1,5;2,5\n3,5;4,5\n", {}, "Say which: --separator"),
