@@ -8,7 +8,8 @@ import sys
 
 from bench.errors import BenchError
 from bench.execution.engine import ENVIRONMENT
-from zoo.parser import program
+from zoo import checks
+from zoo.parser import can_show_all_signs, program
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,15 +77,18 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs a command and returns its exit code: 0 done, 1 failed job, 2 wrong use, 130 Ctrl-C."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    for stream in (sys.stdout, sys.stderr):  # a sign that the terminal lacks ends no run
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+    can_show_all_signs()
     words = _with_new_name(arguments)
     options = make_parser(words[0] if words else "").parse_args(words)
     try:
         return options.command(options)
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        if (line := checks.no_defect(error)) is None:
+            raise
+        print(f"error: {line}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped. What is finished is kept: the same command goes on.", file=sys.stderr)

@@ -2,9 +2,11 @@
 
 import json
 import os
+import struct
 import subprocess
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,13 @@ REFUSED = {
         ("train vae photos --output /proc/m.keras", "cannot be written"),
         ("score vae.keras photos --output s.csv --normals nope", "nope"),
         ("check nope", "nope"),
+        ("check huge", "huge/1.png: cannot be read as an image (Image size (10000000000 pixels)"),
+        ("check cell.csv", "cell.csv: line 2 cannot be read as a row (field larger than"),
+        ("train vae cell.csv --output m.keras", "cell.csv: line 2"),
+        ("score vae.keras photos --output photos", "must end in .csv"),
+        ("score vae.keras cell.csv --overwrite --output cell.csv", "not be the file that is read"),
+        ("score nope.keras cell.csv --output s.csv", "a file that exists"),
+        ("reconstruct vae.keras photos --output photos/copies", "outside of the images' folder"),
     ],
     "bench": [
         ("inspect nope", "a file that exists"),
@@ -49,6 +58,10 @@ REFUSED = {
         ("docs nope.md", "nope.md cannot be read: No such file or directory."),
         ("report nope", "no records at nope"),
         ("report txt.txt", "txt.txt"),
+        ("run --dataset huge --output r", "huge/1.png: cannot be read as an image (Image size"),
+        ("run --dataset cell.csv --output r", "cell.csv: line 2 cannot be read as a row"),
+        ("run --dataset photos --output /proc/r", "/proc/r"),
+        ("run --dataset photos --output txt.txt", "txt.txt"),
     ],
     "tuner": [
         ("export nope m.keras", "no search in nope"),
@@ -62,6 +75,9 @@ REFUSED = {
         ("search upae --objective nll", "no test value of nll to confirm"),
         ("search vae --confirm 1", "must be at least 2"),
         ("confirm nope", "no search in nope"),
+        ("search vae --dataset huge --output s", "huge/1.png: cannot be read as an image"),
+        ("search vae --dataset cell.csv --output s", "cell.csv: line 2 cannot be read as a row"),
+        ("search vae --dataset photos --output /proc/s", "/proc/s"),
     ],
 }
 _RUN = """
@@ -77,6 +93,18 @@ print(json.dumps(answers))
 """
 
 
+def png_of_size(width: int, height: int) -> bytes:
+    """Returns a PNG that says how large it is, and holds no pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
     folder = tmp_path_factory.mktemp("here")
@@ -87,6 +115,9 @@ def here(tmp_path_factory):
             folder / f"photos/{number}.png"
         )
     (folder / "txt.txt").write_text("text")
+    (folder / "cell.csv").write_text("a,b\n1," + "9" * 200_000 + "\n")
+    (folder / "huge").mkdir()
+    (folder / "huge/1.png").write_bytes(png_of_size(100_000, 100_000))
     (folder / "fake.keras").write_text("no model")
     config = {"class_name": "VAE", "registered_name": "zoo>VAE", "config": {}}
     with zipfile.ZipFile(folder / "vae.keras", "w") as archive:

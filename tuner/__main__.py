@@ -6,7 +6,8 @@ import sys
 
 from bench.errors import BenchError
 from tuner.commands import benchmark, confirm, export, report, search, show, space
-from zoo.parser import program
+from zoo import checks
+from zoo.parser import can_show_all_signs, program
 from zoo.registry import quiet
 
 COMMANDS = (search, show, report, confirm, export, space, benchmark)
@@ -15,12 +16,18 @@ COMMANDS = (search, show, report, confirm, export, space, benchmark)
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command and returns its exit code: 0 done, 1 no result, 2 wrong use, 130 Ctrl-C."""
     quiet.mark()
+    can_show_all_signs()
     try:
         _refuse_what_is_gone(sys.argv[1:] if arguments is None else arguments)
         options = make_parser().parse_args(arguments)
         return options.command(options)
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        if (line := checks.no_defect(error)) is None:
+            raise
+        print(f"error: {line}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped. What is finished is kept: the same command goes on.", file=sys.stderr)

@@ -7,7 +7,7 @@ from pathlib import Path
 from zoo import checks
 from zoo.cli import card, check, models, reading_options, thresholds, tiling, train, use
 from zoo.cli.instances import MIN_DISTANCE
-from zoo.parser import new_command, program
+from zoo.parser import can_show_all_signs, new_command, program
 from zoo.registry import quiet
 
 EXAMPLES = """examples:
@@ -27,11 +27,17 @@ each command has its own --help
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command and returns its exit code: 0 done, 2 wrong use, 130 Ctrl-C."""
     quiet.mark()
+    can_show_all_signs()
     options = make_parser().parse_args(arguments)
     try:
         return options.command(options)
-    except (ValueError, OSError, MemoryError) as error:
+    except ValueError as error:
         print(f"error: {checks.one_line(error, with_kind=False)}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        if (line := checks.no_defect(error)) is None:
+            raise
+        print(f"error: {line}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped. Nothing is half-written.", file=sys.stderr)

@@ -3,10 +3,12 @@
 import argparse
 import difflib
 import numbers
+import re
 
 import numpy as np
 
 _ERROR_LENGTH = 500  # characters that are kept of an error
+_OF_OURS = re.compile(r"[\w.]+: .* must ")
 _BLOCK_BYTES = 2**24  # of values looked at together
 
 
@@ -44,6 +46,19 @@ def one_line(error: BaseException, *, with_kind: bool = True) -> str:
     if not text:
         return kind
     return (f"{kind}: {text}" if with_kind else text)[:_ERROR_LENGTH]
+
+
+def no_defect(error: BaseException) -> str | None:
+    """Returns a line on an error that machine, files or data cause; None: on a defect of ours.
+
+    These are what memory, disk or terminal cannot do, and a `TypeError` in the words of `zoo`,
+    which begin with who refuses what.
+    """
+    text = one_line(error, with_kind=False)
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return f"memory is too small. Use a smaller model, batch or image. ({text})"[:_ERROR_LENGTH]
+    is_ours = isinstance(error, TypeError) and _OF_OURS.match(str(error))
+    return text if is_ours or isinstance(error, (OSError, UnicodeError)) else None
 
 
 def one_of(owner: str, **arguments) -> None:

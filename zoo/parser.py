@@ -92,6 +92,13 @@ def _in_words(message: str) -> str:
     return message
 
 
+def can_show_all_signs() -> None:
+    """Makes a sign that the terminal lacks end no command: it is shown as `?`."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
 def as_started(text: str) -> str:
     """Returns a text with the name of the script that runs, where it is one of `SCRIPTS`."""
     script = Path(sys.argv[0]).stem

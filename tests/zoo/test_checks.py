@@ -254,3 +254,29 @@ def test_an_error_in_one_line():
     assert checks.one_line(error, with_kind=False) == "one two"
     assert checks.one_line(KeyError(), with_kind=False) == "KeyError"
     assert len(checks.one_line(ValueError("x" * 1000))) == 500
+
+
+class ResourceExhaustedError(Exception):
+    """Called as TensorFlow's is."""
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (MemoryError("Unable to allocate 75 GiB"), "memory is too small. Use a smaller model"),
+        (ResourceExhaustedError("OOM when\nallocating"), "(OOM when allocating)"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (UnicodeEncodeError("ascii", "é", 0, 1, "ordinal not in range"), "can't encode"),
+        (TypeError("Autoencoder: x must be numeric. Received: dtype <U1."), "x must be numeric"),
+        (TypeError("unsupported operand type(s) for +: 'int' and 'str'"), None),
+        (KeyError("x"), None),
+        (RuntimeError("x"), None),
+    ],
+)
+def test_what_is_no_defect_is_said_in_a_line(error, line):
+    said = checks.no_defect(error)
+    if line is None:
+        assert said is None
+    else:
+        assert line in said
+        assert "\n" not in said

@@ -15,8 +15,12 @@ class CommandError(ValueError):
     """A failure that the user can mend; the command line prints it as one line."""
 
 
-def check_file(path: Path, overwrite: bool, suffix: str) -> None:
-    """Raises CommandError when a file must not or cannot be written."""
+def check_file(path: Path, overwrite: bool, suffix: str, inputs: Path | None = None) -> None:
+    """Raises CommandError when a file must not or cannot be written.
+
+    Args:
+        inputs: File that is read: it is not replaced, whatever `overwrite` says.
+    """
     if path.suffix != suffix:
         raise CommandError(
             f"--output must end in {suffix}. Received: {path}. "
@@ -24,6 +28,8 @@ def check_file(path: Path, overwrite: bool, suffix: str) -> None:
         )
     if path.is_dir():
         raise CommandError(f"--output must be a file. Received: the folder {path}.")
+    if inputs is not None and path.exists() and inputs.exists() and path.samefile(inputs):
+        raise CommandError(f"--output must not be the file that is read. Received: {path}.")
     if path.exists() and not overwrite:
         raise CommandError(f"{path} exists. Choose another --output, or give --overwrite.")
     _check_parent(path)

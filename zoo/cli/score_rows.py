@@ -51,7 +51,7 @@ def run(options) -> int:
             f"{model.registry_name}."
         )
     if len(model.image_shape) == 2:
-        check_file(steps_file(options.output), options.overwrite, ".csv")
+        check_file(steps_file(options.output), options.overwrite, ".csv", options.folder)
     rows = read(model, options, options.folder)
     _choose_threshold(model, options)
     scores = _scores(model, rows, options)

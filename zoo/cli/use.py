@@ -175,8 +175,9 @@ def psnr(error: float) -> float:
 
 def score(options) -> int:
     """Writes the anomaly score of each image, and whether it is above the threshold."""
-    check_file(options.output, options.overwrite, ".csv")
+    check_file(options.output, options.overwrite, ".csv", options.folder)
     if options.folder.is_file():
+        check_can(options.model, "anomaly_score", "score rows")
         return score_rows.run(options)
     _check_for_rows(options)
     if options.maps is not None:
