@@ -238,7 +238,11 @@ def describe(
     if num_mask_classes and ignore_label is not None:
         masks = [part.masks for part in parts.values() if part.masks is not None]
         is_void = [mask == ignore_label for each in masks for mask in each]
-    notes = (*facts.pop("notes", ()), *_classes_to_learn_from(layout, parts, class_names))
+    notes = (
+        *facts.pop("notes", ()),
+        *_classes_to_learn_from(layout, parts, class_names),
+        *(_in_two_splits(parts) if len(shape) == 3 else ()),
+    )
     return Description(
         layout,
         notes=notes,
@@ -264,6 +268,21 @@ def _classes_to_learn_from(layout: str, parts, class_names: tuple[str, ...]) -> 
         return ()
     shown = ", ".join(lacking[:5]) + (", ..." if len(lacking) > 5 else "")
     return (f"nothing of class {shown} to train on",)
+
+
+def _in_two_splits(parts: Mapping[str, Part]) -> list[str]:
+    """Returns a note on each split that holds images to train on: its numbers would be too good."""
+    if "train" not in parts or len(parts) == 1:
+        return []
+    marks = {
+        split: [hash(image.tobytes()) for image in each.images] for split, each in parts.items()
+    }
+    known, notes = set(marks.pop("train")), []
+    for split, each in marks.items():
+        num = sum(mark in known for mark in each)
+        if num:
+            notes.append(f"{num} of {len(each)} {split} images are in the train split too")
+    return notes
 
 
 _WHAT = {1: "vectors", 2: "series", 3: "images"}

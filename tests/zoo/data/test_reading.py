@@ -151,7 +151,23 @@ def test_a_class_without_images_is_said(tmp_path):
         f"left out: {tmp_path / 'a/fox'}: no images in it"
     ]
     fill(tmp_path / "b", "train/cat", "train/dog", "test/cat", "test/fox")
-    assert said(reading.read(tmp_path / "b"), "note") == ["note: nothing of class fox to train on"]
+    found = reading.read(tmp_path / "b")
+    assert said(found, "fox") == [
+        "classes: cat 6, dog 3, fox 3",
+        "note: nothing of class fox to train on",
+    ]
+
+
+def test_an_image_in_two_splits_is_said(tmp_path):
+    generator = np.random.default_rng(0)
+    rows = generator.integers(0, 256, (5, 6, 8), dtype="uint8")
+    for place, row in (("train", 0), ("train", 1), ("test", 1), ("test", 2), ("val", 3)):
+        save(tmp_path / f"{place}/{row}.png", rows[row])
+    notes = said(reading.read(tmp_path), "note")
+    assert notes == ["note: 1 of 2 test images are in the train split too"]
+    np.savez(tmp_path / "x.npz", x_train=rows[:3], x_val=rows[2:4], x_test=rows[4:])
+    notes = said(reading.read(tmp_path / "x.npz"), "note")
+    assert notes == ["note: 1 of 2 validation images are in the train split too"]
 
 
 @pytest.mark.parametrize("form", ["{split}/{what}", "{what}/{split}"])
