@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import zoo
 from bench.suites import default_check, default_table
 
 
@@ -60,3 +61,13 @@ def test_what_is_done_is_not_done_again(tmp_path, monkeypatch, capsys):
     assert "of the mean image's" in capsys.readouterr().out
     assert default_check.main(options) == 1
     assert len(file.read_text().splitlines()) == 2
+
+
+def test_choices_with_defaults_of_their_own_are_models():
+    """Each differs from the model's default, so that the check trains something else."""
+    for label, (name, arguments) in default_check.VARIANTS.items():
+        model = zoo.create(name, (8, 8, 1), **arguments)
+        plain = zoo.create(name, (8, 8, 1))
+        for argument, value in arguments.items():
+            assert label == f"{name} {argument}={value}"
+            assert getattr(model, argument) == value != getattr(plain, argument)
