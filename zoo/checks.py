@@ -151,13 +151,21 @@ def images(owner: str, values, shape: tuple[int, ...], name: str = "x") -> None:
         values: Array `(batch, *shape)`, expected finite and in `[0, 1]`.
         shape: The model's `image_shape`.
     """
+    if isinstance(values, dict):
+        keys = ", ".join(map(repr, values))
+        raise TypeError(
+            f"{owner}: {name} must be an array, not a dict. Received: the keys {keys}. Give one of "
+            "them, or a tuple of x and y."
+        )
     values = np.asarray(values)
     if values.dtype.kind not in "uif":
-        is_bool = values.dtype == bool
+        fixes = {"b": f" Convert it: {name}.astype('float32')."}
+        if values.dtype == object and values.size and values.flat[0] is not None:
+            fixes["O"] = f" Convert it: numpy.stack({name}).astype('float32')."
         raise TypeError(
             f"{owner}: {name} must be a numeric array of shape (batch, "
             f"{', '.join(map(str, shape))}). Received: dtype {values.dtype}."
-            + (f" Convert it: {name}.astype('float32')." if is_bool else "")
+            + fixes.get(values.dtype.kind, "")
         )
     array_shape(owner, values.shape, shape, name)
     if values.size == 0:
@@ -189,6 +197,16 @@ def _range(values: np.ndarray) -> tuple[float, float]:
     blocks = [values[start : start + num_rows] for start in range(0, len(values), num_rows)]
     low, high = np.transpose([(block.min(), block.max()) for block in blocks])
     return low.min(), high.max()
+
+
+def finite(owner: str, values, name: str) -> None:
+    """Checks that an array has neither NaN nor infinity."""
+    is_finite = np.isfinite(np.asarray(values, "float32"))
+    if not is_finite.all():
+        raise ValueError(
+            f"{owner}: {name} must be finite. Received: NaN or infinity in "
+            f"{int((~is_finite).sum())} of {is_finite.size} values."
+        )
 
 
 def channels_last(owner: str) -> None:
@@ -243,7 +261,11 @@ def array_shape(owner: str, received, shape: tuple[int, ...], name: str = "x") -
         fix = f"Add the batch axis: {name}[None]."
     elif (*received, 1) == (received[0] if received else 0, *shape):
         fix = f"Add the channel axis: {name}[..., None]."
-    elif len(received) > 1 and int(np.prod([n or 1 for n in received[1:]])) == int(np.prod(shape)):
+    elif received[1:] == (shape[-1], *shape[:-1]) and shape[-1] > 1:
+        fix = f"Move the channels last: numpy.moveaxis({name}, 1, -1)."
+    elif len(shape) == 3 and received[1:] == (shape[1], shape[0], shape[2]):
+        fix = f"Height comes before width: {name}.swapaxes(1, 2)."
+    elif _holds_in_this_order(received[1:], shape):
         fix = f"Reshape it: {name}.reshape((-1, {', '.join(map(str, shape))}))."
     elif len(received) > 1:
         fix = f"Create the model with image_shape={received[1:]}, or resize the images."
@@ -251,6 +273,15 @@ def array_shape(owner: str, received, shape: tuple[int, ...], name: str = "x") -
         fix = "Give one row per image."
     raise ValueError(
         f"{owner}: {name} must have shape {expected}. Received: shape {received}. {fix}"
+    )
+
+
+def _holds_in_this_order(received: tuple, shape: tuple[int, ...]) -> bool:
+    """Tells whether values of one shape lie as those of another: flat, or but for axes of 1."""
+    sizes = [[size or 1 for size in each if size != 1] for each in (received, shape)]
+    is_flat = len(sizes[0]) == 1 or len(sizes[1]) == 1
+    return bool(received) and (
+        sizes[0] == sizes[1] or (is_flat and np.prod(sizes[0]) == np.prod(sizes[1]))
     )
 
 

@@ -206,6 +206,30 @@ def test_array_shape_refuses(received, fix):
         checks.array_shape("Owner", received, SHAPE)
 
 
+@pytest.mark.parametrize(
+    ("received", "change"),
+    [
+        ((5, 3, 4, 6), lambda x: np.moveaxis(x, 1, -1)),
+        ((5, 6, 4, 3), lambda x: x.swapaxes(1, 2)),
+        ((5, 72), lambda x: x.reshape((-1, 4, 6, 3))),
+        ((5, 1, 4, 6, 3), lambda x: x.reshape((-1, 4, 6, 3))),
+        ((5, 6, 3, 4), None),
+        ((5, 12, 6), None),
+    ],
+)
+def test_a_remedy_keeps_each_value_in_its_place(received, change):
+    """A reshape of other axes would mix pixels, and nothing would say so."""
+    with pytest.raises(ValueError, match="must have shape") as error:
+        checks.array_shape("Owner", received, (4, 6, 3))
+    _, _, remedy = str(error.value).partition(f"Received: shape {received}. ")
+    x = np.arange(np.prod(received)).reshape(received)
+    if change is None:
+        assert remedy.startswith("Create the model with image_shape=")
+    else:
+        code = remedy.rpartition(": ")[2].removesuffix(".")
+        np.testing.assert_array_equal(eval(code, {"x": x, "numpy": np}), change(x))
+
+
 def test_array_shape_lets_unknown_sizes_pass():
     checks.array_shape("Owner", (None, None, 4, 1), SHAPE)
     with pytest.raises(ValueError, match=r"Received: shape \(None, None, 8, 1\)"):

@@ -22,6 +22,7 @@ _FIRST_WIDTHS = (32, 64)
 def _check_codes(model, codes) -> None:
     shape = tuple(model.decoder.input_shape[1:])
     checks.array_shape(model.owner, codes.shape, shape, "codes")
+    checks.finite(model.owner, codes, "codes")
 
 
 @listed
