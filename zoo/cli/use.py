@@ -16,8 +16,8 @@ from zoo.cli.files import (
     png_names,
 )
 from zoo.cli.instances import Objects
+from zoo.data import files as files_below
 from zoo.data import images, layouts
-from zoo.data.files import normal
 from zoo.data.mask_numbers import nearest
 from zoo.data.opening import OutOfRangeError
 from zoo.data.reader import Reader
@@ -50,6 +50,7 @@ class Session:
         self.model = zoo.load(options.model)
         self.tiling = tiling.of(self.model, options)
         self.reader = self._reader(options.skip_unreadable)
+        self._told: set[str] = set()
 
     def _reader(self, skip_unreadable: bool) -> Reader:
         shape, card = self.model.image_shape, self.model.card
@@ -70,7 +71,7 @@ class Session:
         """
         files = self.files if folder is None else images.find(folder)
         folder = self.folder if folder is None else folder
-        reader, num_kept = dataclasses.replace(self.reader, skipped=[]), 0
+        reader, num_kept = self.reader.afresh(), 0
         with screen.bar(self.verb, len(files)) as advance, _range_of_the_model():
             # Files of their own size come one by one: a batch is then of tiles.
             num_at_once = 1 if self.tiling.is_on else self.batch_size
@@ -79,19 +80,32 @@ class Session:
                 num_kept += len(kept)
                 advance(len(kept))
             advance(len(reader.skipped))
-        for line in reader.skipped:
-            screen.say(f"skipped: {line}")
+        self._tell(reader, folder)
         if reader.skipped:
             screen.say(f"{len(reader.skipped)} of {len(files)} files skipped")
         if not num_kept:
             raise CommandError(f"{folder}: none of {len(files)} files can be read.")
 
+    def _tell(self, reader: Reader, folder: Path) -> None:
+        """Prints what was left out of a folder, and what is strange in its values; once each."""
+        lines = [
+            f"left out: {line}" for line in (*files_below.listing(folder).said(), *reader.said())
+        ]
+        lines += [
+            f"note: {line.replace('give their range', 'train the model with their range')}"
+            for line in reader.notes()
+        ]
+        for line in (*lines, *(f"skipped: {line}" for line in reader.skipped)):
+            if line not in self._told:
+                screen.say(line)
+                self._told.add(line)
+
     def _inputs(self, files, pixels, folder):
         if self.model.task != "conditional":
             return pixels
-        names, labels = [normal(name) for name in self.model.card.class_names], []
+        names, labels = [files_below.normal(name) for name in self.model.card.class_names], []
         for file in files:
-            name = normal(file.relative_to(folder).parts[0])
+            name = files_below.normal(file.relative_to(folder).parts[0])
             if name not in names:
                 raise CommandError(
                     f"{file}: must lie in the sub-folder of its class, as the model needs labels: "

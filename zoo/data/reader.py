@@ -34,6 +34,10 @@ class Reader:
     skipped: list[str] = dataclasses.field(default_factory=list)
     _facts: dict[Path, Facts] = dataclasses.field(default_factory=dict, repr=False)
 
+    def afresh(self) -> "Reader":
+        """Returns a reader of the same kind that has read nothing yet."""
+        return dataclasses.replace(self, skipped=[], _facts={})
+
     def batches(self, files, batch_size: int = 64) -> Iterator[tuple[list[Path], np.ndarray]]:
         """Yields files and their images, float32 `(n, height, width, channels)`, in order."""
         for start in range(0, len(files), batch_size):

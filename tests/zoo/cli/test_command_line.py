@@ -330,6 +330,25 @@ def test_train_refuses_wrong_data(fails, photos, vae, tmp_path):
     assert not (tmp_path / "x.keras").exists()
 
 
+def test_what_a_score_leaves_out_is_said_once(photos, tmp_path, capsys):
+    """Pages, files of other kinds, dark images; with maps the folder is read twice."""
+    folder, model = tmp_path / "in", tmp_path / "m.keras"
+    folder.mkdir()
+    pages = [Image.fromarray(np.full((8, 8), 100 * number, "uint16")) for number in (1, 2, 3)]
+    pages[0].save(folder / "a.tif", save_all=True, append_images=pages[1:])
+    (folder / "b.pdf").write_bytes(b"%PDF")
+    zoo.create("autoencoder", (8, 8, 1), widths=(), hidden_units=(), latent_dim=2).save(model)
+    more = ("--output", tmp_path / "s.csv", "--maps", tmp_path / "maps")
+    assert run("score", model, folder, *more) == 0
+    said = capsys.readouterr().out
+    for line in (
+        "left out: 1 file of no image format: 1 .pdf",
+        "left out: 2 pages or frames after the first, of 1 file (a.tif has 3)",
+        "note: values reach 100 of 65535: images are dark. If 100 is about white, train the model",
+    ):
+        assert said.count(line) == 1
+
+
 def test_damaged_files_stop_or_are_skipped(fails, photos, tmp_path, capsys):
     folder = tmp_path / "photos"
     for file in images.find(photos)[:4]:
