@@ -1,7 +1,9 @@
 """A model of the zoo as a layer of another, and by the ways that Keras has to write it."""
 
 import copy
+import pathlib
 import pickle
+import re
 
 import keras
 import numpy as np
@@ -104,11 +106,27 @@ def run_saved(path) -> np.ndarray:
     return saved.serve(IMAGES).numpy()
 
 
+def run_openvino(path) -> np.ndarray:
+    openvino = pytest.importorskip("openvino")
+    exact = {"INFERENCE_PRECISION_HINT": "f32"}  # bfloat16 where the processor has it
+    return openvino.compile_model(path, "CPU", exact)(IMAGES)[0]
+
+
 WAYS = {
     "tf_saved_model": run_saved,
+    "openvino": run_openvino,
     "onnx": run_onnx,
-    "litert": lambda path: run_lite(path.read_bytes()),
+    "litert": lambda path: run_lite(pathlib.Path(path).read_bytes()),
 }
+NEEDED = {"onnx": "tf2onnx", "openvino": "openvino"}
+
+
+def test_no_format_of_keras_is_forgotten(tmp_path):
+    """Keras names its formats when it refuses one; that of PyTorch needs its backend."""
+    with pytest.raises(ValueError, match="Supported formats") as refused:
+        small().export(str(tmp_path / "m"), format="nope")
+    named = set(re.findall(r"'(\w+)'", str(refused.value)))
+    assert named <= {*WAYS, "torch"}
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -116,10 +134,11 @@ WAYS = {
 def test_keras_exports_in_its_formats(way, tmp_path):
     model = small()
     expected = model.predict(IMAGES, verbose=0)
-    path = tmp_path / {"onnx": "m.onnx", "litert": "m.tflite"}.get(way, "saved")
+    names = {"onnx": "m.onnx", "litert": "m.tflite", "openvino": "m.xml"}
+    path = str(tmp_path / names.get(way, "saved"))
     settings = {} if way == "tf_saved_model" else {"format": way}
-    if way == "onnx":
-        pytest.importorskip("tf2onnx")
+    if way in NEEDED:
+        pytest.importorskip(NEEDED[way])
     try:
         model.export(path, verbose=False, **settings)
     except ValueError as error:  # an older Keras
