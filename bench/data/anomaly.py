@@ -18,7 +18,7 @@ import numbers
 
 import numpy as np
 
-from bench.data import biased, composed, defects, standard
+from bench.data import biased, composed, defects, small_garments, standard
 from bench.data import dataset as datasets
 from bench.data.dataset import Dataset, Split
 from bench.errors import BenchError
@@ -112,22 +112,43 @@ def _all_normal(images: np.ndarray) -> Split:
 
 
 def defects_digits(seed: int) -> Dataset:
-    """Defects on handwritten digits, 8 x 8, with masks; half of the test images are damaged."""
+    """Defects on digits, 8 x 8, with masks.
+
+    Half of the test images are damaged.
+    """
     return _with_defects("defects_digits", standard.digits(seed), seed)
 
 
+def defects_garments(seed: int) -> AnomalyDataset:
+    """Defects on garments, 28 x 28, with masks.
+
+    The embedded ones; half of the test images are damaged.
+    """
+    source = small_garments.fashion_mnist_small(seed)
+    return _with_defects("defects_garments", source, seed)
+
+
 def defects_fashion_mnist(seed: int) -> Dataset:
-    """Defects on garments, 28 x 28, with masks; half of the test images are damaged."""
+    """Defects on Fashion-MNIST, 28 x 28, with masks.
+
+    Half of the test images are damaged.
+    """
     return _with_defects("defects_fashion_mnist", standard.fashion_mnist(seed), seed)
 
 
 def defects_faces(seed: int) -> Dataset:
-    """Defects on lfw_subset, 24 x 24, with masks; half of the test images are damaged."""
+    """Defects on faces, 24 x 24, with masks.
+
+    Those of lfw_subset; half of the test images are damaged.
+    """
     return _with_defects("defects_faces", biased.lfw_subset(seed), seed)
 
 
 def defects_textures(seed: int) -> Dataset:
-    """Defects on brick, grass and gravel, 2,750 of 32 x 32, with masks; needs no network."""
+    """Defects on textures, 32 x 32, with masks.
+
+    2,750 of brick, grass and gravel; needs no network.
+    """
     parts = []
     for index, part in enumerate(datasets.PARTS):
         generator = np.random.default_rng([seed, index])

@@ -22,14 +22,20 @@ FACES_TEST = {NEGATIVE: 14, COMMON: 14, RARE: 14}
 
 
 def lfw_subset(seed: int) -> Dataset:
-    """Faces and other patches, 200 of 24 x 24 pixels, embedded in scikit-image."""
+    """Faces and other patches, 200 of 24 x 24.
+
+    Embedded in scikit-image.
+    """
     whole = _lfw()
     parts = dataset.random_split(whole, seed, (20, 40))
     return Dataset("lfw_subset", "reconstruction", *parts, ("not a face", "face"), "scikit-image")
 
 
 def biased_footwear(seed: int) -> Dataset:
-    """Sneakers (95 %) and ankle boots (5 %) against sandals, of Fashion-MNIST; balanced in test."""
+    """Sneakers and ankle boots (rare) against sandals.
+
+    95 % of the first two are sneakers, of Fashion-MNIST; balanced in test.
+    """
     whole = standard.fashion_mnist(seed)
     parts = [
         _footwear(getattr(whole, name), np.random.default_rng([seed, index]), name == "test")
@@ -40,7 +46,10 @@ def biased_footwear(seed: int) -> Dataset:
 
 
 def biased_faces(seed: int) -> Dataset:
-    """Faces of lfw_subset against other patches; dark faces are rare in train, not in test."""
+    """Faces against other patches; dark faces are rare.
+
+    Of lfw_subset; dark faces are not rare in test.
+    """
     whole = _lfw()
     brightness = whole.images.mean(axis=(1, 2, 3), dtype="float64")
     faces = np.flatnonzero(whole.labels == 1)

@@ -35,7 +35,8 @@ class _Entry:
     """A named data set.
 
     Attributes:
-        load: Takes the seed, and `resize` where `takes_resize`; its docstring is the description.
+        load: Takes the seed, and `resize` where `takes_resize`. The first line of its docstring is
+            the description.
         needs: Tells where the files are, or None; None: a package that is installed holds them.
     """
 
@@ -68,11 +69,13 @@ _ENTRIES = {
     "composed_foreground": _Entry(
         composed.composed_foreground, _COMPOSED_SHAPE, _files_of("fashion_mnist"), "segmentation"
     ),
+    "composed_garments": _Entry(composed.composed_garments, _COMPOSED_SHAPE, task="segmentation"),
     "composed_digits": _Entry(composed.composed_digits, _COMPOSED_SHAPE, task="segmentation"),
     "ecg5000": _Entry(time_series.ecg5000, (time_series.LENGTH, 1), time_series.find_ecg5000),
     "lfw_subset": _Entry(biased.lfw_subset, (24, 24, 1)),
     "biased_footwear": _Entry(biased.biased_footwear, (28, 28, 1), _files_of("fashion_mnist")),
     "biased_faces": _Entry(biased.biased_faces, (24, 24, 1)),
+    "defects_garments": _Entry(anomaly.defects_garments, (28, 28, 1), task="anomaly"),
     "defects_digits": _Entry(anomaly.defects_digits, (8, 8, 1), task="anomaly"),
     "defects_fashion_mnist": _Entry(
         anomaly.defects_fashion_mnist, (28, 28, 1), _files_of("fashion_mnist"), "anomaly"
@@ -95,7 +98,7 @@ def describe() -> list[dict]:
     return [
         {
             "name": name,
-            "description": " ".join(entry.load.__doc__.split()),
+            "description": entry.load.__doc__.partition("\n")[0],
             "task": entry.task,
             "image_shape": entry.image_shape,
             "is_local": entry.needs is None or entry.needs() is not None,

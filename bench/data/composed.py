@@ -18,7 +18,7 @@ import dataclasses
 
 import numpy as np
 
-from bench.data import dataset, standard
+from bench.data import dataset, small_garments, standard
 from bench.data.dataset import Dataset, Split
 from bench.errors import BenchError
 
@@ -47,16 +47,31 @@ class _Cutouts:
 
 
 def composed_foreground(seed: int) -> Dataset:
-    """Composed: garments of Fashion-MNIST on real textures, with masks; 2,750 of 64 x 64 pixels."""
+    """Garments of Fashion-MNIST on textures, with masks.
+
+    2,750 of 64 x 64 pixels, composed.
+    """
     try:
         objects = standard.fashion_mnist(seed)
     except BenchError as error:
-        raise BenchError(f"{error} Or take composed_digits, which needs no download.") from error
+        raise BenchError(f"{error} Or take composed_garments, which needs no download.") from error
     return _composed("composed_foreground", objects, _garment_alphas, "garment", seed)
 
 
+def composed_garments(seed: int) -> Dataset:
+    """Garments on textures, 64 x 64, with masks.
+
+    2,750, composed of the embedded garments and of real textures; needs no network.
+    """
+    objects = small_garments.fashion_mnist_small(seed)
+    return _composed("composed_garments", objects, _garment_alphas, "garment", seed)
+
+
 def composed_digits(seed: int) -> Dataset:
-    """Composed: real digits on real textures, with masks; 2,750 of 64 x 64; needs no network."""
+    """Digits on textures, 64 x 64, with masks.
+
+    2,750, composed of real digits and real textures; needs no network.
+    """
     objects = standard.digits(seed)
     return _composed("composed_digits", objects, _digit_alphas, "digit", seed)
 

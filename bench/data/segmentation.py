@@ -25,13 +25,19 @@ _TRIMAP_VALUES = {1, 2, 3}  # pet, background, border
 
 
 def oxford_pets(seed: int, resize: tuple[int, int] | None = None) -> Dataset:
-    """Pets, 7,349 photographs at 128 x 128 x 3, with masks: pet and border against background."""
+    """Pets, 7,349 of 128 x 128 x 3, masks of two classes.
+
+    Photographs whose masks tell pet and border from background.
+    """
     names = ("background", "pet")
     return _pets("oxford_pets", binary_mask, names, seed, resize)
 
 
 def oxford_pets_3(seed: int, resize: tuple[int, int] | None = None) -> Dataset:
-    """Pets, 7,349 photographs at 128 x 128 x 3, with masks of pet, background and border."""
+    """Pets, 7,349 of 128 x 128 x 3, masks of three.
+
+    Photographs whose masks tell pet, background and border apart.
+    """
     names = ("pet", "background", "border")
     return _pets("oxford_pets_3", three_class_mask, names, seed, resize)
 

@@ -23,7 +23,10 @@ NUM_PER_CLASS = {"train": 400, "validation": 50, "test": 100}
 
 
 def fashion_mnist_small(seed: int) -> Dataset:
-    """Garments, 5,500 of 28 x 28 pixels: a class-balanced part of Fashion-MNIST, embedded."""
+    """Garments, 5,500 of 28 x 28, in the package.
+
+    A class-balanced part of Fashion-MNIST, embedded.
+    """
     try:
         with np.load(PATH) as file:
             arrays = dict(file)

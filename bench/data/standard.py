@@ -11,7 +11,10 @@ GARMENTS = (
 
 
 def digits(seed: int) -> Dataset:
-    """Handwritten digits, 1,797 of 8 x 8 pixels, embedded in scikit-learn: needs no network."""
+    """Handwritten digits, 1,797 of 8 x 8, in the package.
+
+    Of scikit-learn; needs no network.
+    """
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
@@ -22,17 +25,26 @@ def digits(seed: int) -> Dataset:
 
 
 def fashion_mnist(seed: int) -> Dataset:
-    """Garments, 70,000 of 28 x 28 pixels, Zalando; the last 5,000 of train are validation."""
+    """Garments, 70,000 of 28 x 28, Zalando.
+
+    The last 5,000 of train are validation.
+    """
     return _with_official_split("fashion_mnist", GARMENTS)
 
 
 def mnist(seed: int) -> Dataset:
-    """Handwritten digits, 70,000 of 28 x 28 pixels; the last 5,000 of train are validation."""
+    """Handwritten digits, 70,000 of 28 x 28.
+
+    The last 5,000 of train are validation.
+    """
     return _with_official_split("mnist", tuple("0123456789"))
 
 
 def cifar10(seed: int) -> Dataset:
-    """Photographs, 60,000 of 32 x 32 x 3 pixels; the last 5,000 of train are validation."""
+    """Photographs, 60,000 of 32 x 32 x 3.
+
+    The last 5,000 of train are validation.
+    """
     class_names = (
         *("airplane", "automobile", "bird", "cat", "deer"),
         *("dog", "frog", "horse", "ship", "truck"),

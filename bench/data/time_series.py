@@ -19,7 +19,10 @@ TUTORIAL_TEST_SHARE, TUTORIAL_SEED = 0.2, 21
 
 
 def ecg5000(seed: int) -> Dataset:
-    """Heartbeats, 5,000 series of 140 values, five classes (UCR); or ecg.csv of TF's tutorial."""
+    """Heartbeats, 5,000 series of 140, five classes.
+
+    Of UCR; or `ecg.csv` of TensorFlow's tutorial.
+    """
     file_path = find_ecg5000()
     if file_path is None:
         raise BenchError(

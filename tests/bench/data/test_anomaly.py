@@ -59,7 +59,10 @@ class TestOneClass:
             anomaly.one_class(Dataset("toy", "reconstruction", *parts), 0)
 
 
-@pytest.fixture(scope="module", params=["defects_digits", "defects_faces", "defects_textures"])
+@pytest.fixture(
+    scope="module",
+    params=["defects_digits", "defects_faces", "defects_garments", "defects_textures"],
+)
 def damaged(request):
     return catalog.load(request.param)
 
@@ -124,6 +127,7 @@ class TestDefects:
             "defects_digits",
             "defects_faces",
             "defects_fashion_mnist",
+            "defects_garments",
             "defects_textures",
         }
 

@@ -512,7 +512,8 @@ def test_describing_finds_files_without_reading_them(alone, generator):
         file.write_bytes(b"damaged")
     is_local = {row["name"]: row["is_local"] for row in catalog.describe()}
     embedded = {"digits", "fashion_mnist_small", "composed_digits", "lfw_subset", "biased_faces"}
-    embedded |= {"defects_digits", "defects_faces", "defects_textures"}
+    embedded |= {"defects_digits", "defects_faces", "defects_garments", "defects_textures"}
+    embedded |= {"composed_garments"}
     assert {name for name, found in is_local.items() if found} == {*embedded, "mnist"}
 
 

@@ -51,7 +51,7 @@ def test_shapes_and_names(found):
     assert (found.num_classes, found.num_mask_classes) == (10, 2)
     assert 0 <= found.train.images.min() < found.train.images.max() <= 1
     description = {row["name"]: row for row in catalog.describe()}["composed_digits"]
-    assert description["description"].startswith("Composed")
+    assert description["description"].startswith("Digits on textures")
     assert description["is_local"]
     assert description["image_shape"] == found.image_shape
 
@@ -176,7 +176,7 @@ def test_garments_in_the_official_files(monkeypatch, tmp_path):
         assert height * width - 12 <= mask.sum() <= height * width
 
 
-def test_without_garments_the_digits_are_named(monkeypatch, tmp_path):
+def test_without_all_garments_the_embedded_ones_are_named(monkeypatch, tmp_path):
     import keras
 
     def no_network():
@@ -184,13 +184,21 @@ def test_without_garments_the_digits_are_named(monkeypatch, tmp_path):
 
     monkeypatch.setattr(download, "roots", lambda: [tmp_path])
     monkeypatch.setattr(keras.datasets.fashion_mnist, "load_data", no_network)
-    with pytest.raises(BenchError, match=r"fashion_mnist is not on this machine.*composed_digits"):
+    message = r"fashion_mnist is not on this machine.*composed_garments"
+    with pytest.raises(BenchError, match=message):
         catalog.load("composed_foreground")
 
 
-@pytest.mark.skipif(download.find("fashion_mnist") is None, reason="Fashion-MNIST is not here")
-def test_real_garments_are_not_found_by_brightness():
-    found = catalog.load("composed_foreground")
+_is_here = download.find("fashion_mnist") is not None
+_all_garments = pytest.param(
+    "composed_foreground",
+    marks=pytest.mark.skipif(not _is_here, reason="Fashion-MNIST is not here"),
+)
+
+
+@pytest.mark.parametrize("name", ["composed_garments", _all_garments])
+def test_real_garments_are_not_found_by_brightness(name):
+    found = catalog.load(name)
     share = found.test.targets.mean()
     assert 0.08 < share < 0.2
     assert share <= best_threshold_iou(found.test) < share + 0.05
