@@ -15,7 +15,7 @@ PRIORS = ("normal", "uniform")
 
 @listed
 class AdversarialAutoencoder(Adversarial, Autoencoder):
-    """Learns a code that follows a given distribution, so that images can be drawn from it.
+    """Learns a code of any given distribution.
 
         loss = reconstruction + adversarial_weight * (-log D(encode(x)))
         D minimises -0.5 log D(z) - 0.5 log(1 - D(encode(x))),  z drawn from the prior

@@ -10,7 +10,7 @@ from zoo.training.image_to_image import check_images
 
 @listed
 class AttentionUNet(UNet):
-    """Learns a mask from an image, and where in the image to look for it.
+    """Learns a mask, and where to look for it.
 
     skip' = skip * attention,  attention = sigmoid(psi(relu(W_x skip + W_g signal + b_g)) + b_psi)
 

@@ -9,7 +9,7 @@ from zoo.registry.entries import listed
 
 @listed
 class BetaTCVAE(VAE):
-    """Learns a code of independent units, without the blur of a large KL weight.
+    """Learns a code of independent units, less blurred.
 
     loss = reconstruction + kl_scale * (
         alpha mutual_information + beta total_correlation + gamma dimension_wise_kl)

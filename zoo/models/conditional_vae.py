@@ -15,7 +15,7 @@ INPUT_KEYS = ("image", "label")
 
 @listed
 class ConditionalVAE(LabelledDecoder, VAE):
-    """Learns a distribution over the images of each class, and draws those that are asked for.
+    """Learns the images of each class, to draw them.
 
     loss = -E_q[log p(x | z, y)] + beta * kl_scale * KL(q(z | x, y) || N(0, I)),  nats per image
 

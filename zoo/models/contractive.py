@@ -22,7 +22,7 @@ _DERIVATIVES = {
 
 @listed
 class ContractiveAutoencoder(Autoencoder):
-    """Learns a code that changes little when the image changes a little.
+    """Learns a code that moves less than its image.
 
     loss = reconstruction + contraction_weight * ||J||_F^2,  J = d encode(x) / d x
 

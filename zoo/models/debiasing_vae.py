@@ -14,7 +14,7 @@ from zoo.training.image_to_image import check_images
 
 @listed
 class DebiasingVAE(ClassifyingVAE):
-    """Learns to tell a class from the rest, and shows its rare kinds more often while it learns.
+    """Learns a class, and shows rare kinds more often.
 
     loss = CE(y, q(y | x)) + [y = 1] * vae_weight * (reconstruction + beta * kl_scale * kl)
 

@@ -24,7 +24,7 @@ def permuted(codes, source):
 
 @listed
 class FactorVAE(Adversarial, VAE):
-    """Learns a code whose units are independent of each other.
+    """Learns a code whose units are independent.
 
         loss = reconstruction + beta * kl_scale * kl + gamma * total_correlation
         total_correlation = E_q(z)[log D(z) - log(1 - D(z))]  ~  KL(q(z) || prod_j q(z_j))

@@ -25,7 +25,7 @@ ERROR_WEIGHT = 0.5  # chosen on training images of all classes: docs/study.md
 
 @listed
 class FeatureAutoencoder(ZooModel):
-    """Learns what features of normal images go together, and scores those that do not.
+    """Learns which features normal images share.
 
     loss = mean over places and features of (f - r)^2,   r = decode(encode(f))
     score = (mean over the nearest normal images i of |r - r_i|^2 + |f - r|^2 / 2) / its mean on

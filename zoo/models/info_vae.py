@@ -12,7 +12,7 @@ from zoo.registry.entries import listed
 
 @listed
 class InfoVAE(VAE):
-    """Learns a VAE whose codes match the prior together, not image by image.
+    """Learns a VAE whose codes match the prior jointly.
 
     loss = reconstruction + (1 - alpha) kl_scale kl + (alpha + lambda_scale - 1) kl_scale mmd
 

@@ -12,7 +12,7 @@ ESTIMATORS = ("standard", "doubly_reparameterized")
 
 @listed
 class IWAE(VAE):
-    """Learns a VAE by a tighter bound, from several samples of each code.
+    """Learns a VAE by a tighter bound, of many samples.
 
     loss = -log (1 / k) sum_i w_i,  w_i = p(x | z_i) p(z_i) / q(z_i | x),  nats per image
 

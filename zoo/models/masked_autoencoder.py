@@ -37,7 +37,7 @@ def default_patch_size(image_shape: tuple[int, ...]) -> int | None:
 
 @listed
 class MaskedAutoencoder(MeanStart, ZooModel):
-    """Learns to fill in the patches of an image that it is not shown.
+    """Learns to fill in patches that it is not shown.
 
     loss = mean over hidden patches of mse(patch, predicted patch)
 

@@ -57,7 +57,7 @@ class Memory(layers.Layer):
 
 @listed
 class MemoryAutoencoder(Autoencoder):
-    """Learns to copy normal images from a memory, so that strange ones come out as normal ones.
+    """Learns to copy normal images from a memory.
 
     loss = reconstruction + entropy_weight * sum_i -w_i log w_i
 

@@ -8,7 +8,7 @@ from zoo.registry.entries import listed
 
 @listed
 class ResidualUNet(UNet):
-    """Learns a mask from an image by corrections that each stage adds to its input.
+    """Learns a mask by corrections, stage by stage.
 
     stage(x) = shortcut(x) + conv(act(norm(conv(act(norm(x))))))
 

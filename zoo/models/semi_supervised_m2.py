@@ -17,7 +17,7 @@ from zoo.training.labelled_decoder import LabelledDecoder
 
 @listed
 class SemiSupervisedM2(LabelledDecoder, SemiSupervisedVAE):
-    """Learns class and style as two codes, the class also from images without a label.
+    """Learns class and style apart, from few labels.
 
     L(x, y) = -E_q[log p(x | y, z)] + beta * kl_scale * KL(q(z | x, y) || N(0, I)) + log K
     labelled:    L(x, y) + classification_weight * CE(y, q(y | x))

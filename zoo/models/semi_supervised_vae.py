@@ -11,7 +11,7 @@ from zoo.registry.entries import listed
 
 @listed
 class SemiSupervisedVAE(ClassifyingVAE):
-    """Learns to tell classes from a few labels, and what images look like from all of them.
+    """Learns classes from few labels, images from all.
 
     loss = reconstruction + beta * kl_scale * kl + classification_weight * [y known] * CE(y, q(y|x))
 

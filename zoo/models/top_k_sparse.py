@@ -63,7 +63,7 @@ class Dictionary(layers.Layer):
 
 @listed
 class TopKSparseAutoencoder(Autoencoder):
-    """Explains each image by a few directions out of a large dictionary.
+    """Explains an image by a few of many directions.
 
     h = W_enc (x - b),  prediction = W_dec top_k(h) + b,  ||columns of W_dec|| = 1
     loss = mse(x, prediction) + auxiliary_weight * mse(x - prediction, W_dec top_dead(h))

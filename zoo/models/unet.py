@@ -134,7 +134,7 @@ class UNetFamily(ZooModel):
 
 @listed
 class UNet(PixelWeights, UNetFamily):
-    """Learns which pixels belong to the object: a mask from an image.
+    """Learns which pixels belong to the object.
 
     loss = mean over the batch of mask_loss(mask, network(x))
 

@@ -12,7 +12,7 @@ from zoo.training.mean_start import MeanStart
 
 @listed
 class UNetDenoiser(Corrupting, ImageToImage, MeanStart, UNetFamily):
-    """Learns to repair damaged images, sharper than through a small code.
+    """Learns to repair images, sharper than denoising.
 
     loss = mean over the batch of reconstruction(x, noisy - network(noisy)),  noisy = corrupt(x)
 

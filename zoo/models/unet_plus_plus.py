@@ -10,7 +10,7 @@ from zoo.registry.entries import listed
 
 @listed
 class UNetPlusPlus(UNet):
-    """Learns a mask by U-Nets of every depth at once, nested in one network.
+    """Learns a mask by nested U-Nets of every depth.
 
     node(i, j) = block([node(i, 0), ..., node(i, j - 1), up(node(i + 1, j - 1))])
     loss = mean over heads j of mask_loss(mask, head(node(0, j)))

@@ -23,7 +23,7 @@ SMALLEST_RATIO = 1e-3  # of a squared error to its predicted variance, in recali
 
 @listed
 class UPAE(Autoencoder):
-    """Learns a reconstruction and, for each pixel, how far off it expects to be.
+    """Learns a copy, and how far off it expects to be.
 
     loss = mean over pixels of [exp(-s) (x' - mu)^2 + s],  s = log sigma^2,  x' = 2 x - 1
     score = mean over pixels of [exp(-s) (x' - mu)^2 + s]

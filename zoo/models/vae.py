@@ -21,7 +21,7 @@ KL_ESTIMATES = ("analytic", "monte_carlo")
 
 @listed
 class VAE(Autoencoder):
-    """Learns a distribution over images through a Gaussian code.
+    """Learns a distribution of images by Gaussian code.
 
     loss = -E_q[log p(x | z)] + beta * kl_scale * KL(q(z | x) || N(0, I)),  nats per image
 
@@ -271,7 +271,7 @@ class VAE(Autoencoder):
 
 @listed
 class BetaVAE(VAE):
-    """Learns a code whose units change one factor of the image each.
+    """Learns a code whose units change one factor each.
 
     loss = reconstruction + beta * kl_scale * kl                      (Higgins et al.)
     loss = reconstruction + beta * kl_scale * |kl - capacity|         (Burgess et al.)

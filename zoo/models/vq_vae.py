@@ -30,7 +30,7 @@ def _check_indices(model, indices) -> None:
 
 @listed
 class VQVAE(Autoencoder):
-    """Learns to write an image as a small map of entries from a learned codebook.
+    """Learns to write images by entries of a codebook.
 
         loss = reconstruction / data_variance + beta * commitment            codebook="ema"
         loss = reconstruction / data_variance + codebook + beta * commitment  codebook="gradient"

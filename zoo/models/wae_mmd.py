@@ -14,7 +14,7 @@ SQUARED_ERROR_SCALE = math.sqrt(0.5)
 
 @listed
 class WAEMMD(InfoVAE):
-    """Learns sharp reconstructions whose codes, taken together, follow the prior.
+    """Learns sharp copies whose codes follow the prior.
 
     loss = reconstruction + mmd_weight * kl_scale * mmd
 

@@ -3,6 +3,7 @@
 import dataclasses
 import fnmatch
 import importlib
+from collections.abc import Iterable
 
 from zoo import checks
 from zoo.registry import keras_start, presets, source, table
@@ -102,6 +103,15 @@ def register(name: str, *, paper: str):
 def names(pattern: str = "*") -> list[str]:
     """Returns the registered names that match a wildcard, such as `"*vae*"`, sorted."""
     return sorted(fnmatch.filter(_ENTRIES, pattern))
+
+
+def by_task(found: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
+    """Returns, for each task, `(name, summary)` of these models."""
+    tasks: dict[str, list[tuple[str, str]]] = {}
+    for name in found:
+        entry = get(name)
+        tasks.setdefault(entry.task.replace("_", " "), []).append((name, entry.summary))
+    return dict(sorted(tasks.items(), key=lambda task: -len(task[1])))
 
 
 def get(name: str) -> Entry:

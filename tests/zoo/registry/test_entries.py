@@ -46,7 +46,7 @@ def test_entries_describe_the_model():
     entry = zoo.get("vae")
     assert entry.model_class is VAE
     assert entry.paper == "https://arxiv.org/abs/1312.6114"
-    assert entry.summary == "Learns a distribution over images through a Gaussian code."
+    assert entry.summary == "Learns a distribution of images by Gaussian code."
     assert entry.presets[:3] == ["tiny", "small", "base"]
 
 
@@ -125,3 +125,8 @@ def test_a_new_model_is_one_decorated_class(own_registry):
 
 def test_the_fixture_leaves_no_trace():
     assert "test_registry_new" not in zoo.names()
+
+
+def test_summaries_fit_a_line_of_each_list():
+    """Beside the longest name and the number of parameters that `tuner space` shows."""
+    assert all(len(entries.get(name).summary) <= 49 for name in entries.names())
