@@ -61,15 +61,15 @@ COMMANDS = (
 )
 OLD_NAMES = {"look": "inspect", "table": "docs"}  # work until the next version
 EXAMPLES = """examples:
-  python -m bench run                                     four small models on images of garments
-  python -m bench run --dataset my_images/ --resize 64x64 which model fits your images?
-  python -m bench run --help                              noise, masks, anomalies, grids, machines
-  python -m bench report runs/my_images-core              the page again, from the records
-  python -m bench inspect model.keras digits --layer encoder/conv1 --output maps.png
-  python -m bench compare git:main . --models vae         did my changes cost speed?
-  python -m bench reproduce --quick                       published numbers, measured again
-  python -m bench scale --quick                           how does cost grow with size?
-  python -m bench list                                    models, presets and data sets
+  python -m bench run                              four models on garments
+  python -m bench run --dataset my_images/ --resize 64x64      which fits mine?
+  python -m bench run --help                       noise, masks, anomalies, more
+  python -m bench report runs/my_images-core       the page again, from records
+  python -m bench inspect model.keras digits --traversal --output codes.png
+  python -m bench compare git:main . --models vae  did my changes cost speed?
+  python -m bench reproduce --quick                published numbers, again
+  python -m bench scale --quick                    how does cost grow with size?
+  python -m bench list                             models and data sets
 """
 
 

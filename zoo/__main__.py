@@ -11,14 +11,14 @@ from zoo.parser import can_show_all_signs, new_command, program
 from zoo.registry import quiet
 
 EXAMPLES = """examples:
-  python -m zoo list                                             what there is
-  python -m zoo check photos/                                    what is read of it, and what not
+  python -m zoo list                                         what there is
+  python -m zoo check photos/                                what is read of it
   python -m zoo train vae photos/ --resize 64x64 --output vae.keras
   python -m zoo reconstruct vae.keras photos/ --output copies/
-  python -m zoo score vae.keras photos/ --output scores.csv      which images are strange?
+  python -m zoo score vae.keras photos/ --output scores.csv  which are strange?
   python -m zoo sample vae.keras --num 25 --grid --output samples.png
   python -m zoo segment unet.keras cells/images/ --output masks/
-  python -m zoo card vae.keras                                   what it was trained on, and how
+  python -m zoo card vae.keras                               how it was trained
   python -m zoo export vae.keras exported/
 each command has its own --help
 """

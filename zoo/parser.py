@@ -2,11 +2,13 @@
 
 import argparse
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
-from zoo import checks
+from zoo import aligned, checks
 
 # Scripts of the installation, and what the help is written with.
 SCRIPTS = {
@@ -42,7 +44,9 @@ class CommandParser(argparse.ArgumentParser):
         return super().parse_known_args(joined, namespace)
 
     def format_help(self) -> str:
-        return as_started(super().format_help())
+        places = shutil.get_terminal_size().columns
+        lines = as_started(super().format_help()).splitlines()
+        return "\n".join(_fitted(line, places) for line in lines) + "\n"
 
     def format_usage(self) -> str:
         return as_started(super().format_usage())
@@ -74,6 +78,20 @@ class CommandParser(argparse.ArgumentParser):
         message = _in_words(message)
         end = "" if message.endswith(("?", ".")) else "."
         self.exit(2, as_started(f"error: {message}{end} See {self.prog} --help\n"))
+
+
+def _fitted(line: str, places: int) -> str:
+    """Returns a line that fits; what is said beside an example goes below it."""
+    if len(line) <= places:
+        return line
+    text = line.lstrip(" ")
+    indent = line[: len(line) - len(text)]
+    example, _, remark = text.partition("   ")
+    if not example.startswith(("python ", "pip ", *SCRIPTS)):
+        return textwrap.fill(text, places, initial_indent=indent, subsequent_indent=indent)
+    parts = aligned.paragraph(example, places - 2, indent).splitlines()
+    below = [aligned.paragraph(remark.strip(), places, f"{indent}    ")] if remark else []
+    return "\n".join([" \\\n".join(parts), *below])
 
 
 def _in_words(message: str) -> str:

@@ -139,19 +139,19 @@ def _check_model(path: Path, what: str) -> None:
 
 def _print_layers(model: Any) -> None:
     from rich.console import Console
-    from rich.table import Table
 
     from bench.introspection import summary
+    from zoo import aligned
 
     for line in model.describe():
         print(line)
-    table = Table("layer", "kind", "output", box=None, padding=(0, 2, 0, 0))
-    table.add_column("parameters", justify="right")
+    rows = []
     for row in summary.layer_rows(model):
         shape = row["output_shape"]
         shown = "-" if shape is None else " x ".join(map(str, shape))
-        table.add_row(row["layer"], row["kind"], shown, f"{row['parameters']:,}")
-    Console().print(table)
+        rows.append((row["layer"], row["kind"], shown, f"{row['parameters']:,}"))
+    head = ("layer", "kind", "output", "parameters")
+    aligned.show(Console(), head, rows, numeric=("parameters",), gives_way="layer")
 
 
 # --- pictures -------------------------------------------------------------------------------

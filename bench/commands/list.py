@@ -6,6 +6,10 @@ from bench.errors import BenchError
 from zoo import checks
 from zoo.parser import new_command
 
+_ANOMALIES = (
+    "anomalies: any data set with classes and --normal-classes all, or one of defects_*; models "
+    "that need no labels fit"
+)
 EXAMPLES = """examples:
   python -m bench list
   python -m bench list "*vae*"
@@ -26,11 +30,12 @@ def add_command(commands, about: str) -> None:
 def command(options: argparse.Namespace) -> int:
     """Prints the tables and returns the exit code 0."""
     from rich.console import Console
-    from rich.table import Table
 
     import zoo
     from bench.data import catalog
     from bench.runs import suites
+    from zoo import aligned
+    from zoo.registry import entries
 
     names = zoo.names(options.pattern)
     if not names:
@@ -40,22 +45,15 @@ def command(options: argparse.Namespace) -> int:
             f"A wildcard finds more: '*{options.pattern.strip('*')}*'."
         )
     console = Console()
-    models = Table("model", "what it is", "presets", title="models", title_justify="left")
-    for name in names:
-        entry = zoo.get(name)
-        models.add_row(name, entry.summary, ", ".join(entry.presets))
-    console.print(models)
-    data = Table("dataset", "what it is", "here", title="data sets", title_justify="left")
-    for dataset in catalog.describe():
-        data.add_row(
-            dataset["name"], dataset["description"], "yes" if dataset["is_local"] else "no"
-        )
-    console.print(data)
+    aligned.show(console, ("model", "what it does"), entries.by_task(names))
+    print("\nPresets of each: tiny, small, base. All of one: python -m zoo list vae\n")
+    rows = [
+        (found["name"], "yes" if found["is_local"] else "no", found["description"])
+        for found in catalog.describe()
+    ]
+    aligned.show(console, ("data set", "here", "what it is"), rows)
+    print()
     for suite, members in suites.SUITES.items():
-        console.print(f"suite {suite}: {', '.join(members)}", highlight=False)
-    console.print(
-        "anomalies: any data set with classes and --normal-classes all, or one of defects_*; "
-        "models that need no labels fit, the core suite by default",
-        highlight=False,
-    )
+        print(aligned.paragraph(f"suite {suite}: {', '.join(members)}", console.width))
+    print(aligned.paragraph(_ANOMALIES, console.width))
     return 0

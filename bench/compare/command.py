@@ -3,19 +3,19 @@
 import argparse
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from bench.compare import comparison
 from bench.compare.comparison import Outcome, Request, Row
 from bench.errors import BenchError
 from bench.stats import paired
+from zoo import aligned
 from zoo.parser import new_command
 
 SCHEMA_VERSION = 1
@@ -94,7 +94,7 @@ def command(options: argparse.Namespace) -> int:
     request = Request(**{name: getattr(options, name) for name in fields})
     console = Console()
     outcome = comparison.compare(request, console)
-    console.print(table(outcome))
+    show(outcome, console)
     for note in notes(outcome):
         console.print(escape(note), highlight=False)
     for row in outcome.regressions:
@@ -104,23 +104,20 @@ def command(options: argparse.Namespace) -> int:
     return 1 if outcome.regressions else 0
 
 
-def table(outcome: Outcome) -> Table:
-    """Returns the table: a row for each model and kind of step."""
+def show(outcome: Outcome, console: Console) -> None:
+    """Prints the table: a line for each model and kind of step."""
     request = outcome.request
-    rich_table = Table(
-        title=f"A: {escape(request.a)}   B: {escape(request.b)}", title_justify="left"
-    )
-    several = len({row.name for row in outcome.rows}) > 1  # else the title says it
-    titles = ["what", "A ms", "B ms", "B / A \\[95 % interval]", "threshold", "verdict on B"]
-    for title in ["model", *titles] if several else titles:
-        is_number = title not in ("model", titles[0], titles[-1])
-        rich_table.add_column(title, justify="right" if is_number else "left", no_wrap=is_number)
+    console.print(f"A: {escape(request.a)}   B: {escape(request.b)}", highlight=False)
+    parts: dict[str, list[tuple[str, ...]]] = {}
     for row in outcome.rows:
-        colour = _COLOURS.get(row.verdict)
-        verdict = f"[{colour}]{row.verdict}[/]" if colour else row.verdict
-        name = [escape(row.name)] if several else []
-        rich_table.add_row(*name, _TITLES[row.what], *_numbers(row), verdict)
-    return rich_table
+        parts.setdefault(row.name, []).append((_TITLES[row.what], *_numbers(row), row.verdict))
+    head = ("what", "A ms", "B ms", "B / A [95 % interval]", "threshold", "verdict on B")
+    rows = parts if len(parts) > 1 else next(iter(parts.values()), [])  # else the title says it
+
+    def colour(cells: Sequence[str]) -> str:
+        return _COLOURS.get(cells[-1], "")
+
+    aligned.show(console, head, rows, numeric=head[1:-1], style=colour)
 
 
 def _numbers(row: Row) -> tuple[str, ...]:
@@ -131,7 +128,7 @@ def _numbers(row: Row) -> tuple[str, ...]:
     return (
         f"{mark}{row.a_ms:.3g}",
         f"{mark}{row.b_ms:.3g}",
-        f"{difference.ratio:.3f} [{difference.low:.3f}, {difference.high:.3f}]".replace("[", r"\["),
+        f"{difference.ratio:.3f} [{difference.low:.3f}, {difference.high:.3f}]",
         f"{difference.threshold:.1%}",
     )
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.peers.workloads import KEYS, OURS
-from bench.report import aligned
 from bench.report.markdown import table
+from zoo import aligned
 
 TITLES = {"train": "training", "infer": "inference"}
 COLUMNS = ("", "images/s", "time by zoo's", "by autotuned", "rate", "loss")
@@ -91,20 +91,10 @@ def _short(record: dict[str, Any] | None, key: str) -> str:
 
 def show(records: Sequence[dict[str, Any]], console) -> None:
     """Prints a line for each side, below the network and the phase that it belongs to."""
-    from rich.text import Text
-
-    lines = [[*part[:2], *(c.replace(" to ", "-") for c in part[2:])] for part in rows(records)]
-    widths = [aligned.width(cells) for cells in zip(COLUMNS, *(c[2:] for c in lines), strict=True)]
-    numeric = [False, *[True] * (len(COLUMNS) - 2), False]
-
-    def say(text: str, style: str = "") -> None:
-        console.print(Text(text, style=style, no_wrap=True, overflow="ellipsis"))
-
-    say("The same network, batch and data on this machine. Ratios: times as long, 95 % interval.")
-    before = None
-    for title, what, *cells in lines:
-        if before != (title, what):
-            say(f"\n{title}: {what}", "bold")
-            say(aligned.line(COLUMNS, widths, numeric), "dim")
-        before = title, what
-        say(aligned.line(cells, widths, numeric))
+    parts: dict[str, list[list[str]]] = {}
+    for title, what, *cells in rows(records):
+        compact = [cell.replace(" to ", "-") for cell in cells]
+        parts.setdefault(f"{title}: {what}", []).append(compact)
+    console.print("The same network, batch and data on this machine, in turn.")
+    console.print("Ratios: times as long as the zoo takes, with their 95 % interval.")
+    aligned.show(console, COLUMNS, parts, numeric=COLUMNS[1:-1])

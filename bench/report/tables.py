@@ -13,10 +13,11 @@ from bench.leaderboard import quality_gate, time_to_quality
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import METRICS, TIMINGS, Row, half_width
 from bench.report import anomaly_words
+from bench.stats import intervals
 
 LIKELIHOODS = ("elbo", "nll")  # whose means also have an error of the codes that are drawn
 UNKNOWN = "-"
-_MOST_DECIMALS = 6
+_HUGE = 1e6  # from here on numbers are written with an exponent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +87,9 @@ def footnotes(rows: list[Row]) -> list[str]:
         notes.append("† One seed only: no interval, so a small difference may be chance.")
     if any(row.unsteady for row in ok):
         notes.append("~ The machine was busy or the timing did not settle: take it as rough.")
+    unranked = list(dict.fromkeys(row.name for row in ok if row.ranked_by not in row.quality))
+    if unranked:
+        notes.append(f"- No number came out for {', '.join(unranked)}: no rank.")
     for index, reason in quality_gate.withheld(rows).items():
         notes.append(f"‡ Speed of {rows[index].name} {reason}.")
     if sentence := time_to_quality.note([record for row in ok for record in row.records]):
@@ -274,17 +278,20 @@ def _quality(metric: str, rows: list[Row]) -> Column:
         interval = row.quality.get(metric)
         if interval is None:
             return UNKNOWN
-        mean = f"{interval.mean:.{decimals}f}"
-        if 0 < interval.mean < 0.5 * least:
-            mean = f"<{least:.{decimals}f}"
-        elif abs(interval.mean) >= 1e6:
-            mean = f"{interval.mean:.2e}"
         half = half_width(interval)
+        is_tiny, is_huge = 0 < interval.mean < 0.5 * least, abs(interval.mean) >= _HUGE
+        mean = f"{interval.mean:.{decimals}f}"
+        if is_tiny:
+            mean = f"<{least:.{decimals}f}"
+        elif is_huge:
+            mean = f"{interval.mean:.2e}"
         if half is None:
             return mean if row.baseline else f"{mean} †"
+        if is_tiny and half < 0.5 * least:
+            return mean
         if 0 < half < 0.5 * least:
             return f"{mean} ± <{least:.{decimals}f}"
-        return f"{mean} ± {half:.{decimals}f}"
+        return f"{mean} ± {half:.1e}" if is_huge else f"{mean} ± {half:.{decimals}f}"
 
     def value(row: Row) -> float | None:
         return row.quality[metric].mean if metric in row.quality else None
@@ -299,9 +306,5 @@ def _decimals(rows: list[Row], metric: str) -> int:
     halves = [half for half in map(half_width, known) if half]
     sizes = [abs(interval.mean) for interval in known if interval.mean]
     if halves:
-        wanted = 1 - math.floor(math.log10(statistics.median(halves)))
-    elif sizes:
-        wanted = 2 - math.floor(math.log10(statistics.median(sizes)))
-    else:
-        wanted = 3
-    return max(0, min(wanted, _MOST_DECIMALS))
+        return intervals.decimals(statistics.median(halves))
+    return intervals.decimals(statistics.median(sizes) / 10) if sizes else 3

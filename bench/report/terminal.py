@@ -12,8 +12,9 @@ from typing import Any
 
 from bench.leaderboard import floors, grouping
 from bench.leaderboard.rows import HIGHER_IS_BETTER, METRICS, Row
-from bench.report import aligned, drawings
+from bench.report import drawings
 from bench.report.tables import Column, columns, failures, footnotes, short_number
+from zoo import aligned
 
 _FIRST = ("params_total", "infer_images_per_second", "train_images_per_second", "latency_ms")
 _LAST = ("peak_memory_mib", "forward_macs", "seeds", "end_to_end_images_per_second")
@@ -66,11 +67,9 @@ class _Terminal:
         from rich.text import Text
 
         signs = _ASCII if options.ascii_only else _UNICODE
-        tables = grouping.by_table(self.rows)
-        ranked = {id(row) for members in tables for row in members}
-        rest = [row for row in self.rows if id(row) not in ranked and not row.failed]
-        for members in [*tables, *([rest] if rest else [])]:
-            if len(tables) + bool(rest) > 1:
+        tables = grouping.by_shown_table(self.rows)
+        for members in tables:
+            if len(tables) > 1:
                 yield Text(f"\n{members[0].table}", style="bold")
             yield from _lines(members, options.max_width, signs)
         for name, seeds, error in failures(self.rows):
@@ -152,12 +151,7 @@ def _room_for_names(names: _Shown, width: int, used: int) -> int:
 
 
 def _cut(names: _Shown, room: int, signs: _Signs) -> _Shown:
-    from rich.cells import set_cell_size
-
-    cells = [
-        cell if len(cell) <= room else set_cell_size(cell, room - 1).rstrip() + signs.more
-        for cell in names.cells
-    ]
+    cells = [aligned.cut(cell, room, signs.more) for cell in names.cells]
     return _shown_as(names.key, names.title, cells, numeric=False)
 
 
@@ -213,4 +207,4 @@ def _notes(rows: list[Row]) -> list[str]:
         signs.append("± half the 95 % interval over seeds")
     if any(row.baseline for row in ok):
         signs.append("* floor: a closed form, which a model has to beat")
-    return [". ".join(signs)] * bool(signs) + [n for n in footnotes(rows) if n[0] in "†~‡≥"]
+    return [". ".join(signs)] * bool(signs) + [n for n in footnotes(rows) if n[0] in "-†~‡≥"]

@@ -17,6 +17,7 @@ from bench.reproduce import entries as published_entries
 from bench.reproduce import table, verdicts
 from bench.reproduce.entries import Entry
 from bench.reproduce.verdicts import NO, Row
+from zoo import aligned
 from zoo.parser import new_command
 
 DEFAULT_SEEDS = 3
@@ -178,19 +179,42 @@ def command(options: argparse.Namespace) -> int:
     console = Console()
     if options.list:
         entries = published_entries.choose(published_entries.read(), only, options.quick)
-        show_list(entries, console)
+        if only is None:
+            show_list(entries, console)
+        else:
+            show_details(entries, console)
         return 0
     request = Request(only, options.quick, options.seeds, options.output, options.fresh)
     rows = reproduce(request, console)
-    console.print(table.to_rich_table(rows))
+    table.show(rows, console)
     console.print(table.summary(rows), highlight=False)
     console.print(f"{request.output / table.FILE_NAME}", highlight=False, soft_wrap=True)
     return 1 if any(row.agrees == NO for row in rows) else 0
 
 
 def show_list(entries: Sequence[Entry], console: Console) -> None:
+    """Prints a line for each entry, below whether it can be run here."""
+    here = _data_sets_here()
+    parts: dict[str, list[tuple[str, str]]] = {}
+    for entry in entries:
+        if entry.why_not:
+            part = "not run: --only ID says why"
+        elif entry.data is not None and entry.data not in here:
+            part = f"without {entry.data}, which is not here"
+        else:
+            part = "in minutes: --quick" if entry.quick else "in hours"
+        parts.setdefault(part, []).append((entry.id, entry.text))
+    aligned.show(console, ("entry", "published"), parts)
+    console.print("\nSource, tolerance and data of one: --list --only ID", highlight=False)
+
+
+def _data_sets_here() -> set[str]:
+    return {dataset["name"] for dataset in catalog.describe() if dataset["is_local"]}
+
+
+def show_details(entries: Sequence[Entry], console: Console) -> None:
     """Prints each entry with its published value, its source and what it needs."""
-    here = {dataset["name"] for dataset in catalog.describe() if dataset["is_local"]}
+    here = _data_sets_here()
     for entry in entries:
         data = "no data" if entry.is_count else f"data: {entry.data}"
         if entry.data is not None and entry.data not in here:
@@ -199,11 +223,10 @@ def show_list(entries: Sequence[Entry], console: Console) -> None:
         published = entry.text
         if entry.recipe and not entry.is_count:
             published += f", tolerance {entry.tolerance:g}"
-        lines = (
-            f"[bold]{escape(entry.id)}[/]",
-            f"  {escape(entry.what)}: {escape(published)}",
-            f"  {escape(entry.source)}, {escape(entry.place)}, {escape(entry.url)}",
-            f"  {escape(data)}; {escape(runs)}",
-        )
-        for line in lines:
-            console.print(line, highlight=False, soft_wrap=True)
+        console.print(entry.id, style="bold", highlight=False)
+        for text in (
+            f"{entry.what}: {published}",
+            f"{entry.source}, {entry.place}, {entry.url}",
+            f"{data}; {runs}",
+        ):
+            print(aligned.paragraph(text, console.width, "  "))

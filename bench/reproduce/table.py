@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from bench.errors import BenchError
 from bench.records import store
 from bench.records.schema import Record
@@ -16,7 +18,7 @@ from bench.report.markdown import table as markdown_table
 from bench.reproduce import entries as published_entries
 from bench.reproduce import verdicts
 from bench.reproduce.verdicts import MISSING, NO, NOT_RUN, YES, Row
-from zoo import checks
+from zoo import aligned, checks
 
 SCHEMA_VERSION = 1
 FILE_NAME = "reproduce.json"
@@ -55,17 +57,29 @@ def cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def to_rich_table(rows: Sequence[Row]):
-    """Returns the table for the terminal."""
-    from rich.markup import escape as plain
-    from rich.table import Table
-
-    table = Table("entry", *HEAD)
+def show(rows: Sequence[Row], console: Console) -> None:
+    """Prints a line for each entry, and below the table why some have no number."""
+    head = ("entry", "published", "ours", "difference", "agrees?")
+    lines = []
     for row in rows:
-        shown = [plain(cell) for cell in cells(row)]
-        shown[-1] = f"[{_COLOURS[row.agrees]}]{shown[-1]}[/]"
-        table.add_row(plain(row.entry.id), *shown)
-    return table
+        entry, (_, _, ours, difference, _) = row.entry, cells(row)
+        published = entry.text
+        if not entry.is_count:
+            published = f"{entry.published:g} (tolerance {entry.tolerance:g})"
+        ours = ours.partition(" (")[0]
+        lines.append((entry.id, published, ours, difference, row.agrees))
+
+    def colour(shown: Sequence[str]) -> str:
+        return _COLOURS[shown[-1]]
+
+    numeric = ("published", "ours", "difference")
+    aligned.show(console, head, lines, numeric=numeric, gives_way="entry", style=colour)
+    of_note: dict[str, list[str]] = {}
+    for row in rows:
+        if row.note:
+            of_note.setdefault(f"{row.agrees}: {row.note}", []).append(row.entry.id)
+    for note, names in of_note.items():
+        console.print(f"{note} ({', '.join(names)})", markup=False, highlight=False)
 
 
 def summary(rows: Sequence[Row]) -> str:

@@ -118,7 +118,7 @@ def command(options: argparse.Namespace) -> int:
     console = Console()
     outcome = run(request, console)
     if outcome.lines:
-        console.print(tables.slopes(outcome.lines))
+        tables.show_slopes(outcome.lines, console)
     for line in outcome.lines:
         for value, error in line.failed:
             console.print(
@@ -129,7 +129,7 @@ def command(options: argparse.Namespace) -> int:
     if not all(line.stable for line in outcome.lines):
         console.print("~ Some steps did not settle: take them as rough.", highlight=False)
     if outcome.flatness:
-        console.print(tables.memory(outcome.flatness))
+        tables.show_memory(outcome.flatness, console)
     for name in (FILE_NAME, PICTURE_NAME) if outcome.lines else (FILE_NAME,):
         console.print(str(outcome.folder / name), highlight=False)
     return 1 if any(line.failed for line in outcome.lines) else 0

@@ -3,37 +3,33 @@
 import dataclasses
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.markup import escape
-from rich.table import Table
+from rich.console import Console
 
 from bench.report.markdown import table as markdown_table
 from bench.scaling import points as scaling_points
 from bench.scaling import power_law
 from bench.scaling.memory import Flatness
 from bench.scaling.power_law import Line
+from zoo import aligned
 
-_PLAIN = {"box": SIMPLE_HEAD, "padding": (0, 1, 0, 0), "pad_edge": False, "show_edge": False}
 TITLES = {
     "train": "training",
     "infer": "inference",
     "fit": "epoch by fit",
     "predict": "predict",
 }
-_VERDICTS = {True: "yes", False: "[red]no[/]", None: "[yellow]unclear[/]"}
+_SLOPES = ("model", "work", "against", "range", "ms", "slope [95 % interval]")
+_VERDICTS = {True: "yes", False: "no", None: "unclear"}
 
 
-def slopes(lines: list[Line]) -> Table:
-    """Returns the table of slopes: a row for each model, axis and kind of work."""
-    rich_table = Table(title="cost = constant * setting ^ slope", title_justify="left", **_PLAIN)
-    for title in ("model", "work", "against"):
-        rich_table.add_column(title, overflow="fold")
-    for title in ("range", "ms", "slope \\[95 % interval]"):
-        rich_table.add_column(title, justify="right", no_wrap=True)
+def show_slopes(lines: list[Line], console: Console) -> None:
+    """Prints the slopes: below each model, a line for each axis and kind of work."""
+    console.print("cost = constant * setting ^ slope")
+    parts: dict[str, list[list[str]]] = {}
     for line in lines:
         if line.values:
-            rich_table.add_row(*map(escape, _cells(line)))
-    return rich_table
+            parts.setdefault(line.model, []).append(_cells(line)[1:])
+    aligned.show(console, _SLOPES[1:], parts, numeric=_SLOPES[3:])
 
 
 def _cells(line: Line) -> list[str]:
@@ -51,15 +47,12 @@ def _milliseconds(seconds: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def memory(flatness: list[Flatness]) -> Table:
-    """Returns the table of memory over epochs."""
-    rich_table = Table(title="memory over epochs", title_justify="left", **_PLAIN)
-    rich_table.add_column("data")
-    for title in ("MiB", "taken", "MiB per epoch", "95 % interval", "epochs", "flat?"):
-        rich_table.add_column(title, justify="right", no_wrap=True)
-    for each in flatness:
-        rich_table.add_row(*_memory_cells(each), _VERDICTS[each.is_flat])
-    return rich_table
+def show_memory(flatness: list[Flatness], console: Console) -> None:
+    """Prints the memory over epochs, a line for each kind of data."""
+    console.print("memory over epochs")
+    head = ("data", "MiB", "taken", "MiB per epoch", "95 % interval", "epochs", "flat?")
+    rows = [[*_memory_cells(each), _VERDICTS[each.is_flat]] for each in flatness]
+    aligned.show(console, head, rows, numeric=head[1:-1])
 
 
 def _memory_cells(each: Flatness) -> list[str]:
@@ -80,9 +73,8 @@ def markdown(records: list[dict[str, Any]]) -> str:
     ):
         where = dict(zip(scaling_points.MACHINE, machine, strict=True))
         lines = power_law.lines(points, models, tuple(scaling_points.AXES), quick, where)
-        titles = ("model", "work", "against", "range", "ms", "slope [95 % interval]")
         rows = [_cells(line) for line in lines if line.slope]
-        shown.append(markdown_table(titles, rows, [*[False] * 3, *[True] * 3]) + "\n")
+        shown.append(markdown_table(_SLOPES, rows, [*[False] * 3, *[True] * 3]) + "\n")
     names = [field.name for field in dataclasses.fields(Flatness)]
     flatness = [
         Flatness(**{name: record[name] for name in names})

@@ -1,6 +1,7 @@
 """Intervals and ranks: what may be said of a mean over seeds, and of a median of timings."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -33,6 +34,15 @@ class MedianInterval:
     high: float
     num: int
     exact_coverage: bool
+
+
+def decimals(half: float, most: int = 6) -> int:
+    """Returns how many decimals show the first two digits of half an interval, at most `most`.
+
+    Args:
+        half: Half of the interval, or another spread, above 0.
+    """
+    return max(0, min(1 - math.floor(math.log10(half)), most))
 
 
 def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:

@@ -29,6 +29,15 @@ def test_help_and_errors_name_what_was_started(script, capsys, monkeypatch):
         assert line.endswith(f"See {name} --help")
 
 
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_fits_80_columns(script, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    program = MAINS[script].make_parser()
+    for parser in (program, *program._commands.choices.values()):
+        wide = [line for line in parser.format_help().splitlines() if len(line) > 80]
+        assert [line for line in wide if " " in line.strip()] == []  # a word alone stays whole
+
+
 @pytest.mark.parametrize(
     ("script", "arguments", "message"),
     [

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 from bench.records.store import write_whole
 from bench.report.plots import style
 from bench.stats import intervals
 from tuner.benchmark import problems
 from tuner.benchmark.run import CHECKPOINTS, Record
+from zoo import aligned
 
 SHOWN = (10, 20, 40)
 TABLES, CURVES = "benchmark.md", "regret.png"
@@ -21,8 +21,7 @@ _LEAST = 1e-4  # a smaller regret is drawn there
 
 def write(folder: Path, records: list[Record], console: Console) -> tuple[Path, Path]:
     """Prints the tables, and writes them and the curves; returns the paths."""
-    for table in (regret_table(records), rank_table(records)):
-        console.print(table)
+    show(records, console)
     tables, curves = folder / TABLES, folder / CURVES
     write_whole(tables, markdown(records).encode())
     draw(records, curves)
@@ -103,7 +102,7 @@ def _regret_rows(records: list[Record]) -> list[list[str]]:
             cells = []
             for trials in SHOWN:
                 found = interval(regrets, trials)
-                text = f"{found.median:.3g} ({found.low:.3g} to {found.high:.3g})"
+                text = f"{found.median:.2g} ({found.low:.2g} to {found.high:.2g})"
                 cells.append(f"**{text}**" if found.median <= best[trials] else text)
             seconds = [
                 r["seconds"] for r in records if (r["problem"], r["search"]) == (name, search)
@@ -138,24 +137,21 @@ def _rank(found: intervals.Interval) -> str:
 _RANK_TITLES = ("problems", "search", *(f"{trials} trials" for trials in SHOWN))
 
 
-def regret_table(records: list[Record]) -> Table:
-    """Returns the medians as a table of the screen."""
-    table = Table(title="median regret over seeds, with its 95 % interval: lower is better")
-    return _filled(table, _REGRET_TITLES, _regret_rows(records))
-
-
-def rank_table(records: list[Record]) -> Table:
-    """Returns the mean ranks as a table of the screen."""
-    table = Table(title="mean rank over problems, with its 95 % interval over seeds: 1 is best")
-    return _filled(table, _RANK_TITLES, _rank_rows(records))
-
-
-def _filled(table: Table, titles: Iterable[str], rows: list[list[str]]) -> Table:
-    for title in titles:
-        table.add_column(title)
-    for row in rows:
-        table.add_row(*(cell.replace("**", "") for cell in row))
-    return table
+def show(records: list[Record], console: Console) -> None:
+    """Prints the medians and the mean ranks, a line for each search below its problem."""
+    for about, rows in (
+        ("median regret over seeds: lower is better", _regret_rows(records)),
+        ("mean rank over problems: 1 is best", _rank_rows(records)),
+    ):
+        console.print(f"{about}; in brackets the 95 % interval", highlight=False)
+        parts: dict[str, list[list[str]]] = {}
+        for part, search, *cells in rows:
+            shown = cells[: len(SHOWN)]  # the rest is in the file
+            compact = [cell.replace("**", "").replace(" to ", "-") for cell in shown]
+            parts.setdefault(part, []).append([search, *compact])
+        head = _RANK_TITLES[1:]
+        aligned.show(console, head, parts, numeric=head[1:], gives_way="search")
+        console.print()
 
 
 def markdown(records: list[Record]) -> str:

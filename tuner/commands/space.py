@@ -2,6 +2,7 @@
 
 import argparse
 
+from zoo import aligned
 from zoo.parser import new_command
 
 EXAMPLES = """examples:
@@ -28,30 +29,31 @@ def command(options: argparse.Namespace) -> int:
 
     from tuner.space import ready
 
-    Console().print(_models() if options.model is None else _parameters(ready.get(options.model)))
+    if options.model is None:
+        _show_models(Console())
+    else:
+        _show_parameters(Console(), ready.get(options.model))
     return 0
 
 
-def _models():
-    from rich.table import Table
-
+def _show_models(console) -> None:
     import zoo
     from tuner.space import ready
 
-    shown = Table("model", "parameters searched", "what it is", title="search spaces")
-    for name in sorted(ready.SPACES):
-        shown.add_row(name, str(len(ready.get(name).free)), zoo.get(name).summary)
-    return shown
+    rows = [
+        (name, str(len(ready.get(name).free)), zoo.get(name).summary)
+        for name in sorted(ready.SPACES)
+    ]
+    aligned.show(console, ("model", "free", "what it does"), rows, numeric=("free",))
+    console.print("\nfree: how many parameters are searched; which: python -m tuner space vae")
 
 
-def _parameters(space):
-    from rich.table import Table
-
+def _show_parameters(console, space) -> None:
     from tuner.search import table
 
-    shown = Table("parameter", "values", "default", "only with", title=f"space of {space.model}")
+    rows = []
     for name, parameter in space.parameters.items():
         when = parameter.when
-        condition = "" if when is None else f"{when.parent}={','.join(map(str, when.values))}"
-        shown.add_row(name, str(parameter), table.short_text(parameter.default), condition)
-    return shown
+        only = "" if when is None else f"; with {when.parent}={','.join(map(str, when.values))}"
+        rows.append((name, table.short_text(parameter.default), f"{parameter}{only}"))
+    aligned.show(console, ("parameter", "default", "values"), rows)

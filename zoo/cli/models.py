@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 import zoo
+from zoo import aligned
 from zoo.cli import screen
 from zoo.cli.files import CommandError, check_file, check_folder, check_new
 from zoo.cli.use import check_can
@@ -16,33 +17,44 @@ from zoo.registry import entries, presets, saved_file
 
 def list_models(options) -> int:
     """Prints the registered models, or their presets with the sources."""
-    from rich.markup import escape
-    from rich.table import Column, Table
-
     names = entries.names(options.pattern)
     if not names:
         raise CommandError(
             f"no model matches {options.pattern!r}. See python -m zoo list; or use a wildcard, "
             f"such as '*{options.pattern.strip('*')}*'."
         )
+    console = screen.console()
     if options.presets:
-        table = Table(Column("model", no_wrap=True), Column("preset", no_wrap=True), "parameters")
-        table.add_column("source")
-        for name in names:
-            for preset in presets.names(name):
-                is_size = preset in presets.SIZES
-                known = None if is_size else presets.get(name, preset)
-                source = "this project: shared size" if is_size else known.source
-                number = f"{known.num_parameters:,}" if known and known.num_parameters else ""
-                table.add_row(name, preset, number, escape(source))
+        _show_presets(console, names)
+    elif names == [options.pattern]:
+        (name,) = names
+        screen.say(f"{name}: {entries.get(name).summary}")
+        screen.say(f"paper: {entries.get(name).paper}")
+        _show_presets(console, names)
     else:
-        columns = (Column(title, no_wrap=True) for title in ("model", "task"))
-        table = Table(*columns, "what it does")
-        for name in names:
-            entry = entries.get(name)
-            table.add_row(name, entry.task, escape(entry.summary))
-    screen.console().print(table)
+        aligned.show(console, ("model", "what it does"), entries.by_task(names))
     return 0
+
+
+def _show_presets(console, names: list[str]) -> None:
+    """Prints the presets of models, a line for each; of one alone, their whole sources below."""
+    parts: dict[str, list[tuple[str, ...]]] = {name: [] for name in names}
+    for name in names:
+        for preset in presets.names(name):
+            known = None if preset in presets.SIZES else presets.get(name, preset)
+            source = known.source if known else "this project: shared size"
+            number = f"{known.num_parameters:,}" if known and known.num_parameters else ""
+            parts[name].append((preset, number, source))
+    if len(names) > 1:
+        head = ("preset", "parameters", "source")
+        aligned.show(console, head, parts, numeric=("parameters",))
+        return
+    rows = parts[names[0]]
+    head = ("preset", "parameters")
+    aligned.show(console, head, [row[:2] for row in rows], numeric=("parameters",))
+    for preset, _, source in rows:
+        if preset not in presets.SIZES:
+            screen.say(aligned.paragraph(f"{preset}: {source}", console.width))
 
 
 def sample(options) -> int:

@@ -231,8 +231,8 @@ def row_of(verdict, ratio=1.25, name="vae small", **fields):
 
 
 def shown(outcome):
-    console = Console(width=100, record=True, file=io.StringIO())
-    console.print(compare_command.table(outcome))
+    console = Console(width=80, record=True, file=io.StringIO())
+    compare_command.show(outcome, console)
     return console.export_text()
 
 
@@ -247,8 +247,11 @@ def test_table_and_sentence():
         "vae small, training step: B takes 2.5 ms, A 2 ms: ratio 1.250 [1.250, 1.250], "
         "threshold 2.0%: slower"
     )
-    assert "model" not in text  # the title says it
-    assert "model" in shown(outcome_of(row, row_of("faster", name="upae small")))
+    assert "vae small" not in text.partition("\n")[2]  # the title says it
+    several = shown(outcome_of(row, row_of("not compared", name="upae small")))
+    assert [line.split()[0] for line in several.splitlines()[2:]] == [
+        *("vae", "training", "upae", "training")
+    ]
 
 
 def test_notes_say_what_the_table_cannot():

@@ -57,6 +57,29 @@ def shown(rows, width):
     return console.file.getvalue()
 
 
+def test_a_row_without_a_number_stays_in_its_table_at_the_end():
+    rows = leaderboard_rows.rows([*make_records("lost", [math.nan, math.nan]), *TIED[:9]])
+    text = shown(rows, 80)
+    assert text.count("model") == 1
+    lines = text.splitlines()
+    at = next(number for number, line in enumerate(lines) if "lost" in line)
+    assert lines[at].split()[:3] == ["-", "lost", "small"]
+    assert "poor" in lines[at - 1]
+    assert "- No number came out for lost small: no rank." in lines
+
+
+def test_huge_and_tiny_numbers_stay_short():
+    records = [
+        *make_records("usual", [0.010, 0.011]),
+        *make_records("huge", [1e12, 1.1e12]),
+        *make_records("tiny", [1e-31, 2e-31]),
+    ]
+    text = shown(leaderboard_rows.rows(records), 80)
+    assert "1.05e+12 ± 6.4e+11" in text  # half: 12.706 * 0.05e12
+    assert " <0.0001 " in text.replace("<0.00001", "<0.0001")
+    assert "± <" not in text
+
+
 def test_a_row_is_a_group_over_seeds():
     row, *_ = leaderboard_rows.rows(make_records("vae", [0.1, 0.2, 0.6]))
     assert row.seeds == (0, 1, 2)

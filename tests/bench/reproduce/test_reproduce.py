@@ -293,11 +293,15 @@ def test_the_block_of_a_page_is_of_the_records(monkeypatch):
     assert "<details>" not in brief
 
 
-def test_list_shows_every_entry(entries, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "400")
+def test_list_shows_every_entry_on_a_line_and_the_source_of_those_that_are_named(entries, capsys):
     assert __main__.main(["reproduce", "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert {entry.id for entry in entries} <= {line.split()[0] for line in lines if line}
+    assert __main__.main(["reproduce", "--list", "--only", "nll_*"]) == 0
     shown = capsys.readouterr().out
-    assert all(entry.id in shown and entry.url in shown for entry in entries)
+    named = [entry for entry in entries if entry.id.startswith("nll_")]
+    assert all(entry.id in shown and entry.url in shown for entry in named)
 
 
 def test_exit_code_is_one_where_a_number_disagrees(by_id, tmp_path, monkeypatch, capsys):

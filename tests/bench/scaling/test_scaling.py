@@ -185,7 +185,9 @@ def test_a_point_that_fails_is_a_record(small, tmp_path, quiet):
         assert line.values == (8,)
         ((value, error),) = line.failed
         assert value == 6 and "divisible by" in error
-    assert tables.slopes(outcome.lines).row_count == 2
+    with quiet.capture() as shown:
+        tables.show_slopes(outcome.lines, quiet)
+    assert len(shown.get().splitlines()) == 5  # two of titles, the model, two kinds of work
 
 
 @pytest.mark.parametrize(
