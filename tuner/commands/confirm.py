@@ -30,13 +30,13 @@ def command(options: argparse.Namespace) -> int:
     """Measures, prints the result and writes the report."""
     from rich.console import Console
 
-    from tuner.commands.output import print_plain
+    from tuner.commands.output import print_plain, print_sentence
     from tuner.report import write
     from tuner.search import confirm
     from tuner.trials.store import Project
 
     console, project = Console(), Project.open(options.folder)
     confirmed = confirm.confirm(project, options.seeds, console, options.trial)
-    print_plain(console, confirmed.sentence)
+    print_sentence(console, confirmed.sentence)
     print_plain(console, str(write.write(project, confirmed)))
     return 0

@@ -1,6 +1,11 @@
-"""How commands print lines that people copy: no markup, no colours, no breaks."""
+"""How commands print what is said: lines that people copy, and sentences."""
 
 
 def print_plain(console, text: str) -> None:
     """Prints a text as it is, in one line."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_sentence(console, text: str) -> None:
+    """Prints a sentence, which breaks between words where the console ends."""
+    console.print(text, markup=False, highlight=False)

@@ -204,7 +204,7 @@ def _request(options: argparse.Namespace):
 
 
 def _end(project, options: argparse.Namespace, console) -> int:
-    from tuner.commands.output import print_plain
+    from tuner.commands.output import print_plain, print_sentence
     from tuner.report import write
     from tuner.search import confirm, table
 
@@ -219,7 +219,7 @@ def _end(project, options: argparse.Namespace, console) -> int:
     confirmed = None
     if options.confirm:
         confirmed = confirm.confirm(project, options.confirm, console)
-        print_plain(console, confirmed.sentence)
+        print_sentence(console, confirmed.sentence)
     page = write.write(project, confirmed)
     print_plain(console, f"a report:            {page}, with the winner in Python")
     print_plain(console, f"its model:           python -m tuner export {folder} model.keras")

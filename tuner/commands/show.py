@@ -33,7 +33,7 @@ def command(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from tuner.commands import report
-    from tuner.commands.output import print_plain
+    from tuner.commands.output import print_plain, print_sentence
     from tuner.search import confirm, table
     from tuner.trials.store import Project
 
@@ -55,6 +55,6 @@ def command(options: argparse.Namespace) -> int:
         console.print(table.front_table(project))
     confirmed = confirm.read(project)
     if confirmed is not None:
-        print_plain(console, confirmed.sentence)
+        print_sentence(console, confirmed.sentence)
     report.write_files(project, console)
     return 0

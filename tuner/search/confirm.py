@@ -74,16 +74,19 @@ class Confirmation:
 
     @property
     def sentence(self) -> str:
-        """The result in one line."""
+        """The result, its digits by the interval."""
         low, high = self.interval
+        half = (high - low) / 2
+        digits = intervals.decimals(half) if 0 < half < math.inf else 4
         unit = f" {self.unit}" if self.unit else ""
         means = (sum(values) / len(values) for values in (self.winner, self.default))
-        of_winner, of_default = (f"{mean:.4g}" for mean in means)
+        of_winner, of_default = (f"{mean:.{digits}f}" for mean in means)
+        difference, low, high = (f"{x:+.{digits}f}" for x in (self.difference, low, high))
         return (
             f"on {len(self.seeds)} fresh seeds, test {self.metric}: trial {self.number} "
             f"{of_winner}{unit} with {self.winner_parameters:,} parameters, the defaults "
             f"{of_default}{unit} with {self.default_parameters:,}: {self.verdict} "
-            f"({self.difference:+.3g}, 95 % interval {low:+.3g} to {high:+.3g})"
+            f"({difference}, 95 % interval {low} to {high})"
         )
 
 

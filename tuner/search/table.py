@@ -7,6 +7,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from bench.stats import intervals
 from tuner.trials.store import Project
 
 _STATUS = {
@@ -28,7 +29,6 @@ def rich_table(project: Project, running: str | None = None, limit: int | None =
     identity, best = project.identity, project.best
     unit = f" ({identity['unit']})" if identity.get("unit") else ""
     table = _table()
-    table.caption = _caption(project, running)
     table.title = (
         f"{identity['model']} on {identity['dataset']}: {identity['objective']}{unit}, "
         f"{'lower' if identity['direction'] == 'min' else 'higher'} is better"
@@ -39,7 +39,9 @@ def rich_table(project: Project, running: str | None = None, limit: int | None =
     table.add_column("seconds", justify="right", no_wrap=True)
     table.add_column("what differs from the defaults", no_wrap=True, overflow="ellipsis", ratio=1)
     rows = list(project.trials.values()) if limit is None else project.ranked[:limit]
+    digits = _digits(rows)
     shared = _shared(project, rows)
+    table.caption = _caption(project, running, digits)
     if shared:
         table.caption = f"all of these: {escape(' '.join(shared))}\n{table.caption}"
     for record in rows:
@@ -48,7 +50,7 @@ def rich_table(project: Project, running: str | None = None, limit: int | None =
         changed = [each for each in _changes(project, record) if each not in shared]
         table.add_row(
             f"{'*' if is_best else ''}{record['number']}",
-            score_text(record) if record["status"] == "ok" else _STATUS[record["status"]],
+            score_text(record, digits) if record["status"] == "ok" else _STATUS[record["status"]],
             "" if count is None else f"{count:,}",
             f"{seconds:.1f}" if seconds else "",
             escape(" ".join(changed) or ("" if shared else _DEFAULTS)),
@@ -73,12 +75,13 @@ def front_table(project: Project) -> Table:
     table.add_column(identity["objective"], justify="right", no_wrap=True)
     table.add_column("what differs from the defaults", no_wrap=True, overflow="ellipsis", ratio=1)
     winner = project.winner
+    digits = _digits(project.front)
     for record in project.front:
         known = record.get("costs") or costs.from_record(record, [cost.name for cost in wanted])
         table.add_row(
             str(record["number"]),
             *(cost_text(known[cost.name], cost.unit) for cost in wanted),
-            score_text(record),
+            score_text(record, digits),
             escape(_differences(project, record)),
             style="bold green" if record["number"] == winner["number"] else "",
         )
@@ -109,21 +112,35 @@ def default_trial(project: Project) -> dict[str, Any] | None:
     return first
 
 
-def score_text(record: dict[str, Any]) -> str:
-    """Returns the score, of several executions with their standard deviation."""
-    text = f"{record['score']:.5g}"
+def score_text(record: dict[str, Any], digits: int | None = None) -> str:
+    """Returns the score, of several executions with their standard deviation.
+
+    Args:
+        digits: Decimals, the same for all scores of a column; None: five digits.
+    """
+    text = f"{record['score']:.5g}" if digits is None else f"{record['score']:.{digits}f}"
     if len(record["scores"]) > 1:
-        text += f" ± {np.std(record['scores'], ddof=1):.2g}"
+        spread = np.std(record["scores"], ddof=1)
+        text += f" ± {spread:.2g}" if digits is None else f" ± {spread:.{digits}f}"
     return text
 
 
-def _caption(project: Project, running: str | None) -> str:
+def _digits(records: list[dict[str, Any]]) -> int:
+    """Returns the decimals of a column: two digits of the spread of executions, or of trials."""
+    scored = [record for record in records if record["status"] == "ok"]
+    spreads = [np.std(r["scores"], ddof=1) for r in scored if len(r["scores"]) > 1]
+    spread = float(np.median(spreads) if spreads else np.std([r["score"] for r in scored] or [0]))
+    size = abs(scored[0]["score"]) / 100 if scored else 0.0
+    return intervals.decimals(spread or size or 0.01)
+
+
+def _caption(project: Project, running: str | None, digits: int) -> str:
     best, lines = project.best, []
     if best is not None:
         default = default_trial(project)
-        lines.append(f"* best so far: trial {best['number']}, {score_text(best)}")
+        lines.append(f"* best so far: trial {best['number']}, {score_text(best, digits)}")
         if best["number"] != 0 and default is not None:
-            lines[0] += f"; the defaults have {score_text(default)}"
+            lines[0] += f"; the defaults have {score_text(default, digits)}"
     for status in ("over_budget", "refused", "diverged", "failed"):
         of_status = [each for each in project.trials.values() if each["status"] == status]
         if of_status:

@@ -61,7 +61,7 @@ def test_it_is_shown_with_its_winner_and_its_confirmation(folder):
     confirmed = confirm.read(project)
     assert confirmed.sentence.startswith(
         "on 3 fresh seeds, test psnr: trial 30 19.52 dB with 53,665 parameters, the defaults "
-        "19.3 dB with 178,001: no difference shown (+0.223, 95 % interval -0.131 to +0.576)"
+        "19.30 dB with 178,001: no difference shown (+0.22, 95 % interval -0.13 to +0.58)"
     )
     assert "python -m tuner search autoencoder --dataset fashion_mnist" in text.commands(project)[0]
     assert "--max-trial-seconds 100.0" in text.commands(project)[0]
