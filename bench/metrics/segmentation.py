@@ -10,23 +10,14 @@ questions and differ much for small objects, so `summary` gives both.
 """
 
 import numbers
-import typing
 
 import numpy as np
 
 from bench.errors import BenchError
 from bench.metrics import boundaries, objects
-
-REDUCTIONS = ("image", "dataset")
-
-
-class Confusion(typing.NamedTuple):
-    """Holds counts of pixels, each int64 `(images, classes)`."""
-
-    true_positives: np.ndarray
-    false_positives: np.ndarray
-    false_negatives: np.ndarray
-    true_negatives: np.ndarray
+from bench.metrics.mask_scores import REDUCTIONS as REDUCTIONS
+from bench.metrics.mask_scores import Confusion as Confusion
+from bench.metrics.mask_scores import MaskScores, dice_of, iou_of, reduced
 
 
 def confusion(target: np.ndarray, prediction: np.ndarray) -> Confusion:
@@ -53,7 +44,7 @@ def dice(target: np.ndarray, prediction: np.ndarray, reduction: str = "image") -
         reduction: `"image"` for the mean over images, `"dataset"` for the counts of all images
             together.
     """
-    return _dice(_reduced(confusion(target, prediction), reduction))
+    return dice_of(reduced(confusion(target, prediction), reduction)).mean(axis=0)
 
 
 def iou(target: np.ndarray, prediction: np.ndarray, reduction: str = "image") -> np.ndarray:
@@ -63,7 +54,7 @@ def iou(target: np.ndarray, prediction: np.ndarray, reduction: str = "image") ->
         reduction: `"image"` for the mean over images, `"dataset"` for the counts of all images
             together.
     """
-    return _iou(_reduced(confusion(target, prediction), reduction))
+    return iou_of(reduced(confusion(target, prediction), reduction)).mean(axis=0)
 
 
 def pixel_accuracy(target: np.ndarray, prediction: np.ndarray) -> float:
@@ -116,16 +107,15 @@ def _outlines(target, prediction, counts) -> list[list[boundaries.Distances]]:
     ]
 
 
-def _objects(target, prediction, counts) -> objects.Counts:
-    """Returns the objects of all images, of all classes but the background of several."""
+def _objects(target, prediction, counts) -> np.ndarray:
+    """Returns the objects of each image and class, `(images, classes, 3)`; of a background, 0."""
     counts = [None] * len(target) if counts is None else counts
-    channels = range(1 if target.shape[-1] > 1 else 0, target.shape[-1])
-    each = [
-        objects.count(truth[..., channel], guess[..., channel], known)
-        for truth, guess, known in zip(target, prediction, counts, strict=True)
-        for channel in channels
-    ]
-    return objects.Counts(*(sum(numbers) for numbers in zip(*each, strict=True)))
+    num_classes = target.shape[-1]
+    found = np.zeros((len(target), num_classes, 3), "int64")
+    for row, (truth, guess, known) in enumerate(zip(target, prediction, counts, strict=True)):
+        for channel in range(1 if num_classes > 1 else 0, num_classes):
+            found[row, channel] = objects.count(truth[..., channel], guess[..., channel], known)
+    return found
 
 
 def hard_masks(probabilities: np.ndarray, threshold: float = 0.5) -> np.ndarray:
@@ -193,9 +183,34 @@ def summary(
         `test_objects_found`, `test_objects_missed`, `test_objects_invented`: numbers of connected
         components, of all classes but the background; `test_objects_f1`.
     """
+    return scores(targets, probabilities, threshold, tolerance_pixels, ignore_label).summary()
+
+
+def scores(
+    targets,
+    probabilities,
+    threshold: float = 0.5,
+    tolerance_pixels: float = 2.0,
+    ignore_label: int | None = None,
+) -> MaskScores:
+    """Returns the scores of each image and class.
+
+    Args:
+        targets, probabilities: As of `summary`; or one each for images of many sizes, as lists or
+            arrays of objects.
+        threshold, tolerance_pixels, ignore_label: As of `summary`.
+    """
     _check_tolerance(tolerance_pixels)
+    options = (threshold, tolerance_pixels, ignore_label)
+    if isinstance(probabilities, np.ndarray) and probabilities.dtype != object:
+        return _scores(np.asarray(targets), probabilities, *options)
+    pairs = zip(targets, probabilities, strict=True)
+    return MaskScores.joined([_scores(one[None], found[None], *options) for one, found in pairs])
+
+
+def _scores(targets, probabilities, threshold, tolerance, ignore_label) -> MaskScores:
     prediction = hard_masks(probabilities, threshold)
-    targets, num_classes = np.asarray(targets), prediction.shape[-1]
+    num_classes = prediction.shape[-1]
     if targets.shape == prediction.shape[:-1]:
         targets = targets[..., None]
     counts = None
@@ -206,33 +221,25 @@ def summary(
         targets = one_hot(targets[..., 0], num_classes)
     targets, prediction = _checked(targets, prediction)
     is_right = (targets == prediction).all(axis=-1)
+    known = np.ones(is_right.shape, bool) if counts is None else counts
+    axes = tuple(range(1, is_right.ndim))
     outlines = _outlines(targets, prediction, counts)
     found = _objects(targets, prediction, counts)
     if counts is not None:
         targets, prediction = (each & counts[..., None] for each in (targets, prediction))
-        is_right = is_right[counts]
-    pixels = confusion(targets, prediction)
-    by_image, by_dataset = (_reduced(pixels, reduction) for reduction in REDUCTIONS)
-    iou_per_class = _iou(by_dataset)
 
-    def mean(score, *arguments) -> float:
-        return float(np.mean([score(each, *arguments) for images in outlines for each in images]))
+    def of_outlines(score, *arguments) -> np.ndarray:
+        return np.array([[score(one, *arguments) for one in images] for images in outlines]).T
 
-    return {
-        "test_dice_image": float(_dice(by_image).mean()),
-        "test_dice_dataset": float(_dice(by_dataset).mean()),
-        "test_iou_image": float(_iou(by_image).mean()),
-        "test_iou_dataset": float(iou_per_class.mean()),
-        "test_iou_per_class": [float(value) for value in iou_per_class],
-        "test_boundary_f1": mean(boundaries.f1, tolerance_pixels),
-        "test_surface_dice": mean(boundaries.surface_dice, tolerance_pixels),
-        "test_hausdorff_95": mean(boundaries.hausdorff_95),
-        "test_objects_f1": found.f1,
-        "test_objects_found": found.found,
-        "test_objects_missed": found.missed,
-        "test_objects_invented": found.invented,
-        "test_pixel_accuracy": float(is_right.mean()) if is_right.size else 1.0,
-    }
+    return MaskScores(
+        confusion(targets, prediction),
+        of_outlines(boundaries.f1, tolerance),
+        of_outlines(boundaries.surface_dice, tolerance),
+        of_outlines(boundaries.hausdorff_95),
+        found,
+        (is_right & known).sum(axis=axes),
+        known.sum(axis=axes),
+    )
 
 
 # --- trivial masks ------------------------------------------------------------------------------
@@ -346,29 +353,3 @@ def _checked(target: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np
             f"Received: {np.shape(target)} and {np.shape(prediction)}."
         )
     return _as_mask("target", target), _as_mask("prediction", prediction)
-
-
-def _reduced(counts: Confusion, reduction: str) -> Confusion:
-    """Returns the counts as they are, or summed to one row for the data set."""
-    if reduction not in REDUCTIONS:
-        raise BenchError(
-            f"segmentation: reduction must be one of 'image', 'dataset'. Received: {reduction!r}."
-        )
-    if reduction == "image":
-        return counts
-    return Confusion(*(count.sum(axis=0, keepdims=True) for count in counts))
-
-
-def _dice(counts: Confusion) -> np.ndarray:
-    twice = 2 * counts.true_positives
-    return _share(twice, twice + counts.false_positives + counts.false_negatives)
-
-
-def _iou(counts: Confusion) -> np.ndarray:
-    hits = counts.true_positives
-    return _share(hits, hits + counts.false_positives + counts.false_negatives)
-
-
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """Computes the mean over rows of `part / whole`, 1.0 where both are 0."""
-    return np.where(whole == 0, 1.0, part / np.maximum(whole, 1)).mean(axis=0)
