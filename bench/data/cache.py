@@ -13,9 +13,11 @@ import numpy as np
 from bench.data import catalog
 from bench.data.dataset import PARTS, Dataset, Split
 from zoo.data.contents import Description
+from zoo.data.reader import ragged
 from zoo.files import new_file
 
 _FOLDER = ".data"
+_SHAPES = ".shapes"
 _FIELDS = tuple(field.name for field in dataclasses.fields(Split))
 _FACTS = tuple(field.name for field in dataclasses.fields(Dataset) if field.name not in PARTS)
 
@@ -52,6 +54,7 @@ class DatasetCache:
             for field in _FIELDS
             if (values := getattr(getattr(dataset, part), field)) is not None
         }
+        arrays = {name: each for key, values in arrays.items() for name, each in _flat(key, values)}
         facts = {name: getattr(dataset, name) for name in _FACTS}
         if dataset.description is not None:
             facts["description"] = dataset.description.to_json()
@@ -70,6 +73,7 @@ class DatasetCache:
                 arrays = {name: file[name] for name in file.files if name != "facts"}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
+        arrays |= _unflattened(arrays)
         splits = {
             part: Split(**{field: arrays.get(f"{part}.{field}") for field in _FIELDS})
             for part in PARTS
@@ -88,3 +92,20 @@ class DatasetCache:
 
     def _path(self, checksum: str) -> Path:
         return self.folder / f"{checksum}.npz"
+
+
+def _flat(key: str, values: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """Returns an array, or of images of many sizes all their values in a row, and their shapes."""
+    if values.dtype != object:
+        return [(key, values)]
+    shapes = np.array([each.shape for each in values])
+    return [(f"{key}{_SHAPES}", shapes), (key, np.concatenate([each.ravel() for each in values]))]
+
+
+def _unflattened(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    made = {}
+    for name in [name for name in arrays if name.endswith(_SHAPES)]:
+        key, shapes = name.removesuffix(_SHAPES), arrays[name]
+        pieces = np.split(arrays[key], np.cumsum(shapes.prod(axis=1))[:-1])
+        made[key] = ragged([p.reshape(s) for p, s in zip(pieces, shapes, strict=True)])
+    return made

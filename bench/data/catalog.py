@@ -14,6 +14,7 @@ from bench.data import (
     anomaly,
     biased,
     composed,
+    cropped,
     custom,
     download,
     segmentation,
@@ -114,6 +115,8 @@ def load(
     limit: int | None = None,
     noise: str | None = None,
     resize: tuple[int, int] | None = None,
+    crop: tuple[int, int] | None = None,
+    group_pattern: str | None = None,
     **options: Any,
 ) -> Dataset:
     """Loads a data set by name, from a folder of images (and masks), or from an `.npz` file.
@@ -129,6 +132,8 @@ def load(
             splits become noisy inputs, drawn once, and the clean ones their targets; masks stay
             the targets.
         resize: `(height, width)` for a folder of images of mixed sizes, and for `oxford_pets`.
+        crop: `(height, width)` that models train on, of images of any sizes with masks.
+        group_pattern: See `custom.load`.
         **options: Of your own files: fields of `zoo.data.reading.Options`.
 
     Returns:
@@ -142,6 +147,8 @@ def load(
     corruption = None if noise is None else input_noise.parse(noise)
     if resize is not None and min(resize) < 1:
         raise BenchError(f"--resize must be at least 1x1. Received: {resize[0]}x{resize[1]}.")
+    if crop is not None and noise is not None:
+        raise BenchError("--crop and --noise must not be given together. Leave one of them out.")
     entry = _ENTRIES.get(str(name_or_path))
     if noise is not None and entry is not None and entry.task == "anomaly":
         raise BenchError(f"--noise is not for data of anomalies. Received: {name_or_path}.")
@@ -158,6 +165,11 @@ def load(
             f"{', '.join(reading_options.given())} must be left out, being for your own folders "
             f"and files. Received: the data set {name_or_path}."
         )
+    if entry is not None and group_pattern is not None:
+        raise BenchError(
+            "--group-pattern is for your own folders of images, whose files have names. Received: "
+            f"the data set {name_or_path}. Leave it out."
+        )
     if entry is not None:
         dataset = entry.load(seed, **({"resize": resize} if entry.takes_resize else {}))
     elif not str(name_or_path):
@@ -165,7 +177,12 @@ def load(
             f"--dataset must be one of {', '.join(_ENTRIES)}, or a path. Received: ''."
         )
     else:
-        dataset = _load_path(Path(name_or_path), seed, reading_options)
+        keep_sizes = crop is not None and resize is None and Path(name_or_path).is_dir()
+        reading_options = dataclasses.replace(reading_options, keep_sizes=keep_sizes)
+        dataset = _load_path(Path(name_or_path), seed, reading_options, group_pattern)
+    if crop is not None:
+        cropped.check(dataset)
+        dataset = dataclasses.replace(dataset, crop=tuple(crop))
     if noise is not None and dataset.task == "anomaly":
         raise BenchError(f"--noise is not for data of anomalies. Received: {name_or_path}.")
     datasets.check(dataset)
@@ -174,9 +191,11 @@ def load(
     return dataset if corruption is None else _noisy(dataset, *corruption, seed)
 
 
-def _load_path(path: Path, seed: int, options: reading.Options) -> Dataset:
+def _load_path(
+    path: Path, seed: int, options: reading.Options, group_pattern: str | None
+) -> Dataset:
     if path.is_dir() or (path.is_file() and (path.suffix == ".npz" or tables.is_table(path))):
-        return custom.load(path, seed, options)
+        return custom.load(path, seed, options, group_pattern)
     from zoo import checks
 
     raise BenchError(

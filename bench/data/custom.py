@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.data import cropped, folds
 from bench.data import dataset as datasets
 from bench.data.anomaly import NAMES, AnomalyDataset
 from bench.data.dataset import Dataset, Split
@@ -12,10 +13,16 @@ from bench.errors import BenchError, user_errors
 from zoo.data import reading, scaling
 from zoo.data.contents import Description
 from zoo.data.layouts import NORMAL
+from zoo.data.reader import ragged
 from zoo.tabular import windows
 
 
-def load(path: Path, seed: int, options: reading.Options | None = None) -> Dataset:
+def load(
+    path: Path,
+    seed: int,
+    options: reading.Options | None = None,
+    group_pattern: str | None = None,
+) -> Dataset:
     """Reads a folder, an `.npz` or a table; what it means is in `zoo.data`.
 
     An inspection layout is a data set of anomalies, with the masks of its defects.
@@ -24,6 +31,8 @@ def load(path: Path, seed: int, options: reading.Options | None = None) -> Datas
         path: The folder, or the file.
         seed: Of the split, where the data bring none.
         options: How the files are read.
+        group_pattern: Files that have in common what it finds in their names stay together in
+            every split; None: each stands for itself.
 
     Raises:
         BenchError: see `zoo.data.reading.read`.
@@ -31,7 +40,11 @@ def load(path: Path, seed: int, options: reading.Options | None = None) -> Datas
     with user_errors():
         contents = reading.read(path, options)
     parts = {key: _split(part, contents.loose is not None) for key, part in contents.parts.items()}
+    if group_pattern is not None:
+        parts = {key: _with_blocks(path, part, group_pattern) for key, part in parts.items()}
     for key, part in () if contents.needs_scale else parts.items():
+        if part.images.dtype == object:  # in range, as files are
+            continue
         # Before the split: an index in the error is then the index in the file.
         where = str(path) if len(parts) == 1 else f"{path}, {key} split"
         datasets.check_pixels(where, part.images)
@@ -59,8 +72,26 @@ def load(path: Path, seed: int, options: reading.Options | None = None) -> Datas
 def _split(part, is_partly_labelled: bool) -> Split:
     """Returns a split; labels that only some images have are none."""
     labels = None if is_partly_labelled else part.labels
-    masks = None if part.masks is None else _small(part.masks[..., None])
-    return Split(part.images, labels, masks)
+    names = None if part.names is None else np.array(part.names)
+    images, masks = part.images, part.masks
+    if images.dtype == object:
+        images = cropped.one_kind(images)
+        if masks is not None:
+            small = [_small(mask[..., None]) for mask in masks]
+            dtype = np.result_type(*small)
+            masks = ragged([each.astype(dtype, copy=False) for each in small])
+    elif masks is not None:
+        masks = _small(masks[..., None])
+    return Split(images, labels, masks, names=names)
+
+
+def _with_blocks(path: Path, split: Split, pattern: str) -> Split:
+    if split.names is None:
+        raise BenchError(
+            f"--group-pattern is for folders of images, whose files have names. Received: {path}. "
+            "Leave it out."
+        )
+    return dataclasses.replace(split, blocks=folds.blocks_of(split.names, pattern))
 
 
 def _small(numbers: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -27,12 +28,19 @@ class Split:
             else int32.
         groups: int64 `(n,)`, or None. The hidden group of each row, which no model is trained
             with: reports measure each group by itself.
+        names: Text `(n,)`, the file of each row; None: they are no files.
+        blocks: int64 `(n,)`, or None. Rows of one number stay together in every split.
+
+    Images of many sizes are an array of objects, `(n,)`: uint8 or float32
+    `(height, width, channels)`; so are their masks.
     """
 
     images: np.ndarray
     labels: np.ndarray | None = None
     targets: np.ndarray | None = None
     groups: np.ndarray | None = None
+    names: np.ndarray | None = None
+    blocks: np.ndarray | None = None
 
     @property
     def target(self) -> np.ndarray:
@@ -43,8 +51,18 @@ class Split:
 
     def take(self, rows: np.ndarray) -> "Split":
         """Returns a split of the given rows."""
-        fields = (self.images, self.labels, self.targets, self.groups)
-        return Split(*(None if values is None else values[rows] for values in fields))
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return Split(**{k: None if v is None else v[rows] for k, v in fields.items()})
+
+    @classmethod
+    def joined(cls, splits: Sequence["Split"]) -> "Split":
+        """Returns the rows of all splits, one after the other."""
+        fields: dict[str, np.ndarray | None] = {}
+        for field in dataclasses.fields(cls):
+            values = [getattr(split, field.name) for split in splits]
+            known = all(each is not None for each in values)
+            fields[field.name] = np.concatenate(values) if known else None
+        return cls(**fields)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,8 +75,9 @@ class Dataset:
         class_names: One for each label.
         source: Where the data came from.
         mask_names: One for each class of the masks; empty without masks.
-        ignore_label: Number in the masks that is no class, or None.
         description: What was read of your files, and what was left out; None for named data.
+        ignore_label: Number in the masks that is no class, or None.
+        crop: `(height, width)` that models are made for and trained on; None: the images' size.
     """
 
     name: str
@@ -71,9 +90,13 @@ class Dataset:
     mask_names: tuple[str, ...] = ()
     description: Description | None = None
     ignore_label: int | None = None
+    crop: tuple[int, int] | None = None
 
     @property
     def image_shape(self) -> tuple[int, ...]:
+        """Shape of what models are made for: of an image, or of a crop."""
+        if self.crop is not None:
+            return (*self.crop, self.train.images[0].shape[-1])
         return self.train.images.shape[1:]
 
     @property
@@ -115,7 +138,10 @@ class Dataset:
                 values = getattr(getattr(self, part), field)
                 if values is not None:
                     digest.update(f"{part} {field} {values.dtype} {values.shape}".encode())
-                    digest.update(np.ascontiguousarray(values).data)
+                    for each in values if values.dtype == object else [values]:
+                        if values.dtype == object:
+                            digest.update(f"{each.dtype} {each.shape}".encode())
+                        digest.update(np.ascontiguousarray(each).data)
         return digest.hexdigest()
 
 
@@ -123,11 +149,30 @@ class Dataset:
 
 
 def random_split(whole: Split, seed: int, sizes: tuple[int, int]) -> tuple[Split, Split, Split]:
-    """Splits off validation and test of the given sizes; the classes keep their shares."""
-    order = class_balanced_order(whole.labels, len(whole), seed)
+    """Splits off validation and test of the given sizes; the classes keep their shares.
+
+    Where rows belong to blocks, whole blocks are drawn, until the sizes are reached.
+    """
     num_validation, num_test = sizes
-    test, validation, train = np.split(order, (num_test, num_test + num_validation))
+    if whole.blocks is not None:
+        test, validation, train = _block_split(whole.blocks, seed, (num_test, num_validation))
+    else:
+        order = class_balanced_order(whole.labels, len(whole), seed)
+        test, validation, train = np.split(order, (num_test, num_test + num_validation))
     return tuple(whole.take(np.sort(rows)) for rows in (train, validation, test))
+
+
+def _block_split(blocks: np.ndarray, seed: int, sizes: tuple[int, int]) -> list[np.ndarray]:
+    """Returns rows of two parts of at least the given sizes, and the rest, in whole blocks."""
+    numbers, counts = np.unique(blocks, return_counts=True)
+    order = list(np.random.default_rng(seed).permutation(len(numbers)))
+    parts = []
+    for size in sizes:
+        taken: list[int] = []
+        while order and counts[taken].sum() < size:
+            taken.append(order.pop())
+        parts.append(np.flatnonzero(np.isin(blocks, numbers[taken])))
+    return [*parts, np.flatnonzero(np.isin(blocks, numbers[order]))]
 
 
 def class_balanced_order(labels: np.ndarray | None, num: int, seed: int) -> np.ndarray:
@@ -185,7 +230,7 @@ def check(dataset: Dataset) -> None:
             raise BenchError(
                 f"{source}, {name} split: holds no images. At least one is needed in each split."
             )
-        if images.shape[1:] != dataset.image_shape:
+        if dataset.crop is None and images.shape[1:] != dataset.image_shape:
             raise BenchError(
                 f"{source}: the images of all splits must have one shape. Received: train "
                 f"{dataset.image_shape}, {name} {images.shape[1:]}. Resize or crop them."

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 import zoo
-from bench.data import tasks
+from bench.data import cropped, tasks
 from bench.evaluation import diagnostics, quality, snapshots
 from bench.evaluation.build import build_compiled
 from bench.evaluation.quality_curve import QualityCurve
@@ -18,6 +18,7 @@ from bench.profiling import memory
 from bench.runs.job import Job
 from zoo.data import augmentation
 from zoo.inputs.augmented_batches import AugmentedBatches
+from zoo.tiles.crop_batches import CroppedBatches
 
 
 class DivergenceError(FloatingPointError):
@@ -80,15 +81,20 @@ class _Reporter(keras.callbacks.Callback):
             raise DivergenceError(f"the loss became {logs['loss']} in epoch {epoch + 1}")
 
 
-def train(job: Job, dataset, connection) -> Trained:
+def train(job: Job, dataset, connection, shown=None) -> Trained:
     """Builds the model of a job and trains it.
 
     The first seed of a model also keeps what the animation of its training needs.
+
+    Args:
+        shown: What stands for data that are trained on crops, where arrays of one size are
+            needed: in validation, diagnosis and pictures. None: the data themselves.
 
     Raises:
         DivergenceError: if the loss becomes NaN or infinite.
     """
     config, task = job.config, zoo.get(job.model).model_class.task
+    shown = dataset if shown is None else shown
     connection.send(("stage", "building"))
     keras.utils.set_random_seed(job.seed)
     started = time.perf_counter()
@@ -98,25 +104,29 @@ def train(job: Job, dataset, connection) -> Trained:
     connection.send(("stage", "training"))
     check = diagnostics.callback(
         task,
-        dataset,
+        shown,
         batch_size=config.batch_size,
         num_labels=config.num_labels,
         seed=job.seed,
     )
-    quality_curve = QualityCurve(task, dataset, config.evaluate_every, config.batch_size)
-    recorder = snapshots.frame_recorder(task, dataset) if job.seed == 0 else None
+    per_epoch = dataset.num_train * (config.crops_per_image or 1)
+    quality_curve = QualityCurve(
+        task, shown, config.evaluate_every, config.batch_size, images_per_epoch=per_epoch
+    )
+    recorder = snapshots.frame_recorder(task, shown) if job.seed == 0 else None
     reporter = _Reporter(connection)
+    in_batches = config.augment is not None or config.crop is not None
     started = time.perf_counter()
     try:
         with memory.PeakMemory() as peak:
             history = model.fit(
                 *_training_data(job, dataset, task),
                 epochs=config.epochs,
-                validation_data=tasks.pairs(task, dataset.validation),
+                validation_data=tasks.pairs(task, shown.validation),
                 validation_batch_size=max(config.batch_size, quality.TEST_BATCH_SIZE),
                 callbacks=[check, reporter, quality_curve, *([recorder] if recorder else [])],
                 verbose=0,
-                **({} if config.augment else {"batch_size": config.batch_size}),
+                **({} if in_batches else {"batch_size": config.batch_size}),
             )
     except DivergenceError as error:
         error.fields = {"diagnostics": diagnostics.from_check(check)}
@@ -126,7 +136,8 @@ def train(job: Job, dataset, connection) -> Trained:
     watching_seconds += recorder.seconds if recorder else 0
     curves = {name: [float(f"{v:.6g}") for v in values] for name, values in history.history.items()}
     fields = {
-        "samples_seen": config.epochs * dataset.num_train,
+        "samples_seen": config.epochs * per_epoch,
+        "num_updates": config.epochs * math.ceil(per_epoch / config.batch_size),
         "jit_compile": bool(model.jit_compile),
         "steps_per_execution": model.steps_per_execution,
         "build_seconds": build_seconds,
@@ -163,15 +174,25 @@ def _build(job: Job, dataset, task: str) -> keras.Model:
 
 
 def _training_data(job: Job, dataset, task: str) -> tuple:
-    """Returns the arguments of `fit`: arrays, or batches that are augmented afresh."""
+    """Returns the arguments of `fit`: arrays, or batches that are cut or augmented afresh."""
     config = job.config
+    changes = None if config.augment is None else augmentation.parse(config.augment)
+    if config.crop is not None:
+        batches = CroppedBatches(
+            cropped.random_crops(dataset, dataset.train, config.foreground_crops),
+            per_image=config.crops_per_image,
+            batch_size=config.batch_size,
+            augmentation=changes,
+            seed=job.seed,
+        )
+        return (batches,)
     pairs = tasks.pairs(task, dataset.train, config.num_labels, job.seed)
-    if config.augment is None:
+    if changes is None:
         return pairs
     return (
         AugmentedBatches(
             *pairs,
-            augmentation=augmentation.parse(config.augment),
+            augmentation=changes,
             batch_size=config.batch_size,
             seed=job.seed,
         ),

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 import zoo
-from bench.data import anomaly, cache
-from bench.evaluation import anomaly_scores, closed_forms, fit, neighbours, quality
+from bench.data import anomaly, cache, cropped, folds
+from bench.evaluation import anomaly_scores, closed_forms, fit, neighbours, quality, whole_images
 from bench.metrics import feature_classifier, generative, representation, segmentation
 from bench.profiling import macs as mac_counter
 from bench.profiling import memory, roofline, surroundings, throughput
@@ -62,6 +62,8 @@ def load(job: Job, output: Path):
         raise ValueError(f"the data of {config.dataset!r} changed while the run was going on")
     if config.normal_class is not None:
         dataset = anomaly.one_class(dataset, config.normal_class)
+    if config.fold is not None:
+        dataset = folds.of_fold(dataset, config.fold)
     return dataset
 
 
@@ -84,12 +86,20 @@ def run_baseline(job: Job, dataset, output: Path, connection) -> dict[str, Any]:
     connection.send(("stage", "fitting"))
     if job.model in segmentation.BASELINES:
         baseline = segmentation.BASELINES[job.model]()
-        masks = quality.as_masks(
-            dataset.train.targets, dataset.num_mask_classes, dataset.ignore_label
-        )
-        baseline.fit(masks)
+        about = (dataset.train.targets, dataset.num_mask_classes, dataset.ignore_label)
+        if dataset.crop is None:
+            baseline.fit(quality.as_masks(*about))
+        else:
+            baseline.mask = baseline.choose(whole_images.class_shares(*about))
         fields = quality.compute_segmentation(
-            job, dataset, lambda split: baseline.predict(len(split)), output
+            job,
+            dataset,
+            lambda split: (
+                baseline.predict(len(split))
+                if dataset.crop is None
+                else whole_images.constant(baseline.mask, split)
+            ),
+            output,
         )
     elif job.model in neighbours.NAMES:
         baseline = neighbours.create(job.model)
@@ -116,7 +126,8 @@ def run_baseline(job: Job, dataset, output: Path, connection) -> dict[str, Any]:
 
 def run_model(job: Job, dataset, output: Path, connection) -> dict[str, Any]:
     """Trains a model, measures its quality on the test split, then its cost."""
-    trained = fit.train(job, dataset, connection)
+    shown = dataset if dataset.crop is None else cropped.drawn_once(dataset)
+    trained = fit.train(job, dataset, connection, shown)
     model = trained.model
     connection.send(("stage", "testing"))
     fields = trained.fields | quality.compute(job, model, dataset, output)
@@ -134,10 +145,10 @@ def run_model(job: Job, dataset, output: Path, connection) -> dict[str, Any]:
         connection.send(("stage", "timing"))
         settings = throughput.Settings(folder=output, batch_sizes=job.sweep_batch_sizes)
         fields |= throughput.measure_model(
-            model, model.task, dataset, job.config, settings, macs=macs
+            model, model.task, shown, job.config, settings, macs=macs
         )
     connection.send(("stage", "drawing"))
-    return fields | trained.pictures(job, dataset, output)
+    return fields | trained.pictures(job, shown, output)
 
 
 def measure_more(job: Job, model, dataset, output: Path) -> dict[str, Any]:

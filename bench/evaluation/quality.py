@@ -6,7 +6,13 @@ from typing import Any
 import numpy as np
 
 from bench.data import tasks
-from bench.evaluation import anomaly_scores, closed_forms, label_swap
+from bench.evaluation import (
+    anomaly_scores,
+    closed_forms,
+    label_swap,
+    shown_masks,
+    whole_images,
+)
 from bench.metrics import anomaly, calibration, feature_classifier, reconstruction, segmentation
 from bench.runs.job import Job
 from zoo.files import new_file
@@ -40,6 +46,10 @@ def compute(job: Job, model, dataset, output: Path) -> dict[str, Any]:
         return model.predict(tasks.inputs(task, split), batch_size=TEST_BATCH_SIZE, verbose=0)
 
     if task == "segmentation":
+        if dataset.crop is not None:
+            return compute_segmentation(
+                job, dataset, lambda split: whole_images.predict(model, split), output
+            )
         return compute_segmentation(job, dataset, predict, output)
     fields = compute_reconstruction(job, dataset, predict, output)
     fields |= compute_calibration(model, dataset.test)
@@ -82,21 +92,44 @@ def compute_calibration(model, test) -> dict[str, Any]:
 
 
 def compute_segmentation(job: Job, dataset, predict, output: Path) -> dict[str, Any]:
-    """Measures masks on the test split, and keeps the first images with their masks tinted.
+    """Measures masks on the test split, and keeps the first and the worst images for pictures.
 
     Args:
-        predict: Function from a split to the probabilities of its masks.
+        predict: Function from a split to the probabilities of its masks: an array, or, of images
+            of many sizes, one array after the other.
     """
-    test, first = dataset.test, slice(NUM_SAMPLES)
-    probabilities = _finite(predict(test))
-    tints = {"inputs": np.zeros(test.images.shape[:-1])}
-    void = dataset.ignore_label
-    tints["targets"] = tasks.foreground(without_void(test.targets, void))
-    tints["reconstructions"] = tasks.foreground(segmentation.hard_masks(probabilities))
-    samples = {name: tasks.overlay(test.images[first], tint[first]) for name, tint in tints.items()}
-    return segmentation.summary(test.targets, probabilities, ignore_label=void) | {
-        "samples_file": save_arrays(job, output, "samples", samples)
+    test, void = dataset.test, dataset.ignore_label
+    found = predict(test)
+    if isinstance(found, np.ndarray):
+        probabilities = _finite(found)
+    else:
+        probabilities = [_finite(each) for each in found]
+    scores = segmentation.scores(test.targets, probabilities, ignore_label=void)
+    names = dataset.mask_names[1:] if scores.iou.shape[1] == 1 else dataset.mask_names
+    fields = scores.summary() | {"test_per_class": scores.per_class(names)}
+    if test.images[0].ndim != 3:  # series have no pictures
+        return fields
+    shown = shown_masks.arrays(test, probabilities, scores, void)
+    return fields | {
+        "samples_file": save_arrays(job, output, "samples", _samples(dataset, probabilities)),
+        "masks_file": save_arrays(job, output, "masks", shown),
     }
+
+
+def _samples(dataset, probabilities) -> dict[str, np.ndarray]:
+    """Returns the first test images, as they are, with their masks, and with those predicted."""
+    first = slice(NUM_SAMPLES)
+    images, targets = dataset.test.images[first], dataset.test.targets[first]
+    known = [without_void(each, dataset.ignore_label)[None] for each in targets]
+    hard = [segmentation.hard_masks(each[None]) for each in probabilities[first]]
+    most = max(1, dataset.num_mask_classes - 1)
+    tints = {
+        "inputs": [np.zeros(each.shape[1:-1]) for each in known],
+        "targets": [each[0, ..., 0] / most for each in known],
+        "reconstructions": [tasks.foreground(each)[0] for each in hard],
+    }
+    size = dataset.image_shape[:-1]
+    return {name: whole_images.overlaid(images, tint, size) for name, tint in tints.items()}
 
 
 def compute_anomaly(

@@ -30,6 +30,7 @@ class QualityCurve(keras.callbacks.Callback):
         every: Epochs between two evaluations; a fraction for evaluations within an epoch. None: no
             evaluations.
         batch_size: Of the training.
+        images_per_epoch: None: those of the training split.
 
     Attributes:
         points: Dicts of `images` seen, `seconds` of training so far and the `value` there.
@@ -38,12 +39,20 @@ class QualityCurve(keras.callbacks.Callback):
         paused_seconds: Time of all evaluations together.
     """
 
-    def __init__(self, task: str, dataset, every: float | None, batch_size: int):
+    def __init__(
+        self,
+        task: str,
+        dataset,
+        every: float | None,
+        batch_size: int,
+        images_per_epoch: int | None = None,
+    ):
         super().__init__()
         self.task = task
         self.dataset = dataset
         self.every = every
-        self.every_images = None if every is None else every * dataset.num_train
+        self.images_per_epoch = images_per_epoch or dataset.num_train
+        self.every_images = None if every is None else every * self.images_per_epoch
         self.batch_size = batch_size
         self.points: list[dict[str, Any]] = []
         self.paused_seconds = 0.0
@@ -72,7 +81,7 @@ class QualityCurve(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if self.every_images is None:
             return
-        num_train = self.dataset.num_train
+        num_train = self.images_per_epoch
         in_epoch = min((batch + 1) * self.batch_size, num_train)
         images = self._epoch * num_train + in_epoch
         is_due = images + 0.5 >= (self._num_due + 1) * self.every_images

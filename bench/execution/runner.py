@@ -161,7 +161,8 @@ class Runner:
 
 def _title(job: Job) -> str:
     """Returns what tells a job from the others of its run; a baseline has no seeds."""
-    return f"{job.title} seed {job.seed}" if job.kind == "model" else job.title
+    title = f"{job.title} seed {job.seed}" if job.kind == "model" else job.title
+    return title if job.config.fold is None else f"{title} fold {job.config.fold}"
 
 
 def result_line(job: Job, record: Record) -> str:

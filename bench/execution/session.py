@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
@@ -196,8 +197,11 @@ def _where(output: Path, experiment: Experiment | None, note: str) -> str:
 def _headline(request: Request, configs: list[RunConfig], dataset, num_models: int) -> str:
     shape = " x ".join(str(size) for size in dataset.image_shape)
     noise = f", noise {request.noise}" if request.noise else ""
-    settings = f" x {len(configs)} settings" if len(configs) > 1 else ""
-    budgets = {f"{config.epochs} epochs of batch {config.batch_size}": None for config in configs}
+    num_settings = len(configs) // (request.folds or 1)
+    settings = f" x {num_settings} settings" if num_settings > 1 else ""
+    settings += f" x {request.folds} folds" if request.folds else ""
+    num_images = request.images_per_epoch(dataset)
+    budgets = dict.fromkeys(_budget(config, num_images) for config in configs)
     num_seeds = len(request.seed_list)
     sizes = (
         f"{dataset.num_train:,} train, {dataset.num_validation:,} validate, "
@@ -207,8 +211,18 @@ def _headline(request: Request, configs: list[RunConfig], dataset, num_models: i
         f"{num_models} model{'s' * (num_models > 1)} x {num_seeds} "
         f"seed{'s' * (num_seeds > 1)}{settings}, each {' or '.join(budgets)}"
     )
-    name = f"[bold]{escape(dataset.name)}[/], images of {shape}{noise}"
+    if request.folds is not None:
+        num = dataset.num_train + dataset.num_validation + dataset.num_test
+        sizes = f"{num:,} images in {request.folds} folds, each tested once"
+    what = "images" if request.crop is None else "crops"
+    name = f"[bold]{escape(dataset.name)}[/], {what} of {shape}{noise}"
     return "\n".join([name, sizes, jobs, *map(escape, dataset.notes)])
+
+
+def _budget(config: RunConfig, num_images: int) -> str:
+    updates = config.epochs * math.ceil(num_images / config.batch_size)
+    epochs = f"{config.epochs} epoch{'s' * (config.epochs > 1)}"
+    return f"{updates:,} updates ({epochs} of batch {config.batch_size})"
 
 
 # --- models ---------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from bench.errors import BenchError
-from bench.leaderboard import one_class
+from bench.leaderboard import folds, one_class
 from bench.records import metrics, options, store
 from bench.records.schema import Record
 from bench.stats import intervals
@@ -31,7 +31,7 @@ TIMINGS = (
     *("infer_images_per_second", "latency_ms"),
 )
 
-TABLE_FIELDS = ("task", "dataset", "noise", "dataset_checksum")
+TABLE_FIELDS = ("task", "dataset", "noise", "dataset_checksum", "num_folds")
 
 
 def run_settings(record: Record) -> dict[str, Any]:
@@ -48,6 +48,7 @@ def run_settings(record: Record) -> dict[str, Any]:
         "dataset": record.data.name,
         "dataset_checksum": record.data.checksum,
         **{name: getattr(record.config, name) for name in apart},
+        **({"num_folds": record.config.num_folds} if record.config.fold else {}),
         "optimizer": record.training.optimizer,
         "jit_compile": record.training.jit_compile,
         "device": record.machine.device,
@@ -66,7 +67,8 @@ class Row:
 
     Args:
         records: Its records, by seed, and of a seed by the class that is normal.
-        quality: Mean and 95 % interval over seeds for each key of `METRICS` that is known.
+        quality: Mean and 95 % interval over seeds, or over folds, for each key of `METRICS` that
+            is known.
         ranked_by: The key of `METRICS` that decides the rank.
         rank: 1 is best; rows that cannot be told apart share a rank. None for failures, for rows
             without the metric, and for models that were trained for less than they need.
@@ -109,10 +111,20 @@ class Row:
 
     @property
     def num_seeds(self) -> int:
-        """Number of seeds that the quality is an average of."""
+        """Number of seeds, or of folds, that the quality is an average of."""
         if self.ranked_by in self.quality:
             return self.quality[self.ranked_by].num
         return len({record.seed for record in self.records})
+
+    @property
+    def num_folds(self) -> int | None:
+        """Number of folds of the cross-validation, or None."""
+        return self.record.config.num_folds
+
+    @property
+    def varies_over(self) -> str:
+        """What the interval is over: `"seeds"`, or `"folds"`."""
+        return "folds" if self.num_folds else "seeds"
 
     @property
     def normal_classes(self) -> dict[int, str]:
@@ -137,7 +149,8 @@ class Row:
         config, data = self.record.config, self.record.data
         if self.baseline or known is None or not known.least_updates or not data.num_train:
             return ""
-        done = config.epochs * math.ceil(data.num_train / config.batch_size)
+        in_epoch = math.ceil(data.num_train / config.batch_size)
+        done = self.record.training.num_updates or config.epochs * in_epoch
         return f"{done:,} of {known.least_updates:,} updates" * (done < known.least_updates)
 
     def monte_carlo_error(self, metric: str) -> float | None:
@@ -160,6 +173,10 @@ class Row:
             names = ", ".join(normal.values())
             short = names if len(normal) <= 3 else self.missing_classes
             parts.append(f"normal: {short}" if self.missing_classes else "one class")
+        if self.num_folds:
+            present = len(folds.present(self.records))
+            num = "" if present == self.num_folds else f"{present} of "
+            parts.append(f"{num}{self.num_folds} folds")
         return ", ".join(part for part in parts if part) or "unknown"
 
     @property
@@ -238,7 +255,7 @@ def half_width(interval: intervals.Interval) -> float | None:
 
 def _table(record: Record) -> tuple[Any, ...]:
     """Returns the data that a record can be ranked on."""
-    return (record.data.task, record.data.name, record.config.noise, record.data.checksum)
+    return tuple(record[field] for field in TABLE_FIELDS)
 
 
 def _decisive(groups: list[list[Record]]) -> dict[tuple[Any, ...], str]:
@@ -263,15 +280,22 @@ def _default_metric(record: Record) -> str:
 
 
 def _row(group: list[Record], metric: str) -> Row:
-    group = sorted(group, key=lambda r: (r.seed is None, r.seed, r.config.normal_class or 0))
+    group = sorted(group, key=_place)
     quality = {}
     for name in METRICS:
-        values = one_class.values_by_seed(
-            group, [record.quality.metrics.get(name) for record in group]
-        )
+        values = [record.quality.metrics.get(name) for record in group]
+        values = one_class.values_by_seed(group, values)
+        if group[0].config.fold is not None:
+            values = folds.values_by_fold(group, values)
         if values and all(value is not None and math.isfinite(value) for value in values):
             quality[name] = intervals.mean_interval(values)
     return Row(tuple(group), quality, metric)
+
+
+def _place(record: Record) -> tuple[Any, ...]:
+    """Returns what orders the records of a row: by fold, seed and normal class."""
+    fold = int((record.config.fold or "0").partition("/")[0])
+    return (record.seed is None, fold, record.seed, record.config.normal_class or 0)
 
 
 def _ranked(table: list[Row], metric: str) -> list[Row]:
@@ -288,7 +312,7 @@ def _ranked(table: list[Row], metric: str) -> list[Row]:
 def _rank_interval(row: Row, metric: str) -> intervals.Interval:
     """A baseline has no seeds to vary over: its interval is the value itself."""
     quality = row.quality[metric]
-    if row.baseline:
+    if row.baseline and not row.num_folds:
         return dataclasses.replace(quality, low=quality.mean, high=quality.mean)
     return quality
 

@@ -18,6 +18,7 @@ from bench.records.options import (
     NEVER,
     NUMBER,
     SINGLE,
+    SIZE,
     WHOLE,
     Kind,
     Option,
@@ -30,6 +31,8 @@ MEASURES = ("generative", "representation")  # each takes some seconds per model
 JIT = ("auto", "on", "off")
 ENGINES = ("local", "ray")
 FOLDER = Kind(Path, "a folder")
+# Options of a run, beside those of `Loading`, that `bench.data.catalog.load` takes too.
+LOADED_HERE = ("crop", "group_pattern")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +44,7 @@ class RunConfig(Loading):
         "passes over the training images, the same for each model",
         "training",
         WHOLE,
-        by_data="about 270 updates, 10 to 200 epochs",
+        by_data="those of --updates",
         least=1,
         training_only=True,
     )
@@ -50,7 +53,7 @@ class RunConfig(Loading):
         "images per update; several: each model at each",
         "training",
         WHOLE,
-        by_data="64 below 5,000 images, else 128",
+        by_data="64 below 5,000 images, else 128; of crops 16",
         several=True,
         least=1,
         training_only=True,
@@ -93,6 +96,37 @@ class RunConfig(Loading):
         Kind(str, "text such as flip,shift:0.1"),
         metavar="WHAT",
         since=1,
+        training_only=True,
+    )
+    crop: tuple[int, int] | None = option(
+        None,
+        "train on crops of this size, drawn afresh in each epoch, of images of any sizes with "
+        "masks; measured on whole images, tile by tile",
+        "training",
+        SIZE,
+        unit="pixels",
+        metavar="HxW",
+        since=2,
+        training_only=True,
+    )
+    crops_per_image: int | None = option(
+        None,
+        "crops of an image in an epoch",
+        "training",
+        WHOLE,
+        by_data="8 with --crop",
+        least=1,
+        since=2,
+        training_only=True,
+    )
+    foreground_crops: float | None = option(
+        None,
+        "share of the crops that hold a pixel of the foreground",
+        "training",
+        NUMBER,
+        by_data="0.33 with --crop",
+        metavar="SHARE",
+        since=2,
         training_only=True,
     )
     num_labels: int | None = option(
@@ -138,6 +172,37 @@ class RunConfig(Loading):
         tells_rows_apart=False,  # a row holds all classes
     )
 
+    fold: str | None = option(
+        None,
+        "cross-validation: all images are parted anew into so many parts, of which each is tested "
+        "once",
+        "data",
+        WHOLE,
+        asked="folds",
+        metavar="NUMBER",
+        least=2,
+        since=2,
+        tells_rows_apart=False,  # a row holds all folds
+    )
+    group_pattern: str | None = option(
+        None,
+        "regular expression; images in whose names it finds the same stay in one split",
+        "data",
+        Kind(str, "a regular expression"),
+        metavar="PATTERN",
+        since=2,
+        tells_rows_apart=False,  # the checksum does, or the folds
+    )
+
+    @property
+    def loading(self) -> dict[str, object]:
+        return {**super().loading, **{name: getattr(self, name) for name in LOADED_HERE}}
+
+    @property
+    def num_folds(self) -> int | None:
+        """Number of the folds that this one is of, or None."""
+        return None if self.fold is None else int(self.fold.partition("/")[2])
+
     @property
     def jit_compile(self) -> bool | str:
         """Returns what `compile` takes."""
@@ -167,12 +232,21 @@ class Invocation:
     preset: str = option(
         "small", "preset of models named without one", "models", Kind(str, "the name of a preset")
     )
-    seeds: int | tuple[int, ...] = option(
-        3,
+    seeds: int | tuple[int, ...] | None = option(
+        None,
         "trainings per model",
         "models",
         Kind(int, "a whole number, or a list of seeds"),
+        by_data="3; with --folds 1",
         in_file=LIST,
+    )
+    updates: int | None = option(
+        None,
+        "budget of each training, from which its epochs follow",
+        "training",
+        WHOLE,
+        by_data="about 270, at least 10 epochs",
+        least=1,
     )
     timing_rounds: int = option(
         1,

@@ -25,6 +25,7 @@ def command(output: Path, records: Sequence[Record]) -> str:
             option.asked: _asked(option, record) for option in options.declared_by(record.config)
         }
         asked["normal_classes"] = None  # of all records of a configuration together
+        asked["folds"] = record.config.num_folds
         settings = (*asked.items(), ("target", record.training.target))
         runs.setdefault(settings, []).append(record)
     lines = []

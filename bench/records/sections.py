@@ -104,6 +104,7 @@ class Training:
     """How it was trained, and how that went; seconds, and losses in their own units."""
 
     samples_seen: int | None = leaf(int)
+    num_updates: int | None = leaf(int)
     optimizer: str | None = leaf(str)
     optimizer_settings: dict | None = leaf(dict)
     jit_compile: bool | None = leaf(bool)
@@ -206,6 +207,7 @@ class Quality:
     versions: dict[str, int] = dataclasses.field(default_factory=dict)
     intervals: dict | None = leaf(dict, "test_intervals")
     iou_per_class: list | None = leaf(list, "test_iou_per_class")
+    per_class: dict | None = leaf(dict, "test_per_class")
     recall_per_group: list | None = leaf(list, "test_recall_per_group")
     auroc_by_group: dict | None = leaf(dict, "test_auroc_by_group")
     scores: dict | None = leaf(dict)
@@ -238,6 +240,7 @@ class Artifacts:
     samples: str | None = leaf(str, "samples_file")
     swaps: str | None = leaf(str, "swaps_file")
     anomalies: str | None = leaf(str, "anomaly_file")
+    masks: str | None = leaf(str, "masks_file")
     frames: str | None = leaf(str, "frames_file")
     layers: str | None = leaf(str, "layers_file")
     latent_plane: str | None = leaf(str, "latent_file")

@@ -64,7 +64,12 @@ def columns(rows: list[Row]) -> list[Column]:
     shown -= set(leaderboard_rows.DETAILS) - {row.ranked_by for row in rows}
     all_columns += [_quality(metric, rows) for metric in METRICS if metric in shown]
     all_columns += _time_to_target(rows)
-    seeds = Column("seeds", "seeds", lambda row: str(row.num_seeds), lambda r: r.num_seeds)
+    seeds = Column(
+        "seeds",
+        over(rows).replace(" ", "\n"),
+        lambda row: str(row.num_seeds),
+        lambda r: r.num_seeds,
+    )
     return [*all_columns, seeds]
 
 
@@ -78,11 +83,16 @@ def footnotes(rows: list[Row]) -> list[str]:
         *anomaly_words.sentences(ok),
         f"{_quality_note(ok)} Ranked by {ranked_by}; rows whose 95 % interval "
         "overlaps that of the first of them share a rank.",
-        "± is half the 95 % confidence interval of the mean over seeds.",
+        f"± is half the 95 % confidence interval of the mean over {over(ok)}.",
         "Speeds and latency are medians; MACs are multiply-adds of one forward pass of one image.",
     ]
     if any(row.middle("end_to_end_images_per_second") is not None for row in ok):
         notes.append("Training with data reads, shuffles and batches the images by tf.data.")
+    if any(row.num_folds for row in ok):
+        notes.append(
+            "Each image is tested in one fold; a fold's value is the mean over its seeds. Folds "
+            "share images that they train on, so the interval is somewhat narrow."
+        )
     if any(row.num_seeds == 1 and not row.baseline for row in ok):
         notes.append("† One seed only: no interval, so a small difference may be chance.")
     if any(row.unsteady for row in ok):
@@ -99,6 +109,11 @@ def footnotes(rows: list[Row]) -> list[str]:
     if any(row.baseline for row in ok):
         notes.append("* Baseline: a closed form, without seeds, that a model has to beat.")
     return notes
+
+
+def over(rows: list[Row]) -> str:
+    """Returns what the intervals of rows are over: `seeds`, `folds`, or both."""
+    return " or ".join(dict.fromkeys(row.varies_over for row in rows if not row.failed)) or "seeds"
 
 
 def _quality_note(ok: list[Row]) -> str:

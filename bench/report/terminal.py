@@ -13,7 +13,7 @@ from typing import Any
 from bench.leaderboard import floors, grouping
 from bench.leaderboard.rows import HIGHER_IS_BETTER, METRICS, Row
 from bench.report import drawings
-from bench.report.tables import Column, columns, failures, footnotes, short_number
+from bench.report.tables import Column, columns, failures, footnotes, over, short_number
 from zoo import aligned
 
 _FIRST = ("params_total", "infer_images_per_second", "train_images_per_second", "latency_ms")
@@ -204,7 +204,7 @@ def _notes(rows: list[Row]) -> list[str]:
     if any(_rank_text(row, table)[-1] == "=" for table in grouping.by_table(rows) for row in table):
         signs.append("= shares the rank: the 95 % intervals overlap")
     if any(row.num_seeds > 1 for row in ok):
-        signs.append("± half the 95 % interval over seeds")
+        signs.append(f"± half the 95 % interval over {over(ok)}")
     if any(row.baseline for row in ok):
         signs.append("* floor: a closed form, which a model has to beat")
     return [". ".join(signs)] * bool(signs) + [n for n in footnotes(rows) if n[0] in "-†~‡≥"]

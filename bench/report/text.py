@@ -12,13 +12,11 @@ from bench.records.schema import Record
 PICTURES = {
     "quality_against_parameters": (
         "Quality against size",
-        "Along the blue line no smaller model is better. Bars: 95 % interval over "
-        "seeds. Orange: baselines.",
+        "Along the blue line no smaller model is better. Bars: 95 % interval. Orange: baselines.",
     ),
     "quality_against_speed": (
         "Quality against speed",
-        "Along the blue line no faster model is better. Bars: 95 % interval over "
-        "seeds. Orange: baselines.",
+        "Along the blue line no faster model is better. Bars: 95 % interval. Orange: baselines.",
     ),
     "reconstructions": (
         "Reconstructions",
@@ -56,7 +54,8 @@ DATA = (
     "dataset_checksum",
 )
 TRAINING = (
-    *("optimizer", "learning_rate", "epochs", "batch_size", "samples_seen", "augment"),
+    *("optimizer", "learning_rate", "epochs", "batch_size", "num_updates", "samples_seen"),
+    *("augment", "crop", "crops_per_image", "foreground_crops"),
     *("num_labels", "precision", "jit_compile", "steps_per_execution", "params_trainable"),
     *("train_loss", "val_loss", "build_seconds", "first_step_seconds", "train_seconds"),
 )

@@ -88,7 +88,9 @@ class _Writer:
         behind = [row for row in others if row.rank != winner.rank]
         follows = f"{short_name(behind[0])} ({self.text(behind[0])})" if behind else ""
         if level:
-            text = f"Level with it, by the 95 % intervals over seeds: {_names(level)}"
+            text = (
+                f"Level with it, by the 95 % intervals over {winner.varies_over}: {_names(level)}"
+            )
             text += f"; then comes {follows}" if follows else ""
         else:
             text = f"No other model is level with it; next is {follows}"
@@ -129,7 +131,7 @@ class _Writer:
             size = tables.short_number(small.record.model.params_total)
             return (
                 f"of the level ones take {short_name(small)}, the smallest ({size} parameters), or "
-                f"more seeds to tell them apart (--seeds {3 * winner.num_seeds})"
+                f"more seeds to tell them apart (--seeds {3 * len(winner.seeds)})"
             )
         return f"search for better settings of it: python -m tuner search {winner['model']}"
 

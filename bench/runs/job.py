@@ -114,14 +114,16 @@ def model_jobs(
 
     If the machine is slow for a while, all models are hit alike, and not the last ones only. Speed
     does not depend on the seed, so it is measured in the first `timing_rounds` rounds only. Where
-    each class is normal in turn, it is measured with the first class.
+    each class is normal in turn, it is measured with the first class; of folds, with the first.
     """
     ordered = []
     for number, seed in enumerate(seeds):
         around = [
             Job(
                 *(config, checksum, "model", choice.model, choice.preset, seed),
-                timing=number < timing_rounds and config.normal_class == configs[0].normal_class,
+                timing=number < timing_rounds
+                and config.normal_class == configs[0].normal_class
+                and config.fold == configs[0].fold,
                 arguments=choice.arguments,
                 sweep_batch_sizes=sweep_batch_sizes,
             )
@@ -162,7 +164,8 @@ def _baselines(
     config: RunConfig, latent_sizes: list[int], task: str, image_shape: tuple[int, ...]
 ) -> list[tuple[str, int | None]]:
     if task == "segmentation":
-        return [("all_foreground", None), ("all_background", None), ("mean_mask", None)]
+        trivial = [("all_foreground", None), ("all_background", None), ("mean_mask", None)]
+        return trivial if config.crop is None else trivial[:2]  # images of many sizes have no mean
     if task == "anomaly" or config.normal_class is not None:
         sizes = sorted({*latent_sizes, ANOMALY_BASELINE_SIZE})
         pairs = itertools.product(("pca", "pca_normalised"), sizes)

@@ -8,12 +8,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bench.data import tasks
+from bench.data import folds, tasks
 from bench.errors import BenchError, user_errors
 from bench.records import config, options
 from bench.records.config import Invocation, RunConfig
 from bench.runs import suites
 from zoo.data import augmentation
+from zoo.tiles import crops
+
+DEFAULT_SEEDS = 3
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,13 +33,17 @@ class _Asked(Invocation):
 
     @property
     def seed_list(self) -> list[int]:
-        return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)
+        seeds = self.seeds
+        if seeds is None:
+            seeds = DEFAULT_SEEDS if self.folds is None else 1
+        return list(range(seeds)) if isinstance(seeds, int) else list(seeds)
 
     @property
     def loading(self) -> dict[str, Any]:
         """Returns what `bench.data.catalog.load` takes beside the name."""
         asked = {each.name: each.asked for each in config.DATA}
-        return {name: getattr(self, asked[name]) for name in config.LOADING}
+        given = {name: getattr(self, asked[name]) for name in config.LOADING}
+        return given | {name: getattr(self, name) for name in config.LOADED_HERE}
 
     @property
     def folder(self) -> Path:
@@ -103,6 +110,20 @@ class _Asked(Invocation):
                 "--target needs evaluations of the validation split. "
                 "Give --evaluate-every EPOCHS too."
             )
+        for name in ("crops_per_image", "foreground_crops"):
+            if getattr(self, name) is not None and self.crop is None:
+                raise BenchError(f"--{name.replace('_', '-')} needs --crop HEIGHTxWIDTH.")
+        if self.foreground_crops is not None and not 0 <= self.foreground_crops <= 1:
+            raise BenchError(
+                "--foreground-crops must be a share from 0 to 1. "
+                f"Received: {self.foreground_crops:g}."
+            )
+        if self.updates is not None and self.epochs is not None:
+            raise BenchError("--updates and --epochs are both the budget. Give one of them.")
+        if self.folds is not None and self.normal_classes is not None:
+            raise BenchError("--folds is not for --normal-classes. Leave one of them out.")
+        if self.group_pattern is not None:
+            folds.compiled(self.group_pattern)
         if self.ray_address is not None and self.engine != "ray":
             raise BenchError("--ray-address is for --engine ray. Give that too.")
 
@@ -112,6 +133,9 @@ class _Asked(Invocation):
         Raises:
             BenchError: for classes that the data lack, or an evaluation later than the end.
         """
+        if self.folds is not None:
+            with self.placed("folds"):
+                folds.check(dataset, self.folds)
         with self.placed("dataset"):
             grid = self._grid(dataset)
             configs = [
@@ -126,9 +150,18 @@ class _Asked(Invocation):
                 )
         return configs
 
+    def images_per_epoch(self, dataset) -> int:
+        """Returns how many images, or crops, a training sees in an epoch; of folds the first's."""
+        if self.folds is not None:
+            num = folds.of_fold(dataset, folds.names(self.folds)[0]).num_train
+        else:
+            num = dataset.num_train // (1 if self.normal_classes is None else dataset.num_classes)
+        return num * (1 if self.crop is None else self.crops_per_image or crops.PER_IMAGE)
+
     def _grid(self, dataset) -> dict[str, tuple[Any, ...]]:
         """Returns the values of each field of the configuration, the normal class outermost."""
         grid = {"normal_class": tuple(tasks.normal_classes(dataset, self.normal_classes))}
+        grid["fold"] = (None,) if self.folds is None else folds.names(self.folds)
         for each in options.declared_by(self.config_class):
             asked = getattr(self, each.asked)
             if each.name in grid:
@@ -142,11 +175,14 @@ class _Asked(Invocation):
         return grid
 
     def _make_config(self, dataset, chosen: dict[str, Any]) -> RunConfig:
-        is_one_class = chosen["normal_class"] is not None
-        num_train = dataset.num_train // (dataset.num_classes if is_one_class else 1)
-        chosen["batch_size"] = chosen["batch_size"] or suites.default_batch_size(num_train)
-        chosen["epochs"] = chosen["epochs"] or suites.default_epochs(
-            num_train, chosen["batch_size"]
+        num_images = self.images_per_epoch(dataset)
+        default = suites.default_batch_size(num_images)
+        if self.crop is not None:
+            chosen["crops_per_image"] = self.crops_per_image or crops.PER_IMAGE
+            default = suites.CROPS_BATCH_SIZE
+        chosen["batch_size"] = chosen["batch_size"] or default
+        chosen["epochs"] = chosen["epochs"] or suites.epochs_of(
+            num_images, chosen["batch_size"], self.updates
         )
         return self.config_class(**chosen)
 

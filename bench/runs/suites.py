@@ -38,8 +38,9 @@ SUITES: dict[str, tuple[str, ...]] = {
 }
 # Run without --models on these data; on others by their task, see `bench.data.tasks.SUITE_OF`.
 OF_DATASET = {"fashion_mnist_small": "quick"}
-MIN_UPDATES = 273
-EPOCH_RANGE = (10, 200)
+UPDATES = 273
+LEAST_EPOCHS = 10
+CROPS_BATCH_SIZE = 16
 
 
 def default_batch_size(num_train: int) -> int:
@@ -47,10 +48,15 @@ def default_batch_size(num_train: int) -> int:
     return 64 if num_train < 5_000 else 128
 
 
-def default_epochs(num_train: int, batch_size: int) -> int:
-    """Returns the epochs that give about 270 updates, but at least 10 and at most 200."""
-    low, high = EPOCH_RANGE
-    return min(max(low, math.ceil(MIN_UPDATES / math.ceil(num_train / batch_size))), high)
+def epochs_of(num_images: int, batch_size: int, updates: int | None = None) -> int:
+    """Returns the epochs of a budget of updates, the last one whole.
+
+    Args:
+        num_images: In an epoch.
+        updates: None: 273, but at least 10 epochs.
+    """
+    epochs = math.ceil((updates or UPDATES) / math.ceil(num_images / batch_size))
+    return epochs if updates else max(LEAST_EPOCHS, epochs)
 
 
 def members(suite: str) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ def resolve(request: Request, loaded: Loaded | None = None) -> ResolvedRequest:
     data, dataset, objective = loaded.data, loaded.dataset, loaded.objective
     space, notes = prepare_space(request.model, objective, dataset, request.settings)
     batch_size = suites.default_batch_size(dataset.num_train)
-    epochs = request.epochs or suites.default_epochs(dataset.num_train, batch_size)
+    epochs = request.epochs or suites.epochs_of(dataset.num_train, batch_size)
     if request.tuner == "grid":
         notes.append(_grid_note(space, request.num_trials))
     whole = ready.for_data(ready.get(request.model), dataset.image_shape, dataset.num_train)

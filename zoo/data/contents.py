@@ -157,11 +157,13 @@ class Part:
         images: Float32 `(n, *shape)` in `[0, 1]`, but see `Contents.needs_scale`.
         labels: int64 `(n,)`, -1 where unlabelled, or None.
         masks: Class numbers, and `Contents.ignore_label`, int32 `(n, height, width)`, or None.
+        names: File of each image, below the folder of the split; None: they are no files.
     """
 
     images: np.ndarray
     labels: np.ndarray | None = None
     masks: np.ndarray | None = None
+    names: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.images)

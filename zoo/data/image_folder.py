@@ -33,11 +33,12 @@ def read(path: Path, options: Options, only, needed) -> Contents:
     kept_places = {file: row for row, file in enumerate(kept)}
     parts, class_names, loose = {}, _class_names(layout, listings, wanted), None
     for split in wanted:
-        folder, rows, labels = layout.images[split], [], []
+        folder, rows, labels, names = layout.images[split], [], [], []
         for file in listings[split].files:
             if file not in kept_places:
                 continue
             rows.append(kept_places[file])
+            names.append(file.relative_to(folder).as_posix())
             place = file.relative_to(folder).parts
             if not class_names:
                 continue
@@ -57,7 +58,7 @@ def read(path: Path, options: Options, only, needed) -> Contents:
             part_masks = (ragged if options.keep_sizes else np.stack)([masks[row] for row in rows])
         if not rows:
             raise ValueError(f"{folder}: none of its files can be read. {reader.skipped[0]}")
-        parts[split] = Part(images[rows], class_labels, part_masks)
+        parts[split] = Part(images[rows], class_labels, part_masks, tuple(names))
     unread = [
         f"{layout.images[split]}: {len(listings[split].files)} images, of the {split} split"
         for split in layout.images

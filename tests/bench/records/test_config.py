@@ -141,6 +141,8 @@ def test_what_the_command_line_says_is_what_a_request_prints_and_takes():
         "window": 140,
         "stride": 10,
         "skip_unreadable": True,
+        "crop": None,
+        "group_pattern": None,
     }
 
 

@@ -113,9 +113,10 @@ def test_rounds_hold_each_model_once_and_time_the_first():
 
 def test_the_default_budget_follows_the_size():
     assert (suites.default_batch_size(1_297), suites.default_batch_size(55_000)) == (64, 128)
-    assert suites.default_epochs(1_297, 64) == 13  # 273 updates / 21 a pass
-    assert suites.default_epochs(55_000, 128) == 10  # never fewer
-    assert suites.default_epochs(20, 64) == 200  # never more
+    assert suites.epochs_of(1_297, 64) == 13  # 273 updates / 21 a pass
+    assert suites.epochs_of(55_000, 128) == 10  # never fewer
+    assert suites.epochs_of(42, 64) == 273  # an update a pass
+    assert suites.epochs_of(55_000, 128, updates=1_000) == 3  # as asked: 430 a pass
 
 
 def test_identity_is_a_baseline_for_noisy_inputs_only():
