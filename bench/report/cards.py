@@ -13,6 +13,7 @@ from bench.records.schema import Record
 from bench.report import drawings, html, tables
 from bench.report import text as report_text
 from bench.report.card_pictures import LEARNING, Figure
+from bench.report.masks import Shown
 
 _SERIOUS = ("error", "serious", "high", "critical", "warning")
 Pairs = list[tuple[str, str]]
@@ -35,6 +36,7 @@ def card(
     columns: list[tables.Column],
     strip: bytes | None,
     pictures: dict[str, list[Figure]],
+    masks: Shown | None = None,
 ) -> Markup:
     """Returns the card of a row; what is not known of it is left out.
 
@@ -43,6 +45,7 @@ def card(
         columns: The columns of the leaderboard, whose numbers the card repeats.
         strip: A PNG of reconstructions, or None.
         pictures: Sections that are pictures, by heading.
+        masks: What is shown of its masks, or None.
     """
     columns = [c for c in columns if c.key not in ("rank", "model", "preset", "seeds")]
     findings = _findings(row)
@@ -67,6 +70,7 @@ def card(
         "speed": report_text.facts_of(_timed(row), report_text.SPEED),
         "sweeps": _sweeps(row),
         "terms": _terms(row),
+        "masks": masks,
         "pictures": {
             heading: figures for heading, figures in pictures.items() if heading != LEARNING
         },
@@ -168,7 +172,7 @@ def _runs(row: Row) -> html.Table:
     quality = (f"test_{metric}" for metric in leaderboard_rows.METRICS)
     fields = [
         field
-        for field in ("seed", "normal_class", *quality, "train_seconds", "job_id")
+        for field in ("fold", "seed", "normal_class", *quality, "train_seconds", "job_id")
         if any(record.get(field) is not None for record in row.records)
     ]
     lines = [[_cell(record.get(field)) for field in fields] for record in row.records]

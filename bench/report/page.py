@@ -12,6 +12,7 @@ from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import Row
 from bench.records.schema import Record
 from bench.report import anomaly_tables, drawings, html, tables, trade_off, words
+from bench.report import masks as masks_shown
 from bench.report import text as report_text
 from bench.report.card_pictures import Figure
 from bench.report.cards import card
@@ -22,7 +23,7 @@ from bench.report.plots import pareto as pareto_plot
 DRAWN_HERE = ("quality_against_parameters", "quality_against_speed", "codes")
 _WIDE, _NARROW = (900, 420), (360, 380)  # pixels of a chart on screens and on phones
 _ON_CHARTS = (
-    "Along the line no cheaper model is better. Bars: 95 % interval over seeds. Orange: baselines, "
+    "Along the line no cheaper model is better. Bars: 95 % interval. Orange: baselines, "
     "which make no line. At the edge with an arrow: what lies far outside, with its value. Point "
     "at a model, or tap it, for its numbers; a second tap leads to its card.",
 )
@@ -38,6 +39,7 @@ def page(
     card_pictures: Mapping[int, dict[str, list[Figure]]] | None = None,
     sections: Sequence[Section] = (),
     progress: str = "",
+    masks: Mapping[int, masks_shown.Shown] | None = None,
 ) -> str:
     """Returns the page, one self-contained HTML file.
 
@@ -50,12 +52,14 @@ def page(
         strips: PNG of the reconstructions of a row, by its number.
         card_pictures: Pictures in the card of a row by heading, by its number.
         sections: What a study adds to the page, below the tables.
+        masks: What is shown of the masks of a row in its card, by its number.
         progress: How far a run is that still goes on; its page has no charts yet.
     """
     columns = _quality_first(rows)
     cards = [
         card(
-            number, row, columns, (strips or {}).get(number), (card_pictures or {}).get(number, {})
+            *(number, row, columns, (strips or {}).get(number)),
+            *((card_pictures or {}).get(number, {}), (masks or {}).get(number)),
         )
         for number, row in enumerate(rows)
         if not row.failed
@@ -80,6 +84,7 @@ def page(
         Section("board", "Leaderboard", _board(rows, columns)),
         Section("failed", "Failed", parts.failed(failures) if failures else Markup()),
         Section("anomalies", "Anomalies", html.tables("", anomaly_tables.all_of(records))),
+        Section("masks", masks_shown.HEADING, Markup() if progress else _masks(output, rows)),
         *sections,
         Section("trade-off", "Quality against cost", Markup() if progress else _trade_offs(rows)),
         Section("pictures", "Pictures", parts.pictures(shown)),
@@ -96,6 +101,14 @@ def page(
         [*filter(None, [progress]), *warnings],
         said=[(table, [_unbroken(each) for each in said]) for table, said in words.of_rows(rows)],
     )
+
+
+def _masks(output: Path, rows: list[Row]) -> Markup:
+    """Returns the masks of the best model, or of the first row that has any."""
+    ranked = sorted(rows, key=lambda row: (row.baseline, row.rank is None, row.rank or 0))
+    shown = (masks_shown.of_row(output, row, in_card=False) for row in ranked if not row.failed)
+    first = next(filter(None, shown), None)
+    return Markup() if first is None else html.macros("masks.html.j2").masks(first)
 
 
 def _unbroken(sentence: str) -> str:

@@ -18,7 +18,16 @@ from bench.leaderboard.pareto import COSTS
 from bench.leaderboard.rows import Row
 from bench.records import store as record_store
 from bench.records.schema import Record
-from bench.report import anomaly_tables, card_pictures, markdown, page, tables, trade_off, words
+from bench.report import (
+    anomaly_tables,
+    card_pictures,
+    markdown,
+    masks,
+    page,
+    tables,
+    trade_off,
+    words,
+)
 from bench.report import text as report_text
 from bench.report.card_pictures import Figure
 from bench.report.html import Section
@@ -66,7 +75,10 @@ def write(
     pictures, strips = _pictures(output, kept, rows, warnings, plane)
     gifs, in_cards = _of_cards(output, rows, plane)
     texts = {
-        PAGE: page.page(output, kept, rows, warnings, pictures, strips, in_cards, sections),
+        PAGE: page.page(
+            *(output, kept, rows, warnings, pictures, strips, in_cards, sections),
+            masks=_masks(output, rows),
+        ),
         "report.md": _markdown(output, kept, rows, warnings, list(pictures), list(gifs)),
         "leaderboard.csv": tables.to_csv(rows),
         "records.csv": _records_csv(records),
@@ -174,6 +186,15 @@ def _of_cards(
             gifs[name if name not in gifs else f"{name}_{number}"] = gif
         sections[number] = card_pictures.from_row(output, row, gif, with_swaps, plane)
     return gifs, sections
+
+
+def _masks(output: Path, rows: list[Row]) -> dict[int, masks.Shown]:
+    shown = {
+        number: masks.of_row(output, row, in_card=True)
+        for number, row in enumerate(rows)
+        if not row.failed
+    }
+    return {number: each for number, each in shown.items() if each is not None}
 
 
 def _records_csv(records: list[Record]) -> str:
