@@ -23,7 +23,7 @@ from bench.records import store
 from bench.records.schema import Record
 from bench.reproduce import table
 from bench.scaling import tables as scale_tables
-from bench.suites import default_table
+from bench.suites import default_table, segmentation_table
 from zoo.parser import new_command
 
 PAGES = ("README.md", "docs/*.md")
@@ -31,6 +31,7 @@ PEERS = "pip install -r bench/peers/requirements.txt && python -m bench.peers"
 ROOFLINE = "python -m bench.peers.roofline_bound"
 SCALE = "python -m bench scale --memory"
 DEFAULTS = "python -m bench.suites.default_check"
+MASKS = "python -m bench.suites.segmentation"
 
 EXAMPLES = """examples:
   python -m bench docs                  README.md and docs/*.md of this folder
@@ -111,6 +112,11 @@ def _defaults(sources: Sequence[Path], words: Sequence[str]) -> str:
     return f"{default_table.markdown(now, *before)}\n\n{_command(DEFAULTS)}"
 
 
+def _masks(sources: Sequence[Path], words: Sequence[str]) -> str:
+    shown = segmentation_table.markdown(_lines(sources, MASKS), words[0])
+    return f"{shown}\n\n{_command(f'{MASKS} --parts {words[0]}')}"
+
+
 def _options(sources: Sequence[Path], words: Sequence[str]) -> str:
     return docs_tables.options(words[0]) + "\n"
 
@@ -123,6 +129,7 @@ KINDS: dict[str, Callable[[Sequence[Path], Sequence[str]], str]] = {
     "floor": _roofline,
     "scale": _scale,
     "defaults": _defaults,
+    "masks": _masks,
     "options": _options,
 }
 _WITHOUT_RECORDS = ("options",)
