@@ -22,11 +22,13 @@ class GradientGrid(layers.Layer):
     """Gradient histograms of a grid over the whole image, as roots of shares of the image's sum.
 
     Takes `(batch, height, width, channels)` and gives `(batch, rows, columns, 8)`, the grid at
-    most 7 x 7. Contrast is left out of account: an image at half the contrast has the same.
+    most 7 x 7; a pixel counts in the cells around it, by how near they are. Contrast is left out of
+    account: an image at half the contrast has the same.
     """
 
     def call(self, images):
-        histograms = gradient_histograms(images, whole_image_grid(*images.shape[1:3]))
+        grid = whole_image_grid(*images.shape[1:3])
+        histograms = gradient_histograms(images, grid, interpolate=True)
         return ops.stop_gradient(root_shares(histograms, axes=(1, 2, 3)))
 
     def own_macs(self, input_shape) -> int:

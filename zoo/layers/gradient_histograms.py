@@ -9,10 +9,16 @@ GRID, SMALLEST_CELL = 7, 2  # cells of a side of an image, and pixels of a side 
 SMALLEST_SHARE = 1e-6  # added to the sum of a histogram: an image without gradients has zeros
 
 
-def gradient_histograms(images, grid: tuple[int, int], num_directions: int = NUM_DIRECTIONS):
+def gradient_histograms(
+    images,
+    grid: tuple[int, int],
+    num_directions: int = NUM_DIRECTIONS,
+    *,
+    interpolate: bool = False,
+):
     """Computes how much gradient of each direction there is in each cell of a grid.
 
-        histogram[cell, k] = sum over the pixels of the cell of direction_shares[k]
+        histogram[cell, k] = sum over pixels of membership[cell, pixel] direction_shares[k]
 
     Row `i` of `height` lies in the cells of row `floor(i * rows / height)`; columns the same.
 
@@ -20,6 +26,8 @@ def gradient_histograms(images, grid: tuple[int, int], num_directions: int = NUM
         images: Float tensor `(batch, height, width, channels)`, at least 3 x 3 pixels.
         grid: `(rows, columns)` of cells, at most one cell a pixel.
         num_directions: Positive int.
+        interpolate: Whether a pixel counts in the cells next to it too, by how near their centres
+            are, as in the paper. A shift by a pixel then changes little.
 
     Returns:
         Float32 tensor `(batch, rows, columns, num_directions)`, sums, each at least 0.
@@ -27,7 +35,8 @@ def gradient_histograms(images, grid: tuple[int, int], num_directions: int = NUM
     Reference: Dalal and Triggs, 2005. https://doi.org/10.1109/CVPR.2005.177
     """
     height, width = images.shape[1:3]
-    in_rows, in_columns = membership(height, grid[0]), membership(width, grid[1])
+    belongs = nearness if interpolate else membership
+    in_rows, in_columns = belongs(height, grid[0]), belongs(width, grid[1])
     histograms = [
         ops.einsum("ri,bij,cj->brc", in_rows, share, in_columns)
         for share in direction_shares(images, num_directions)
@@ -85,3 +94,16 @@ def membership(size: int, num_cells: int):
     """Returns `(num_cells, size)`, 1 where a row of pixels lies in a cell."""
     cells = ops.arange(size) * num_cells // size
     return ops.cast(ops.arange(num_cells)[:, None] == cells[None], "float32")
+
+
+def nearness(size: int, num_cells: int):
+    """Returns `(num_cells, size)`, how much a row of pixels counts in a cell.
+
+        max(0, 1 - |centre of the cell - centre of the row| / side of a cell)
+
+    Between two centres the two numbers add up to 1.
+    """
+    side = size / num_cells
+    centres = (ops.arange(num_cells, dtype="float32") + 0.5) * side
+    rows = ops.arange(size, dtype="float32") + 0.5
+    return ops.relu(1 - ops.abs(centres[:, None] - rows[None]) / side)

@@ -1,5 +1,6 @@
 """Gradient histograms against the definition, pixel by pixel."""
 
+import itertools
 import math
 
 import numpy as np
@@ -8,13 +9,24 @@ import pytest
 from zoo.layers.gradient_histograms import gradient_histograms, root_shares
 
 
-def by_hand(image, grid, num_directions=8):
+def shares_of_cells(place, size, num_cells, interpolate):
+    """How much a pixel counts in which cells of a side."""
+    if not interpolate:
+        return {place * num_cells // size: 1.0}
+    at = (place + 0.5) * num_cells / size - 0.5  # in cells, 0 at the first centre
+    below = math.floor(at)
+    both = {below: 1 - (at - below), below + 1: at - below}
+    return {cell: share for cell, share in both.items() if 0 <= cell < num_cells}
+
+
+def by_hand(image, grid, num_directions=8, interpolate=False):
     """The definition in loops, of one image `(height, width, channels)`."""
     height, width, channels = image.shape
     expected = np.zeros((*grid, num_directions))
     for row in range(height):
         for column in range(width):
-            cell = row * grid[0] // height, column * grid[1] // width
+            in_rows = shares_of_cells(row, height, grid[0], interpolate)
+            in_columns = shares_of_cells(column, width, grid[1], interpolate)
             for channel in range(channels):
                 down = right = 0.0
                 if 0 < row < height - 1:
@@ -24,19 +36,37 @@ def by_hand(image, grid, num_directions=8):
                 place = (math.atan2(down, right) % math.pi) / math.pi * num_directions
                 below = math.floor(place)
                 magnitude = math.hypot(down, right)
-                expected[(*cell, below % num_directions)] += magnitude * (1 - (place - below))
-                expected[(*cell, (below + 1) % num_directions)] += magnitude * (place - below)
+                for (i, up), (j, along) in itertools.product(in_rows.items(), in_columns.items()):
+                    part = magnitude * up * along
+                    expected[i, j, below % num_directions] += part * (1 - (place - below))
+                    expected[i, j, (below + 1) % num_directions] += part * (place - below)
     return expected
 
 
+@pytest.mark.parametrize("interpolate", [False, True])
 @pytest.mark.parametrize(
     ("shape", "grid"), [((9, 12, 1), (3, 4)), ((10, 7, 3), (3, 2)), ((8, 8, 1), (1, 1))]
 )
-def test_definition(shape, grid):
+def test_definition(shape, grid, interpolate):
     images = np.random.default_rng(0).random((2, *shape), dtype="float32")
-    found = np.asarray(gradient_histograms(images, grid))
+    found = np.asarray(gradient_histograms(images, grid, interpolate=interpolate))
     for image, histograms in zip(images, found, strict=True):
-        np.testing.assert_allclose(histograms, by_hand(image, grid), atol=1e-4)
+        expected = by_hand(image, grid, interpolate=interpolate)
+        np.testing.assert_allclose(histograms, expected, atol=1e-4)
+
+
+def test_interpolated_cells_see_less_of_a_shift():
+    """An edge that moves by a pixel, over the border of two cells of 4 x 4."""
+    images = np.zeros((2, 16, 16, 1), "float32")
+    images[0, :, :8], images[1, :, :9] = 1, 1
+    hard, soft = (
+        np.ptp(np.asarray(root_shares(histograms, axes=(1, 2, 3))), axis=0).sum()
+        for histograms in (
+            gradient_histograms(images, (4, 4)),
+            gradient_histograms(images, (4, 4), interpolate=True),
+        )
+    )
+    assert soft < 0.5 * hard
 
 
 def test_a_ramp_has_one_direction():
