@@ -198,9 +198,17 @@ def unit_range(images: np.ndarray) -> np.ndarray:
     return images.astype("float32")
 
 
-def check_number(source, num: int) -> None:
+def check_number(source, num: int, num_others: int = 0) -> None:
+    """Raises BenchError for too few images to train on.
+
+    Args:
+        num_others: How many the other splits hold, or have taken from all.
+    """
     if num < MIN_IMAGES:
-        raise BenchError(f"{source}: at least {MIN_IMAGES} images are needed. Received: {num}.")
+        received = f"{num} beside {num_others} to validate and to test" if num_others else num
+        raise BenchError(
+            f"{source}: at least {MIN_IMAGES} images are needed. Received: {received}."
+        )
 
 
 def check_pixels(where: str, images: np.ndarray) -> None:
@@ -235,4 +243,5 @@ def check(dataset: Dataset) -> None:
                 f"{source}: the images of all splits must have one shape. Received: train "
                 f"{dataset.image_shape}, {name} {images.shape[1:]}. Resize or crop them."
             )
-    check_number(source, dataset.num_train)
+    others = len(dataset.validation) + len(dataset.test)
+    check_number(source, dataset.num_train, others)

@@ -62,7 +62,7 @@ class Reader:
                 raise ValueError(
                     f"{kept[0]} is {sizes[0]} but {file} is {sizes[1]}: images must have one "
                     f"size. Resize them all, for example with --resize {sizes[0]}; or keep their "
-                    "sizes and work on crops, with --crop."
+                    "sizes and train on crops, with --crop of python -m zoo train."
                 )
         self._check_white(kept)
         channels = max(image.shape[-1] for image in images)
