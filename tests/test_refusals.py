@@ -43,6 +43,7 @@ REFUSED = {
         ("train vae cell.csv --output m.keras", "cell.csv: line 2"),
         ("score vae.keras photos --output photos", "must end in .csv"),
         ("score vae.keras cell.csv --overwrite --output cell.csv", "not be the file that is read"),
+        ("score vae.keras photos --output s.csv --normals ./photos/", "others than those to judge"),
         ("score nope.keras cell.csv --output s.csv", "a file that exists"),
         ("reconstruct vae.keras photos --output photos/copies", "outside of the images' folder"),
     ],

@@ -168,9 +168,12 @@ def _windows(model, options, path: Path, values: np.ndarray) -> tuple[np.ndarray
 
 def _check(model, path: Path, values: np.ndarray) -> None:
     if values.shape[1:] != model.image_shape:
+        fix = ""
+        if tables.is_table(path):
+            fix = " Name the column of labels, if there is one: --label-column."
         raise CommandError(
             f"{path}: rows must be those of the model, {model.image_shape}. Received: rows of "
-            f"{values.shape[1:]}. Name the column of labels, if there is one: --label-column."
+            f"{values.shape[1:]}.{fix}"
         )
     model.check_inputs(values)
 

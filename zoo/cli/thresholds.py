@@ -38,6 +38,11 @@ def check_score_options(options) -> None:
     check_options(options)
     if options.threshold is not None and options.normals is not None:
         raise CommandError("--threshold must not be given with --normals. Choose one.")
+    if options.normals is not None and options.normals.resolve() == options.folder.resolve():
+        raise CommandError(
+            f"--normals must be others than those to judge. Received: {options.normals} for both. "
+            "A threshold comes from held-out normals: of its own it flags a set share."
+        )
     for name in ("quantile", "false_alarm_rate"):
         if getattr(options, name) is not None and options.normals is None:
             raise CommandError(
