@@ -95,6 +95,9 @@ class TrainingData:
         )
 
 
+_IMAGES_ALONE = ("reconstruction", "features")  # tasks that look at no labels
+
+
 def load(path: Path, task: str, options: reading.Options | None = None, **settings) -> TrainingData:
     """Reads training data by `zoo.data.reading`: of splits, that to train on and to validate.
 
@@ -106,7 +109,7 @@ def load(path: Path, task: str, options: reading.Options | None = None, **settin
         **settings: Fields of `options`, in its place.
     """
     options = options or reading.Options(**settings)
-    images_alone = dict.fromkeys(("reconstruction", "features"), "images")
+    images_alone = dict.fromkeys(_IMAGES_ALONE, "images")
     read = {"segmentation": "masks", **images_alone}.get(task, "labels")
     contents = reading.read(path, options, only=("train", "validation"), needed=read)
     is_from_files = contents.kind not in ("npz", "table")
@@ -142,7 +145,7 @@ def _training_data(contents: reading.Contents, part: reading.Part, task: str) ->
             num_mask_classes=contents.num_mask_classes,
             ignore_label=contents.ignore_label,
         )
-    if task == "reconstruction":
+    if task in _IMAGES_ALONE:
         return TrainingData(part.images)
     names = contents.class_names
     if not names:  # of an .npz: their numbers

@@ -117,6 +117,13 @@ def unet(cells, tmp_path_factory):
     return path
 
 
+@pytest.mark.parametrize("task", ["reconstruction", "features"])
+def test_tasks_without_labels_take_folders_with_and_without_classes(task, photos):
+    for folder, num in ((photos, NUM_IMAGES), (photos / "a", NUM_IMAGES // 2)):
+        found = data.load(folder, task)
+        assert (len(found), found.labels) == (num, None)
+
+
 # --- list, help -----------------------------------------------------------------------------
 
 
