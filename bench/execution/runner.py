@@ -171,11 +171,11 @@ def result_line(job: Job, record: Record) -> str:
     if not record.is_ok:
         return f"[red]failed[/] {title}: {escape(record.error or 'no error given')}"
     seconds = record.training.seconds
-    trained = f", trained in {seconds:.1f} s" if seconds else ""
+    trained = f", {seconds:.1f} s" if seconds else ""
     metrics = record.quality.metrics
     shown = [f"{name} {metrics[key]:{form}}" for key, name, form in _SHOWN if key in metrics][:1]
     if "accuracy" in metrics:
         shown.append(f"accuracy {metrics['accuracy']:.3f}")
     if record.data.normal_class_name is not None:
-        shown.append(f"normal: {escape(record.data.normal_class_name)}")
+        title += f", {escape(record.data.normal_class_name)} is normal"
     return f"[green]done[/]   {title}: {', '.join(shown)}{trained}"
