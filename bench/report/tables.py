@@ -12,7 +12,6 @@ from typing import Any
 from bench.leaderboard import quality_gate, time_to_quality
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import METRICS, TIMINGS, Row, half_width
-from bench.report import anomaly_words
 from bench.stats import intervals
 
 LIKELIHOODS = ("elbo", "nll")  # whose means also have an error of the codes that are drawn
@@ -80,7 +79,6 @@ def footnotes(rows: list[Row]) -> list[str]:
         return []
     ranked_by = ", ".join(dict.fromkeys(METRICS[row.ranked_by] for row in ok))
     notes = [
-        *anomaly_words.sentences(ok),
         f"{_quality_note(ok)} Ranked by {ranked_by}; rows whose 95 % interval "
         "overlaps that of the first of them share a rank.",
         f"± is half the 95 % confidence interval of the mean over {over(ok)}.",

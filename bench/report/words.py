@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from bench.leaderboard import floors, grouping
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import METRICS, Row
-from bench.report import tables
+from bench.report import anomaly_words, tables
 
 _MOST_NAMES = 3
 _LONGEST_NAME = 48  # characters
@@ -45,7 +45,8 @@ def of_table(members: Sequence[Row]) -> list[str]:
         longer = f"--epochs {2 * models[0].record.config.epochs} or more"
         return [f"No model was trained for as long as it needs ({longer}), so none has a rank."]
     say = _Writer(members)
-    return [say.best(), say.level(), say.next()]
+    second = anomaly_words.why() if say.below_chance else say.level()
+    return [say.best(), second, say.next()]
 
 
 class _Writer:
@@ -59,6 +60,7 @@ class _Writer:
         self.higher = self.metric in leaderboard_rows.HIGHER_IS_BETTER
         column = next(c for c in tables.columns(list(members)) if c.key == self.metric)
         self.text: Callable[[Row], str] = lambda row: column.text(row).removesuffix(" †")
+        self.below_chance = anomaly_words.all_below_chance(self.models)
         of_model = {id(row): floors.floor_of(row, members) for row in self.models}
         self.below = [
             row for row in self.models if (own := of_model[id(row)]) and not self._beats(row, own)
@@ -104,6 +106,8 @@ class _Writer:
 
     def _advice(self) -> str:
         winner, floor = self.winner, self.floor
+        if self.below_chance:
+            return anomaly_words.advice(self.models, floor)
         share, num_last = _fall(winner)
         if share > _STILL_FALLS and winner.record.data.task != "anomaly":
             last = f"{num_last} epochs" if num_last > 1 else "epoch"

@@ -22,6 +22,7 @@ from bench.report.plots.style import Target
 
 _AT = {"left": 0.005, "right": 0.995}  # places of names of lines, parts of the width
 _PIXELS_PER_LETTER = 15  # of the width of a page's chart: names take half of it at most
+_PIXELS_PER_SMALL_LETTER = 9  # names of lines take the whole width at most
 _FRAME = (54, 14, 36, 12)  # pixels left, right, below and above the axes in a page
 
 
@@ -92,7 +93,8 @@ def inline(chart: Chart, width: int, height: int) -> Markup:
     left, right, bottom, top = _FRAME
     frame = (left / width, bottom / height, 1 - (left + right) / width, 1 - (bottom + top) / height)
     with style.figure("light", width / 72, height / 72, 72, 12, layout=None) as (figure, colours):
-        panel = _Panel(figure.add_axes(frame), chart, colours)
+        letters = width // _PIXELS_PER_SMALL_LETTER
+        panel = _Panel(figure.add_axes(frame), chart, colours, letters)
         figure.canvas.draw()
         longest = min(40, width // _PIXELS_PER_LETTER)
         panel.write_names(figure, 12, outlined=False, longest=longest)
@@ -102,8 +104,10 @@ def inline(chart: Chart, width: int, height: int) -> Markup:
 class _Panel:
     """A chart on axes, for which the figure is still to place the names."""
 
-    def __init__(self, axes: Axes, chart: Chart, colours: dict[str, str]) -> None:
-        self.axes, self.chart, self.colours = axes, chart, colours
+    def __init__(
+        self, axes: Axes, chart: Chart, colours: dict[str, str], letters: int = 100
+    ) -> None:
+        self.axes, self.chart, self.colours, self.letters = axes, chart, colours, letters
         models = [mark for mark in chart.marks if mark.kind != "baseline"]
         self.x = Scale.from_costs([mark.x for mark in chart.marks])
         self.y = Scale.from_quality(
@@ -172,7 +176,7 @@ class _Panel:
                 groups.append((y, [name]))
         for y, names in groups:
             self.axes.annotate(
-                *(", ".join(names), (_AT[side], y)),
+                *(_listed(names[::-1], self.letters), (_AT[side], y)),
                 xycoords=self.axes.get_yaxis_transform(),
                 xytext=(0, 4),
                 ha=side,
@@ -187,7 +191,10 @@ class _Panel:
                 if not beside and any(part > 0.8 if way > 0 else part < 0.15 for part in parts):
                     far_side = "right" if side == "left" else "left"  # where no level is named
                 self.axes.annotate(
-                    *(f"{arrow} {', '.join(far)}", (_AT[far_side], 0 if way < 0 else 1)),
+                    *(
+                        f"{arrow} {_listed(far, self.letters - 2)}",
+                        (_AT[far_side], 0 if way < 0 else 1),
+                    ),
                     xycoords="axes fraction",
                     xytext=(0, 4 if way < 0 else -4),
                     va="bottom" if way < 0 else "top",
@@ -213,6 +220,16 @@ def _apply(scale: Scale, axes: Axes, name: str, formatter: FuncFormatter | str) 
         style.make_log(axes, name, scale.high / scale.low)
     (axes.set_xlim if name == "x" else axes.set_ylim)(scale.low, scale.high)
     (axes.xaxis if name == "x" else axes.yaxis).set_major_formatter(formatter)
+
+
+def _listed(names: Sequence[str], letters: int) -> str:
+    """Returns as many names as have room, the first at least, and how many more there are."""
+    for num in range(len(names), 0, -1):
+        rest = len(names) - num
+        text = ", ".join([*names[:num], *([f"{rest} more"] if rest else [])])
+        if len(text) <= letters or num == 1:
+            return text
+    return ""
 
 
 def _cost_text(value: float, _: int | None = None) -> str:

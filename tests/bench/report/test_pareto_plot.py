@@ -140,3 +140,13 @@ def test_charts_of_a_file_lie_below_each_other():
         sizes.append(Image.open(file).size)
     assert sizes[1] == (sizes[0][0], 2 * sizes[0][1])
     assert not pareto.png([], io.BytesIO())
+
+
+@pytest.mark.parametrize("letters", [8, 20, 40, 1000])
+def test_names_of_lines_keep_to_the_width_and_say_how_many_are_left_out(letters):
+    names = [f"baseline_{number}" for number in range(7)]
+    text = pareto._listed(names, letters)
+    shown = text.split(", ")
+    num = int(shown[-1].split()[0]) if shown[-1].endswith(" more") else 0
+    assert len(shown) - bool(num) + num == len(names)
+    assert len(text) <= letters or shown[1:] == ["6 more"]
