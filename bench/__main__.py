@@ -1,28 +1,12 @@
 """Command line: `python -m bench COMMAND`: run, report, inspect, compare, reproduce, scale, ..."""
 
 import argparse
-import dataclasses
-import importlib
 import os
 import sys
 
-from bench.errors import BenchError
+from bench.errors import exit_code
 from bench.execution.engine import ENVIRONMENT
-from zoo import checks
-from zoo.parser import can_show_all_signs, program
-
-
-@dataclasses.dataclass(frozen=True)
-class Command:
-    """A sub-command: its name, the module that has `add_command`, and what it does, in a line.
-
-    The module is imported for its own command alone, so that the others start at once.
-    """
-
-    name: str
-    module: str
-    about: str
-
+from zoo.parser import Command, add_commands, can_show_all_signs, program
 
 COMMANDS = (
     Command("run", "bench.commands.run", "train and measure models, then print the leaderboard"),
@@ -80,19 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
     can_show_all_signs()
     words = _with_new_name(arguments)
     options = make_parser(words[0] if words else "").parse_args(words)
-    try:
-        return options.command(options)
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except Exception as error:
-        if (line := checks.no_defect(error)) is None:
-            raise
-        print(f"error: {line}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped. What is finished is kept: the same command goes on.", file=sys.stderr)
-        return 130
+    return exit_code(options.command, options)
 
 
 def make_parser(wanted: str | None = None) -> argparse.ArgumentParser:
@@ -103,12 +75,7 @@ def make_parser(wanted: str | None = None) -> argparse.ArgumentParser:
     """
     about = "Measures the models of the zoo on your images and your machine."
     parser = program("python -m bench", about, EXAMPLES)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        if wanted in (None, command.name):
-            importlib.import_module(command.module).add_command(commands, command.about)
-        else:
-            commands.add_parser(command.name, help=command.about)
+    add_commands(parser, COMMANDS, wanted)
     return parser
 
 

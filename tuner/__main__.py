@@ -4,34 +4,42 @@ space, benchmark."""
 import argparse
 import sys
 
-from bench.errors import BenchError
-from tuner.commands import benchmark, confirm, export, report, search, show, space
-from zoo import checks
-from zoo.parser import can_show_all_signs, program
+from bench.errors import BenchError, exit_code
+from tuner.commands import search
+from zoo.parser import Command, add_commands, can_show_all_signs, program
 from zoo.registry import quiet
 
-COMMANDS = (search, show, report, confirm, export, space, benchmark)
+COMMANDS = (
+    Command("search", "tuner.commands.search", "try settings and keep the best"),
+    Command("show", "tuner.commands.show", "show the trials of a search, and draw them"),
+    Command("report", "tuner.commands.report", "write the page and the picture of a search"),
+    Command(
+        "confirm",
+        "tuner.commands.confirm",
+        "measure the winner and the defaults on fresh seeds, on the test split",
+        aliases=("re-evaluate",),
+    ),
+    Command("export", "tuner.commands.export", "copy the winner's model to a .keras file"),
+    Command("space", "tuner.commands.space", "show what is searched in a model"),
+    Command(
+        "benchmark",
+        "tuner.commands.benchmark",
+        "compare searches at equal trials where the best is known",
+    ),
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command and returns its exit code: 0 done, 1 no result, 2 wrong use, 130 Ctrl-C."""
     quiet.mark()
     can_show_all_signs()
-    try:
-        _refuse_what_is_gone(sys.argv[1:] if arguments is None else arguments)
-        options = make_parser().parse_args(arguments)
-        return options.command(options)
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except Exception as error:
-        if (line := checks.no_defect(error)) is None:
-            raise
-        print(f"error: {line}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped. What is finished is kept: the same command goes on.", file=sys.stderr)
-        return 130
+    return exit_code(_run, sys.argv[1:] if arguments is None else arguments)
+
+
+def _run(words: list[str]) -> int:
+    _refuse_what_is_gone(words)
+    options = make_parser(words[0] if words else "").parse_args(words)
+    return options.command(options)
 
 
 def _refuse_what_is_gone(arguments: list[str]) -> None:
@@ -42,16 +50,18 @@ def _refuse_what_is_gone(arguments: list[str]) -> None:
         )
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Returns the parser of all commands."""
+def make_parser(wanted: str | None = None) -> argparse.ArgumentParser:
+    """Returns the parser.
+
+    Args:
+        wanted: Name of the command that it is for; the others are only named. None: of all.
+    """
     parser = program(
         "python -m tuner",
         "Searches for the settings of a model that fit your images.",
         search.EXAMPLES,
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        command.add_command(commands)
+    add_commands(parser, COMMANDS, wanted)
     return parser
 
 

@@ -1,11 +1,13 @@
 """The parser of the command lines of `zoo`, `bench` and `tuner`."""
 
 import argparse
+import dataclasses
+import importlib
 import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from zoo import aligned, checks
@@ -164,3 +166,51 @@ def new_command(
     )
     parser.set_defaults(command=run)
     return parser
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A command of a program whose commands are modules.
+
+    A module has `add_arguments`, which takes the command's parser; `command`, which takes the
+    options and returns the exit code; `EXAMPLES`; and perhaps a `DESCRIPTION`. It is imported for
+    its own command alone, so that the others start at once.
+
+    Attributes:
+        name: What the command is called by.
+        module: Full name of its module.
+        about: What it does, in a line.
+        aliases: Other names.
+    """
+
+    name: str
+    module: str
+    about: str
+    aliases: tuple[str, ...] = ()
+
+
+def add_commands(parser: CommandParser, known: Iterable[Command], wanted: str | None) -> None:
+    """Adds commands to a program.
+
+    Args:
+        parser: Of the program.
+        known: The commands.
+        wanted: Name of the command that the parser is for; the others are only named, and their
+            modules not imported. None: for all.
+    """
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for each in known:
+        if wanted not in (None, each.name, *each.aliases):
+            commands.add_parser(each.name, help=each.about, aliases=each.aliases)
+            continue
+        module = importlib.import_module(each.module)
+        own = new_command(
+            commands,
+            each.name,
+            module.command,
+            each.about,
+            module.EXAMPLES,
+            description=getattr(module, "DESCRIPTION", None),
+            aliases=each.aliases,
+        )
+        module.add_arguments(own)

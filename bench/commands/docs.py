@@ -24,7 +24,6 @@ from bench.records.schema import Record
 from bench.reproduce import table
 from bench.scaling import tables as scale_tables
 from bench.suites import default_table, segmentation_table
-from zoo.parser import new_command
 
 PAGES = ("README.md", "docs/*.md")
 PEERS = "pip install -r bench/peers/requirements.txt && python -m bench.peers"
@@ -39,14 +38,8 @@ EXAMPLES = """examples:
 """
 
 
-def add_command(commands, about: str) -> None:
-    """Adds `docs` to the command line.
-
-    Args:
-        commands: What `argparse.ArgumentParser.add_subparsers` returns.
-        about: What it does, in a line.
-    """
-    parser = new_command(commands, "docs", command, about, EXAMPLES)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `docs`."""
     parser.add_argument(
         "pages",
         type=Path,

@@ -9,7 +9,6 @@ import numpy as np
 
 from bench.commands import inspect_inputs
 from bench.errors import BenchError
-from zoo.parser import new_command
 
 KINDS = ("layers", "filters", "maps", "traversal", "interpolation")
 EXAMPLES = """examples:
@@ -21,9 +20,8 @@ EXAMPLES = """examples:
 """
 
 
-def add_command(commands: Any, about: str) -> None:
-    """Adds `inspect` to the subcommands of an argument parser."""
-    parser = new_command(commands, "inspect", command, about, EXAMPLES)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `inspect`."""
     parser.add_argument("model", type=Path, help="a .keras file of the zoo")
     parser.add_argument(
         "images", nargs="?", help="name of a data set, folder of images, image file or .npz"

@@ -4,7 +4,6 @@ import argparse
 
 from bench.errors import BenchError
 from zoo import checks
-from zoo.parser import new_command
 
 _ANOMALIES = (
     "anomalies: any data set with classes and --normal-classes all, or one of defects_*; models "
@@ -16,14 +15,8 @@ EXAMPLES = """examples:
 """
 
 
-def add_command(commands, about: str) -> None:
-    """Adds `list` to the command line.
-
-    Args:
-        commands: What `argparse.ArgumentParser.add_subparsers` returns.
-        about: What it does, in a line.
-    """
-    parser = new_command(commands, "list", command, about, EXAMPLES)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `list`."""
     parser.add_argument("pattern", nargs="?", default="*", help='wildcard, such as "*vae*"')
 
 

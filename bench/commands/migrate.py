@@ -4,28 +4,15 @@ import argparse
 from pathlib import Path
 
 from bench.errors import BenchError
-from zoo.parser import new_command
 
+DESCRIPTION = "Old records are read as they are; this writes them anew, for good."
 EXAMPLES = """examples:
   python -m bench migrate runs/
 """
 
 
-def add_command(commands, about: str) -> None:
-    """Adds `migrate` to the command line.
-
-    Args:
-        commands: What `argparse.ArgumentParser.add_subparsers` returns.
-        about: What it does, in a line.
-    """
-    parser = new_command(
-        commands,
-        "migrate",
-        command,
-        about,
-        EXAMPLES,
-        description="Old records are read as they are; this writes them anew, for good.",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `migrate`."""
     parser.add_argument(
         "paths", type=Path, nargs="+", help="record files, or folders with records anywhere below"
     )

@@ -3,22 +3,14 @@
 import argparse
 from pathlib import Path
 
-from zoo.parser import new_command
-
 EXAMPLES = """examples:
   python -m bench report runs/my_images-core
   python -m bench report runs/my_images-core --codes t_sne
 """
 
 
-def add_command(commands, about: str) -> None:
-    """Adds `report` to the command line.
-
-    Args:
-        commands: What `argparse.ArgumentParser.add_subparsers` returns.
-        about: What it does, in a line.
-    """
-    parser = new_command(commands, "report", command, about, EXAMPLES)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `report`."""
     parser.add_argument("folder", type=Path, help="folder of a run, such as runs/my_images-core")
     parser.add_argument(
         "--codes", default="pca", choices=("pca", "t_sne"), help="how codes are put on a plane"

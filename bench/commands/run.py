@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from bench.runs import command_line
-from zoo.parser import new_command
 
 _MOST_TABLES = 3  # that the terminal tells of in words
 
@@ -25,14 +24,8 @@ EXAMPLES = """examples:
 """
 
 
-def add_command(commands, about: str) -> None:
-    """Adds `run` to the command line.
-
-    Args:
-        commands: What `argparse.ArgumentParser.add_subparsers` returns.
-        about: What it does, in a line.
-    """
-    parser = new_command(commands, "run", command, about, EXAMPLES)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `run`."""
     parser.add_argument(
         "experiment",
         nargs="?",

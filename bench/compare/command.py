@@ -16,7 +16,6 @@ from bench.compare.comparison import Outcome, Request, Row
 from bench.errors import BenchError
 from bench.stats import paired
 from zoo import aligned
-from zoo.parser import new_command
 
 SCHEMA_VERSION = 1
 COARSE_THRESHOLD = 0.1
@@ -43,15 +42,9 @@ exit code: 0 no regression, 1 B is slower than A or does not run, 2 wrong use
 """
 
 
-def add_command(commands, about: str) -> None:
-    """Adds `compare` to the command line.
-
-    Args:
-        commands: What `argparse.ArgumentParser.add_subparsers` returns.
-        about: What it does, in a line.
-    """
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `compare`."""
     default = Request("", "")
-    parser = new_command(commands, "compare", command, about, EXAMPLES, description=DESCRIPTION)
     parser.add_argument("a", metavar="A", help="model, git:REVISION or folder to compare with")
     parser.add_argument("b", metavar="B", help="model, git:REVISION or folder in question")
     parser.add_argument(

@@ -18,7 +18,6 @@ from bench.reproduce import table, verdicts
 from bench.reproduce.entries import Entry
 from bench.reproduce.verdicts import NO, Row
 from zoo import aligned
-from zoo.parser import new_command
 
 DEFAULT_SEEDS = 3
 DESCRIPTION = """Measures published numbers again, and tells which of ours agree.
@@ -153,14 +152,8 @@ def _is_here(entry: Entry, missing: set[str], console: Console) -> bool:
 # --- the command --------------------------------------------------------------------------------
 
 
-def add_command(commands, about: str) -> None:
-    """Adds `reproduce` to the command line.
-
-    Args:
-        commands: What `argparse.ArgumentParser.add_subparsers` returns.
-        about: What it does, in a line.
-    """
-    parser = new_command(commands, "reproduce", command, about, EXAMPLES, description=DESCRIPTION)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `reproduce`."""
     parser.add_argument("--quick", action="store_true", help="only what takes minutes on two cores")
     parser.add_argument("--only", nargs="+", metavar="ID", help='entries; wildcards: "mnist_*"')
     parser.add_argument("--list", action="store_true", help="show the entries and run nothing")

@@ -19,7 +19,6 @@ from bench.scaling import points as scaling_points
 from bench.scaling import power_law, tables
 from bench.scaling.memory import Flatness
 from bench.scaling.power_law import Line
-from zoo.parser import new_command
 
 FILE_NAME, PICTURE_NAME = "scale.jsonl", "scale.png"
 DESCRIPTION = """Measures how cost grows: of a training step and of inference against batch size,
@@ -73,14 +72,8 @@ class Outcome:
     flatness: list[Flatness]
 
 
-def add_command(commands, about: str) -> None:
-    """Adds `scale` to the command line.
-
-    Args:
-        commands: What `argparse.ArgumentParser.add_subparsers` returns.
-        about: What it does, in a line.
-    """
-    parser = new_command(commands, "scale", command, about, EXAMPLES, description=DESCRIPTION)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `scale`."""
     parser.add_argument(
         "--models",
         nargs="+",

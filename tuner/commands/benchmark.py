@@ -3,25 +3,17 @@
 import argparse
 from pathlib import Path
 
-from zoo.parser import new_command
-
+DESCRIPTION = """Regret of searches after 10, 20 and 40 trials, over seeds: on functions with
+a known optimum and on a table of real trainings. Nothing is trained.
+"""
 EXAMPLES = """examples:
   python -m tuner benchmark --seeds 5
   python -m tuner benchmark --report             the tables of what is there already
 """
 
 
-def add_command(commands) -> None:
-    """Adds `benchmark` to the command line."""
-    parser = new_command(
-        commands,
-        "benchmark",
-        command,
-        "compare searches at equal trials where the best is known",
-        EXAMPLES,
-        description="Regret of searches after 10, 20 and 40 trials, over seeds: on functions with "
-        "a known optimum and on a table of real trainings. Nothing is trained.",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `benchmark`."""
     add = parser.add_argument
     add("--output", type=Path, default=Path("runs/search_benchmark"), help="(default: %(default)s)")
     add("--seeds", type=int, default=20, help="repetitions of each search (default: %(default)s)")

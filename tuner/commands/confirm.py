@@ -3,24 +3,14 @@
 import argparse
 from pathlib import Path
 
-from zoo.parser import new_command
-
 EXAMPLES = """examples:
   python -m tuner confirm runs/search-vae-digits-psnr-random --seeds 5
   python -m tuner confirm runs/search-vae-digits-psnr-random --trial 7
 """
 
 
-def add_command(commands) -> None:
-    """Adds `confirm`, or in full `re-evaluate`, to the command line."""
-    parser = new_command(
-        commands,
-        "confirm",
-        command,
-        "measure the winner and the defaults on fresh seeds, on the test split",
-        EXAMPLES,
-        aliases=["re-evaluate"],
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `confirm`."""
     parser.add_argument("folder", type=Path, help="of the search, such as runs/search-vae-...")
     parser.add_argument("--seeds", type=int, default=3, help="at least 2 (default: %(default)s)")
     parser.add_argument("--trial", type=int, help="another trial than the winner")

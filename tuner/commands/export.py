@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from bench.errors import BenchError
-from zoo.parser import new_command
 
 EXAMPLES = """examples:
   python -m tuner export runs/search-vae-digits-psnr-random model.keras
@@ -12,15 +11,8 @@ EXAMPLES = """examples:
 """
 
 
-def add_command(commands) -> None:
-    """Adds `export` to the command line."""
-    parser = new_command(
-        commands,
-        "export",
-        command,
-        "copy the winner's model to a .keras file",
-        EXAMPLES,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `export`."""
     parser.add_argument("folder", type=Path, help="of the search, such as runs/search-vae-...")
     parser.add_argument("path", type=Path, help="such as model.keras")
     parser.add_argument("--trial", type=int, help="another trial than the winner")

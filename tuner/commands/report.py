@@ -3,22 +3,13 @@
 import argparse
 from pathlib import Path
 
-from zoo.parser import new_command
-
 EXAMPLES = """example:
   python -m tuner report runs/search-vae-digits-psnr-random
 """
 
 
-def add_command(commands) -> None:
-    """Adds `report` to the command line."""
-    parser = new_command(
-        commands,
-        "report",
-        command,
-        "write the page and the picture of a search",
-        EXAMPLES,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `report`."""
     parser.add_argument("folder", type=Path, help="of the search, such as runs/search-vae-...")
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from bench.records import config
 from bench.runs import command_line
-from zoo.parser import new_command
 
 EXAMPLES = """examples:
   python -m tuner search vae --dataset digits --objective psnr --max-trials 10
@@ -24,19 +23,8 @@ Scores are of the validation split. Ctrl-C keeps what is finished; the same comm
 """
 
 
-def add_command(commands) -> None:
-    """Adds `search` to the command line.
-
-    Args:
-        commands: What `argparse.ArgumentParser.add_subparsers` returns.
-    """
-    parser = new_command(
-        commands,
-        "search",
-        command,
-        "try settings and keep the best",
-        EXAMPLES,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `search`."""
     _add_aims(parser)
     _add_space(parser)
     _add_limits(parser)

@@ -4,22 +4,14 @@ import argparse
 from pathlib import Path
 
 from bench.errors import BenchError
-from zoo.parser import new_command
 
 EXAMPLES = """example:
   python -m tuner show runs/search-vae-digits-psnr-random --all
 """
 
 
-def add_command(commands) -> None:
-    """Adds `show` to the command line."""
-    parser = new_command(
-        commands,
-        "show",
-        command,
-        "show the trials of a search, and draw them",
-        EXAMPLES,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `show`."""
     parser.add_argument("folder", type=Path, help="of the search, such as runs/search-vae-...")
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument(

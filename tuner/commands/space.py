@@ -3,7 +3,6 @@
 import argparse
 
 from zoo import aligned
-from zoo.parser import new_command
 
 EXAMPLES = """examples:
   python -m tuner space            the models, and how many parameters of each are searched
@@ -11,15 +10,8 @@ EXAMPLES = """examples:
 """
 
 
-def add_command(commands) -> None:
-    """Adds `space` to the command line."""
-    parser = new_command(
-        commands,
-        "space",
-        command,
-        "show what is searched in a model",
-        EXAMPLES,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `space`."""
     parser.add_argument("model", nargs="?", help="registered name; all models without one")
 
 

@@ -1,6 +1,5 @@
 """Comparing two contenders: statistics of simulated pairs, and real processes from end to end."""
 
-import argparse
 import io
 import json
 import math
@@ -393,9 +392,7 @@ def test_an_unknown_revision(repository, capsys):
 
 
 def test_command_is_where_the_command_line_looks():
-    parser = argparse.ArgumentParser()
-    compare_command.add_command(parser.add_subparsers(), "compare")
-    options = parser.parse_args(["compare", "vae", "vae@jit"])
+    options = command_line.make_parser("compare").parse_args(["compare", "vae", "vae@jit"])
     assert options.command is compare_command.command
     request = Request("vae", "vae@jit")
     for name in Request.__dataclass_fields__:
