@@ -66,21 +66,12 @@ def run(options) -> int:
 
 def _choose_threshold(model, options) -> None:
     if options.threshold is not None:
-        model.card = dataclasses.replace(
-            model.card, threshold=options.threshold, threshold_rule="set by hand"
-        )
+        thresholds.set_by_hand(model, options.threshold)
     elif options.normals is not None:
         normals = read(model, options, options.normals)
         thresholds.check_held_out(options, len(normals.inputs))
         thresholds.from_scores(model, _scores(model, normals, options), options)
-    if options.fdr is not None and not model.card.held_out_scores:
-        raise CommandError(
-            f"--fdr needs p-values, and {options.model} keeps no scores of held-out normals. Give "
-            "--normals FILE."
-        )
-    if options.keep:
-        with new_file(options.model) as temporary:
-            model.save(temporary)
+    thresholds.keep(model, options, "FILE")
 
 
 def read(model, options, path: Path) -> Rows:

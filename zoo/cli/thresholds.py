@@ -1,11 +1,13 @@
 """Thresholds of anomalies on the command line: their options, and what is said of them."""
 
+import dataclasses
 from typing import NamedTuple
 
 import numpy as np
 
 from zoo.cli import screen
 from zoo.cli.files import CommandError
+from zoo.files import new_file
 from zoo.registry import conformal
 from zoo.registry.model_card import FALSE_ALARM_RATE
 
@@ -72,6 +74,31 @@ def check_held_out(options, num_held_out: int, model=None) -> None:
             f"--false-alarm-rate {rate:g} needs {fewest} held-out normal images or more. "
             f"Received: {num_held_out}. Hold out more, or ask for a higher rate."
         )
+
+
+def set_by_hand(model, threshold: float) -> None:
+    """Sets the threshold of a model to a number."""
+    model.card = dataclasses.replace(model.card, threshold=threshold, threshold_rule="set by hand")
+
+
+def keep(model, options, normals: str) -> None:
+    """Writes the threshold to the model's file, where `--keep` asks for it.
+
+    Args:
+        options: With `model`, the path of the file, `fdr` and `keep`.
+        normals: What `--normals` takes, for the error.
+
+    Raises:
+        CommandError: for `--fdr` and a model without scores of held-out normals.
+    """
+    if options.fdr is not None and not model.card.held_out_scores:
+        raise CommandError(
+            f"--fdr needs p-values, and {options.model} keeps no scores of held-out normals. Give "
+            f"--normals {normals}."
+        )
+    if options.keep:
+        with new_file(options.model) as temporary:
+            model.save(temporary)
 
 
 def from_scores(model, scores: np.ndarray, options, highest=()) -> None:

@@ -239,9 +239,7 @@ def score(options) -> int:
 def _choose_threshold(session: Session, options) -> None:
     model = session.model
     if options.threshold is not None:
-        model.card = dataclasses.replace(
-            model.card, threshold=options.threshold, threshold_rule="set by hand"
-        )
+        thresholds.set_by_hand(model, options.threshold)
     elif options.normals is not None:
         thresholds.check_held_out(options, len(images.find(options.normals)))
         batches = [inputs for _, _, inputs in session.batches(options.normals)]
@@ -251,14 +249,7 @@ def _choose_threshold(session: Session, options) -> None:
         scores = np.concatenate([session.tiling.scores(model, inputs) for inputs in batches])
         highest = thresholds.highest(model, batches, session.batch_size) if is_whole else []
         thresholds.from_scores(model, scores, options, highest)
-    if options.fdr is not None and not model.card.held_out_scores:
-        raise CommandError(
-            f"--fdr needs p-values, and {session.path} keeps no scores of held-out normals. "
-            "Give --normals FOLDER."
-        )
-    if options.keep:
-        with new_file(session.path) as temporary:
-            model.save(temporary)
+    thresholds.keep(model, options, "FOLDER")
 
 
 def _check_for_rows(options) -> None:
