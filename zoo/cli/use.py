@@ -1,7 +1,6 @@
 """`python -m zoo reconstruct | score | segment`: a saved model on a folder of images."""
 
 import contextlib
-import dataclasses
 from pathlib import Path
 
 import numpy as np

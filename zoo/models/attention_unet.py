@@ -1,15 +1,13 @@
 """The U-Net whose skips are weighed by attention gates."""
 
-from zoo import checks
 from zoo.inputs.batching import batched
-from zoo.models.unet import UNet
-from zoo.networks import encoders
+from zoo.models._own_encoder import OwnEncoderUNet
 from zoo.registry.entries import listed
 from zoo.training.image_to_image import check_images
 
 
 @listed
-class AttentionUNet(UNet):
+class AttentionUNet(OwnEncoderUNet):
     """Learns a mask, and where to look for it.
 
     skip' = skip * attention,  attention = sigmoid(psi(relu(W_x skip + W_g signal + b_g)) + b_psi)
@@ -45,12 +43,6 @@ class AttentionUNet(UNet):
 
     Reference: Oktay et al., 2018, Eq. 1 to 3. https://arxiv.org/abs/1804.03999
     """
-
-    FIXED = dict.fromkeys(("encoder", "encoder_weights", "freeze"), encoders.OF_UNET_ALONE)
-
-    def __init__(self, image_shape, **kwargs):
-        checks.not_fixed(type(self).__name__, kwargs, AttentionUNet.FIXED)
-        super().__init__(image_shape, **kwargs)
 
     def network_arguments(self):
         return {**super().network_arguments(), "gated": True}

@@ -1,13 +1,11 @@
 """The U-Net made of residual blocks."""
 
-from zoo import checks
-from zoo.models.unet import UNet
-from zoo.networks import encoders
+from zoo.models._own_encoder import OwnEncoderUNet
 from zoo.registry.entries import listed
 
 
 @listed
-class ResidualUNet(UNet):
+class ResidualUNet(OwnEncoderUNet):
     """Learns a mask by corrections, stage by stage.
 
     stage(x) = shortcut(x) + conv(act(norm(conv(act(norm(x))))))
@@ -46,12 +44,9 @@ class ResidualUNet(UNet):
     Reference: Zhang et al., 2018, Figure 2 and Table I. https://arxiv.org/abs/1711.10684
     """
 
-    FIXED = dict.fromkeys(("encoder", "encoder_weights", "freeze"), encoders.OF_UNET_ALONE)
-
     def __init__(
         self, image_shape, *, normalization="batch", down="strided", up="upsample", **kwargs
     ):
-        checks.not_fixed(type(self).__name__, kwargs, ResidualUNet.FIXED)
         super().__init__(image_shape, normalization=normalization, down=down, up=up, **kwargs)
 
     def network_arguments(self):

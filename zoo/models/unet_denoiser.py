@@ -4,7 +4,7 @@ from keras import ops
 
 from zoo import checks
 from zoo.layers.corruptions import Corrupting
-from zoo.models.unet import UNetFamily
+from zoo.models._unet_family import UNetFamily
 from zoo.registry.entries import listed
 from zoo.training.image_to_image import RECONSTRUCTIONS, ImageToImage
 from zoo.training.mean_start import MeanStart

@@ -2,14 +2,13 @@
 
 from keras import ops
 
-from zoo import checks
-from zoo.models.unet import UNet
-from zoo.networks import encoders, unet
+from zoo.models._own_encoder import OwnEncoderUNet
+from zoo.networks import unet
 from zoo.registry.entries import listed
 
 
 @listed
-class UNetPlusPlus(UNet):
+class UNetPlusPlus(OwnEncoderUNet):
     """Learns a mask by nested U-Nets of every depth.
 
     node(i, j) = block([node(i, 0), ..., node(i, j - 1), up(node(i + 1, j - 1))])
@@ -49,10 +48,7 @@ class UNetPlusPlus(UNet):
     Reference: Zhou et al., 2018, Eq. 1 and 2. https://arxiv.org/abs/1807.10165
     """
 
-    FIXED = dict.fromkeys(("encoder", "encoder_weights", "freeze"), encoders.OF_UNET_ALONE)
-
     def __init__(self, image_shape, *, deep_supervision=True, **kwargs):
-        checks.not_fixed(type(self).__name__, kwargs, UNetPlusPlus.FIXED)
         super().__init__(image_shape, **kwargs)
         self.deep_supervision = bool(deep_supervision)
 

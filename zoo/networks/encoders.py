@@ -19,7 +19,6 @@ ENCODERS = {
 IMAGENET = "imagenet"
 LAYER = "encoder"  # its name in the network
 WIDTHS = (16, 32, 64, 128, 256)  # of the decoder, from the image's size to a 16th of it
-OF_UNET_ALONE = "is of unet alone. Leave it out, or take unet."
 STRIDES = (2, 4, 8, 16, 32)
 _CAFFE_MEAN = (103.939, 116.779, 123.68)  # of blue, green and red, of 255
 _TORCH_MEAN, _TORCH_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
