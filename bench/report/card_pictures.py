@@ -10,7 +10,14 @@ import numpy as np
 from bench.leaderboard.rows import Row
 from bench.report import drawings
 from bench.report.html import Image
-from bench.report.plots import anomaly, image_grid, label_swap, latents, style, training
+from bench.report.plots import (
+    anomaly_maps,
+    image_grid,
+    label_swap,
+    latents,
+    style,
+    training,
+)
 
 LEARNING = "Learning, epoch by epoch"
 _TILE = 44  # pixels of one image in a grid
@@ -135,7 +142,7 @@ def _swaps(output: Path, row: Row) -> list[Figure]:
 def _anomalies(output: Path, row: Row) -> list[Figure]:
     light, dark = io.BytesIO(), io.BytesIO()
     for target, theme in ((light, "light"), (dark, "dark")):
-        if not anomaly.score_maps(output, list(row.records), target, theme):
+        if not anomaly_maps.score_maps(output, list(row.records), target, theme):
             return []
     alt = f"Normal images and anomalies, as {row.name} sees them"
     picture = Image(light.getvalue(), alt, dark=dark.getvalue())

@@ -10,6 +10,7 @@ from bench.leaderboard import rows as leaderboard_rows
 from bench.records import schema, store
 from bench.report import anomaly_tables
 from bench.report.plots import anomaly as anomaly_plots
+from bench.report.plots import anomaly_maps
 
 
 def make(model="upae", normal_class=None, seed=0, auroc=0.9, **changes):
@@ -159,14 +160,14 @@ class TestPictures:
     @pytest.mark.parametrize("without", [(), ("uncertainties", "masks")])
     def test_maps(self, tmp_path, shape, without):
         name = write_file(tmp_path, "a.npz", shape, **dict.fromkeys(without))
-        size = size_of(anomaly_plots.score_maps, tmp_path, [make(anomaly_file=name)])
+        size = size_of(anomaly_maps.score_maps, tmp_path, [make(anomaly_file=name)])
         assert min(size) > 400
 
     def test_uncertainty_is_a_line_of_its_own(self, tmp_path):
         whole = write_file(tmp_path, "a.npz")
         plain = write_file(tmp_path, "b.npz", uncertainties=None)
         heights = [
-            size_of(anomaly_plots.score_maps, tmp_path, [make(anomaly_file=name)])[1]
+            size_of(anomaly_maps.score_maps, tmp_path, [make(anomaly_file=name)])[1]
             for name in (whole, plain)
         ]
         assert heights[0] > heights[1]
@@ -188,7 +189,7 @@ class TestPictures:
     def test_nothing_to_draw(self, tmp_path, file):
         made = [make(anomaly_file=file)]
         for draw in (
-            anomaly_plots.score_maps,
+            anomaly_maps.score_maps,
             anomaly_plots.score_histograms,
             anomaly_plots.curves,
         ):
