@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.training import autotuning
-from zoo.training.autotuning import Trial
+from zoo.training import autotuning, step_timing
+from zoo.training.step_timing import Trial
 
 
 def _compiled(name="autoencoder", seed=0, **arguments):
@@ -45,11 +45,11 @@ def trained(digits, tmp_path_factory):
     def tune(model):
         with pytest.MonkeyPatch.context() as patch:
             for name, value in _QUICK.items():
-                patch.setattr(autotuning, name, value)
-            lines = [f"autotuning.{name} = {value}" for name, value in _QUICK.items()]
-            start, call = autotuning._CHILD.rsplit("autotuning.time_saved", 1)
-            child = "\n".join((start, *lines, f"autotuning.time_saved{call}"))
-            patch.setattr(autotuning, "_CHILD", child)
+                patch.setattr(step_timing, name, value)
+            lines = [f"step_timing.{name} = {value}" for name, value in _QUICK.items()]
+            start, call = step_timing._CHILD.rsplit("step_timing.time_saved", 1)
+            child = "\n".join((start, *lines, f"step_timing.time_saved{call}"))
+            patch.setattr(step_timing, "_CHILD", child)
             return zoo.autotune(
                 model,
                 digits[:64],
@@ -71,7 +71,7 @@ def measured(monkeypatch):
         models.append(model)
         return [_trial(1.0), _trial(0.5, steps_per_execution=8)]
 
-    monkeypatch.setattr(autotuning, "_measure", measure)
+    monkeypatch.setattr(step_timing, "measure", measure)
     return models
 
 
@@ -81,14 +81,14 @@ def test_training_goes_on_as_if_nothing_was(trained):
 
 
 def test_where_xla_has_no_kernel_two_optimizers_go_on_too(digits, monkeypatch, tmp_path):
-    class Run(autotuning._Run):
+    class Run(step_timing.Run):
         def __init__(self, model, data, batch_size, jit_compile, num_steps):
             if jit_compile:
                 raise ValueError("no kernel")
             super().__init__(model, data, batch_size, jit_compile, num_steps)
 
-    for name, value in {**_QUICK, "_Run": Run}.items():
-        monkeypatch.setattr(autotuning, name, value)
+    for name, value in {**_QUICK, "Run": Run}.items():
+        monkeypatch.setattr(step_timing, name, value)
     images = digits[:64]
     tuned, losses = _with_and_without(
         lambda model: zoo.autotune(model, images, batch_size=32, folder=tmp_path),
@@ -152,9 +152,9 @@ def test_best_must_be_worth_its_compilation():
     plain, many = _trial(1.0), _trial(0.8, steps_per_execution=8)
     little, much = _trial(0.79, jit_compile=True), _trial(0.4, jit_compile=True)
     failed = Trial(jit_compile=True, error="no kernel")
-    assert autotuning._best([plain, many, little]) is many
-    assert autotuning._best([plain, many, much]) is much
-    assert autotuning._best([plain, failed]) is plain
+    assert step_timing.best([plain, many, little]) is many
+    assert step_timing.best([plain, many, much]) is much
+    assert step_timing.best([plain, failed]) is plain
 
 
 def test_advice_names_what_cannot_be_changed_here():
@@ -167,7 +167,7 @@ def test_advice_names_what_cannot_be_changed_here():
 
 @pytest.mark.parametrize(("seconds", "steps"), [(1.0, 1), (0.06, 1), (0.01, 8), (1e-6, 256)])
 def test_a_call_takes_about_100_ms(seconds, steps):
-    assert autotuning._steps_of(seconds) == steps
+    assert step_timing.steps_of(seconds) == steps
 
 
 def test_wrong_use_is_told(digits):
