@@ -1,7 +1,8 @@
 """Pixels of many image files in one `.npy`, which is never older than what it was made from.
 
-The file is read by `numpy.load` like any other. What follows the array, which numpy does not read,
-names the files, their sizes and times of change, so that another state of them is noticed.
+The file is read by `numpy.load` like any other. Behind the array, where numpy does not read, stands
+a fingerprint of the image files (names, sizes, times of change), so that a change of them is
+noticed.
 """
 
 import concurrent.futures

@@ -1,4 +1,4 @@
-"""The images of a folder by their number, with their masks: decoded when asked for, or kept."""
+"""The images of a folder by their number, with their masks: decoded when asked for, or cached."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,6 +1,7 @@
-"""The one reader: a folder of images or an `.npz` file becomes arrays, and a description of them.
+"""The one reader: a folder of images, an `.npz` or a table becomes arrays and a description.
 
-Folders are read by `image_folder`, the keys of an `.npz` by `npz`; what is white is in `scaling`.
+Folders are read by `image_folder`, the keys of an `.npz` by `npz`, tables by `zoo.tabular`; what
+is white is in `scaling`.
 """
 
 from pathlib import Path

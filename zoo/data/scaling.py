@@ -1,4 +1,4 @@
-"""Numbers of any type become pixels in `[0, 1]`: what is white is never guessed from the type.
+"""Numbers of any type become pixels in `[0, 1]`: where white is not known, it is asked for.
 
 | values                                        | become                                        |
 | --------------------------------------------- | --------------------------------------------- |

@@ -21,8 +21,8 @@ def start_from_pca(model, x) -> int:
     logit is linear about the mean: `logit(m) + C^T C (x - m) / (m (1 - m))`, so the first
     reconstruction is that of PCA to first order.
 
-    It pays where epochs are few: a network without hidden layers is soon past PCA, from there or
-    from random weights.
+    It pays where epochs are few: from either start, a network without hidden layers is soon better
+    than PCA.
 
     Args:
         model: An autoencoder of dense layers (`widths=()`) and one code, without normalisation;
@@ -37,6 +37,7 @@ def start_from_pca(model, x) -> int:
         ValueError: for another kind of model, or images that do not fit it.
 
     Reference: Bourlard and Kamp, 1988: the optimum of a linear autoencoder is PCA.
+    https://doi.org/10.1007/BF00332918
 
     Example:
 

@@ -31,9 +31,9 @@ class Autoencoder(ImageToImage, MeanStart, ZooModel):
 
     loss = mean over the batch of reconstruction(x, decode(encode(x)))
 
-    The first model to try, and the yardstick for the others. With `widths=()` it is dense, with
-    widths it halves the image once per width by convolutions. A linear one with squared error
-    cannot beat PCA of the same code size; this one should.
+    The first model to try, and the yardstick for the others. With `widths=()` it is dense; else
+    convolutions halve the image once per width. A linear autoencoder with squared error cannot
+    beat PCA with as many components as the code has units; this one should.
 
     Args:
         image_shape: `(height, width, channels)`, `(length, channels)` or `(features,)`. Height,
@@ -41,7 +41,7 @@ class Autoencoder(ImageToImage, MeanStart, ZooModel):
         latent_dim: Positive int, size of the code; `None` makes the last feature map the code.
         widths: Channels of each halving stage, the first nearest to the image. `None` means `()`
             for flat vectors; for images and series `(32, 64)` and, where a dense layer follows,
-            further stages of 128 while the map has more than 64 places and its sides divide.
+            further stages of 128 while the map has more than 64 places and can be halved.
         hidden_units: Dense layers between the last map and the code. `None` means `()`, or
             `(128,)` for flat vectors.
         mirror_hidden: Whether the decoder has the same dense layers.
@@ -56,7 +56,8 @@ class Autoencoder(ImageToImage, MeanStart, ZooModel):
         convs_per_stage: Convolutions per stage.
         encoder_padding: `"same"` or `"valid"`, of the encoder's convolutions.
         pad_to_fit: Whether sizes that do not divide are rounded up: "same" padding makes room
-            for the odd row in each halving, and the decoder crops its larger map to the image.
+            for the odd row in each halving, and the decoder crops its map, which is larger, to
+            the image.
         map_channels: Channels of the map that the decoder's first dense layers give; `None`
             means `widths[-1]`.
         unflatten_activation: Keras activation before that map; `None` means `activation`.

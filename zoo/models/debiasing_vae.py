@@ -27,8 +27,8 @@ class DebiasingVAE(ClassifyingVAE):
         image_shape: See `Autoencoder`.
         vae_weight: Float >= 0, weight of the VAE's two terms, which are nats per image.
         classification_weight: Float >= 0.
-        resample: Whether `fit` draws arrays by their codes. `shuffle=False`, `sample_weight` and
-            data that are not arrays are taken as they come.
+        resample: Whether `fit` draws images with rare codes more often. Rows are taken as they
+            come where data are no arrays, and with `shuffle=False` or `sample_weight`.
         num_bins: Positive int, bins of the histogram of each code unit.
         smoothing: Float > 0, `alpha` of the paper, added to the histogram's density: small values
             debias more.
@@ -55,8 +55,8 @@ class DebiasingVAE(ClassifyingVAE):
 
     Differs from the paper: the reconstruction is a log-likelihood. The course's mean absolute
     error with a KL weight of 5e-4 is `likelihood="laplace"` with `scale = 5e-4 * pixels` and
-    `vae_weight = 5e-4`, up to a constant: preset `mit_course`. Its batch normalisation has the
-    momentum 0.9 and epsilon 1e-5 of all models here, where the course has Keras's 0.99 and 1e-3.
+    `vae_weight = 5e-4`, up to a constant: preset `mit_course`. Batch normalisation has the momentum
+    0.9 and epsilon 1e-5 of all models here; the course has those of Keras, 0.99 and 1e-3.
 
     Example:
         >>> model = zoo.create("debiasing_vae", image_shape=(28, 28, 1), preset="tiny")

@@ -20,11 +20,12 @@ class DenoisingAutoencoder(Corrupting, Autoencoder):
         image_shape: See `Autoencoder`.
         corruption: `"gaussian"` (added, then clipped to `[0, 1]`), `"masking"` (pixels set to 0)
             or `"salt_and_pepper"` (pixels set to 0 or 1). For anomalies `"rotate90"`, `"erase"`
-            (cells of a grid), `"blur"` or `"grey"`: then images are scored by how badly damaged
-            copies of them are restored.
-        level: Float in `[0, 1]`. Standard deviation of the Gaussian in pixel units, or share of
-            the pixels that are hit; of images rotated, of cells erased, or how far blurred or
-            grey.
+            (cells of a grid), `"blur"` or `"grey"`: an image is then scored by how badly damaged
+            copies of it are restored.
+        level: Float in `[0, 1]`. `"gaussian"`: standard deviation, in pixel units. `"masking"`,
+            `"salt_and_pepper"`: share of the pixels that are set. `"rotate90"`: share of the
+            images that are turned. `"erase"`: share of the cells. `"blur"`, `"grey"`: weight of
+            the blurred, or the grey, image.
         **kwargs: See `Autoencoder`.
 
     Call arguments:

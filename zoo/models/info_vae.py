@@ -16,9 +16,10 @@ class InfoVAE(VAE):
 
     loss = reconstruction + (1 - alpha) kl_scale kl + (alpha + lambda_scale - 1) kl_scale mmd
 
-    The maximum mean discrepancy (MMD) between codes and prior over a batch takes over work of the
-    KL, which pulls each image's code to the prior and so wipes out information. Choose it when a
-    VAE ignores its code, or leaves holes between code and prior. `alpha = 0, lambda_scale = 1` is
+    The KL pulls each image's code to the prior and so wipes out information. Here a part of its
+    work is done by the maximum mean discrepancy (MMD) between the codes of a batch and the prior.
+    Choose it when a VAE ignores its code, or leaves holes between code and prior. `alpha = 0,
+    lambda_scale = 1` is
     the VAE, `alpha = 1` has no KL (MMD-VAE), and `alpha + lambda_scale = 1` is the beta-VAE of
     `beta = 1 - alpha`.
 

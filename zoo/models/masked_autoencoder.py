@@ -48,12 +48,12 @@ class MaskedAutoencoder(MeanStart, ZooModel):
 
     `fit` and `evaluate` use one random mask per image, that of `evaluate` always the same. `call`,
     `reconstruct` and the scores use the same few masks for every image, chosen so that each patch
-    is hidden in at least one; a patch's prediction is its mean over the masks that hide it. No
+    is hidden in at least one; the prediction of a patch is the mean over the masks that hide it. No
     pixel is ever copied from the input, so `score_map` compares each patch with what the rest
     of the image lets one expect. Metrics of `compile` see the hidden patches alone.
 
-    Its budget is thousands of updates: with fewer it stays behind a ridge regression of the hidden
-    pixels on the visible ones, and the boards of `bench` do not rank it.
+    The model needs thousands of updates. With fewer it is worse than a ridge regression of the
+    hidden pixels on the visible ones, and the leaderboards of `bench` do not rank it.
 
     Args:
         image_shape: `(height, width, channels)`, `(length, channels)` or `(features,)`; a vector
@@ -71,8 +71,9 @@ class MaskedAutoencoder(MeanStart, ZooModel):
         num_decoder_blocks: Positive int, transformer blocks of the decoder.
         num_decoder_heads: Positive int, attention heads of the decoder.
         normalize_patches: Whether the target is each patch less its mean, over its standard
-            deviation: better features. Predictions are then put back on the true patch's mean and
-            deviation, so scores do not see a change of brightness or contrast of whole patches.
+            deviation: better features. Predictions are then put back on the mean and deviation
+            of the true patch, so scores do not see that a whole patch is brighter or has more
+            contrast.
         start_at_mean: See `Autoencoder`; not with `normalize_patches`, whose mean is 0.
         **kwargs: See `ZooModel`.
 

@@ -61,16 +61,16 @@ class MemoryAutoencoder(Autoencoder):
 
     loss = reconstruction + entropy_weight * sum_i -w_i log w_i
 
-    The code asks a memory of `num_items` codes, and what is decoded is a sparse, positive
-    combination of them: an anomaly cannot be copied, whatever the size of the code. Choose it for
-    anomalies that a plain autoencoder copies too well. With many items it comes near to nearest
-    neighbours, which need no training.
+    The code of the encoder addresses a memory of `num_items` codes, `m_i`, with the weights `w_i`.
+    What is decoded is `sum_i w_i m_i`, a sparse, positive combination of them, so an anomaly is
+    hard to copy even with a large code. Choose it for anomalies that a plain autoencoder copies
+    too well. With many items it comes near to nearest neighbours, which need no training.
 
     Args:
         image_shape: See `Autoencoder`.
         num_items: Positive int, of the memory.
-        shrink: Float >= 0: weights below it become 0. `None` means `1 / num_items`, the lower
-            end of the paper's range.
+        shrink: Float in `[0, 1]`: weights below it become 0. `None` means `1 / num_items`, the
+            lower end of the paper's range.
         entropy_weight: Float >= 0, of the entropy of the weights, which keeps few of them large.
         latent_dim: Positive int, size of the code. Defaults to `32`.
         **kwargs: See `Autoencoder`.
@@ -82,7 +82,7 @@ class MemoryAutoencoder(Autoencoder):
         The reconstruction, `(batch, *image_shape)`.
 
     Loss terms:
-        `reconstruction`: mean over pixels. `entropy`: of the weights, nats.
+        `reconstruction`: mean over pixels. `entropy`: of the weights, nats. Both `(batch,)`.
 
     Raises:
         ValueError: if an argument is out of range, or so much is shrunk that nothing is left.

@@ -36,9 +36,9 @@ class SparseAutoencoder(Autoencoder):
     Args:
         image_shape: See `Autoencoder`.
         penalty: `"l1"`, `"kl"` or `"top_k"`.
-        sparsity_weight: Float >= 0; not used by `top_k`. `None` means `1e-5` for `l1`: ten times
-            as much switches most units off for good within an epoch; and `1e-3` for `kl`, which
-            brings the rates close to `target_rate`.
+        sparsity_weight: Float >= 0; not used by `top_k`. `None` means `1e-5` for `l1` (ten times
+            as much switches most units off for good within an epoch) and `1e-3` for `kl` (which
+            brings the rates close to `target_rate`).
         target_rate: Float in `(0, 1)`, `rho` of `kl`: mean activation of a unit.
         num_active: Positive int <= `latent_dim`, `k` of `top_k`.
         latent_dim: Positive int, size of the code. Defaults to `64`.
@@ -53,9 +53,9 @@ class SparseAutoencoder(Autoencoder):
         The reconstruction, `(batch, *image_shape)`.
 
     Loss terms:
-        `reconstruction`: mean over pixels. `sparsity` (not for `top_k`): sum over code units;
-        for `kl` it is a property of the batch, in nats, and the same for all its rows, so its
-        value depends on the batch size. With several replicas each takes its own batch's.
+        `reconstruction`: mean over pixels. `sparsity` (not for `top_k`): sum over code units. For
+        `kl` it is one value per batch, in nats, given to each image, and depends on the batch
+        size; each of several replicas takes that of its own batch. Both `(batch,)`.
 
     Raises:
         ValueError: if an argument is out of range.
@@ -68,8 +68,9 @@ class SparseAutoencoder(Autoencoder):
         >>> model.latent_dim
         64
 
-    Reference: Ng, 2011, section 3 (`kl`). Makhzani and Frey, 2014, section 2 (`top_k`).
-    https://arxiv.org/abs/1312.5663
+    Reference: Ng, 2011, section 3 (`kl`).
+    https://web.stanford.edu/class/cs294a/sparseAutoencoder_2011new.pdf
+    Makhzani and Frey, 2014, section 2 (`top_k`). https://arxiv.org/abs/1312.5663
     """
 
     def __init__(

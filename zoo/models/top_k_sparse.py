@@ -82,8 +82,9 @@ class TopKSparseAutoencoder(Autoencoder):
             means half the number of pixels, at most `latent_dim`.
         auxiliary_weight: Float >= 0, `alpha`.
         dead_after: Positive int. Training steps without activity after which a unit is dead.
-        **kwargs: See `ZooModel`, and for `start_at_mean`, of the bias `b`, `Autoencoder`, whose
-            other arguments are fixed: no hidden layers, a linear output, the mean squared error.
+        **kwargs: `start_at_mean`, here of the bias `b`: see `Autoencoder`, whose other arguments
+            are fixed: no hidden layers, a linear output, the mean squared error. Others: see
+            `ZooModel`.
 
     Call arguments:
         x: Float tensor `(batch, *image_shape)` in `[0, 1]`.
@@ -94,15 +95,16 @@ class TopKSparseAutoencoder(Autoencoder):
     Loss terms:
         `reconstruction`: mean squared error over pixels. `auxiliary`: the same between the
         residual, held constant, and its reconstruction by dead units; 0 while none is dead.
+        Both `(batch,)`.
 
     Raises:
         ValueError: if an argument is out of range.
         TypeError: for an argument of `Autoencoder` that is fixed here.
 
     Differs from the paper: the bias `b` starts at the data's mean, or at their median after
-    `center_on`, where the paper takes the geometric median; errors are not normalised; the
-    gradient's part along a direction is not subtracted, as the norm is part of the forward pass
-    and it does not arise; with several replicas "active" means active on any of them.
+    `center_on`, where the paper takes the geometric median; errors are not normalised. The
+    gradient has no part along a direction that would have to be subtracted, as the norm is part of
+    the forward pass. With several replicas "active" means active on any of them.
 
     Example:
         >>> model = zoo.create("top_k_sparse", image_shape=(8, 8, 1), num_active=4)

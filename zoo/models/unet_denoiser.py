@@ -23,19 +23,14 @@ class UNetDenoiser(Corrupting, ImageToImage, MeanStart, UNetFamily):
 
     Args:
         image_shape: See `UNet`.
-        corruption: `"gaussian"` (added, then clipped to `[0, 1]`), `"masking"` (pixels set to 0)
-            or `"salt_and_pepper"` (pixels set to 0 or 1). For anomalies `"rotate90"`, `"erase"`
-            (cells of a grid), `"blur"` or `"grey"`: then images are scored by how badly damaged
-            copies of them are restored.
-        level: Float in `[0, 1]`. Standard deviation of the Gaussian in pixel units, or share of
-            the pixels that are hit; of images rotated, of cells erased, or how far blurred or
-            grey.
-        residual: Whether the network gives the noise, to be subtracted, or, with `False`, the
-            image itself through a sigmoid. The noise starts at 0: an untrained model returns its
-            input.
+        corruption: The damage, `"gaussian"` by default: see `DenoisingAutoencoder`.
+        level: Float in `[0, 1]`, how much of it: see `DenoisingAutoencoder`.
+        residual: `True`: the network gives the noise, which is subtracted; it starts at 0, so an
+            untrained model returns its input. `False`: the network gives the image, through a
+            sigmoid.
         reconstruction: `"mean_squared_error"`, `"mean_absolute_error"`, `"mean_huber"` or, with
             `residual=False`, `"binary_crossentropy"`, each a mean over pixels.
-        start_at_mean: See `Autoencoder`; for `residual=False`, as the noise starts at 0.
+        start_at_mean: See `Autoencoder`. Not used with `residual=True`, whose noise starts at 0.
         **kwargs: `widths`, `convs_per_stage`, `kernel_size`, `activation`, `normalization`,
             `dropout`, `down`, `up`, `interpolation`: see `UNetFamily`. Others: see `ZooModel`.
 

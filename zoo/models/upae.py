@@ -29,10 +29,10 @@ class UPAE(Autoencoder):
     score = mean over pixels of [exp(-s) (x' - mu)^2 + s]
 
     Errors where the model expects large ones (edges, texture) count less than errors where it
-    expects small ones. It also expects large errors at anomalies, which would explain them away:
-    so the score counts what is expected too, by the term `s`, where the paper leaves it out
-    (`score="paper"`). `cap_uncertainty(held_out_normals)` bounds each pixel's `s` in the score by
-    the highest that normal images get there.
+    expects small ones. It also expects large errors at anomalies, which would explain them away.
+    So the score has the term `s`, the expected error, which the paper leaves out
+    (`score="paper"`). `cap_uncertainty(held_out_normals)` bounds `s` of each pixel, in the score,
+    by the highest that normal images get there.
 
     Args:
         image_shape: See `Autoencoder`.
@@ -201,9 +201,9 @@ class UPAE(Autoencoder):
     def recalibrate(self, held_out) -> None:
         """Scales the predicted variance of each pixel to the errors on held-out images.
 
-        The variance becomes as many times larger as the mean of `(x' - mu)^2 / sigma^2` over the
-        held-out images is above 1; it is part of the score, of `predict_uncertainty`, and of the
-        saved model. Set thresholds afterwards.
+        The variance is multiplied by the mean of `(x' - mu)^2 / sigma^2` over the held-out images,
+        plus 0.001. The factor counts in the score and in `predict_uncertainty`, and is saved with
+        the model. Set thresholds afterwards.
 
         Args:
             held_out: Normal images that the model was not trained on, `(n, *image_shape)`.
@@ -238,7 +238,7 @@ class UPAE(Autoencoder):
     def score_map(self, x):
         """Returns `exp(-s) (x' - mu)^2 + s` of each pixel, averaged over channels; may be below 0.
 
-        With `score="paper"` it is without the last term. Shape `(batch, height, width)` or
+        `score="paper"` leaves the last term out. Shape `(batch, height, width)` or
         `(batch, length)`; `(batch, features)` for vectors.
         """
         outputs = self.forward(x)

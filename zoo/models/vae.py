@@ -27,8 +27,8 @@ class VAE(Autoencoder):
 
     With `beta = 1` the loss is the negative evidence lower bound (ELBO). Choose it to sample new
     images, to score images by likelihood, or for a smooth code. `call` decodes the mean of the
-    code, without noise; `fit` and `evaluate` use one sample of it, `evaluate` by
-    noise that follows from the image.
+    code, without noise. `fit` and `evaluate` decode one sample of the code; the noise of `evaluate`
+    follows from the image.
 
     Args:
         image_shape: See `Autoencoder`.
@@ -36,9 +36,10 @@ class VAE(Autoencoder):
         likelihood: `"bernoulli"` (cross-entropy; pixels near 0 or 1), `"gaussian"` (squared
             error) or `"laplace"` (absolute error, the L1 likelihood).
         scale: Float > 0, in pixel units: standard deviation of the Gaussian, or `b` of the
-            Laplace. The start value when it is learned. Not used by `"bernoulli"`. What varies
-            by less than the scale is not worth its KL: with 1, all that pixels can vary by, the
-            code of small images stays empty, also where the scale is learned from there.
+            Laplace. The start value when it is learned. Not used by `"bernoulli"`. To encode what
+            varies by less than the scale costs more KL than it saves. So with a scale of 1, the
+            whole range of a pixel, the code of small images stays empty, even where the scale is
+            learned.
         learn_scale: Whether one scale for all pixels is learned with the weights.
         kl: `"analytic"`, or `"monte_carlo"`: `log q(z | x) - log p(z)` at the sample; same mean,
             more noise, and may be negative for single images.
@@ -214,7 +215,8 @@ class VAE(Autoencoder):
 
             log (1 / S) sum_s p(x | z_s) p(z_s) / q(z_s | x),  z_s ~ q(z | x)
 
-        A lower bound in the mean, at least the ELBO, and it rises with `num_samples`.
+        In the mean it is a lower bound, at least as high as the ELBO, that rises with
+        `num_samples`.
 
         Args:
             x: Images, tensor or array.

@@ -11,8 +11,6 @@ from zoo.networks import convolutional
 from zoo.registry.entries import listed
 from zoo.training.image_to_image import check_images
 
-# What belongs to a code that is one vector.
-
 
 def _check_indices(model, indices) -> None:
     checks.array_shape(model.owner, indices.shape, model.code_shape[:-1], "indices")
@@ -50,8 +48,8 @@ class VQVAE(Autoencoder):
         codebook: `"ema"` (moving averages) or `"gradient"` (trained by the loss).
         beta: Float >= 0, weight of the commitment.
         decay: Float in `[0, 1]`, per step, of the moving averages. Not used by `"gradient"`.
-        revive_after: Positive int: a codebook vector that has lain idle for as many training
-            steps is moved to a random encoder output of the batch. `None` switches that off.
+        revive_after: Positive int: a codebook vector that has lain idle for so many training
+            steps is moved to a random encoder output of the batch. `None`: never.
         data_variance: Float > 0, in squared pixel units, by which the reconstruction is divided;
             `np.var(x_train)` makes it the unexplained share of the variance.
         widths: Channels of each halving stage. `None` means `(32, 64)` for images and series of
@@ -78,8 +76,9 @@ class VQVAE(Autoencoder):
 
     Differs from the paper: squared distances are means over the code where the paper sums over
     each vector, the network has no residual blocks, and idle codebook vectors are revived. The
-    moving averages start at 0, so that a vector's first users give its place. Sample weights do
-    not weigh them. Several replicas sum their counts: the codebook is that of one device.
+    moving averages start at 0, so a codebook vector begins at the mean of its first users; sample
+    weights do not count in them. Several replicas add up their counts, so the codebook is as on
+    one device.
 
     Example:
         >>> model = zoo.create("vq_vae", preset="keras_io")

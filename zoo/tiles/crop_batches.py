@@ -15,7 +15,9 @@ class CroppedBatches(keras.utils.PyDataset):
     """Gives shuffled batches of random crops, and of their masks.
 
     Each image gives as many crops in an epoch as the others. Crops, order and changes depend on
-    `seed`, on the epoch and on the place in it alone.
+    `seed`, on the epoch and on the place in the epoch alone. A batch is `(images,)` or
+    `(images, masks)`: float32 `(batch, height, width, channels)` in `[0, 1]`, and class numbers
+    `(batch, height, width)`.
 
     Args:
         crops: What is drawn from.

@@ -1,8 +1,8 @@
 """Maps of images of any size: tile by tile, and blended where tiles overlap.
 
-The weights of tiles are products of weights along the axes, each made to add up to 1 at every
-place. So a map needs no sum of weights beside it, and is ready from its first rows on: no more is
-in memory than one row of tiles. Nothing here counts the axes: series, images and volumes alike.
+The weights of tiles are products of weights along the axes, and along each axis they add up to 1
+at every place. So a map needs no sum of weights beside it and is ready from its first rows on: no
+more than one row of tiles is in memory. Series, images and volumes are treated alike.
 """
 
 import dataclasses

@@ -29,8 +29,8 @@ def instances(
 ) -> tuple[np.ndarray, list[Object]]:
     """Parts the objects of each class other than 0, and measures them.
 
-    The distance to the outside of its class has a peak in the middle of each object; a watershed
-    from the peaks parts what touches. Objects of different classes are apart anyway.
+    The distance of a pixel to the outside of its class has a peak in the middle of each object. A
+    watershed from the peaks parts objects of one class that touch.
 
     Args:
         mask: Class numbers `(height, width)`.

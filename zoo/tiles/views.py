@@ -1,7 +1,7 @@
 """The same image seen flipped and turned, and maps brought back exactly: pixels change places.
 
-Averaging a map over views is known as test-time augmentation; their deviation shows where a model
-depends on how it holds the picture.
+Averaging a map over views is known as test-time augmentation. The deviation between views shows
+where the answer of a model depends on how the image is turned.
 """
 
 import dataclasses
