@@ -35,8 +35,8 @@ class BayesianOracle(RandomOracle):
     as a logarithm, see `improvement.log_expected`. The first trials are the points of a scrambled
     Sobol sequence, which fill the space more evenly than chance. Later candidates are settings at
     random, changes of the best ones, and smaller and smaller changes of those that promise most.
-    Trials that still run are taken to get the mean that the process has for them, so that several
-    at once spread.
+    A trial that still runs counts with the mean that the process predicts for it (Kriging
+    believer), so that trials that run at once spread.
 
     Args:
         recorded: Trials by number that finished or began before: no process is fitted for them.

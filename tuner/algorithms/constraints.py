@@ -1,7 +1,8 @@
 """How likely settings keep within the limits of a search, learnt from the sizes seen so far.
 
-Most settings of a wide space can be over a tight limit. They are refused before training, but each
-costs the start of a process; so a search learns from the refused ones where not to look.
+Under a tight limit most settings of a wide space are too large. They are refused before training,
+but each refusal costs the start of a process. So a search learns where not to look from the
+settings that were refused.
 
     p(fits) = prod_i Phi((log limit_i - mean_i) / deviation_i)
 

@@ -1,8 +1,8 @@
 """What searches are compared on: functions with a known optimum, and the table of real trainings.
 
-Regret is what is lost against the best there is: of one aim, the true value of the trial that a
-search would hand over, minus the optimum; of two aims, the share of the hypervolume of the true
-front that the trials so far do not cover.
+Regret is what is lost against the optimum. For one aim it is the true value of the trial that a
+search would hand over, less the optimum. For two aims it is the share of the hypervolume of the
+true front that the trials so far do not cover.
 """
 
 import dataclasses

@@ -1,8 +1,8 @@
 """The objective against one setting, as a model of the trials has it: a mean with its band.
 
-A Gaussian process is fitted to the scores of all trials, those far off drawn nearer first. Along a
-parameter it is asked at the winner's other settings: what the search would expect of a setting that
-it has not tried.
+A Gaussian process is fitted to the scores of all trials; scores far off the others are drawn nearer
+first. Along a parameter, with the winner's other settings, the process says what to expect of
+settings that were not tried.
 """
 
 import dataclasses

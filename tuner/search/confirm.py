@@ -1,8 +1,8 @@
 """Measures the winner of a search on fresh seeds beside the defaults, on the test split.
 
-The score by which a winner was chosen flatters it: it is the best of many, on one seed. Only here
-is the test split read, by the harness itself, for the winner and the defaults with the same seeds;
-its records are in the folder `confirm` of the search.
+The score by which a winner was chosen is too good: it is the best of many, on one seed. Only here
+is the test split read, by the harness itself, for the winner and the defaults with the same seeds.
+The records of the harness are in the folder `confirm` of the search.
 """
 
 import dataclasses

@@ -28,15 +28,15 @@ class Request(Loading):
     Attributes:
         model: Registry name.
         objective: See `tuner.trials.objectives`; None: `"psnr"`, of masks `"iou"`.
-        costs: Names from `costs.COSTS` to be kept small beside it: the search then looks for the
-            settings that no other beats in all of them.
+        costs: Names from `costs.COSTS` to be kept small beside the objective: the search then looks
+            for the Pareto front, the settings that no other beats in all of these at once.
         tuner: `"random"`, `"grid"`, `"bayesian"`, `"hyperband"`, or a sampler of Optuna:
             `"optuna:tpe"`, `"optuna:gp"`, `"optuna:cmaes"`, `"optuna:nsgaii"`.
         max_trials: Trials that are trained; None: 20, for `"hyperband"` as many as it has.
         epochs: Of each trial, for `"hyperband"` the most; None: as many as `bench run` takes.
         executions: Trainings of each setting, from as many seeds; the score is their mean.
-        robust: Whether the first trials are trained from two seeds, and all where these differ
-            more than settings do; instead of `executions`.
+        robust: Whether the first trials are trained from two seeds, and all later ones too where
+            seeds differ more than settings do; instead of `executions`.
         prune: Whether a training ends whose best so far is worse than the median of the earlier
             trials at that epoch.
         patience: Epochs without a better objective after which a training ends; None: never.
@@ -48,10 +48,10 @@ class Request(Loading):
             tells how well the others are told apart in the validation split.
         max_parameters: Settings with more weights are refused before training: a number, or
             `"0.5x"` for a share of what the model has by default. None: no limit.
-        max_macs: As many multiply-accumulates of one forward pass, or None.
-        max_trial_seconds: Settings whose training would take longer are refused before it, by the
-            time of a few steps; None: no limit.
-        max_total_seconds: No trial starts later than that after the call; None: no limit.
+        max_macs: The same for the multiply-accumulates of one forward pass.
+        max_trial_seconds: Settings whose training would take longer, as the time of a few steps
+            tells, are refused before it; None: no limit.
+        max_total_seconds: Seconds after the call from which on no trial starts; None: no limit.
         output: Folder of the search; None: `runs/search-...`.
         seed: Of the search and of its models.
         precision: Dtype policy of the models, one of `bench.records.config.PRECISIONS`.

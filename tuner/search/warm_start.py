@@ -1,7 +1,7 @@
 """Warm start: settings that a user wants tried, and the trials of earlier searches.
 
-What is taken from other folders is copied into the folder of the search, so that it goes on in the
-same way when the others change.
+What is taken from other folders is copied into the folder of the search. So the search can be
+continued in the same way when those folders change.
 """
 
 import json

@@ -113,9 +113,7 @@ class ZooHyperModel(keras_tuner.HyperModel):
         for name, size in sizes.items():
             limit, _, unit = limits[name]
             if size > limit:
-                raise OverBudgetError(
-                    f"Case over budget: {size:,} {unit} > limit {limit:,}.", sizes
-                )
+                raise OverBudgetError(f"Over budget: {size:,} {unit} > limit {limit:,}.", sizes)
 
 
 def num_parameters(model) -> int:

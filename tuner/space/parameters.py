@@ -25,7 +25,7 @@ class When:
 class Choice:
     """One of some values; any plain data.
 
-    Where the values are numbers, narrowing may ask for others between the least and the largest.
+    Where the values are numbers, `narrowed` also takes others between the least and the largest.
     """
 
     values: tuple

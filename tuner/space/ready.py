@@ -234,7 +234,7 @@ _UNETS = ("unet", "attention_unet", "residual_unet", "unet_plus_plus", "unet_den
 
 
 def get(model: str) -> Space:
-    """Returns the space of a model, as its constructor's defaults are in the middle of it.
+    """Returns the whole search space of a model; the constructor's defaults lie within it.
 
     Raises:
         BenchError: if there is no such model, or it has none.
@@ -255,8 +255,8 @@ def get(model: str) -> Space:
 def for_data(space: Space, image_shape: tuple[int, ...], num_train: int | None = None) -> Space:
     """Returns the part of a space that fits the data.
 
-    As many stages as the sides can be halved; where they cannot, sizes are rounded up. Vectors
-    take dense layers alone.
+    There are at most as many stages as height and width can be halved; where they cannot be halved,
+    sizes are rounded up. Vectors take dense layers alone.
 
     Args:
         num_train: Number of training images; it gives the batch size's default.

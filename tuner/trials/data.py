@@ -24,10 +24,10 @@ class Data(Loading):
     checksum: str | None = None
 
     def load(self, store: cache.DatasetCache | None = None) -> Dataset:
-        """Takes the data as a search keeps them, or loads them.
+        """Takes the data from the dataset cache of the search, or loads them.
 
         Args:
-            store: Where they may be.
+            store: The cache; None: there is none.
 
         Raises:
             BenchError: see `bench.data.catalog.load`.

@@ -74,7 +74,7 @@ def objectives(
 ) -> np.ndarray:
     """Returns scores and logarithms of costs, each to be small, `(trials, 1 + costs)`.
 
-    Costs such as a number of parameters span decades, of which each counts as much.
+    Costs such as a number of parameters span decades; by the logarithm each decade counts the same.
 
     Args:
         scores: `(trials,)`.
@@ -93,8 +93,8 @@ def scalarised(
 
         max_j(w_j f_j) + 0.05 sum_j(w_j f_j),  f_j = (value_j - best_j) / (worst_j - best_j)
 
-    Its lowest point is on the front for any weights, in the middle of a hollow front too, of which
-    a plain sum finds the ends alone.
+    The lowest point is on the front for any weights, also in the middle of a concave front, where a
+    plain sum finds the ends alone.
 
     Args:
         values: `(..., objectives)`, each to be small.

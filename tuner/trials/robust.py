@@ -5,8 +5,8 @@ The first trials are trained from two seeds each. Of these,
     noise^2 = mean((first - second)^2 / 2)
     spread^2 = variance of the means of the better half, less what the noise adds to it
 
-A search goes on with one seed where `spread^2 > 2 noise^2`, and with two elsewhere: the few trials
-tell both only roughly.
+A search goes on with one seed where `spread^2 > 2 noise^2`, and with two elsewhere. The factor 2 is
+there because few trials tell noise and spread only roughly.
 """
 
 import statistics

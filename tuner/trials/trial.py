@@ -1,7 +1,7 @@
 """One trial: its model is trained on the training split and measured on the validation split.
 
-A trial runs in a process of its own, forked from one that has imported everything; it then shares
-no memory, no seed and no dtype policy with the others, and one that is killed is one row.
+A trial runs in a process of its own, forked from one that has imported everything. So trials share
+no memory, no seed and no dtype policy, and a trial that is killed is one row of the search.
 """
 
 import dataclasses
@@ -114,8 +114,7 @@ def run(job: Job, output: Path, report: Report = lambda text: None) -> dict[str,
         together), `"diverged"` or `"failed"`, with `error`; `scores`, one for each execution;
         `num_parameters`, `forward_macs`, `process`; `train_seconds`, `train_loss` and
         `num_epochs` (of the weights that are kept) of each execution, and `curves`, the objective
-        after each epoch, where `medians` are given; `costs` by name, if the job
-        names any.
+        after each epoch, where `medians` are given; `costs` by name, where the job names any.
     """
     result: dict[str, Any] = {
         "status": "failed",
@@ -256,7 +255,7 @@ class _Training:
         expected = seconds[0] + seconds[1] * steps / num_steps * epochs
         if expected > job.max_seconds:
             raise OverBudgetError(
-                f"Case over budget: about {expected:.0f} seconds > limit {job.max_seconds:g}.",
+                f"Over budget: about {expected:.0f} seconds > limit {job.max_seconds:g}.",
                 {"expected_seconds": expected},
             )
         return expected

@@ -87,14 +87,14 @@ class Measured(keras.callbacks.Callback):
 def medians(records: Iterable[dict[str, Any]], direction: str) -> tuple[float, ...]:
     """Returns the median of the trials' best so far after each epoch.
 
-    Reference: Golovin et al., 2017, Sec. 3.2.1. https://doi.org/10.1145/3097983.3098043
-
     Args:
         records: Of trials that ended, with `curves`: one for each execution.
         direction: Of the objective, `"min"` or `"max"`.
 
     Returns:
         One for each epoch that five trials reached.
+
+    Reference: Golovin et al., 2017, Sec. 3.2.1. https://doi.org/10.1145/3097983.3098043
     """
     pick = np.minimum if direction == "min" else np.maximum
     curves = [pick.accumulate(record["curves"][0]) for record in records if record.get("curves")]

@@ -52,10 +52,10 @@ def make_trial(number, score, parameters=1000, status="ok", error=None, **values
 TRIALS = [
     make_trial(0, 20.0, 4000),
     make_trial(1, 22.5, 1000, latent_dim=64),
-    make_trial(2, None, None, "over_budget", "Case over budget: 9 parameters > limit 1."),
+    make_trial(2, None, None, "over_budget", "Over budget: 9 parameters > limit 1."),
     make_trial(3, 18.0, 500, activation="gelu"),
     make_trial(4, None, None, "failed", "ValueError: <script>alert('x')</script>"),
-    make_trial(5, None, None, "over_budget", "Case over budget: 9 parameters > limit 1."),
+    make_trial(5, None, None, "over_budget", "Over budget: 9 parameters > limit 1."),
 ]
 
 
@@ -154,7 +154,7 @@ def test_trials_without_a_score_are_counted_by_reason(project):
         ("over budget", "2 trials"),
         ("failed", "1 trial"),
     ]
-    assert "trials 2, 5: Case over budget: 9 parameters &gt; limit 1." in text
+    assert "trials 2, 5: Over budget: 9 parameters &gt; limit 1." in text
 
 
 def test_a_parameter_that_is_not_active_is_an_empty_cell(tmp_path):

@@ -120,7 +120,7 @@ def test_records_of_other_settings_are_noticed(tmp_path, pretend):
 
 
 def test_refused_settings_are_neither_trials_nor_failures(tmp_path, pretend):
-    error = "Case over budget: 9 parameters > limit 1."
+    error = "Over budget: 9 parameters > limit 1."
     pretend.results = {call: {"status": "over_budget", "error": error} for call in range(5)}
     outcome = run(tmp_path)
     statuses = [record["status"] for record in outcome.project.trials.values()]

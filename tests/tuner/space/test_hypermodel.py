@@ -78,14 +78,14 @@ def test_the_policy_is_the_models_and_survives_a_cleared_session():
 def test_the_limit_of_parameters_is_exact():
     model = build(dense_space(), max_parameters=NUM_PARAMETERS)
     assert model.count_params() == NUM_PARAMETERS
-    text = rf"Case over budget: {NUM_PARAMETERS:,} parameters > limit {NUM_PARAMETERS - 1:,}\."
+    text = rf"Over budget: {NUM_PARAMETERS:,} parameters > limit {NUM_PARAMETERS - 1:,}\."
     with pytest.raises(OverBudgetError, match=text):
         build(dense_space(), max_parameters=NUM_PARAMETERS - 1)
 
 
 def test_the_limit_of_macs_is_exact():
     build(dense_space(), max_macs=NUM_MACS)
-    text = rf"Case over budget: {NUM_MACS:,} MACs > limit {NUM_MACS - 1:,}\."
+    text = rf"Over budget: {NUM_MACS:,} MACs > limit {NUM_MACS - 1:,}\."
     with pytest.raises(OverBudgetError, match=text):
         build(dense_space(), max_macs=NUM_MACS - 1)
 

@@ -70,7 +70,7 @@ def test_a_share_is_of_the_model_as_it_is_by_default():
 def test_a_trial_that_would_take_too_long_is_refused_before_training(trained, tmp_path):
     result = trial.run(make_job(epochs=100_000, max_seconds=5.0), tmp_path)
     assert result["status"] == "over_budget"
-    assert result["error"].startswith("Case over budget: about ")
+    assert result["error"].startswith("Over budget: about ")
     assert result["error"].endswith(" seconds > limit 5.")
     seconds = float(result["error"].split("about ")[1].split(" ")[0].replace(",", ""))
     assert seconds > 20  # 400,000 steps
