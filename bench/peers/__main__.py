@@ -21,7 +21,7 @@ EXAMPLES = """examples:
   pip install -r bench/peers/requirements.txt     PyTorch and Pythae
   python -m bench.peers                           every workload, about 50 minutes on 2 cores
   python -m bench.peers --workloads dense32 vae   some
-  python -m bench.peers --sides zoo keras         without PyTorch
+  python -m bench.peers --contenders zoo keras    without PyTorch
   python -m bench.peers --show runs/peers.jsonl   the table of an earlier run
 """
 
@@ -31,7 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = program("python -m bench.peers", DESCRIPTION, EXAMPLES)
     parser.add_argument("--workloads", nargs="+", default=default.names, choices=tuple(WORKLOADS))
     parser.add_argument(
-        "--sides",
+        "--contenders",
+        "--sides",  # its name before, until the next version
         dest="contenders",
         nargs="+",
         choices=tuple(worker.CONTENDERS),

@@ -59,14 +59,14 @@ def check(request: Request) -> None:
     """Raises BenchError for a wrong name or number."""
     for name, given, known in (
         ("workloads", request.names, WORKLOADS),
-        ("sides", request.contenders, worker.CONTENDERS),
+        ("contenders", request.contenders, worker.CONTENDERS),
         ("what", request.what, WHATS),
     ):
         wrong = [part for part in given if part not in known]
         if wrong or not given:
             raise BenchError(f"--{name} must be of {', '.join(known)}. Received: {list(given)}.")
     if not set(request.contenders) & set(OURS):
-        raise BenchError(f"--sides must have one of {', '.join(OURS)}, which ratios refer to.")
+        raise BenchError(f"--contenders must have one of {', '.join(OURS)}, which ratios refer to.")
     if request.pairs < 2 or request.rounds < 1:
         raise BenchError("--pairs must be at least 2, and --rounds at least 1.")
 

@@ -90,7 +90,7 @@ def _short(record: dict[str, Any] | None, key: str) -> str:
 
 
 def show(records: Sequence[dict[str, Any]], console) -> None:
-    """Prints a line for each side, below the network and the phase that it belongs to."""
+    """Prints a line for each contender, below the network and the phase that it belongs to."""
     parts: dict[str, list[list[str]]] = {}
     for title, what, *cells in rows(records):
         compact = [cell.replace(" to ", "-") for cell in cells]

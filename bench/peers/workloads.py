@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 LEARNING_RATE, ADAM_EPSILON = 1e-3, 1e-7  # Keras's defaults, given to every contender
-# The sides that ratios refer to, and what they are called in the names of fields.
+# The contenders that ratios refer to, and what they are called in the names of fields.
 OURS = ("zoo", "zoo autotuned")
 KEYS = ("ours", "ours_autotuned")
 _NUM_TEST = 512

@@ -1,4 +1,4 @@
-"""What may be said of two sides that were timed in turn: the ratio, its interval, the verdict."""
+"""What may be said of two contenders timed in turn: the ratio, its interval, the verdict."""
 
 import dataclasses
 import math

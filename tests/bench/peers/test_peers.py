@@ -104,7 +104,7 @@ def test_command_writes_records_and_shows_them(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(WORKLOADS, "dense32", workload)
     monkeypatch.setattr(workloads, "load", lambda workload: data)
     output = tmp_path / "peers.jsonl"
-    arguments = ["--workloads", "dense32", "--sides", "zoo", "keras", "--pairs", "2"]
+    arguments = ["--workloads", "dense32", "--contenders", "zoo", "keras", "--pairs", "2"]
     assert command.main([*arguments, "--rounds", "1", "--output", str(output)]) == 0
     found = [json.loads(line) for line in output.read_text().splitlines()]
     assert [(r["side"], r["what"], r["status"]) for r in found] == [
