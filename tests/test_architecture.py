@@ -4,6 +4,7 @@ The rules are in `architecture/rules.py`, each tested in `architecture/test_rule
 """
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -102,6 +103,17 @@ def test_tests_have_the_rooms_of_the_code():
 def test_the_page_about_the_layout_shows_these_rooms():
     page = ROOT / "ARCHITECTURE.md"
     assert not page.exists() or as_text() in page.read_text()
+
+
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"])
+def test_pages_name_files_that_are_there(page):
+    """Links, and names of files and folders; `my_model` stands for the reader's own."""
+    text = (ROOT / page).read_text()
+    links = re.findall(r"\]\((?!https?://)([^)#]+)", text)
+    names = re.findall(rf"`((?:{'|'.join((*ROOMS, 'tests', 'docs'))})/[\w/.-]*)`", text)
+    missing = [name for name in (*links, *names) if not (ROOT / name).exists()]
+    assert not [name for name in missing if "my_model" not in name]
+    assert links
 
 
 # --- packages -----------------------------------------------------------------------------------
