@@ -56,7 +56,7 @@ ROOMS: dict[str, tuple[Room, ...]] = {
         Room("registry", "names, sizes, published presets, model cards", without_keras=True),
         Room("training", "ZooModel with the one train_step, and what makes it fast"),
         Room("diagnostics", "what a training shows about itself"),
-        Room("models", "one file a model, read from top to bottom", most_modules=32),
+        Room("models", "one file a model, read from top to bottom", most_modules=36),
         Room("persistence", "saving, loading, export"),
         Room("testing", "the battery of checks, for models of your own too"),
         Room("(root)", "the names a user imports", modules=("",)),

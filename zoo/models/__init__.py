@@ -10,6 +10,7 @@ if _typing.TYPE_CHECKING:
     from zoo.models.attention_unet import AttentionUNet as AttentionUNet
     from zoo.models.autoencoder import Autoencoder as Autoencoder
     from zoo.models.beta_tc_vae import BetaTCVAE as BetaTCVAE
+    from zoo.models.beta_vae import BetaVAE as BetaVAE
     from zoo.models.conditional_vae import ConditionalVAE as ConditionalVAE
     from zoo.models.contractive import ContractiveAutoencoder as ContractiveAutoencoder
     from zoo.models.debiasing_vae import DebiasingVAE as DebiasingVAE
@@ -30,7 +31,6 @@ if _typing.TYPE_CHECKING:
     from zoo.models.unet_plus_plus import UNetPlusPlus as UNetPlusPlus
     from zoo.models.upae import UPAE as UPAE
     from zoo.models.vae import VAE as VAE
-    from zoo.models.vae import BetaVAE as BetaVAE
     from zoo.models.vq_vae import VQVAE as VQVAE
     from zoo.models.wae_mmd import WAEMMD as WAEMMD
 

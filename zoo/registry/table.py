@@ -15,7 +15,6 @@ class Row:
         class_name: Name of its class.
         paper: Address of the paper or page that the model comes from.
         task: What data it is trained on, one of `zoo.training.model.TASKS`.
-        file: Name of its file in `zoo/models`, where it is not the model's own name.
         least_updates: Updates at Adam 1e-3 and batches of 64 that its defaults need to get below
             40 % of the mean image's error on small images; 0: those of five short epochs do.
     """
@@ -23,7 +22,6 @@ class Row:
     class_name: str
     paper: str
     task: str = "reconstruction"
-    file: str | None = None
     least_updates: int = 0
 
 
@@ -32,7 +30,7 @@ MODELS: dict[str, Row] = {
     "attention_unet": Row("AttentionUNet", "https://arxiv.org/abs/1804.03999", "segmentation"),
     "autoencoder": Row("Autoencoder", "https://www.science.org/doi/10.1126/science.1127647"),
     "beta_tc_vae": Row("BetaTCVAE", "https://arxiv.org/abs/1802.04942"),
-    "beta_vae": Row("BetaVAE", "https://openreview.net/forum?id=Sy2fzU9gl", file="vae"),
+    "beta_vae": Row("BetaVAE", "https://openreview.net/forum?id=Sy2fzU9gl"),
     "conditional_vae": Row("ConditionalVAE", "https://papers.nips.cc/paper/5775", "conditional"),
     "contractive": Row("ContractiveAutoencoder", "https://icml.cc/2011/papers/455_icmlpaper.pdf"),
     "debiasing_vae": Row("DebiasingVAE", "https://doi.org/10.1145/3306618.3314243", "debiasing"),
@@ -86,5 +84,5 @@ LAYERS: dict[str, str] = {
 
 
 def module_of(name: str) -> str:
-    """Returns the module that holds a model of the table."""
-    return f"zoo.models.{MODELS[name].file or name}"
+    """Returns the module that holds a model of the table: its file has its name."""
+    return f"zoo.models.{name}"
