@@ -2,7 +2,9 @@
 
 import io
 
+import browser
 import numpy as np
+import pytest
 from PIL import Image
 
 from bench.leaderboard import rows as leaderboard_rows
@@ -122,3 +124,30 @@ def test_a_page_of_masks_names_its_worst_images(tmp_path):
     page = (tmp_path / write.PAGE).read_text()
     assert page.index("b &amp; c.png") < page.index("a.png: mean")
     assert page.count('class="four"') == 4  # two in the section, two in the card
+
+
+LAYOUT = """
+  for (const fold of document.querySelectorAll('details')) fold.open = true;
+  const images = [...document.querySelectorAll('.four img')];
+  await Promise.all(images.map(image => image.decode()));
+  found.width = document.documentElement.scrollWidth;
+  found.images = images.map(image => image.getBoundingClientRect().height);
+"""
+
+
+@pytest.mark.slow
+@browser.needs_browser
+def test_long_names_and_tall_images_keep_their_place(tmp_path):
+    store.append(tmp_path / store.FILE_NAME, record(tmp_path))
+    made = arrays() | {"names": np.array(["a" * 150, "b"])}
+    for part, values in (("image", np.zeros((300, 9, 3), "uint8")), ("truth", None)):
+        made[f"{part}_0"] = np.zeros((300, 9), "int16") if values is None else values
+    np.savez(tmp_path / "masks/a.npz", **made | {"prediction_0": made["truth_0"]})
+    write.write(tmp_path)
+    shown = (tmp_path / write.PAGE).read_text()
+    frames = [browser.Frame(shown, width) for width in (390, 1280)]
+    found, console = browser.look(tmp_path / "look", frames, LAYOUT)
+    assert console == [] and [each["width"] for each in found] == [390, 1280]
+    for each in found:
+        assert len(each["images"]) == 16 and min(each["images"]) > 0
+        assert max(each["images"]) <= 321
