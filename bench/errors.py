@@ -1,10 +1,9 @@
 """The one exception that a user of the harness sees."""
 
 import contextlib
-import sys
 from collections.abc import Callable
 
-from zoo import checks
+from zoo import parser
 
 
 class BenchError(ValueError):
@@ -26,24 +25,14 @@ def user_errors():
 
 
 def exit_code(run: Callable[..., int], *arguments) -> int:
-    """Returns what a command returns; after a `BenchError` 2, after Ctrl-C 130, each with a line.
-
-    An error that is no defect of the program (`zoo.checks.no_defect`) counts as a `BenchError`.
+    """Returns what a command returns; after a `BenchError` 2: see `zoo.parser.exit_code`.
 
     Args:
         run: The command.
         *arguments: What it takes.
     """
-    try:
-        return run(*arguments)
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except Exception as error:
-        if (line := checks.no_defect(error)) is None:
-            raise
-        print(f"error: {line}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped. What is finished is kept: the same command goes on.", file=sys.stderr)
-        return 130
+    return parser.exit_code(
+        lambda: run(*arguments),
+        line_of=lambda error: str(error) if isinstance(error, BenchError) else None,
+        stopped="What is finished is kept: the same command goes on.",
+    )

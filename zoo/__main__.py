@@ -7,7 +7,7 @@ from pathlib import Path
 from zoo import checks
 from zoo.cli import card, check, models, reading_options, thresholds, tiling, train, use
 from zoo.cli.instances import MIN_DISTANCE
-from zoo.parser import can_show_all_signs, new_command, program
+from zoo.parser import can_show_all_signs, exit_code, new_command, program
 from zoo.registry import quiet
 
 EXAMPLES = """examples:
@@ -29,19 +29,13 @@ def main(arguments: list[str] | None = None) -> int:
     quiet.mark()
     can_show_all_signs()
     options = make_parser().parse_args(arguments)
-    try:
-        return options.command(options)
-    except ValueError as error:
-        print(f"error: {checks.one_line(error, with_kind=False)}", file=sys.stderr)
-        return 2
-    except Exception as error:
-        if (line := checks.no_defect(error)) is None:
-            raise
-        print(f"error: {line}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped. Nothing is half-written.", file=sys.stderr)
-        return 130
+    return exit_code(
+        lambda: options.command(options), line_of=_line_of, stopped="Nothing is half-written."
+    )
+
+
+def _line_of(error: Exception) -> str | None:
+    return checks.one_line(error, with_kind=False) if isinstance(error, ValueError) else None
 
 
 def make_parser() -> argparse.ArgumentParser:

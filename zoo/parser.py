@@ -214,3 +214,27 @@ def add_commands(parser: CommandParser, known: Iterable[Command], wanted: str | 
             aliases=each.aliases,
         )
         module.add_arguments(own)
+
+
+def exit_code(
+    run: Callable[[], int], *, line_of: Callable[[Exception], str | None], stopped: str
+) -> int:
+    """Returns what a command returns; after an error 2, after Ctrl-C 130, each with a line.
+
+    Args:
+        run: The command.
+        line_of: Returns the line of an error that the user can mend, None of any other: then
+            `zoo.checks.no_defect` is asked, and a defect of the program is raised.
+        stopped: What Ctrl-C leaves behind, in a sentence.
+    """
+    try:
+        return run()
+    except Exception as error:
+        line = line_of(error) or checks.no_defect(error)
+        if line is None:
+            raise
+        print(f"error: {line}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"stopped. {stopped}", file=sys.stderr)
+        return 130
