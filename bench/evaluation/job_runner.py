@@ -15,7 +15,7 @@ import numpy as np
 import zoo
 from bench.data import anomaly, cache, cropped, folds
 from bench.evaluation import anomaly_scores, closed_forms, fit, neighbours, quality, whole_images
-from bench.metrics import feature_classifier, generative, representation, segmentation
+from bench.metrics import feature_classifier, generative, representation, trivial_masks
 from bench.profiling import macs as mac_counter
 from bench.profiling import memory, roofline, surroundings, throughput
 from bench.records import schema, sections
@@ -84,8 +84,8 @@ def describe(dataset) -> dict[str, Any]:
 def run_baseline(job: Job, dataset, output: Path, connection) -> dict[str, Any]:
     """Fits a closed-form baseline on the training split and measures it."""
     connection.send(("stage", "fitting"))
-    if job.model in segmentation.BASELINES:
-        baseline = segmentation.BASELINES[job.model]()
+    if job.model in trivial_masks.BASELINES:
+        baseline = trivial_masks.BASELINES[job.model]()
         about = (dataset.train.targets, dataset.num_mask_classes, dataset.ignore_label)
         if dataset.crop is None:
             baseline.fit(quality.as_masks(*about))
