@@ -48,7 +48,7 @@ METRICS: dict[str, Metric] = {
     "iou_dataset": Metric("IoU of all pixels", True),
     "dice_image": _beside("Dice by image", True),
     "dice_dataset": _beside("Dice of all pixels", True),
-    "boundary_f1": Metric("outline F1", True),
+    "boundary_f1": Metric("boundary F1", True),
     "surface_dice": _beside("surface Dice", True),
     "hausdorff_95": Metric("Hausdorff 95 %", False, "pixels", ranks=False),
     "objects_f1": _beside("F1 of objects", True),

@@ -18,7 +18,7 @@ _SECTION_PIXELS, _CARD_PIXELS = 240, 120
 _PARTS = ("image", "truth", "prediction")
 _SHARES = (
     *(("iou", "IoU"), ("dice", "Dice")),
-    *(("boundary_f1", "outline F1"), ("surface_dice", "surface Dice")),
+    *(("boundary_f1", "boundary F1"), ("surface_dice", "surface Dice")),
 )
 _HEAD = (
     *("class", *(title for _, title in _SHARES), "Hausdorff 95 %, pixels"),
@@ -105,7 +105,7 @@ def per_class(row: Row) -> Table | None:
     notes = (
         "IoU and Dice are of all pixels together, the others means over the test images; a class "
         "that neither the mask nor the prediction of an image has counts as 1, and its distance "
-        "as 0. An outline is right within 2 pixels. An object is a connected component; it is "
+        "as 0. A boundary is right within 2 pixels. An object is a connected component; it is "
         "found where its IoU with a predicted one is above 0.5. Void pixels are left out.",
     )
     return Table(_HEAD, lines, [False, *[True] * (len(_HEAD) - 1)], f"Classes of {row.name}", notes)

@@ -10,13 +10,13 @@ COLUMNS: dict[str, tuple[tuple[str, str, int], ...]] = {
     "tiles": (
         ("iou_dataset", "IoU of all pixels", 3),
         ("iou_image", "IoU by image", 3),
-        ("boundary_f1", "outline F1", 3),
+        ("boundary_f1", "boundary F1", 3),
         ("hausdorff_95", "Hausdorff 95 %, pixels", 1),
     ),
     "lines": (
         ("iou_dataset", "IoU of all pixels", 3),
         ("recall", "line pixels found", 3),
-        ("boundary_f1", "outline F1", 3),
+        ("boundary_f1", "boundary F1", 3),
     ),
     "memory": (
         ("image_mib", "image, MiB", 0),
