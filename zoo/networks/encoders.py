@@ -1,6 +1,7 @@
 """U-Nets whose way down is a classifier of `keras.applications`, perhaps trained on ImageNet."""
 
 import os
+import re
 from pathlib import Path
 
 import keras
@@ -82,6 +83,14 @@ def check(owner: str, encoder, weights, freeze, image_shape, widths) -> None:
         )
 
 
+def _reason(error: Exception, address: re.Match | None) -> str:
+    """Returns what an error says, without the address that is said elsewhere."""
+    text = checks.one_line(error)
+    if address is not None:
+        text = text.replace(address[0], "its address")
+    return text[:120].rstrip(".")
+
+
 def backbone(owner: str, encoder: str, size: tuple[int, int], weights=None) -> keras.Model:
     """Returns the classifier without its top, for RGB images of a size.
 
@@ -100,10 +109,12 @@ def backbone(owner: str, encoder: str, size: tuple[int, int], weights=None) -> k
             return make(weights=IMAGENET, **settings)
         except Exception as error:  # urllib, ssl and checksum errors alike: there is no network
             folder = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
+            address = re.search(r"https?://[^\s:]+\.h5", str(error))
+            file = address[0] if address else f"the file of {encoder} without its top"
             raise ValueError(
                 f"{owner}: encoder_weights='imagenet' must be on this machine or be downloaded. "
-                f"Received: {checks.one_line(error)[:120]}. Put the file of {encoder} without its "
-                f"top into {folder}, or give its path as encoder_weights; None: random weights."
+                f"Received: {_reason(error, address)}. Put {file} into {folder}, or give its path "
+                "as encoder_weights; None: random weights."
             ) from error
     if weights is not None and not Path(weights).is_file():
         raise ValueError(

@@ -101,6 +101,20 @@ def test_without_a_network_one_error_says_where_to_put_the_file(monkeypatch, tmp
     assert str(tmp_path / "models") in str(error.value) and "\n" not in str(error.value)
 
 
+def test_the_file_is_named_where_keras_names_it(monkeypatch, tmp_path):
+    address = "https://storage.example/mobilenet_v2_no_top.h5"
+
+    def unreachable(*args, **kwargs):
+        raise Exception(f"URL fetch failure on {address}: None -- [Errno -2] unknown\nhost.")
+
+    monkeypatch.setattr(keras.applications, "MobileNetV2", unreachable)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    with pytest.raises(ValueError, match="failure on its address: None") as error:
+        zoo.create("unet", SHAPE, encoder="mobilenet_v2", encoder_weights="imagenet")
+    text = str(error.value)
+    assert f"Put {address} into {tmp_path / 'models'}, or" in text and "\n" not in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
