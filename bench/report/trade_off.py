@@ -1,9 +1,12 @@
 """Quality against cost of the rows of a leaderboard: the charts of the page and of the files."""
 
+import math
+
 from bench.leaderboard import grouping, pareto
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.pareto import Cost
 from bench.leaderboard.rows import Row
+from bench.records.metrics import METRICS
 from bench.report import tables
 from bench.report.plots.pareto import Chart, Mark
 
@@ -60,4 +63,11 @@ def _mark(point: pareto.Point, address: str, cost: Cost) -> Mark:
         f"{cost.title}: {tables.short_number(point.cost)}"
         f"{' (rough: the machine was busy)' if is_rough else ''}"
     )
-    return Mark(row.name, point.cost, point.quality, point.low, point.high, kind, address, tip)
+    high = min(point.high, _ceiling(row.ranked_by, point.quality))
+    return Mark(row.name, point.cost, point.quality, point.low, high, kind, address, tip)
+
+
+def _ceiling(metric: str, value: float) -> float:
+    """Returns what a metric cannot exceed: 1 for shares, whose intervals over seeds may."""
+    is_share = not METRICS[metric].unit and METRICS[metric].higher_is_better and value <= 1
+    return 1.0 if is_share else math.inf

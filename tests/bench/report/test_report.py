@@ -548,6 +548,23 @@ def test_the_front_is_what_no_other_beats():
     assert pareto_front(points, False, False) == [(5, 1.0), (4, 5.0), (3, 6.0), (1, 9.0)]
 
 
+def test_the_interval_of_a_share_ends_at_one():
+    """Of 0.9 and 1.0 over two seeds the interval reaches 1.6, which no AUROC is."""
+    from bench.leaderboard.pareto import COSTS
+    from bench.report import trade_off
+
+    records = [
+        make_record("vae", seed, task="anomaly", test_auroc=value)
+        for seed, value in enumerate((0.9, 1.0))
+    ]
+    (chart,) = trade_off.charts(leaderboard_rows.rows(records), COSTS[0])
+    assert (chart.marks[0].y, chart.marks[0].high) == (pytest.approx(0.95), 1.0)
+    (chart,) = trade_off.charts(
+        leaderboard_rows.rows([make_record("vae", n) for n in (0, 1)]), COSTS[0]
+    )
+    assert chart.marks[0].high > chart.marks[0].y
+
+
 def test_drawing_leaves_matplotlib_as_it_was(tmp_path):
     from bench.leaderboard.pareto import COSTS
     from bench.report import trade_off
