@@ -27,10 +27,20 @@ class Check:
             `damages_inputs`, `fits_every_image` and `fits_every_target`.
         inputs_only: Whether targets and weights are not looked at, as by `predict`.
         every_batch: Whether all batches of a source are checked, or the first alone.
+        step: Checks the later batches of data sets inside the training step, where it can; None:
+            they are checked as they are read.
     """
 
-    def __init__(self, model, *, inputs_only: bool = False, every_batch: bool = True):
+    def __init__(
+        self,
+        model,
+        *,
+        inputs_only: bool = False,
+        every_batch: bool = True,
+        step: graph_check.StepCheck | None = None,
+    ):
         self.model, self.inputs_only, self.every_batch = model, inputs_only, every_batch
+        self.step = step
 
     def read(self, x, y=None, sample_weight=None) -> tuple[Any, Any, Any]:
         """Returns arrays in place of lists, tables, HDF5 data sets and tensors of others."""
@@ -122,28 +132,29 @@ class Check:
                 f"{self.model.owner}: x must hold at least one batch. Received: an empty data set."
             )
         packed = stream(first, 1)
-        if not self.every_batch:
-            if graph_check.are_alike(packed, first):
-                return dataset
-            return dataset.map(lambda *batch: stream.packed(batch))
+        is_in_step = self.every_batch and self.step is not None
+        if is_in_step and graph_check.can_tell(self.model, dataset.element_spec):
+            self.step.look = stream
+        if not self.every_batch or (is_in_step and self.step.look is not None):
+            if not graph_check.are_alike(packed, first):
+                dataset = dataset.map(lambda *batch: stream.packed(batch))
+            if self.every_batch:
+                dataset = dataset.with_options(tf.data.Options())  # the user's stays as it is
+                dataset.zoo_look = stream
+            return dataset
 
         @tf.autograph.experimental.do_not_convert
         def look(number, batch):
-            tensors = [leaf for leaf in tf.nest.flatten(batch) if leaf is not None]
-
-            def check(number, *values):
-                left = iter(values)
-                filled = [None if leaf is None else next(left) for leaf in tf.nest.flatten(batch)]
-                stream(tf.nest.pack_sequence_as(batch, filled), int(number) + 1)
-                return np.True_
-
             def checked():
-                return tf.numpy_function(check, [number, *tensors], tf.bool)
+                return graph_check.whole(stream, batch, number + 1)
 
-            are_fine = graph_check.are_images(self.model, batch, self.inputs_only)
-            is_checked = checked() if are_fine is None else tf.cond(are_fine, lambda: True, checked)
+            if graph_check.can_tell(self.model, batch, self.inputs_only):
+                are_fine = graph_check.are_images(self.model, batch, self.inputs_only)
+                is_checked = tf.cond(are_fine, lambda: True, checked)
+            else:
+                is_checked = checked()
             with tf.control_dependencies([is_checked]):
-                return stream.packed(tf.nest.map_structure(_passed_on, batch))
+                return stream.packed(tf.nest.map_structure(_passed_on, batch, first))
 
         return dataset.enumerate().map(look).prefetch(_NUM_AHEAD)
 
@@ -341,5 +352,9 @@ def check_weight_shape(owner: str, shape) -> None:
         )
 
 
-def _passed_on(tensor):
-    return None if tensor is None else tf.identity(tensor)
+def _passed_on(tensor, first):
+    """Returns a tensor, of the rank of the first batch where its own is not known."""
+    if tensor is None:
+        return None
+    known = first.shape if tensor.shape.rank is None else tensor.shape
+    return tf.ensure_shape(tf.identity(tensor), (None, *known[1:]) if known.rank else known)

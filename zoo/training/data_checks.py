@@ -52,11 +52,11 @@ class DataChecks:
             y = checking.no_target(x)
         return x, y, sample_weight
 
-    def _checked_source(self, source, **how: bool):
+    def _checked_source(self, source, **how):
         """Returns a source of batches that checks each; arrays, checked already, as they are.
 
         Args:
-            **how: `inputs_only` and `every_batch`, see `checking.Check`.
+            **how: `inputs_only`, `every_batch` and `step`, see `checking.Check`.
         """
         if arrays.is_array(source):
             return source

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.inputs import arrays, checking, pipeline
+from zoo.inputs import arrays, checking, graph_check, pipeline
 from zoo.inputs.order import Source, orders_of_rows
 from zoo.training import adam, keras_contract
 from zoo.training import device_data as resident_training
@@ -16,6 +16,8 @@ from zoo.training.data_checks import DataChecks
 
 class Fitting(DataChecks, keras.Model):
     """Trains and predicts as `keras.Model` does, on data that stay on the device where it can."""
+
+    _step_check: graph_check.StepCheck | None = None
 
     def fit(
         self,
@@ -43,7 +45,9 @@ class Fitting(DataChecks, keras.Model):
                 that looks at batches still sees each, unless its attribute `looks_at_batches` is
                 False: it then sees the last of each call.
             check_every_batch: Whether each batch of a data set or a generator is checked before it
-                is trained on, or the first alone; arrays are checked as a whole.
+                is trained on, or the first alone; arrays are checked as a whole. The error names
+                the batch. Those of a data set are looked at inside the training step; what it
+                costs is in docs/speed.md.
             Others: see `keras.Model.fit`.
 
         Raises:
@@ -56,7 +60,9 @@ class Fitting(DataChecks, keras.Model):
         self._check_class_weight(kwargs.get("class_weight"))
         self._check_batch_size(kwargs.get("batch_size"))
         x, y, sample_weight = self._checked_arrays(x, y, kwargs.pop("sample_weight", None))
-        source, x = x, self._checked_source(x, every_batch=check_every_batch)
+        step = self._check_of_steps()
+        source, x = x, self._checked_source(x, every_batch=check_every_batch, step=step)
+        self._look_in_steps(step, kwargs)
         if isinstance(x, (tf.data.Dataset, collections.abc.Iterator)):
             kwargs.setdefault("shuffle", False)  # else Keras warns that True is ignored
         batch_size = kwargs.get("validation_batch_size") or kwargs.get("batch_size")
@@ -93,6 +99,33 @@ class Fitting(DataChecks, keras.Model):
             raise
         self.after_fit()
         return history
+
+    def _check_of_steps(self) -> graph_check.StepCheck | None:
+        """Returns what looks at batches inside the training step; None where it cannot.
+
+        It cannot where XLA compiles the step, on replicas, and in a step of the user's own.
+        """
+        of_ours = [base for base in type(self).__mro__ if "train_step" in vars(base)]
+        is_ours = of_ours[0].__module__.startswith("zoo.")
+        if self.jit_compile or self.distribute_strategy.num_replicas_in_sync > 1 or not is_ours:
+            return None
+        if self._step_check is None:
+            self._step_check = graph_check.StepCheck()
+        self._step_check.look = None
+        return self._step_check
+
+    def _look_in_steps(self, step: graph_check.StepCheck | None, arguments: dict) -> None:
+        """Has the training step traced anew where it is to look at batches and did not."""
+        is_on = step is not None and step.look is not None
+        if is_on:
+            callbacks, restart = arguments.get("callbacks"), graph_check.Restart(step)
+            if isinstance(callbacks, keras.callbacks.CallbackList):
+                callbacks.append(restart)
+            else:
+                arguments["callbacks"] = [*keras.tree.flatten(callbacks or []), restart]
+        if self._step_check is not None and self._step_check.is_on != is_on:
+            self._step_check.is_on = is_on
+            self.train_function = None
 
     def _fit_mapped(self, data, arguments: dict):
         """Trains on arrays that are read batch by batch, in the order of arrays in memory."""

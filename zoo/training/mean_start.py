@@ -121,5 +121,8 @@ def some_batches(data, source, most_rows: int) -> tuple[list[Any], Any]:
         some = list(itertools.islice(data, _MOST_BATCHES))
         return some, (batch for batch in itertools.chain(some, data))
     if hasattr(data, "take"):  # a `tf.data.Dataset`
-        return list(data.take(_MOST_BATCHES)), data
+        some = list(data.take(_MOST_BATCHES))
+        if look := getattr(data, "zoo_look", None):  # they are looked at in the training step
+            some = [look(batch, number) for number, batch in enumerate(some, 1)]
+        return some, data
     return [], data  # batches that lie on the replicas

@@ -317,6 +317,8 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
     # --- training ---------------------------------------------------------------------------
 
     def train_step(self, data):
+        if self._step_check is not None and self._step_check.is_on:
+            data = self._step_check.passed(self, data)
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         with tf.GradientTape() as tape:
             loss, target, outputs = self._tracked_loss(x, y, sample_weight, training=True)

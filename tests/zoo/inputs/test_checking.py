@@ -203,6 +203,68 @@ def test_the_quick_check_of_data_sets_finds_what_the_whole_one_does(autoencoder,
         )
 
 
+@pytest.mark.parametrize("kind", ["first", "later", "later, of many steps a call"])
+def test_weights_are_as_before_where_data_are_refused(kind):
+    """The batch that is refused is not trained on; those before it are."""
+    many = {"steps_per_execution": 2} if "many" in kind else {}
+    batches = [(GOOD,), (GOOD * 2,)] if kind == "first" else [(GOOD,)] * 3 + [(GOOD * 2,)]
+    batches = batches[::-1] if kind == "first" else batches
+    small = {"widths": (), "hidden_units": (), "latent_dim": 2, "start_at_mean": False}
+    model = zoo.create("autoencoder", SHAPE, **small)
+    model.compile(keras.optimizers.SGD(0.1), **many)
+    before = model.get_weights()
+    number = 1 if kind == "first" else 4
+    assert refused(lambda: model.fit(data_set(batches), verbose=0)).endswith(f"batch {number}.")
+    after = model.get_weights()
+    assert all(np.isfinite(weight).all() for weight in after)
+    is_same = all((old == new).all() for old, new in zip(before, after, strict=True))
+    assert is_same == (kind == "first")
+
+
+def test_a_batch_is_counted_anew_in_each_epoch(autoencoder):
+    seen = []
+
+    def batches():
+        seen.append(len(seen))
+        yield from [GOOD, GOOD * (2 if len(seen) == 4 else 1)]  # one look, then epochs
+
+    spec = tf.TensorSpec((None, *SHAPE), "float32")
+    source = tf.data.Dataset.from_generator(batches, output_signature=spec)
+    said = refused(lambda: autoencoder.fit(source, epochs=9, verbose=0))
+    assert said.endswith("Found in batch 2.")
+    assert autoencoder.fit(data_set([(GOOD,)] * 2), verbose=0, callbacks=keras.callbacks.History())
+
+
+def test_a_check_in_the_step_goes_on_and_off(autoencoder):
+    bad = data_set([(GOOD,), (GOOD * 2,)])
+    settings = {"verbose": 0, "check_every_batch": False}
+    for _ in range(2):
+        assert np.isfinite(autoencoder.fit(bad, **settings).history["loss"][0])
+        assert refused(lambda: autoencoder.fit(bad, verbose=0)).endswith("Found in batch 2.")
+    autoencoder.train_on_batch(GOOD)
+    autoencoder.fit(GOOD, resident=False, verbose=0)
+
+
+def test_a_data_set_of_unknown_shapes_is_read(autoencoder):
+    for shape in (None, (None, None, None, None)):
+        spec = tf.TensorSpec(shape, "float32")
+
+        def source(last, spec=spec):
+            make = lambda: iter([GOOD, last])  # noqa: E731
+            return tf.data.Dataset.from_generator(make, output_signature=spec)
+
+        for door in (autoencoder.fit, autoencoder.evaluate, autoencoder.predict):
+            door(source(GOOD), verbose=0)
+            said = refused(lambda door=door: door(source(GOOD[:, :3]), verbose=0))
+            assert said.endswith("Found in batch 2.")
+
+
+def test_codes_are_finite(autoencoder):
+    assert "codes must be finite. Received: NaN or infinity in 2 of 4 values" in refused(
+        autoencoder.decode, np.array([[0.0, np.nan], [np.inf, 1.0]])
+    )
+
+
 @pytest.mark.parametrize("form", SOURCES)
 def test_the_check_of_later_batches_can_be_turned_off(autoencoder, form):
     first = SOURCES[form]([(GOOD * 255,), (GOOD,)])
@@ -287,6 +349,8 @@ def test_weights_are_looked_at_too(unet, weight, expected):
         ([[1.0], [1.0, 2.0]], "must be readable as one array"),
         ("pictures/", "Read a folder with zoo.batches"),
         (7, "must be an array, a table"),
+        ({"x": GOOD}, "x must be an array, not a dict. Received: the keys 'x'."),
+        (GOOD.astype(object), "Convert it: numpy.stack(x).astype('float32')"),
     ],
 )
 def test_what_is_no_array_is_refused_by_its_kind(autoencoder, x, expected):
