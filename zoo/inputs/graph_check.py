@@ -1,7 +1,6 @@
 """The quick check of a batch, in the graph: the whole check is asked where it is not sure.
 
-`StepCheck` has it inside the training step, where it costs a hundredth of the step of a small
-network; a stage of the pipeline costs several.
+`StepCheck` has it inside the training step: a stage of the pipeline takes longer than the look.
 """
 
 from collections.abc import Callable

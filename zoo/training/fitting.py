@@ -46,8 +46,8 @@ class Fitting(DataChecks, keras.Model):
                 False: it then sees the last of each call.
             check_every_batch: Whether each batch of a data set or a generator is checked before it
                 is trained on, or the first alone; arrays are checked as a whole. The error names
-                the batch. Those of a data set are looked at inside the training step; what it
-                costs is in docs/speed.md.
+                the batch. Those of a data set are looked at inside the training step; docs/speed.md
+                says how to measure what it costs.
             Others: see `keras.Model.fit`.
 
         Raises:
