@@ -16,6 +16,8 @@ from zoo.data.layouts import NORMAL
 from zoo.data.reader import ragged
 from zoo.tabular import windows
 
+FEWEST_NORMALS = 2  # held out, of which a threshold is made
+
 
 def load(
     path: Path,
@@ -106,7 +108,8 @@ def _with_all_splits(
     description = contents.description
     if len(parts) < len(datasets.PARTS):
         datasets.check_number(path, len(parts["train"]))
-        tenth = max(1, len(parts["train"]) // 10)
+        fewest = FEWEST_NORMALS if contents.kind == "inspection" else 1
+        tenth = max(fewest, len(parts["train"]) // 10)
         sizes = tuple(0 if key in parts else tenth for key in ("validation", "test"))
         if contents.first_steps is None:
             drawn = datasets.random_split(parts["train"], seed, sizes)
@@ -145,6 +148,18 @@ def _inspection(path: Path, parts: dict[str, Split], contents: reading.Contents)
     names = contents.class_names
     is_normal = np.array([name.lower() in NORMAL for name in names])
     test = parts["test"]
+    if len(parts["validation"]) < FEWEST_NORMALS:
+        raise BenchError(
+            f"{path}: at least {FEWEST_NORMALS} normals must be held out, for the threshold. "
+            f"Received: {len(parts['validation'])} in the validation split. Add some, or merge it "
+            "with train/, of which a tenth is then held out."
+        )
+    if len(set(is_normal[test.labels].tolist())) < 2:
+        shown = ", ".join(sorted({names[label] for label in test.labels}))
+        raise BenchError(
+            f"{path}: test/ must hold normals and defects, in folders such as good/ and scratch/. "
+            f"Received: {shown} alone."
+        )
     labelled = dataclasses.replace(
         test, labels=(~is_normal[test.labels]).astype("int64"), groups=test.labels
     )

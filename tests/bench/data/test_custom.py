@@ -54,6 +54,24 @@ def test_an_inspection_is_a_data_set_of_anomalies_with_masks(tmp_path):
         catalog.load(tmp_path, noise="gaussian:0.1")
 
 
+def test_few_normals_of_an_inspection_are_enough_for_a_threshold(tmp_path):
+    """Else all jobs would train, and fail at the end."""
+    fill(tmp_path, "train/good", num=12)
+    fill(tmp_path, "test/good", "test/crack", num=2)
+    found = catalog.load(tmp_path)
+    assert (found.num_train, found.num_validation, found.num_test) == (10, 2, 4)
+    fill(tmp_path, "val/good", num=1)
+    with pytest.raises(BenchError, match=r"at least 2 normals must be held out.* Received: 1 in"):
+        catalog.load(tmp_path)
+
+
+def test_an_inspection_is_tested_on_normals_and_on_defects(tmp_path):
+    fill(tmp_path, "train/good", num=20)
+    fill(tmp_path, "test/crack", "test/hole", num=2)
+    with pytest.raises(BenchError, match=r"must hold normals and defects.* Received: crack, hole"):
+        catalog.load(tmp_path)
+
+
 def test_masks_of_an_npz_are_its_targets(tmp_path):
     pixels = np.stack([np.roll(GREY, row) for row in range(20)])
     np.savez(tmp_path / "x.npz", images=pixels, masks=(pixels > 100) * np.uint8(255))
