@@ -41,6 +41,7 @@ def command(options: argparse.Namespace) -> int:
     """Runs what is asked for and tells the result; returns 1 if a job failed, else 0."""
     from rich.console import Console
     from rich.markup import escape
+    from rich.text import Text
 
     from bench.execution import session
     from bench.report.live import LivePage
@@ -57,7 +58,12 @@ def command(options: argparse.Namespace) -> int:
         asked, run = experiment.read(options.experiment, given), session.run_experiment
         folder = asked.output
     page = LivePage(folder, lambda text: warnings.print(f"[yellow]warning:[/] {escape(text)}"))
-    outcome = run(asked, console, page.after_job)
+    try:
+        outcome = run(asked, console, page.after_job)
+    except KeyboardInterrupt:
+        if page.stop():
+            warnings.print(Text(f"what is finished: {page.path}"), soft_wrap=True)
+        raise
     is_written = page.finish()
     if shows["json"]:
         print(_as_json(outcome, page.path if is_written else None))

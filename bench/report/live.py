@@ -28,18 +28,27 @@ class LivePage:
         self.output, self.warn = output, warn
         self.path = output / write.PAGE
         self._not_before = 0.0
+        self._progress = ""
 
     def after_job(self, num_done: int, num_wanted: int) -> None:
         """Writes the page if there has been time for the next one."""
+        self._progress = f"{num_done} of {num_wanted} jobs are done"
         start = time.monotonic()
         if start >= self._not_before:
             progress = (
-                f"This run still goes on: {num_done} of {num_wanted} jobs are done. Load the page "
-                "again for what has come since; charts and pictures come at the end."
+                f"This run still goes on: {self._progress}. Load the page again for what has come "
+                "since; charts and pictures come at the end."
             )
             self._try(write.write_page, self.output, progress)
             end = time.monotonic()
             self._not_before = end + (end - start) / _SHARE
+
+    def stop(self) -> bool:
+        """Writes the page of a run that was stopped; returns whether there is one."""
+        if not self._progress:
+            return False
+        progress = f"This run was stopped: {self._progress}. The same command goes on."
+        return self._try(write.write_page, self.output, progress)
 
     def finish(self) -> bool:
         """Writes the report; returns False, and warns, where that failed."""

@@ -1,12 +1,14 @@
 """`bench run`: the page that comes by itself, and what is on standard output."""
 
 import json
+import shutil
 import webbrowser
 
 import numpy as np
 import pytest
 
 from bench import __main__ as command_line
+from bench.execution import session
 from bench.report import live, write
 
 QUICK = ("--models", "autoencoder:tiny", "--seeds", "1", "--epochs", "1", "--timing-rounds", "0")
@@ -68,6 +70,24 @@ def test_the_page_is_opened_only_where_that_is_asked_for(folder, more, monkeypat
     monkeypatch.setattr(webbrowser, "open", opened.append)
     command_line.main(arguments(folder, "--quiet", *more))
     assert opened == [(folder / "run" / "report.html").as_uri()] * len(more)
+
+
+def test_a_run_that_is_stopped_leaves_a_page_and_says_how_to_go_on(
+    folder, tmp_path, capsys, monkeypatch
+):
+    def run(asked, console, after_job):
+        after_job(2, 14)
+        after_job(3, 14)  # too soon for another page
+        raise KeyboardInterrupt
+
+    shutil.copytree(folder / "run", tmp_path / "run")
+    monkeypatch.setattr(session, "run", run)
+    assert command_line.main([*arguments(folder), "--output", str(tmp_path / "run")]) == 130
+    said = capsys.readouterr().err
+    assert f"what is finished: {tmp_path}/run/report.html" in said
+    assert said.rstrip().endswith("the same command goes on.")
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "This run was stopped: 3 of 14 jobs are done. The same command goes on." in page
 
 
 def test_the_page_says_how_far_a_run_is_and_is_not_written_all_the_time(folder, monkeypatch):
