@@ -2,6 +2,7 @@
 
 import os
 import re
+import warnings
 from pathlib import Path
 
 import keras
@@ -106,7 +107,9 @@ def backbone(owner: str, encoder: str, size: tuple[int, int], weights=None) -> k
     settings = {"include_top": False, "input_shape": (*size, 3)}
     if weights == IMAGENET:
         try:
-            return make(weights=IMAGENET, **settings)
+            with warnings.catch_warnings():  # of MobileNetV2's weights: they fit every size
+                warnings.simplefilter("ignore", UserWarning)
+                return make(weights=IMAGENET, **settings)
         except Exception as error:  # urllib, ssl and checksum errors alike: there is no network
             folder = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
             address = re.search(r"https?://[^\s:]+\.h5", str(error))

@@ -1,6 +1,7 @@
 """U-Nets with a classifier of Keras as their encoder: its weights, its pixels, its file."""
 
 import importlib
+import warnings
 
 import keras
 import numpy as np
@@ -105,12 +106,17 @@ def test_the_file_is_named_where_keras_names_it(monkeypatch, tmp_path):
     address = "https://storage.example/mobilenet_v2_no_top.h5"
 
     def unreachable(*args, **kwargs):
+        warnings.warn("`input_shape` is non-square", UserWarning, stacklevel=2)
         raise Exception(f"URL fetch failure on {address}: None -- [Errno -2] unknown\nhost.")
 
     monkeypatch.setattr(keras.applications, "MobileNetV2", unreachable)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    with pytest.raises(ValueError, match="failure on its address: None") as error:
+    with (
+        warnings.catch_warnings(record=True) as said,
+        pytest.raises(ValueError, match="failure on its address: None") as error,
+    ):
         zoo.create("unet", SHAPE, encoder="mobilenet_v2", encoder_weights="imagenet")
+    assert said == []
     text = str(error.value)
     assert f"Put {address} into {tmp_path / 'models'}, or" in text and "\n" not in text
 
