@@ -23,7 +23,13 @@ from bench.records import store
 from bench.records.schema import Record
 from bench.reproduce import table
 from bench.scaling import tables as scale_tables
-from bench.suites import default_table, segmentation_table
+from bench.suites import (
+    default_table,
+    segmentation_table,
+    selection_table,
+    texture_table,
+    upae_table,
+)
 
 PAGES = ("README.md", "docs/*.md")
 PEERS = "pip install -r bench/peers/requirements.txt && python -m bench.peers"
@@ -31,6 +37,9 @@ ROOFLINE = "python -m bench.peers.roofline_bound"
 SCALE = "python -m bench scale --memory"
 DEFAULTS = "python -m bench.suites.default_check"
 MASKS = "python -m bench.suites.segmentation"
+SELECTION = "python -m bench.suites.selection_check"
+REMEDIES = "python -m bench.suites.upae_remedies"
+TEXTURES = "python -m bench.suites.texture_check"
 
 EXAMPLES = """examples:
   python -m bench docs                  README.md and docs/*.md of this folder
@@ -110,6 +119,18 @@ def _masks(sources: Sequence[Path], words: Sequence[str]) -> str:
     return f"{shown}\n\n{_command(f'{MASKS} --parts {words[0]}')}"
 
 
+def _selection(sources: Sequence[Path], words: Sequence[str]) -> str:
+    return f"{selection_table.markdown(_lines(sources, SELECTION))}\n\n{_command(SELECTION)}"
+
+
+def _remedies(sources: Sequence[Path], words: Sequence[str]) -> str:
+    return f"{upae_table.markdown(_lines(sources, REMEDIES))}\n\n{_command(REMEDIES)}"
+
+
+def _textures(sources: Sequence[Path], words: Sequence[str]) -> str:
+    return f"{texture_table.markdown(_lines(sources, TEXTURES))}\n\n{_command(TEXTURES)}"
+
+
 def _options(sources: Sequence[Path], words: Sequence[str]) -> str:
     return docs_tables.options(words[0]) + "\n"
 
@@ -123,6 +144,9 @@ KINDS: dict[str, Callable[[Sequence[Path], Sequence[str]], str]] = {
     "scale": _scale,
     "defaults": _defaults,
     "masks": _masks,
+    "selection": _selection,
+    "remedies": _remedies,
+    "textures": _textures,
     "options": _options,
 }
 _WITHOUT_RECORDS = ("options",)

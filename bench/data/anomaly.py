@@ -15,13 +15,15 @@ twice. On the test split (seed 0), what the mean squared error of PCA with 32 co
 
 import dataclasses
 import numbers
+from collections.abc import Sequence
 
 import numpy as np
 
-from bench.data import biased, composed, defects, small_garments, standard
+from bench.data import biased, composed, small_garments, standard
 from bench.data import dataset as datasets
 from bench.data.dataset import Dataset, Split
-from bench.errors import BenchError
+from bench.errors import BenchError, user_errors
+from zoo.anomalies import defects
 
 NAMES = ("normal", "anomaly")
 INTACT = "intact"
@@ -42,15 +44,27 @@ class AnomalyDataset(Dataset):
     group_names: tuple[str, ...] = ()
 
 
-def one_class(dataset: Dataset, normal_class: int | str) -> AnomalyDataset:
+def one_class(
+    dataset: Dataset,
+    normal_class: int | str,
+    *,
+    contamination: float = 0.0,
+    num_normals: int | None = None,
+    seed: int = 0,
+) -> AnomalyDataset:
     """Takes one class for normal: training and validation see nothing else, test sees all.
 
     Args:
         dataset: A data set whose splits have labels.
         normal_class: A label, or its name in `dataset.class_names`.
+        contamination: Share, below 1, of images of other classes among those to train on, added
+            from the training split. Of one seed, a larger share holds the images of a smaller one.
+        num_normals: Normal images to train on; None: all. Fewer are among more, too.
+        seed: Chooses both.
 
     Returns:
-        The data with label 1 for images of other classes, whose labels are the groups.
+        The data with label 1 for images of other classes, whose labels are the groups. Images to
+        train on have label 0, anomalies among them too; validation holds normals alone.
 
     Raises:
         BenchError: without labels, for an unknown class, for a split without normals, or a test
@@ -70,10 +84,9 @@ def one_class(dataset: Dataset, normal_class: int | str) -> AnomalyDataset:
             f"one_class: the test split of {dataset.name} must hold other classes than "
             f"normal_class. Received: normal_class={normal_class!r} alone."
         )
-    train, validation = (
-        _all_normal(getattr(dataset, name).images[is_normal[name]])
-        for name in ("train", "validation")
-    )
+    rows = _training_rows(is_normal["train"], contamination, num_normals, seed)
+    train = _all_normal(dataset.train.images[rows])
+    validation = _all_normal(dataset.validation.images[is_normal["validation"]])
     is_anomaly = (~is_normal["test"]).astype("int64")
     test = Split(dataset.test.images, is_anomaly, None, dataset.test.labels)
     names = dataset.class_names or tuple(str(each) for each in range(dataset.num_classes))
@@ -86,6 +99,54 @@ def one_class(dataset: Dataset, normal_class: int | str) -> AnomalyDataset:
         normal_class_name=names[label],
         group_names=names,
     )
+
+
+def num_of_anomalies(num_normals: int, contamination: float) -> int:
+    """Returns how many anomalies make up a share of all images, beside so many normals."""
+    return round(num_normals * contamination / (1 - contamination))
+
+
+def check_training(
+    dataset: Dataset,
+    labels: list[int],
+    contaminations: Sequence[float],
+    nums_normals: Sequence[int | None],
+) -> None:
+    """Checks that the training split has as many normals and anomalies as are asked for.
+
+    Args:
+        labels: Of the classes that are normal in turn.
+
+    Raises:
+        BenchError: if it has fewer.
+    """
+    for label in labels:
+        num = int((dataset.train.labels == label).sum())
+        most = max((each or num for each in nums_normals), default=num)
+        if most > num:
+            raise BenchError(
+                f"--num-normals must be at most {num}, the training images of class {label} of "
+                f"{dataset.name}. Received: {most}."
+            )
+        wanted, others = num_of_anomalies(most, max(contaminations)), dataset.num_train - num
+        if wanted > others:
+            raise BenchError(
+                f"--contamination {max(contaminations):g} needs {wanted} anomalies beside {most} "
+                f"normal images, and the training split of {dataset.name} has {others} beside "
+                f"class {label}. Give a smaller share, or fewer --num-normals."
+            )
+
+
+def _training_rows(
+    is_normal: np.ndarray, contamination: float, num_normals: int | None, seed: int
+) -> np.ndarray:
+    """Returns the rows to train on, in their order."""
+    rows, others = np.flatnonzero(is_normal), np.flatnonzero(~is_normal)
+    if num_normals is not None:
+        rows = np.random.default_rng([seed, 11]).permutation(rows)[:num_normals]
+    num = num_of_anomalies(len(rows), contamination)
+    others = np.random.default_rng([seed, 13]).permutation(others)[:num]
+    return np.sort(np.concatenate([rows, others]))
 
 
 def _label_of(dataset: Dataset, normal_class: int | str) -> int:
@@ -181,7 +242,8 @@ def _with_defects(name: str, source: Dataset, seed: int) -> AnomalyDataset:
     intact = source.test
     order = datasets.class_balanced_order(intact.labels, len(intact), seed)
     damaged_rows = np.sort(order[: len(order) // 2])  # a prefix holds the classes in their shares
-    images, masks, kinds = defects.defective(intact.images[damaged_rows], seed)
+    with user_errors():
+        images, masks, kinds = defects.defective(intact.images[damaged_rows], seed)
     test_images = intact.images.copy()
     test_images[damaged_rows] = images
     labels = np.zeros(len(intact), "int64")

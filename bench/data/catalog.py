@@ -4,6 +4,7 @@ The test split is read once, by the report; search and early stopping see valida
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from bench.data import (
     cropped,
     custom,
     download,
+    inspection,
     segmentation,
     small_garments,
     standard,
@@ -38,6 +40,7 @@ class _Entry:
     Attributes:
         load: Takes the seed, and `resize` where `takes_resize`. The first line of its docstring is
             the description.
+        has_categories: Whether it is many data sets, as `mvtec_ad/bottle`; `load` takes `category`.
         needs: Tells where the files are, or None; None: a package that is installed holds them.
     """
 
@@ -46,6 +49,7 @@ class _Entry:
     needs: Callable[[], object] | None = None
     task: str = "reconstruction"
     takes_resize: bool = False
+    has_categories: bool = False
 
 
 def _files_of(name: str) -> Callable[[], Path | None]:
@@ -83,12 +87,46 @@ _ENTRIES = {
     ),
     "defects_faces": _Entry(anomaly.defects_faces, (24, 24, 1), task="anomaly"),
     "defects_textures": _Entry(anomaly.defects_textures, anomaly.TEXTURE_SHAPE, task="anomaly"),
+    **{
+        name: _Entry(
+            *(load, (*inspection.SIZE, 3), functools.partial(inspection.find, name), "anomaly"),
+            takes_resize=True,
+            has_categories=True,
+        )
+        for name, load in (("mvtec_ad", inspection.mvtec_ad), ("visa", inspection.visa))
+    },
 }
 
 
 def names() -> list[str]:
     """Returns the names that `load` knows; a path to a folder or an `.npz` works as well."""
     return list(_ENTRIES)
+
+
+def members(name_or_path: str | Path) -> list[str]:
+    """Returns the data sets that a name or a path stands for: its categories, else itself.
+
+    Raises:
+        BenchError: for a set of categories that is not on this machine.
+    """
+    name = str(name_or_path)
+    if name in _ENTRIES:
+        has_categories = _ENTRIES[name].has_categories
+        below = inspection.categories(name) if has_categories else []
+    else:
+        below = inspection.categories_of(Path(name)) if name else []
+    return [f"{name.rstrip('/')}/{category}" for category in below] or [name]
+
+
+def _entry_of(name: str) -> _Entry | None:
+    """Returns the entry of a name, of `mvtec_ad/bottle` that of its category."""
+    if name in _ENTRIES:
+        return _ENTRIES[name]
+    first, _, category = name.partition("/")
+    entry = _ENTRIES.get(first)
+    if entry is None or not entry.has_categories:
+        return None
+    return dataclasses.replace(entry, load=functools.partial(entry.load, category=category))
 
 
 def describe() -> list[dict]:
@@ -149,7 +187,7 @@ def load(
         raise BenchError(f"--resize must be at least 1x1. Received: {resize[0]}x{resize[1]}.")
     if crop is not None and noise is not None:
         raise BenchError("--crop and --noise must not be given together. Leave one of them out.")
-    entry = _ENTRIES.get(str(name_or_path))
+    entry = _entry_of(str(name_or_path))
     if noise is not None and entry is not None and entry.task == "anomaly":
         raise BenchError(f"--noise is not for data of anomalies. Received: {name_or_path}.")
     takes_resize = entry.takes_resize if entry else not Path(name_or_path).is_file()
@@ -194,6 +232,11 @@ def load(
 def _load_path(
     path: Path, seed: int, options: reading.Options, group_pattern: str | None
 ) -> Dataset:
+    if inspection.is_visa(path):
+        raise BenchError(
+            f"{path} is VisA, which is read by its name. Set ZOO_DATA_DIR to {path}, and give "
+            "--dataset visa, or visa/CATEGORY."
+        )
     if path.is_dir() or (path.is_file() and (path.suffix == ".npz" or tables.is_table(path))):
         return custom.load(path, seed, options, group_pattern)
     from zoo import checks

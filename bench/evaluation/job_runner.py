@@ -61,7 +61,13 @@ def load(job: Job, output: Path):
     if dataset.checksum != job.dataset_checksum:
         raise ValueError(f"the data of {config.dataset!r} changed while the run was going on")
     if config.normal_class is not None:
-        dataset = anomaly.one_class(dataset, config.normal_class)
+        dataset = anomaly.one_class(
+            dataset,
+            config.normal_class,
+            contamination=config.contamination,
+            num_normals=config.num_normals,
+            seed=job.seed,
+        )
     if config.fold is not None:
         dataset = folds.of_fold(dataset, config.fold)
     return dataset

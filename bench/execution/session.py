@@ -6,7 +6,6 @@ import math
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -108,6 +107,7 @@ def _run(
 ) -> Outcome:
     for request in requests:
         request.check()
+    requests = [member for request in requests for member in _members(request)]
     how = requests[0]  # where jobs run is the same for all requests
     record_store.check_writable(output)
     with record_store.folder_lock(output), contextlib.ExitStack() as stack:
@@ -132,13 +132,23 @@ def _run(
     return Outcome(output, runner.num_run, runner.num_kept, num_failed, records)
 
 
+def _members(request: Request) -> list[Request]:
+    """Returns a request for each category of its data, into one folder; else itself."""
+    with request.placed("dataset"):
+        names = catalog.members(request.dataset)
+    if names == [request.dataset]:
+        return [request]
+    return [dataclasses.replace(request, dataset=n, output=request.folder) for n in names]
+
+
 def _run_part(runner: Runner, part: _Work) -> list[job.Job]:
     """Runs the models, then the baselines, whose size follows from the models."""
     wanted = part.model_jobs()
     runner.run_all(wanted, part.request.target)
     latent_sizes = {record.model.latent_size for record in runner.records_of(wanted)} - {None}
     baselines = job.baseline_jobs(
-        *(part.configs, part.checksum, sorted(latent_sizes), part.task, part.image_shape)
+        *(part.configs, part.checksum, sorted(latent_sizes), part.task, part.image_shape),
+        seeds=part.request.seed_list,
     )
     runner.run_all(baselines)
     return [*wanted, *baselines]
@@ -169,15 +179,17 @@ def _engine(request: Request, context, output: Path, run_id: str):
 
 def _resolve_all(requests: list[Request], store: cache.DatasetCache) -> list[_Work]:
     """Loads each data set once, and keeps it for the jobs in a file, not in memory."""
-    loaded: dict[tuple, Any] = {}
-    keys = [(r.dataset, *r.loading.values()) for r in requests]
-    for request, key in zip(requests, keys, strict=True):
-        if key not in loaded:
-            with request.placed("dataset"):
-                loaded[key] = catalog.load(request.dataset, **request.loading)
-            store.put(loaded[key])
+    of_data: dict[tuple, list[Request]] = {}
+    for request in requests:
+        of_data.setdefault((request.dataset, *request.loading.values()), []).append(request)
     registry = models.registry()
-    return [_resolve(r, loaded[key], registry) for r, key in zip(requests, keys, strict=True)]
+    work: dict[int, _Work] = {}
+    for sharing in of_data.values():
+        with sharing[0].placed("dataset"):
+            dataset = catalog.load(sharing[0].dataset, **sharing[0].loading)
+        store.put(dataset)
+        work |= {id(request): _resolve(request, dataset, registry) for request in sharing}
+    return [work[id(request)] for request in requests]
 
 
 def _resolve(request: Request, dataset, registry: dict[str, selection.ModelInfo]) -> _Work:
@@ -234,7 +246,8 @@ def _choose(
     """Returns the models that are asked for and fit the data."""
     task = "anomaly" if request.normal_classes is not None else dataset.task
     by_task = tasks.SUITE_OF.get(task, "core")
-    suite = request.suite or suites.OF_DATASET.get(dataset.name, by_task)
+    own = None if task == "anomaly" else suites.OF_DATASET.get(dataset.name)
+    suite = request.suite or own or by_task
     for model in request.models or ():
         with request.placed(model):  # each has a line of its own in an experiment file
             selection.select([model], suite, request.preset, registry)

@@ -31,7 +31,11 @@ TIMINGS = (
     *("infer_images_per_second", "latency_ms"),
 )
 
-TABLE_FIELDS = ("task", "dataset", "noise", "dataset_checksum", "num_folds")
+# What is ranked together is the same in these, and in the classes that are normal in turn.
+TABLE_FIELDS = (
+    *("task", "dataset", "noise", "dataset_checksum", "num_folds"),
+    *("contamination", "num_normals"),
+)
 
 
 def run_settings(record: Record) -> dict[str, Any]:
@@ -177,6 +181,10 @@ class Row:
             present = len(folds.present(self.records))
             num = "" if present == self.num_folds else f"{present} of "
             parts.append(f"{num}{self.num_folds} folds")
+        if share := self.record.config.contamination:
+            parts.append(f"{100 * share:g} % anomalies in training")
+        if num := self.record.config.num_normals:
+            parts.append(f"{num:,} normals to train on")
         return ", ".join(part for part in parts if part) or "unknown"
 
     @property

@@ -10,22 +10,12 @@ import typing
 import numpy as np
 
 from bench.errors import BenchError
+from zoo.anomalies.ranking import Curve as Curve
+from zoo.anomalies.ranking import auroc as auroc
+from zoo.anomalies.ranking import counted as counted
+from zoo.anomalies.ranking import descending
 
 UPAE_TOLERANCE = 5e-3
-
-
-class Curve(typing.NamedTuple):
-    """Holds the counts of what is found at each distinct score, the highest first.
-
-    Attributes:
-        thresholds: `(k,)`; found is what has `score >= threshold`.
-        true_positives: int64 `(k,)`, anomalies that are found; the last entry is all of them.
-        false_positives: int64 `(k,)`, normals that are found; the last entry is all of them.
-    """
-
-    thresholds: np.ndarray
-    true_positives: np.ndarray
-    false_positives: np.ndarray
 
 
 class EqualErrorRate(typing.NamedTuple):
@@ -37,27 +27,6 @@ class EqualErrorRate(typing.NamedTuple):
 
 
 # --- counts ---------------------------------------------------------------------------------------
-
-
-def _descending(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the order from the highest score, and the last place of each distinct score."""
-    order = np.argsort(scores)[::-1]
-    ordered = scores[order]
-    return order, np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
-
-
-def counted(is_anomaly: np.ndarray, scores: np.ndarray) -> Curve:
-    """Sorts once, and counts at the last place of equal scores."""
-    order, last = _descending(scores)
-    hits = np.cumsum(is_anomaly[order], dtype="int64")[last]
-    return Curve(scores[order[last]], hits, last + 1 - hits)
-
-
-def auroc(counts: Curve) -> float:
-    """Computes the area by trapezoids, which are what counts equal scores by half."""
-    hits, false_alarms = (np.append(0, count) for count in counts[1:])
-    twice_the_area = (np.diff(false_alarms) * (hits[1:] + hits[:-1])).sum()
-    return float(twice_the_area / (2 * int(hits[-1]) * int(false_alarms[-1])))
 
 
 def precision(counts: Curve) -> np.ndarray:
@@ -137,7 +106,7 @@ def aupro(is_anomaly: np.ndarray, score_maps: np.ndarray, limit: float, connecti
     region_of = _regions(is_anomaly, connectivity).ravel()
     sizes = np.bincount(region_of)
     weights = np.append(0.0, 1 / (sizes[1:] * (len(sizes) - 1.0)))
-    order, last = _descending(score_maps.ravel())
+    order, last = descending(score_maps.ravel())
     ordered = region_of[order]
     overlap = np.append(0.0, np.cumsum(weights[ordered])[last])
     false_positive_rate = np.append(0.0, np.cumsum(ordered == 0)[last] / sizes[0])

@@ -8,6 +8,7 @@ had been.
 """
 
 import statistics
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ _LEFT_OUT = np.arange(20) / 20  # shares of the pixels
 _NORMAL = statistics.NormalDist()
 
 
-def summary(target: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> dict[str, float]:
+def summary(target: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> dict[str, Any]:
     """Measures a predicted uncertainty, all pixels of all images together.
 
     Args:
@@ -28,24 +29,35 @@ def summary(target: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> dict
     Returns:
         `test_coverage_50`, `_90` and `_95`; `test_quantile_calibration_error`, the mean over 19
         levels of how far the share of pixels below the predicted quantile is from the level;
-        `test_sparsification_error`, see `sparsification`.
+        `test_sparsification_error`, see `sparsification`; `uncertainty_curves`, for pictures: both
+        curves of sparsification over the shares `left_out`, and the shares of pixels `below` the
+        predicted quantiles of `levels`.
 
     Raises:
         BenchError: for shapes that differ, or a deviation that is not above 0.
     """
     target, mean, deviation = _checked(target, mean, deviation)
     z = np.abs(target - mean) / deviation
-    fields = {
+    fields: dict[str, Any] = {
         f"test_coverage_{round(100 * share)}": float(np.mean(z <= _NORMAL.inv_cdf((1 + share) / 2)))
         for share in SHARES
     }
     signed = np.sort((target - mean) / deviation)
     below = np.searchsorted(signed, [_NORMAL.inv_cdf(level) for level in _LEVELS], side="right")
-    fields["test_quantile_calibration_error"] = float(
-        np.mean(np.abs(below / len(signed) - _LEVELS))
-    )
+    below = below / len(signed)
+    fields["test_quantile_calibration_error"] = float(np.mean(np.abs(below - _LEVELS)))
     by_deviation, by_error = sparsification(target, mean, deviation)
     fields["test_sparsification_error"] = float(np.mean(by_deviation - by_error))
+    curves = {
+        "left_out": _LEFT_OUT,
+        "by_deviation": by_deviation,
+        "by_error": by_error,
+        "levels": _LEVELS,
+        "below": below,
+    }
+    fields["uncertainty_curves"] = {
+        name: [float(f"{value:.5g}") for value in values] for name, values in curves.items()
+    }
     return fields
 
 

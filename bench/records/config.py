@@ -171,6 +171,27 @@ class RunConfig(Loading):
         since=1,
         tells_rows_apart=False,  # a row holds all classes
     )
+    contamination: float = option(
+        0.0,
+        "share of anomalies among the training images of --normal-classes, drawn by the seed",
+        "data",
+        NUMBER,
+        metavar="SHARE",
+        several=True,
+        least=0,
+        most=0.5,
+        since=2,
+    )
+    num_normals: int | None = option(
+        None,
+        "normal images to train on with --normal-classes, drawn by the seed",
+        "data",
+        WHOLE,
+        by_data="all of the class",
+        several=True,
+        least=1,
+        since=2,
+    )
 
     fold: str | None = option(
         None,

@@ -76,7 +76,8 @@ class Option:
         several: Whether one request takes several values. Every model runs at each of them, unless
             `default` is a tuple: then all belong to one run.
         in_file: `GRID`, `LIST`, `SINGLE` or `NEVER`; None: `LIST` where `several`, else `GRID`.
-        least: Smallest value; `above`: what it must be greater than. None: no such limit.
+        least, most: Smallest and largest value; `above`: what it must be greater than. None: no
+            such limit.
         since: Version of the records that introduced it; 0: the first. At its default, an option
             younger than that is left out of a job's identity, so that older jobs keep their names.
         training_only: Whether it concerns training; a baseline in closed form then ignores it.
@@ -97,6 +98,7 @@ class Option:
     in_file: str | None = None
     least: int | None = None
     above: float | None = None
+    most: float | None = None
     since: int = 0
     training_only: bool = False
     tells_rows_apart: bool = True
@@ -167,6 +169,8 @@ class Option:
                 continue
             if self.least is not None and value < self.least:
                 return f"{self.flag} must be at least {self.least}. Received: {value}."
+            if self.most is not None and value > self.most:
+                return f"{self.flag} must be at most {self.most:g}. Received: {value}."
             if self.above is not None and not value > self.above:
                 return f"{self.flag} must be above {self.above:g}. Received: {value}."
         return None

@@ -210,6 +210,7 @@ class Quality:
     per_class: dict | None = leaf(dict, "test_per_class")
     recall_per_group: list | None = leaf(list, "test_recall_per_group")
     auroc_by_group: dict | None = leaf(dict, "test_auroc_by_group")
+    uncertainty_curves: dict | None = leaf(dict)
     scores: dict | None = leaf(dict)
     score_name: str | None = leaf(str)
     threshold: float | None = leaf(float)

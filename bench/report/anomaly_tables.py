@@ -6,7 +6,7 @@ Read from records alone; the leaderboard has the mean over classes.
 import statistics
 from collections.abc import Sequence
 
-from bench.leaderboard import one_class
+from bench.leaderboard import categories, one_class, robustness
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import Row
 from bench.records.metrics import METRICS
@@ -14,6 +14,7 @@ from bench.records.schema import Record
 from bench.report import published_auroc
 from bench.report.html import Table
 from bench.report.markdown import titled
+from bench.stats.intervals import Interval
 
 UNKNOWN = "-"
 
@@ -24,7 +25,8 @@ def all_of(records: list[Record]) -> list[Table]:
         *per_class(records),
         *by_score(records),
         *by_group(records),
-        *calibration(records),
+        *by_level(records),
+        *by_category(records),
     ]
 
 
@@ -113,33 +115,48 @@ def by_group(records: list[Record]) -> list[Table]:
     return tables
 
 
-def calibration(records: list[Record]) -> list[Table]:
-    """Returns, for each data set, how right the predicted uncertainty is on normal images."""
-    names = ("coverage_50", "coverage_90", "coverage_95")
-    names += ("quantile_calibration_error", "sparsification_error")
+def by_level(records: list[Record]) -> list[Table]:
+    """Returns a table for each thing that is varied: AUROC at each share or number."""
     tables = []
-    for is_one_class in (True, False):
-        for dataset, rows in _tables(records, is_one_class).items():
-            kept = [r for r in rows if all(names[0] in x.quality.metrics for x in r.records)]
-            lines = tuple(
-                _line(row.name, [_mean_of_metric(row, name) for name in names]) for row in kept
-            )
-            if lines:
-                head = ("predicted uncertainty", *(METRICS[name].label for name in names))
-                notes = (
-                    "Of all pixels of the normal test images: how many lie in the predicted "
-                    "central interval; how far the predicted quantiles are off; and the area "
-                    "between the curves of sparsification, 0 where the uncertainty orders pixels "
-                    "as the error does.",
-                )
-                title = f"Predicted uncertainty, {dataset}"
-                tables.append(_table(title, head, lines, notes))
+    for panel in robustness.panels(leaderboard_rows.rows(records)):
+        head = (panel.axis.words, *panel.texts)
+        lines = [(line.name, *map(level_text, line.values)) for line in panel.lines]
+        notes = ("± is half the 95 % interval over seeds, which draw the training images, too.",)
+        title = f"AUROC by {panel.axis.words}, {panel.table}"
+        tables.append(_table(title, head, lines, notes))
     return tables
 
 
-def _mean_of_metric(row: Row, name: str) -> float | None:
-    values = [record.quality.metrics.get(name) for record in row.records]
-    return _mean(one_class.values_by_seed(row.records, values))
+def by_category(records: list[Record]) -> list[Table]:
+    """Returns, for data that are categories of one set, their mean, and each category."""
+    tables = []
+    for group in categories.groups(leaderboard_rows.rows(records)):
+        shown = [m for m in categories.METRICS if any(m in line.means for line in group.lines)]
+        lines = [
+            (line.name, *(level_text(line.means.get(metric)) for metric in shown))
+            for line in group.lines
+        ]
+        head = ("mean over categories", *(METRICS[metric].label for metric in shown))
+        notes = ("± is half the 95 % interval over seeds of the mean over categories.",)
+        title = f"Mean of {len(group.categories)} categories, {group.name}"
+        tables.append(_table(title, head, lines, notes))
+        for metric in shown:
+            lines = [
+                _line(line.name, [line.by_category[metric].get(n) for n in group.categories])
+                for line in group.lines
+                if line.by_category[metric]
+            ]
+            title = f"{METRICS[metric].label} by category, {group.name}"
+            tables.append(_table(title, ("category", *group.categories), lines))
+    return tables
+
+
+def level_text(interval: Interval | None) -> str:
+    """Returns a mean with half its interval, three decimals."""
+    if interval is None:
+        return UNKNOWN
+    half = leaderboard_rows.half_width(interval)
+    return f"{interval.mean:.3f}" + ("" if half is None else f" ± {half:.3f}")
 
 
 def _table(
@@ -156,9 +173,10 @@ def _table(
 
 
 def _tables(records: list[Record], is_one_class: bool) -> dict[str, list[Row]]:
-    """Returns the rows with an AUROC by data set, best first."""
+    """Returns the rows with an AUROC by data set, best first, without further levels of an axis."""
     rows_of: dict[str, list[Row]] = {}
-    for row in leaderboard_rows.rows(records):
+    rows = categories.without_members(leaderboard_rows.rows(records))
+    for row in robustness.first_levels(rows):
         has_classes = bool(row.normal_classes)
         if not row.failed and "auroc" in row.quality and has_classes == is_one_class:
             rows_of.setdefault(row.record.data.name, []).append(row)

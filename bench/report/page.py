@@ -11,7 +11,7 @@ from bench.leaderboard import grouping, pareto
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import Row
 from bench.records.schema import Record
-from bench.report import anomaly_tables, drawings, html, tables, trade_off, words
+from bench.report import anomaly_tables, drawings, html, tables, trade_off, uncertainty, words
 from bench.report import masks as masks_shown
 from bench.report import text as report_text
 from bench.report.card_pictures import Figure
@@ -85,6 +85,7 @@ def page(
         Section("failed", "Failed", parts.failed(failures) if failures else Markup()),
         Section("anomalies", "Anomalies", html.tables("", anomaly_tables.all_of(records))),
         Section("masks", masks_shown.HEADING, Markup() if progress else _masks(output, rows)),
+        Section("uncertainty", "Uncertainty", html.tables("", uncertainty.tables(rows))),
         *sections,
         Section("trade-off", "Quality against cost", Markup() if progress else _trade_offs(rows)),
         Section("pictures", "Pictures", parts.pictures(shown)),

@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from bench.leaderboard import floors, grouping
+from bench.leaderboard import categories, floors, grouping, robustness
 from bench.leaderboard.rows import HIGHER_IS_BETTER, METRICS, Row
-from bench.report import drawings
+from bench.report import anomaly_tables, drawings
 from bench.report.tables import Column, columns, failures, footnotes, over, short_number
+from bench.stats.intervals import Interval
 from zoo import aligned
 
 _FIRST = ("params_total", "infer_images_per_second", "train_images_per_second", "latency_ms")
@@ -67,11 +68,16 @@ class _Terminal:
         from rich.text import Text
 
         signs = _ASCII if options.ascii_only else _UNICODE
-        tables = grouping.by_shown_table(self.rows)
+        shown = categories.without_members(robustness.first_levels(self.rows))
+        tables = grouping.by_shown_table(shown)
         for members in tables:
             if len(tables) > 1:
                 yield Text(f"\n{members[0].table}", style="bold")
             yield from _lines(members, options.max_width, signs)
+        for panel in robustness.panels(self.rows):
+            yield from _panel_lines(panel, options.max_width, signs)
+        for group in categories.groups(self.rows):
+            yield from _group_lines(group, options.max_width, signs)
         for name, seeds, error in failures(self.rows):
             yield Text(f"failed: {name}, seeds {seeds}: {error}", style="red")
         for note in _notes(self.rows):
@@ -94,6 +100,54 @@ def _lines(members: list[Row], width: int, signs: _Signs) -> Iterator[Any]:
         cells = [column.cells[number] for column in shown]
         style = "cyan" if row.baseline else "green" if row.rank == 1 else ""
         yield _line(shown, cells, style, rule=signs.rule if row is floor else "")
+
+
+def _panel_lines(panel: robustness.Panel, width: int, signs: _Signs) -> Iterator[Any]:
+    """Yields a line for each model and floor: its AUROC at each level."""
+    title = f"{panel.table}: AUROC by {panel.axis.words}"
+    lines = [(line.name, line.is_baseline, line.values) for line in panel.lines]
+    yield from _interval_lines(title, panel.texts, lines, width, signs)
+
+
+def _group_lines(group: categories.Group, width: int, signs: _Signs) -> Iterator[Any]:
+    """Yields a line for each model and floor: the means over the categories."""
+    title = f"{group.name}: mean of {len(group.categories)} categories; the page has each"
+    shown = [m for m in categories.METRICS if any(m in line.means for line in group.lines)]
+    lines = [
+        (line.name, line.is_baseline, tuple(line.means.get(metric) for metric in shown))
+        for line in group.lines
+    ]
+    yield from _interval_lines(title, [METRICS[metric] for metric in shown], lines, width, signs)
+
+
+def _interval_lines(
+    title: str,
+    heads: Sequence[str],
+    lines: Sequence[tuple[str, bool, tuple[Interval | None, ...]]],
+    width: int,
+    signs: _Signs,
+) -> Iterator[Any]:
+    """Yields a table of means, `±` where it fits: of each line the name, and whether a floor."""
+    from rich.text import Text
+
+    yield Text(f"\n{title}", style="bold")
+    names = [f"{name} *" if is_baseline else name for name, is_baseline, _ in lines]
+    model = _shown_as("model", ["model"], names, numeric=False)
+    for with_halves in (True, False):
+        columns = []
+        for number, head in enumerate(heads):
+            cells = [anomaly_tables.level_text(values[number]) for _, _, values in lines]
+            cells = cells if with_halves else [cell.partition(" ")[0] for cell in cells]
+            columns.append(_shown_as(str(number), [head], cells))
+        room = width - _whole(columns) - aligned.GAP
+        if room >= min(model.width, 2 * _SHORTEST_NAME):
+            break
+    shown = [_cut(model, max(room, _SHORTEST_NAME), signs), *columns]
+    yield _line(shown, [column.title[0] for column in shown], style="bold")
+    yield Text(signs.rule * _whole(shown), style="dim")
+    for number, (_, is_baseline, _) in enumerate(lines):
+        cells = [column.cells[number] for column in shown]
+        yield _line(shown, cells, "cyan" if is_baseline else "")
 
 
 def _line(shown: Sequence[_Shown], cells: Sequence[str], style: str = "", rule: str = "") -> Any:

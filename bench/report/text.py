@@ -37,6 +37,17 @@ PICTURES = {
         "What each threshold finds: the rate of anomalies against that of false alarms, and "
         "precision against recall.",
     ),
+    "uncertainty": (
+        "Predicted uncertainty",
+        "Left: the error of the pixels that are left when those of the largest predicted deviation "
+        "(blue), or of the largest error (orange), are left out first; the closer, the better the "
+        "order. Right: above the dotted line more pixels lie below a quantile than predicted.",
+    ),
+    "anomaly_robustness": (
+        "Fewer normals, or anomalies among them",
+        "AUROC against what was trained on. Bars: 95 % interval over seeds, which draw the images, "
+        "too. Orange, dashed: baselines.",
+    ),
     "codes": (
         "Codes",
         "Codes of test images on their two main axes, one point per image.",

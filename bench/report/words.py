@@ -8,7 +8,7 @@ import math
 import statistics
 from collections.abc import Callable, Sequence
 
-from bench.leaderboard import floors, grouping
+from bench.leaderboard import categories, floors, grouping, robustness
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import METRICS, Row
 from bench.report import anomaly_words, tables
@@ -24,7 +24,12 @@ def of_rows(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
     Args:
         rows: Of a leaderboard, as `bench.leaderboard.rows.rows` gives them.
     """
-    said = [(members[0].table, of_table(members)) for members in grouping.by_table(rows)]
+    tables = grouping.by_table(categories.without_members(robustness.first_levels(rows)))
+    said = [(members[0].table, of_table(members)) for members in tables]
+    for panel in robustness.panels(rows):
+        said.append((f"{panel.table}, {panel.axis.words}", robustness.sentences(panel)))
+    for group in categories.groups(rows):
+        said.append((group.name, categories.sentences(group)))
     failed = [row for row in rows if row.failed]
     if not said and failed:
         error = (failed[0].record.error or "no error given").splitlines()[0]

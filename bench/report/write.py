@@ -26,12 +26,22 @@ from bench.report import (
     page,
     tables,
     trade_off,
+    uncertainty,
     words,
 )
 from bench.report import text as report_text
 from bench.report.card_pictures import Figure
 from bench.report.html import Section
-from bench.report.plots import anomaly, label_swap, latents, pareto, style, training
+from bench.report.plots import (
+    anomaly,
+    label_swap,
+    latents,
+    pareto,
+    robustness,
+    style,
+    training,
+)
+from bench.report.plots import uncertainty as plots_of_uncertainty
 
 PAGE = "report.html"
 
@@ -136,6 +146,8 @@ def _pictures(
         "wrong_labels": lambda f, t: label_swap.redrawn_images(output, records, f, t),
         "anomaly_scores": lambda f, t: anomaly.score_histograms(output, records, f, t),
         "anomaly_curves": lambda f, t: anomaly.curves(output, records, f, t),
+        "uncertainty": lambda f, t: plots_of_uncertainty.curves(rows, f, t),
+        "anomaly_robustness": lambda f, t: robustness.curves(rows, f, t),
         "codes": lambda f, theme: latents.codes(output, records, f, theme, **plane),
         "loss_curves": lambda f, theme: training.loss_curves(records, f, theme),
     }
@@ -230,6 +242,7 @@ def _markdown(
     anomalies = anomaly_tables.markdown(records)
     if anomalies:
         parts.append(f"## Anomalies\n\n{anomalies}")
+    parts += [markdown.titled(table) for table in uncertainty.tables(rows)]
     for name in pictures:
         title, caption = report_text.PICTURES[name]
         parts.append(f"## {title}\n\n![{title}](plots/{name}.png)\n\n{caption}")

@@ -7,6 +7,7 @@ started again skips the names it has.
 import dataclasses
 import itertools
 import random
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +24,9 @@ NEIGHBOURS = (
     *("nearest_neighbours", "nearest_neighbours_hog", "nearest_neighbours_hog_pooled"),
     "image_statistics",
 )
+
+# Where several are run, speed is measured with the first: it depends on none of them.
+_OF_DATA = ("normal_class", "contamination", "num_normals", "fold")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,13 +121,15 @@ def model_jobs(
     each class is normal in turn, it is measured with the first class; of folds, with the first.
     """
     ordered = []
+
+    def is_timed(config: RunConfig) -> bool:
+        return all(getattr(config, name) == getattr(configs[0], name) for name in _OF_DATA)
+
     for number, seed in enumerate(seeds):
         around = [
             Job(
                 *(config, checksum, "model", choice.model, choice.preset, seed),
-                timing=number < timing_rounds
-                and config.normal_class == configs[0].normal_class
-                and config.fold == configs[0].fold,
+                timing=number < timing_rounds and is_timed(config),
                 arguments=choice.arguments,
                 sweep_batch_sizes=sweep_batch_sizes,
             )
@@ -141,8 +147,11 @@ def baseline_jobs(
     latent_sizes: list[int],
     task: str = "reconstruction",
     image_shape: tuple[int, ...] = (),
+    seeds: Sequence[int] = (0,),
 ) -> list[Job]:
     """Returns the baselines of the task, each once though the configs differ in how they train.
+
+    Where the seed chooses what is trained on, they are fitted with each of `seeds`.
 
     Masks: everywhere, nowhere, the mean mask. Images: the mean image, PCA at each code size, and
     the identity where the input is noisy. Anomalies: the mean image, PCA at each code size and at
@@ -155,8 +164,10 @@ def baseline_jobs(
         for name, size in _baselines(config, latent_sizes, task, image_shape):
             if floors.is_exact(size, image_shape):
                 continue
-            job = Job(config, checksum, "baseline", name, None, 0, size)
-            jobs.setdefault(job.id, job)
+            is_drawn = config.contamination > 0 or config.num_normals is not None
+            for seed in seeds if is_drawn else (0,):
+                job = Job(config, checksum, "baseline", name, None, seed, size)
+                jobs.setdefault(job.id, job)
     return list(jobs.values())
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bench.data import folds, tasks
+from bench.data import anomaly, folds, tasks
 from bench.errors import BenchError, user_errors
 from bench.records import config, options
 from bench.records.config import Invocation, RunConfig
@@ -51,6 +51,7 @@ class _Asked(Invocation):
         if self.output is not None:
             return self.output
         default = suites.OF_DATASET.get(self.dataset, "core")
+        default = default if self.normal_classes is None else "anomaly"
         chosen = (self.suite or default) if self.models is None else "models"
         noise = f"-{self.noise.replace(':', '-')}" if self.noise else ""
         return Path("runs") / f"{Path(self.dataset).stem}-{chosen}{noise}"
@@ -124,6 +125,12 @@ class _Asked(Invocation):
             raise BenchError("--folds is not for --normal-classes. Leave one of them out.")
         if self.group_pattern is not None:
             folds.compiled(self.group_pattern)
+        for name in ("contamination", "num_normals"):
+            if any(getattr(self, name) or ()) and self.normal_classes is None:
+                raise BenchError(
+                    f"--{name.replace('_', '-')} is for one class of labelled data as the normal "
+                    "one. Give --normal-classes too."
+                )
         if self.ray_address is not None and self.engine != "ray":
             raise BenchError("--ray-address is for --engine ray. Give that too.")
 
@@ -138,6 +145,10 @@ class _Asked(Invocation):
                 folds.check(dataset, self.folds)
         with self.placed("dataset"):
             grid = self._grid(dataset)
+            if self.normal_classes is not None:
+                anomaly.check_training(
+                    dataset, grid["normal_class"], grid["contamination"], grid["num_normals"]
+                )
             configs = [
                 self._make_config(dataset, dict(zip(grid, values, strict=True)))
                 for values in itertools.product(*grid.values())
@@ -176,6 +187,7 @@ class _Asked(Invocation):
 
     def _make_config(self, dataset, chosen: dict[str, Any]) -> RunConfig:
         num_images = self.images_per_epoch(dataset)
+        num_images = min(num_images, chosen["num_normals"] or num_images)
         default = suites.default_batch_size(num_images)
         if self.crop is not None:
             chosen["crops_per_image"] = self.crops_per_image or crops.PER_IMAGE

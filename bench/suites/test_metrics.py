@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from bench.data import catalog, defects
+from bench.data import catalog
 from bench.metrics import anomaly, reconstruction, segmentation
 from bench.profiling import memory
+from zoo.anomalies import defects
 
 NUM_IMAGES = 20
 ROUNDS = 20

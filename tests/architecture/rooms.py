@@ -53,6 +53,12 @@ ROOMS: dict[str, tuple[Room, ...]] = {
             without_keras=True,
             needs_keras=("crop_batches",),
         ),
+        Room(
+            "anomalies",
+            "drawn defects, how scores rank, what a training is stopped by",
+            without_keras=True,
+            needs_keras=("selection",),
+        ),
         Room("registry", "names, sizes, published presets, model cards", without_keras=True),
         Room("training", "ZooModel with the one train_step, and what makes it fast"),
         Room("diagnostics", "what a training shows about itself"),

@@ -44,7 +44,7 @@ def load(request: Request, store: cache.DatasetCache | None = None) -> Loaded:
     is_one_class = request.normal_class is not None
     if is_one_class:
         label = tasks.normal_classes(dataset, (str(request.normal_class),))[0]
-        wants_anomalies = request.objective == "auroc"
+        wants_anomalies = request.objective in objectives.WITH_ANOMALIES
         data = dataclasses.replace(data, normal_class=label, with_anomalies=wants_anomalies)
         dataset = data.prepared(dataset)
     data = dataclasses.replace(data, checksum=checksum)

@@ -44,8 +44,8 @@ class Request(Loading):
         enqueue: Settings that are tried after the defaults, as `"latent_dim=8,depth=2"`.
         search_patience: Trials in a row without a better score that end the search; None: never.
         settings: What narrows the space, as `tuner.space.space.narrow` takes it.
-        normal_class: Label or name of the only class to train on; the objective `"auroc"` then
-            tells how well the others are told apart in the validation split.
+        normal_class: Label or name of the only class to train on; the objectives `"auroc"` and
+            `"aucp"` then tell how well the others are told apart in the validation split.
         max_parameters: Settings with more weights are refused before training: a number, or
             `"0.5x"` for a share of what the model has by default. None: no limit.
         max_macs: The same for the multiply-accumulates of one forward pass.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import zoo
-from bench.data import defects, tasks
+from bench.data import tasks
 from bench.data.dataset import Dataset, Split
 from bench.errors import BenchError
 from bench.metrics import anomaly, reconstruction, segmentation
@@ -76,18 +76,25 @@ def _elbo(model, split: Split) -> float:
 
 
 def _auroc(model, split: Split) -> float:
-    scores = np.asarray(model.anomaly_score(split.images), dtype="float64")
-    if not np.isfinite(scores).all():
-        raise FloatingPointError("the anomaly scores hold NaN or infinity")
-    return anomaly.auroc(split.labels, scores)
+    from zoo.anomalies import selection  # with Keras
+
+    return anomaly.auroc(split.labels, selection.scores(model, split.images))
 
 
 def _auroc_synthetic(model, split: Split) -> float:
     """AUROC of the images, all of them normal, against copies with drawn defects."""
-    damaged, _, _ = defects.defective(split.images, seed=0)
-    images = np.concatenate([split.images, damaged])
-    labels = np.arange(len(images)) >= len(split)
-    return _auroc(model, Split(images, labels.astype("int64")))
+    from zoo.anomalies import selection  # with Keras
+
+    return selection.auroc_synthetic(model, split.images)
+
+
+def _aucp(model, split: Split) -> float:
+    """AUROC of known normals, every other one of the split, against all else, unlabelled."""
+    from zoo.anomalies import selection  # with Keras
+
+    is_known = np.zeros(len(split), bool)
+    is_known[np.flatnonzero(split.labels == 0)[::2]] = True
+    return selection.aucp(model, split.images[is_known], split.images[~is_known])
 
 
 def _nll(model, split: Split) -> float:
@@ -118,6 +125,7 @@ _OBJECTIVES = (
     Objective("nll", "min", _nll, unit="nats per image", test_field=None),
     Objective("auroc", "max", _auroc),
     Objective("auroc_synthetic", "max", _auroc_synthetic, test_field=None),
+    Objective("aucp", "max", _aucp, test_field=None),
     Objective(
         "dice", "max", _mask_measure("test_dice_image"), kind="masks", test_field="test_dice_image"
     ),
@@ -134,8 +142,10 @@ _METHODS = {
     "nll": "predict_uncertainty",
     "auroc": "anomaly_score",
     "auroc_synthetic": "anomaly_score",
+    "aucp": "anomaly_score",
 }
-_OF_SCORES = ("auroc", "auroc_synthetic")
+_OF_SCORES = ("auroc", "auroc_synthetic", "aucp")
+WITH_ANOMALIES = ("auroc", "aucp")  # among the validation images, for aucp without their labels
 
 
 def default_name(model: str) -> str:
@@ -185,10 +195,10 @@ def get(name: str, model: str, dataset: Dataset) -> Objective:
     check(name, model)
     if name == "accuracy" and not dataset.num_classes:
         raise BenchError("--objective accuracy needs labels, and the data have none.")
-    if name == "auroc" and len(np.unique(_labels(dataset.validation))) != 2:
+    if name in WITH_ANOMALIES and len(np.unique(_labels(dataset.validation))) != 2:
         raise BenchError(
-            "--objective auroc needs a validation split with anomalies. Take one class of labelled "
-            "data as normal: --normal-class. Without anomalies use auroc_synthetic."
+            f"--objective {name} needs a validation split with anomalies. Take one class of "
+            "labelled data as normal: --normal-class. Without anomalies use auroc_synthetic."
         )
     if name == "ssim":
         first = dataset.validation.target[:1]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import zoo
-from zoo.cli import create, cropping, data, reading_options, screen, thresholds
+from zoo.cli import create, cropping, data, reading_options, screen, stopping, thresholds
 from zoo.cli.files import CommandError, check_file
 from zoo.data import reading, scaling
 from zoo.files import new_file
@@ -135,6 +135,7 @@ def _check_options(options, task: str) -> None:
         )
     cropping.check_options(options)
     thresholds.check_options(options)
+    stopping.check_options(options, task)
     if options.resume is not None:
         given = [name for name in _FIXED_ON_RESUME if getattr(options, name)]
         if given:
@@ -172,12 +173,12 @@ def _resumed(options):
 def _fit_and_save(model, training, validation, options) -> int:
     x, y = cropping.fit_arguments(model, training, options)
     held_out = None if validation is None else create.fit_arguments(model, validation)
+    stopping_callbacks = stopping.callbacks(model, validation, options)
     screen.say(f"{model.name}: {model.count_params():,} parameters, {model.card.trained_on}")
     start = time.perf_counter()
     is_interrupted = False
     with screen.bar(f"epochs of {model.name}", options.epochs) as advance:
         callback = screen.training_bar(advance)
-        best = None if held_out is None or options.last_epoch else _best_epoch(options.epochs)
         try:
             model.fit(
                 x,
@@ -186,7 +187,7 @@ def _fit_and_save(model, training, validation, options) -> int:
                 batch_size=options.batch_size if training.crop is None else None,
                 validation_batch_size=options.batch_size,
                 validation_data=held_out,
-                callbacks=[callback, *([best] if best else [])],
+                callbacks=[callback, *stopping_callbacks],
                 verbose=0,
             )
         except KeyboardInterrupt:
@@ -196,8 +197,8 @@ def _fit_and_save(model, training, validation, options) -> int:
         screen.say("stopped before the first step: nothing is saved.")
         return 130
     _check_finite(model)
-    if best is not None and not is_interrupted and best.best_epoch + 1 < options.epochs:
-        screen.say(f"kept epoch {best.best_epoch + 1} of {options.epochs}, of the lowest val_loss")
+    if not is_interrupted:
+        stopping.say_best(stopping_callbacks, options)
     if not is_interrupted:
         _report(model, training, validation, held_out, seconds, options)
     with new_file(options.output) as temporary:
@@ -210,15 +211,6 @@ def _fit_and_save(model, training, validation, options) -> int:
         return 130
     screen.say(f"saved: {options.output}")
     return 0
-
-
-def _best_epoch(num_epochs: int):
-    """Returns a callback that brings the weights of the lowest validation loss back at the end."""
-    import keras
-
-    return keras.callbacks.EarlyStopping(
-        "val_loss", mode="min", patience=num_epochs, restore_best_weights=True
-    )
 
 
 def _check_finite(model) -> None:
@@ -304,11 +296,7 @@ def add_parser(commands) -> None:
     parser.add_argument(
         "--validation-split", type=float, default=0.1, help="share held out; default: 0.1"
     )
-    parser.add_argument(
-        "--last-epoch",
-        action="store_true",
-        help="keep the last epoch's weights, not those of the lowest val_loss",
-    )
+    stopping.add_options(parser)
     thresholds.add(parser, "of the held-out images")
     parser.add_argument(
         "--positive", metavar="CLASS", help="debiasing models: the class to be debiased"

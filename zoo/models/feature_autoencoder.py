@@ -8,6 +8,7 @@ from keras import layers, ops
 
 from zoo import checks, losses
 from zoo.inputs.batching import batched
+from zoo.layers import memory
 from zoo.layers.gradient_histograms import membership
 from zoo.networks import features as feature_networks
 from zoo.registry.entries import listed
@@ -28,6 +29,7 @@ class FeatureAutoencoder(ZooModel):
     """Learns which features normal images share.
 
     loss = mean over places and features of (f - r)^2,   r = decode(encode(f))
+           + entropy_weight * mean over codes of sum_i -w_i log w_i, with a memory
     score = (mean over the nearest normal images i of |r - r_i|^2 + |f - r|^2 / 2) / its mean on
             normal images,   f the scaled features, r_i those of a stored code
     score = (T^2 + Q) / size with `num_neighbours=0`, T^2 / units where a network is shared
@@ -43,6 +45,9 @@ class FeatureAutoencoder(ZooModel):
     network for all places, and a code of the image that is the mean over places, with the logarithm
     of the mean error beside it. Photographs of things: the maps of a network that was trained on
     ImageNet, always shared.
+
+    With `num_items`, what is decoded is read from a memory of codes (see `MemoryAutoencoder`), so
+    that features of anomalies cannot be copied.
 
     `fit` first takes mean and spread of the features from up to 2,000 of the training images (1,000
     where a network is shared), and at its end measures codes and errors on them: `set_threshold`
@@ -66,6 +71,8 @@ class FeatureAutoencoder(ZooModel):
             ones whose maps are an eighth and a sixteenth of the image.
         feature_weights: Of the network: `"imagenet"`, which Keras downloads, a path of
             `.weights.h5`, or `None` for random ones. A saved model carries them.
+        num_items: Positive int, of a memory between encoder and decoder, or `None` for none.
+        entropy_weight: Float >= 0, of the entropy of the memory's weights.
         **kwargs: See `ZooModel`.
 
     Call arguments:
@@ -75,7 +82,8 @@ class FeatureAutoencoder(ZooModel):
         The rebuilt features, scaled, `(batch, rows, columns, numbers)`.
 
     Loss terms:
-        `reconstruction`: mean squared error of the scaled features, `(batch,)`.
+        `reconstruction`: mean squared error of the scaled features, `(batch,)`. With a memory
+        `entropy`: of its weights, nats, the mean over the codes of an image.
 
     Raises:
         ValueError: for unknown features, or images that they cannot be read of.
@@ -90,6 +98,7 @@ class FeatureAutoencoder(ZooModel):
         (7, 7, 8)
 
     Reference: Shi et al., 2020 (deep feature reconstruction). https://arxiv.org/abs/2012.07122
+    Gong et al., 2019 (memory). https://arxiv.org/abs/1904.02639
     """
 
     EXCEPTIONS: ClassVar = {
@@ -113,6 +122,8 @@ class FeatureAutoencoder(ZooModel):
         num_neighbours=None,
         feature_layers=None,
         feature_weights="imagenet",
+        num_items=None,
+        entropy_weight=2e-4,
         **kwargs,
     ):
         super().__init__(image_shape, **kwargs)
@@ -150,6 +161,11 @@ class FeatureAutoencoder(ZooModel):
         self.activation = activation
         self.feature_layers = None if feature_layers is None else tuple(feature_layers)
         self.feature_weights = feature_weights
+        if num_items is not None:
+            checks.positive_int(owner, num_items=num_items)
+        checks.number(owner, low=0.0, entropy_weight=entropy_weight)
+        self.num_items = num_items
+        self.entropy_weight = entropy_weight
         self._normals = None
 
     def own_macs(self, input_shape) -> int:
@@ -168,6 +184,11 @@ class FeatureAutoencoder(ZooModel):
         size = self.feature_shape[-1] if self.shared else int(np.prod(self.feature_shape))
         self.encoder = self._dense(size, self.hidden_units, self.latent_dim, "encoder")
         self.decoder = self._dense(self.latent_dim, self.hidden_units[::-1], size, "decoder")
+        if self.num_items is not None:
+            self.memory = memory.Memory(
+                self.num_items, 1 / self.num_items, name="memory", dtype="float32"
+            )
+            self.memory.build((None, self.latent_dim))
         per_feature = (self.feature_shape[-1],) if self.shared else self.feature_shape
         num = self.num_distances
         self.feature_mean = self._constant("feature_mean", per_feature, "zeros")
@@ -218,13 +239,25 @@ class FeatureAutoencoder(ZooModel):
         features = self.scaled_features(x)
         flat = features if self.shared else ops.reshape(features, (-1, self.encoder.input_shape[1]))
         code = self.encoder(flat, training=training)
+        of_memory = {}
+        if self.num_items is not None:
+            code, of_memory["weights"] = self.memory(code)
         rebuilt = ops.cast(self.decoder(code, training=training), "float32")
         prediction = ops.reshape(rebuilt, (-1, *self.feature_shape))
-        return {"prediction": prediction, "features": features, "code": code}
+        return {"prediction": prediction, "features": features, "code": code, **of_memory}
+
+    @property
+    def term_weights(self):
+        entropy = {} if self.num_items is None else {"entropy": self.entropy_weight}
+        return {**super().term_weights, **entropy}
 
     def loss_terms(self, x, target, outputs):
         features = outputs["features"] if target is x else self.scaled_features(target)
-        return {"reconstruction": losses.mean_squared_error(features, outputs["prediction"])}
+        terms = {"reconstruction": losses.mean_squared_error(features, outputs["prediction"])}
+        if self.num_items is not None:
+            of_items = ops.sum(memory.entropy(outputs["weights"]), axis=-1)
+            terms["entropy"] = losses.mean_over_event(ops.reshape(of_items, (ops.shape(x)[0], -1)))
+        return terms
 
     def for_metrics(self, target, outputs):
         return self.scaled_features(target), outputs["prediction"]
@@ -244,6 +277,11 @@ class FeatureAutoencoder(ZooModel):
         if self._normals is not None:
             self.measure_normals(self._normals)
         self._normals = None
+
+    def prepare_scores(self):
+        """Measures codes and errors in the middle of a `fit`, whose images it has."""
+        if self._normals is not None:
+            self.measure_normals(self._normals)
 
     @property
     def _most_images(self) -> int:

@@ -1,58 +1,9 @@
 """The memory autoencoder (MemAE): a code is made of codes of normal images, and of nothing else."""
 
-import keras
-from keras import layers, ops
-
 from zoo import checks, losses
+from zoo.layers import memory
 from zoo.models.autoencoder import Autoencoder
 from zoo.registry.entries import listed
-
-_SMALLEST = 1e-12
-
-
-@keras.saving.register_keras_serializable(package="zoo")
-class Memory(layers.Layer):
-    """Reads a code from a memory of items.
-
-        w = softmax over items of cos(code, m_i)
-        w_i <- max(w_i - shrink, 0) w_i / (|w_i - shrink| + 1e-12), then divided by their sum
-        read code = sum_i w_i m_i
-
-    Args:
-        num_items: Positive int.
-        shrink: Float >= 0, `lambda` of the paper: smaller weights become 0.
-
-    Call arguments:
-        code: Float tensor `(batch, units)`.
-
-    Returns:
-        The read codes `(batch, units)` and the weights `(batch, num_items)`, both float32.
-    """
-
-    def __init__(self, num_items: int, shrink: float, **kwargs):
-        super().__init__(**kwargs)
-        self.num_items = num_items
-        self.shrink = shrink
-
-    def build(self, shape):
-        self.items = self.add_weight(
-            shape=(self.num_items, shape[-1]), initializer="glorot_uniform", name="items"
-        )
-
-    def call(self, code):
-        code, items = ops.cast(code, "float32"), ops.cast(self.items, "float32")
-        weights = ops.softmax(ops.matmul(_unit_length(code), ops.transpose(_unit_length(items))))
-        above = weights - self.shrink
-        weights = ops.relu(above) * weights / (ops.abs(above) + _SMALLEST)
-        weights = weights / ops.maximum(ops.sum(weights, axis=-1, keepdims=True), _SMALLEST)
-        return ops.matmul(weights, items), weights
-
-    def own_macs(self, input_shape) -> int:
-        """Returns how many multiply-accumulates it takes to address the items and to read them."""
-        return 2 * self.num_items * input_shape[-1]
-
-    def get_config(self):
-        return {**super().get_config(), "num_items": self.num_items, "shrink": self.shrink}
 
 
 @listed
@@ -65,6 +16,7 @@ class MemoryAutoencoder(Autoencoder):
     What is decoded is `sum_i w_i m_i`, a sparse, positive combination of them, so an anomaly is
     hard to copy even with a large code. Choose it for anomalies that a plain autoencoder copies
     too well. With many items it comes near to nearest neighbours, which need no training.
+    On features: `FeatureAutoencoder(num_items=...)`.
 
     Args:
         image_shape: See `Autoencoder`.
@@ -130,7 +82,9 @@ class MemoryAutoencoder(Autoencoder):
 
     def build_networks(self):
         super().build_networks()
-        self.memory = Memory(self.num_items, self.resolved_shrink, name="memory", dtype="float32")
+        self.memory = memory.Memory(
+            self.num_items, self.resolved_shrink, name="memory", dtype="float32"
+        )
         self.memory.build((None, self.latent_dim))
 
     @property
@@ -149,11 +103,7 @@ class MemoryAutoencoder(Autoencoder):
 
     def loss_terms(self, x, target, outputs):
         weights = outputs["weights"]
-        entropy = losses.sum_over_event(-weights * ops.log(weights + _SMALLEST))
-        return {**super().loss_terms(x, target, outputs), "entropy": entropy}
-
-
-def _unit_length(rows):
-    """Divides rows by their lengths."""
-    length = ops.sqrt(ops.sum(ops.square(rows), axis=-1, keepdims=True) + _SMALLEST)
-    return rows / length
+        return {
+            **super().loss_terms(x, target, outputs),
+            "entropy": losses.sum_over_event(memory.entropy(weights)),
+        }

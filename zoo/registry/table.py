@@ -77,7 +77,7 @@ LAYERS: dict[str, str] = {
     "TransformerBlock": "zoo.layers.transformer",
     "VectorQuantizer": "zoo.layers.quantizer",
     "Prepared": "zoo.networks.encoders",
-    "Memory": "zoo.models.memory_autoencoder",
+    "Memory": "zoo.layers.memory",
     "OnClassNumbers": "zoo.training.mask_metrics",
     "WithoutVoid": "zoo.training.mask_metrics",
 }

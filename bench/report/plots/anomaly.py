@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator
 
+from bench.leaderboard import robustness
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import Row
 from bench.metrics import anomaly
@@ -108,7 +109,7 @@ def _load_scores(output_folder: str | Path, record: Record) -> dict[str, Any] | 
 
 
 def _rows(records: list[Record]) -> list[Row]:
-    rows = leaderboard_rows.rows(records)
+    rows = robustness.first_levels(leaderboard_rows.rows(records))
     return [row for row in rows if not row.failed and "auroc" in row.quality]
 
 

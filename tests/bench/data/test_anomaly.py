@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from bench.data import anomaly, catalog, defects, tasks, time_series
+from bench.data import anomaly, catalog, tasks, time_series
 from bench.data.dataset import Dataset, Split
 from bench.errors import BenchError
+from zoo.anomalies import defects
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +130,8 @@ class TestDefects:
             "defects_fashion_mnist",
             "defects_garments",
             "defects_textures",
+            "mvtec_ad",
+            "visa",
         }
 
 
@@ -154,3 +157,41 @@ def test_heartbeats_of_one_class(tmp_path, monkeypatch):
     assert (found.image_shape, found.normal_class_name) == ((140, 1), "normal")
     assert found.num_train == 18
     assert found.test.labels.sum() == 80
+
+
+class TestTrainingImages:
+    """Anomalies among the images to train on, and fewer normals: drawn from the training split."""
+
+    def test_anomalies_come_from_the_training_split_of_other_classes(self, all_digits):
+        found = anomaly.one_class(all_digits, 8, contamination=0.1, seed=1)
+        pairs = zip(all_digits.train.images, all_digits.train.labels, strict=True)
+        train = {image.tobytes(): label for image, label in pairs}
+        labels = np.array([train[image.tobytes()] for image in found.train.images])
+        num_normals = (all_digits.train.labels == 8).sum()
+        assert (labels == 8).sum() == num_normals
+        assert np.mean(labels != 8) == pytest.approx(0.1, abs=1 / len(labels))
+        assert not found.train.labels.any()
+        clean = anomaly.one_class(all_digits, 8)
+        for part in ("validation", "test"):
+            np.testing.assert_array_equal(getattr(found, part).images, getattr(clean, part).images)
+
+    def test_smaller_shares_and_numbers_are_part_of_larger_ones(self, all_digits):
+        def images(**options):
+            found = anomaly.one_class(all_digits, 8, **options)
+            return {image.tobytes() for image in found.train.images}
+
+        assert images(contamination=0.01) < images(contamination=0.05) < images(contamination=0.1)
+        assert images(num_normals=20) < images(num_normals=60) < images()
+        assert images(contamination=0.1) != images(contamination=0.1, seed=1)
+        assert len(images(num_normals=20, contamination=0.5)) == 40
+
+    @pytest.mark.parametrize(
+        ("shares", "nums", "message"),
+        [
+            ([0.0], [10_000], "--num-normals must be at most"),
+            ([0.0, 0.95], [None], "--contamination 0.95 needs"),
+        ],
+    )
+    def test_too_few_images(self, all_digits, shares, nums, message):
+        with pytest.raises(BenchError, match=message):
+            anomaly.check_training(all_digits, [8], shares, nums)

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import threadpoolctl
 
-from bench.data import catalog, defects, download
+from bench.data import catalog, download
 from bench.data.anomaly import one_class
 from bench.errors import BenchError
 from bench.evaluation import closed_forms
 from bench.metrics import anomaly
+from zoo.anomalies import defects
 
 
 @pytest.fixture

@@ -6,10 +6,11 @@ from scipy import stats
 from tiny_search import request
 
 import zoo
-from bench.data import catalog, defects
+from bench.data import catalog
 from bench.errors import BenchError
 from tuner.search.resolve import prepare_space, resolve
 from tuner.trials import objectives
+from zoo.anomalies import defects
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +43,19 @@ def test_synthetic_auroc_needs_no_anomalies(upae):
     assert measured == pytest.approx((odd[:, None] > normal).mean(), abs=1e-6)
     wanted = request(None, "feature_autoencoder", settings={}, normal_class=3)
     assert wanted.objective_name == "auroc_synthetic"
-    with pytest.raises(BenchError, match=r"rebuilds features.* auroc, auroc_synthetic"):
+    with pytest.raises(BenchError, match=r"rebuilds features.* auroc, auroc_synthetic, aucp"):
         objectives.check("psnr", "feature_autoencoder")
+
+
+def test_aucp_takes_all_but_known_normals_for_anomalies(upae):
+    wanted = request(None, "upae", settings={}, objective="aucp", normal_class=3)
+    split = resolve(wanted).schedule.data.load().validation
+    scores = np.asarray(upae.anomaly_score(split.images), "float64")
+    is_known = (split.labels == 0) & (np.cumsum(split.labels == 0) % 2 == 1)
+    known, others = scores[is_known], scores[~is_known]
+    above = (others[:, None] > known) + 0.5 * (others[:, None] == known)
+    measured = objectives.OBJECTIVES["aucp"].measure(upae, split)
+    assert measured == pytest.approx(above.mean())
 
 
 def test_other_objectives_see_normal_images_alone():

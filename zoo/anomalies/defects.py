@@ -11,8 +11,7 @@ import numbers
 
 import numpy as np
 
-from bench.data import dataset
-from bench.errors import BenchError
+from zoo import checks
 
 MIN_CHANGE = 0.05
 MIN_PIXELS = 3
@@ -35,11 +34,11 @@ def defective(images: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, np
         the name of each image's defect.
 
     Raises:
-        BenchError: for other images, or an image that no kind can damage.
+        ValueError: for other images, or an image that no kind can damage.
     """
     images = _checked(images)
     if not isinstance(seed, numbers.Integral) or isinstance(seed, bool) or seed < 0:
-        raise BenchError(f"defective: seed must be an int >= 0. Received: seed={seed!r}.")
+        raise ValueError(f"defective: seed must be an int >= 0. Received: seed={seed!r}.")
     damaged, masks, kinds = images.copy(), _no_masks(images), []
     for row, image in enumerate(images):
         block, place = divmod(row, len(KINDS))
@@ -52,7 +51,7 @@ def defective(images: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, np
                 kinds.append(str(kind))
                 break
         else:
-            raise BenchError(
+            raise ValueError(
                 f"defective: image {row} must have something to damage. Received: at most "
                 f"{MIN_PIXELS - 1} pixels that would change by {MIN_CHANGE:g} in {MAX_TRIES} "
                 "tries of each kind. Leave it out."
@@ -185,9 +184,9 @@ def _no_masks(images: np.ndarray) -> np.ndarray:
 def _checked(images: np.ndarray) -> np.ndarray:
     images = np.asarray(images)
     if images.ndim != 4 or min(images.shape[1:3]) < MIN_SIDE or images.dtype.kind != "f":
-        raise BenchError(
+        raise ValueError(
             "defects: images must be floats of shape (n, height, width, channels), at least "
             f"{MIN_SIDE} x {MIN_SIDE} pixels. Received: shape {images.shape} of {images.dtype}."
         )
-    dataset.check_pixels("defects", images)
+    checks.images("defects", images, images.shape[1:], "images")
     return images.astype("float32")

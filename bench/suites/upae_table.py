@@ -1,0 +1,81 @@
+"""The table of the UPAE's remedies: AUROC by loss, epoch, members and score."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from bench.report import markdown as markdown_tables
+from bench.stats import intervals
+
+# Words; loss, epoch, members, score.
+ROWS = (
+    ("as in the paper", ("joint", "last", 1, "paper")),
+    ("variance capped", ("joint", "last", 1, "paper_capped")),
+    ("log term in the score", ("joint", "last", 1, "log")),
+    ("log term, capped: the default", ("joint", "last", 1, "log_capped")),
+    ("best epoch, score of the paper", ("joint", "best", 1, "paper")),
+    ("best epoch, log term, capped", ("joint", "best", 1, "log_capped")),
+    ('`nll="beta"`, log term, capped', ("beta", "last", 1, "log_capped")),
+    ('`nll="beta"`, best epoch, log term, capped', ("beta", "best", 1, "log_capped")),
+    ('`nll="detached"`, log term, capped', ("detached", "last", 1, "log_capped")),
+    ('`nll="detached"`, best epoch, log term, capped', ("detached", "best", 1, "log_capped")),
+    ("ensemble of 3, log term", ("joint", "last", 3, "log")),
+    ("ensemble of 5, log term", ("joint", "last", 5, "log")),
+    ("ensemble of 5, best epochs, log term", ("joint", "best", 5, "log")),
+    ("squared error of one", ("joint", "last", 1, "squared_error")),
+    ("squared error, best epoch", ("joint", "best", 1, "squared_error")),
+    ("squared error of an ensemble of 5", ("joint", "last", 5, "squared_error")),
+)
+
+
+def values(
+    records: Iterable[dict[str, Any]], nll: str, which: str, size: int, score: str
+) -> dict[tuple[int, int], float]:
+    """Returns the AUROC of one remedy by class and seed."""
+    return {
+        (each["normal_class"], each["seed"]): each["auroc"][f"{which} {size}"][score]
+        for each in records
+        if each["nll"] == nll
+    }
+
+
+def markdown(records: Iterable[dict[str, Any]]) -> str:
+    """Returns a row for each remedy: by class, their mean, and its difference to the paper's."""
+    records = list(records)
+    if not records:
+        return "No training is finished."
+    labels = sorted({each["normal_class"] for each in records})
+    first = values(records, *ROWS[0][1])
+    lines = []
+    for words, which in ROWS:
+        found = values(records, *which)
+        by_seed: dict[int, list[float]] = {}
+        gains: dict[int, list[float]] = {}
+        for (label, seed), value in found.items():
+            by_seed.setdefault(seed, []).append(value)
+            if (label, seed) in first:
+                gains.setdefault(seed, []).append(value - first[label, seed])
+        cells = []
+        for label in labels:
+            own = [value for (each, _), value in found.items() if each == label]
+            cells.append(f"{sum(own) / len(own):.3f}" if own else "")
+        cells.append(_mean(by_seed, len(labels)))
+        cells.append("" if which is ROWS[0][1] else _mean(gains, len(labels), "+"))
+        lines.append([words, *cells])
+    head = ["UPAE", *(f"class {label}" for label in labels), "mean", "over the paper's"]
+    table = markdown_tables.table(head, lines, [False] + [True] * (len(head) - 1))
+    epochs, num = records[0]["epochs"], records[0]["num_train"]
+    seeds = len({each["seed"] for each in records})
+    return (
+        f"{table}\n\n{seeds} seeds, {epochs} epochs on {num:,} normal images; ± half the 95 % "
+        "interval over seeds of the mean over classes."
+    )
+
+
+def _mean(by_seed: dict[int, list[float]], num_classes: int, sign: str = "") -> str:
+    """Returns the mean over whole seeds, with half its interval."""
+    whole = [sum(each) / len(each) for each in by_seed.values() if len(each) == num_classes]
+    if not whole:
+        return ""
+    interval = intervals.mean_interval(whole)
+    half = "" if interval.low is None else f" ± {(interval.high - interval.low) / 2:.3f}"
+    return f"{interval.mean:{sign}.3f}{half}"

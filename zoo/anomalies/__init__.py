@@ -1,0 +1,1 @@
+"""Finding anomalies: drawn defects, how scores rank, and what a training is stopped by."""
