@@ -92,6 +92,12 @@ def panels(rows: Sequence[Row]) -> list[Panel]:
     return found
 
 
+def main_panels(rows: Sequence[Row]) -> list[Panel]:
+    """Returns the panels of which the other axis is at its easiest level."""
+    tables = {row.table for row in first_levels(rows)}
+    return [panel for panel in panels(rows) if panel.table in tables]
+
+
 def _panel(axis: Axis, members: list[Row], levels: dict[float, str]) -> Panel:
     by_line: dict[str, dict[float, Row]] = {}
     for row in members:
@@ -146,15 +152,16 @@ def sentences(panel: Panel) -> list[str]:
     if models:
         least = min(models, key=lambda line: line.change)
         best = max(models, key=lambda line: line.values[-1].mean)
-        said.append(f"{way}: {_fall(least)}, the least of the models.")
+        which = ", the least of the models" if len(models) > 1 else ""
+        said.append(f"{way}: {least.name} {_fall(least)}{which}.")
         if best is not least:
-            said.append(f"Best at {panel.texts[-1]} is {best.name}: {_fall(best)}.")
+            said.append(f"Best at {panel.texts[-1]} is {best.name}, which {_fall(best)}.")
     if floors:
         floor = max(floors, key=lambda line: line.values[-1].mean)
-        said.append(f"The best floor there is {floor.name}: {_fall(floor)}.")
+        said.append(f"The best floor there, {floor.name}, {_fall(floor)}.")
     return said
 
 
 def _fall(line: Line) -> str:
     verb = "falls" if line.change > 0 else "rises"
-    return f"{line.name} {verb} by {abs(line.change):.3f} to {line.values[-1].mean:.3f}"
+    return f"{verb} by {abs(line.change):.3f} to {line.values[-1].mean:.3f}"

@@ -47,24 +47,27 @@ def per_class(records: list[Record]) -> list[Table]:
             names |= row.normal_classes
         labels = sorted(names)
         lines = []
-        for row in rows:
+        for row in sorted(rows, key=lambda row: not row.baseline):  # floors on top
             by_label = _by_class(row)
             values = [by_label.get(label) for label in labels]
-            lines.append(_line(row.name, [*values, row.quality["auroc"].mean]))
+            line = _line(row.name, [*values, row.quality["auroc"].mean])
+            lines.append((*line, *_cost(row)))
         notes = [
             "AUROC of the model's own score, mean over seeds. Normal is one class, all others "
-            "of the test split are anomalies."
+            "of the test split are anomalies. Floors, which need no training, are on top; seconds "
+            "are those of a training, the median."
         ]
         sources: dict[str, list[str]] = {}
         for published in published_auroc.for_dataset(dataset):
             values = [published.auroc.get(label) for label in labels]
             if any(value is not None for value in values):
                 mean = published.mean if len(labels) == len(published.auroc) else None
-                lines.append(_line(f"{published.method}, published", [*values, mean]))
+                line = _line(f"{published.method}, published", [*values, mean])
+                lines.append((*line, "", ""))
                 differs = f" ({published.differs})" if published.differs else ""
                 sources.setdefault(published.source + differs, []).append(published.method)
         notes += [f"Published: {', '.join(rows)}: {source}." for source, rows in sources.items()]
-        head = ("normal class", *(names[label] for label in labels), "mean")
+        head = ("normal class", *(names[label] for label in labels), "mean", "parameters", "s")
         tables.append(_table(f"AUROC by normal class, {dataset}", head, tuple(lines), tuple(notes)))
     return tables
 
@@ -190,6 +193,15 @@ def _by_class(row: Row) -> dict[int, float | None]:
             record.quality.metrics.get("auroc")
         )
     return {label: _mean(scores) for label, scores in values.items()}
+
+
+def _cost(row: Row) -> tuple[str, str]:
+    """Returns parameters, or the numbers that a floor keeps, and the seconds of a training."""
+    params, seconds = row.record.model.params_total, row.middle("train_seconds")
+    return (
+        "" if params is None else f"{params:,}",
+        "" if seconds is None or row.baseline else f"{seconds:.1f}",
+    )
 
 
 def _mean_of_score(row: Row, name: str) -> float | None:

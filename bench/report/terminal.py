@@ -74,7 +74,7 @@ class _Terminal:
             if len(tables) > 1:
                 yield Text(f"\n{members[0].table}", style="bold")
             yield from _lines(members, options.max_width, signs)
-        for panel in robustness.panels(self.rows):
+        for panel in robustness.main_panels(self.rows):
             yield from _panel_lines(panel, options.max_width, signs)
         for group in categories.groups(self.rows):
             yield from _group_lines(group, options.max_width, signs)

@@ -87,6 +87,8 @@ FACTS = {
     "Environment": environment.FIELDS,
 }
 
+_MOST_TITLES = 3  # tables that a title names
+
 METHOD = (
     "Every job ran in a process of its own. The test images were used once, after training.",
     "Quality is computed on each test image and averaged with equal weight: MSE and MAE on values "
@@ -107,7 +109,9 @@ AGAIN = (
 
 
 def title_of(rows: list[Row]) -> str:
-    return f"Leaderboard: {'; '.join(dict.fromkeys(row.table for row in rows))}"
+    names = list(dict.fromkeys(row.table for row in rows))
+    more = [f"{len(names) - _MOST_TITLES} more tables"] if len(names) > _MOST_TITLES else []
+    return f"Leaderboard: {'; '.join([*names[:_MOST_TITLES], *more])}"
 
 
 def summary(records: list[Record], rows: list[Row]) -> str:

@@ -26,7 +26,7 @@ def of_rows(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
     """
     tables = grouping.by_table(categories.without_members(robustness.first_levels(rows)))
     said = [(members[0].table, of_table(members)) for members in tables]
-    for panel in robustness.panels(rows):
+    for panel in robustness.main_panels(rows):
         said.append((f"{panel.table}, {panel.axis.words}", robustness.sentences(panel)))
     for group in categories.groups(rows):
         said.append((group.name, categories.sentences(group)))

@@ -42,9 +42,9 @@ class FeatureAutoencoder(ZooModel):
 
     Choose it by what is normal. Objects in one pose: the default, gradient histograms of a 7 x 7
     grid, all places in one code. Textures: `shared=True`, local gradients at three scales, one
-    network for all places, and a code of the image that is the mean over places, with the logarithm
-    of the mean error beside it. Photographs of things: the maps of a network that was trained on
-    ImageNet, always shared.
+    network for all places; the code of the image is the mean over places, the logarithm of the
+    spread over them, and that of the mean error. Photographs of things: the maps of a network that
+    was trained on ImageNet, always shared, without the spread.
 
     With `num_items`, what is decoded is read from a memory of codes (see `MemoryAutoencoder`), so
     that features of anomalies cannot be copied.
@@ -225,8 +225,14 @@ class FeatureAutoencoder(ZooModel):
 
     @property
     def num_distances(self) -> int:
-        """Numbers of an image that `T^2` is a distance of: its code, and shared its error."""
-        return self.latent_dim + (1 if self.shared else 0)
+        """Numbers of an image that `T^2` is a distance of: its code; of places, see `_numbers`."""
+        if not self.shared:
+            return self.latent_dim
+        return self.latent_dim * (2 if self._with_spread else 1) + 1
+
+    @property
+    def _with_spread(self) -> bool:
+        return self.features == feature_networks.HOG
 
     # --- the model --------------------------------------------------------------------------
 
@@ -353,8 +359,11 @@ class FeatureAutoencoder(ZooModel):
         """Returns what `T^2` is a distance of, `(batch, num_distances)`."""
         if not self.shared:
             return codes
-        log_error = ops.log(ops.mean(errors, axis=(1, 2)) + 1e-6)
-        return ops.concatenate([ops.mean(codes, axis=(1, 2)), log_error[:, None]], axis=-1)
+        numbers = [ops.mean(codes, axis=(1, 2))]
+        if self._with_spread:
+            numbers.append(ops.log(ops.var(codes, axis=(1, 2)) + 1e-6) / 2)
+        numbers.append(ops.log(ops.mean(errors, axis=(1, 2)) + 1e-6)[:, None])
+        return ops.concatenate(numbers, axis=-1)
 
     def _distances(self, codes, skip: int = 0):
         """Returns the mean squared distance to what is rebuilt of the nearest normal images.

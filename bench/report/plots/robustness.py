@@ -12,7 +12,7 @@ _MARKS = ("o", "s", "^", "D", "v", "P")
 
 def curves(rows: Sequence[Row], target: plot_style.Target, theme: str = "light") -> bool:
     """Draws a panel for each thing that is varied; returns False where nothing is."""
-    panels = robustness.panels(rows)
+    panels = robustness.main_panels(rows)
     if not panels:
         return False
     height = 4.6 * len(panels) + 0.2

@@ -78,6 +78,7 @@ def test_both_axes_at_once():
     rows = leaderboard_rows.rows(made)
     names = [panel.axis.name for panel in robustness.panels(rows)]
     assert sorted(names) == ["contamination"] * 2 + ["num_normals"] * 2
+    assert len(robustness.main_panels(rows)) == 2
     (first,) = robustness.first_levels(rows)
     assert (first.record.config.contamination, first.record.config.num_normals) == (0.0, None)
 
@@ -91,7 +92,7 @@ def test_what_is_said_and_shown(records):
     tables = dict(words.of_rows(rows))
     (said,) = [text for name, text in tables.items() if "share of anomalies" in name]
     assert "upae small falls by 0.050 to 0.800, the least of the models" in said[0]
-    assert "pca: pca falls by 0.100 to 0.700" in said[-1]
+    assert "The best floor there, pca, falls by 0.100 to 0.700" in said[-1]
     assert len(tables) == 2  # the leaderboard of the first level, and the axis
     (table,) = anomaly_tables.by_level(records)
     assert table.head[1:] == ("0 %", "5 %", "10 %")

@@ -89,8 +89,9 @@ class TestRows:
 class TestTables:
     def test_by_class_beside_what_is_published(self):
         (table,) = anomaly_tables.per_class(in_turn(range(10), seeds=(0, 1)))
-        assert table.head == ("normal class", *(f"class {n}" for n in range(10)), "mean")
-        lines = {line[0]: line[1:] for line in table.lines}
+        classes = (f"class {n}" for n in range(10))
+        assert table.head == ("normal class", *classes, "mean", "parameters", "s")
+        lines = {line[0]: line[1:-2] for line in table.lines}
         assert lines["upae small"][0] == "0.8005"
         assert lines["upae small"][-1] == "0.8455"
         pca = lines["PCA-32, published"]
@@ -100,8 +101,22 @@ class TestTables:
 
     def test_of_some_classes_there_is_no_published_mean(self):
         (table,) = anomaly_tables.per_class(in_turn([0, 1]))
-        lines = {line[0]: line[1:] for line in table.lines}
+        lines = {line[0]: line[1:-2] for line in table.lines}
         assert lines["PCA-32, published"] == ("0.8965", "0.9853", "-")
+
+    def test_floors_are_on_top_and_costs_at_the_end(self):
+        made = in_turn(range(10))
+        made = [record | {"params_total": 1234, "train_seconds": 2.5} for record in made]
+        floors = [
+            record
+            | {"kind": "baseline", "model": "pca", "preset": None, "test_auroc": 0.1}
+            | {"job_id": f"floor {record.config.normal_class}"}
+            for record in made
+        ]
+        (table,) = anomaly_tables.per_class([*made, *floors])
+        assert [line[0] for line in table.lines[:2]] == ["pca", "upae small"]
+        assert table.lines[0][-2:] == ("1,234", "")
+        assert table.lines[1][-2:] == ("1,234", "2.5")
 
     def test_by_score(self):
         (table,) = anomaly_tables.by_score(in_turn(range(10)))
@@ -116,8 +131,8 @@ class TestTables:
     def test_markdown_is_a_table(self):
         lines = anomaly_tables.markdown(in_turn(range(10))).splitlines()
         head = next(line for line in lines if line.startswith("| normal class"))
-        assert head.count("|") == 13
-        assert lines[lines.index(head) + 1].count("|") == 13
+        assert head.count("|") == 15
+        assert lines[lines.index(head) + 1].count("|") == 15
 
     def test_nothing_without_anomalies(self):
         other = make() | {"task": "reconstruction", "test_auroc": None, "scores": None}

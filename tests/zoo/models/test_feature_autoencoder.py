@@ -123,6 +123,20 @@ class TestScore:
         images = images[:150]
         assert model.anomaly_score(images).mean() == pytest.approx(1, rel=0.1)
 
+    def test_of_places_mean_spread_and_error_count(self):
+        images = noise(30, 1.0, seed=0)
+        model = trained(images, epochs=1, preset="textures", latent_dim=3)
+        outputs = {name: np.asarray(value) for name, value in model.forward(images).items()}
+        codes = outputs["code"].reshape(30, -1, 3)
+        error = np.square(outputs["features"] - outputs["prediction"]).mean(axis=(1, 2, 3))
+        numbers = np.concatenate(
+            [codes.mean(axis=1), np.log(codes.std(axis=1)), np.log(error)[:, None]], axis=1
+        )
+        mean, precision = normal_images.mean_and_precision(numbers)
+        offset = numbers - mean
+        expected = np.einsum("ni,ij,nj->n", offset, precision, offset) / 7
+        np.testing.assert_allclose(model.anomaly_score(images), expected, rtol=0.02)
+
     def test_mean_and_precision(self):
         rows = np.random.default_rng(0).normal(size=(20_000, 3)) @ np.diag([1.0, 2.0, 3.0])
         rows[:, 1] += 0.5 * rows[:, 0]
@@ -156,6 +170,38 @@ class TestFinds:
         damaged[:, 8:16, 16:24] = 0  # a hole
         maps = model.score_map(damaged)
         assert maps[:, 8:16, 16:24].mean() > 1.5 * maps.mean()
+
+
+class TestMemory:
+    @pytest.mark.parametrize("shared", [None, True])
+    def test_features_are_rebuilt_from_items_alone(self, kit, tmp_path, shared):
+        """Of two equal items nothing but that item can be read, whatever the image."""
+        model = trained(kit.images[:40], epochs=1, latent_dim=4, num_items=2, shared=shared)
+        entropy = np.asarray(
+            model.loss_terms(kit.images[:5], kit.images[:5], model.forward(kit.images[:5]))[
+                "entropy"
+            ]
+        )
+        assert entropy.shape == (5,)
+        assert (entropy >= 0).all() and (entropy <= np.log(2) + 1e-5).all()
+        items = model.memory.items.numpy()
+        model.memory.items.assign(np.broadcast_to(items[:1], items.shape))
+        rebuilt = model.predict(kit.images[:10], verbose=0)
+        np.testing.assert_allclose(rebuilt, np.broadcast_to(rebuilt[:1], rebuilt.shape), atol=1e-5)
+        model.save(tmp_path / "model.keras")
+        again = zoo.load(tmp_path / "model.keras").anomaly_score(kit.images[:5])
+        np.testing.assert_allclose(again, model.anomaly_score(kit.images[:5]), rtol=1e-4)
+
+
+class TestExport:
+    def test_features_are_inside_the_graph(self, with_neighbours, tmp_path):
+        import tensorflow as tf
+
+        model, normals, _ = with_neighbours
+        zoo.export(model, tmp_path / "saved", method="anomaly_score")
+        restored = tf.saved_model.load(str(tmp_path / "saved"))
+        served = restored.serve(normals[:3])
+        np.testing.assert_allclose(served, model.anomaly_score(normals[:3]), rtol=1e-4)
 
 
 class TestNetwork:
