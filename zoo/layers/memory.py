@@ -54,8 +54,9 @@ class Memory(layers.Layer):
 
 
 def entropy(weights):
-    """Computes `-w log w` of each weight, nats, in their shape."""
-    return -weights * ops.log(weights + _SMALLEST)
+    """Computes `sum_i -w_i log w_i`, nats, the mean over the codes of each image, `(batch,)`."""
+    of_codes = ops.sum(-weights * ops.log(weights + _SMALLEST), axis=-1)
+    return ops.mean(ops.reshape(of_codes, (ops.shape(weights)[0], -1)), axis=-1)
 
 
 def _unit_length(rows):

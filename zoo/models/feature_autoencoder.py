@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import keras
 import numpy as np
-from keras import layers, ops
+from keras import ops
 
 from zoo import checks, losses
 from zoo.inputs.batching import batched
@@ -46,9 +46,6 @@ class FeatureAutoencoder(ZooModel):
     spread over them, and that of the mean error. Photographs of things: the maps of a network that
     was trained on ImageNet, always shared, without the spread.
 
-    With `num_items`, what is decoded is read from a memory of codes (see `MemoryAutoencoder`), so
-    that features of anomalies cannot be copied.
-
     `fit` first takes mean and spread of the features from up to 2,000 of the training images (1,000
     where a network is shared), and at its end measures codes and errors on them: `set_threshold`
     comes after it.
@@ -71,7 +68,8 @@ class FeatureAutoencoder(ZooModel):
             ones whose maps are an eighth and a sixteenth of the image.
         feature_weights: Of the network: `"imagenet"`, which Keras downloads, a path of
             `.weights.h5`, or `None` for random ones. A saved model carries them.
-        num_items: Positive int, of a memory between encoder and decoder, or `None` for none.
+        num_items: Positive int, of a memory of codes that what is decoded is read from, so that
+            features of anomalies cannot be copied (see `MemoryAutoencoder`); `None` for none.
         entropy_weight: Float >= 0, of the entropy of the memory's weights.
         **kwargs: See `ZooModel`.
 
@@ -127,20 +125,9 @@ class FeatureAutoencoder(ZooModel):
         **kwargs,
     ):
         super().__init__(image_shape, **kwargs)
-        owner = self.owner
-        feature_networks.check(owner, features, self.image_shape)
+        owner, is_network = self.owner, features in feature_networks.BACKBONES
+        feature_networks.check(owner, features, self.image_shape, shared, feature_layers)
         checks.activation(owner, "activation", activation)
-        is_network = features in feature_networks.BACKBONES
-        if shared not in (None, True, False) or (is_network and shared is False):
-            raise ValueError(
-                f"{owner}: shared must be None, True or False, and not False for maps of a "
-                f"network. Received: shared={shared!r}, features={features!r}. Leave it out."
-            )
-        if feature_layers is not None and not is_network:
-            raise ValueError(
-                f"{owner}: feature_layers must be None for features={features!r}. Received: "
-                f"feature_layers={feature_layers!r}. Leave it out."
-            )
         self.features = features
         self.shared = is_network if shared is None else bool(shared)
         if num_neighbours is None:
@@ -158,14 +145,12 @@ class FeatureAutoencoder(ZooModel):
         checks.positive_int(owner, latent_dim=latent_dim)
         self.latent_dim = latent_dim
         self.hidden_units = checks.ints(owner, "hidden_units", hidden_units, allow_empty=True)
-        self.activation = activation
         self.feature_layers = None if feature_layers is None else tuple(feature_layers)
-        self.feature_weights = feature_weights
+        self.activation, self.feature_weights = activation, feature_weights
         if num_items is not None:
             checks.positive_int(owner, num_items=num_items)
         checks.number(owner, low=0.0, entropy_weight=entropy_weight)
-        self.num_items = num_items
-        self.entropy_weight = entropy_weight
+        self.num_items, self.entropy_weight = num_items, entropy_weight
         self._normals = None
 
     def own_macs(self, input_shape) -> int:
@@ -207,16 +192,9 @@ class FeatureAutoencoder(ZooModel):
             self.place_precision = self._constant("place_precision", (units, units), "identity")
 
     def _dense(self, num_inputs: int, hidden_units, num_outputs: int, name: str) -> keras.Model:
-        inputs = keras.Input(
-            (*self.feature_shape[:-1], num_inputs) if self.shared else (num_inputs,)
-        )
-        x = inputs
-        for number, units in enumerate(hidden_units, 1):
-            x = layers.Dense(
-                units, self.activation, dtype=self.dtype_policy, name=f"dense_{number}"
-            )(x)
-        outputs = layers.Dense(num_outputs, dtype=self.dtype_policy, name="linear")(x)
-        return keras.Model(inputs, outputs, name=name)
+        shape = (*self.feature_shape[:-1], num_inputs) if self.shared else (num_inputs,)
+        units = (*hidden_units, num_outputs)
+        return feature_networks.dense(shape, units, self.activation, self.dtype_policy, name)
 
     def _constant(self, name: str, shape, initializer: str):
         return self.add_weight(
@@ -228,11 +206,7 @@ class FeatureAutoencoder(ZooModel):
         """Numbers of an image that `T^2` is a distance of: its code; of places, see `_numbers`."""
         if not self.shared:
             return self.latent_dim
-        return self.latent_dim * (2 if self._with_spread else 1) + 1
-
-    @property
-    def _with_spread(self) -> bool:
-        return self.features == feature_networks.HOG
+        return self.latent_dim * (2 if self.features == feature_networks.HOG else 1) + 1
 
     # --- the model --------------------------------------------------------------------------
 
@@ -261,8 +235,7 @@ class FeatureAutoencoder(ZooModel):
         features = outputs["features"] if target is x else self.scaled_features(target)
         terms = {"reconstruction": losses.mean_squared_error(features, outputs["prediction"])}
         if self.num_items is not None:
-            of_items = ops.sum(memory.entropy(outputs["weights"]), axis=-1)
-            terms["entropy"] = losses.mean_over_event(ops.reshape(of_items, (ops.shape(x)[0], -1)))
+            terms["entropy"] = memory.entropy(outputs["weights"])
         return terms
 
     def for_metrics(self, target, outputs):
@@ -273,15 +246,14 @@ class FeatureAutoencoder(ZooModel):
     def start_from(self, data, source=None):
         """Takes mean and spread of the features from the data, once."""
         some, data = some_batches(data, source, self._most_images)
-        self._normals = _images(some, self._most_images)
+        self._normals = normal_images.first(some, self._most_images)
         if self._normals is not None and not self._has_scale():
             self._standardise(self._normals)
         return data
 
     def after_fit(self):
         """Measures codes and errors on the images that `start_from` took."""
-        if self._normals is not None:
-            self.measure_normals(self._normals)
+        self.prepare_scores()
         self._normals = None
 
     def prepare_scores(self):
@@ -343,10 +315,9 @@ class FeatureAutoencoder(ZooModel):
         self.normal_error.assign(max(mean, np.finfo("float32").tiny))
 
     def _assign_gaussian(self, mean, precision, rows) -> None:
-        for variable, value in zip(
-            (mean, precision), normal_images.mean_and_precision(rows), strict=True
-        ):
-            variable.assign(value)
+        values = normal_images.mean_and_precision(rows)
+        mean.assign(values[0])
+        precision.assign(values[1])
 
     # --- scores -----------------------------------------------------------------------------
 
@@ -359,11 +330,8 @@ class FeatureAutoencoder(ZooModel):
         """Returns what `T^2` is a distance of, `(batch, num_distances)`."""
         if not self.shared:
             return codes
-        numbers = [ops.mean(codes, axis=(1, 2))]
-        if self._with_spread:
-            numbers.append(ops.log(ops.var(codes, axis=(1, 2)) + 1e-6) / 2)
-        numbers.append(ops.log(ops.mean(errors, axis=(1, 2)) + 1e-6)[:, None])
-        return ops.concatenate(numbers, axis=-1)
+        with_spread = self.features == feature_networks.HOG
+        return normal_images.numbers_of_places(codes, errors, with_spread)
 
     def _distances(self, codes, skip: int = 0):
         """Returns the mean squared distance to what is rebuilt of the nearest normal images.
@@ -391,8 +359,7 @@ class FeatureAutoencoder(ZooModel):
             self._numbers(codes, errors), self.code_mean, self.code_precision
         )
         size = self.encoder.input_shape[-1]
-        freedom = max(1, size - self.latent_dim)
-        error = freedom * errors / self.normal_error
+        error = max(1, size - self.latent_dim) * errors / self.normal_error
         if not self.shared:
             return (distance[:, None, None] + error) / size
         of_places = error + normal_images.mahalanobis(codes, self.place_mean, self.place_precision)
@@ -431,10 +398,3 @@ class FeatureAutoencoder(ZooModel):
         model = super().from_config({**config, "feature_weights": None}, custom_objects)
         model.feature_weights = weights
         return model
-
-
-def _images(batches, most: int) -> np.ndarray | None:
-    """Returns the images of some batches, float32; None where there are none."""
-    parts = [keras.utils.unpack_x_y_sample_weight(batch)[0] for batch in batches]
-    parts = [np.asarray(part, "float32") for part in parts if part is not None and len(part)]
-    return np.concatenate(parts)[:most] if parts else None

@@ -1,6 +1,6 @@
 """The memory autoencoder (MemAE): a code is made of codes of normal images, and of nothing else."""
 
-from zoo import checks, losses
+from zoo import checks
 from zoo.layers import memory
 from zoo.models.autoencoder import Autoencoder
 from zoo.registry.entries import listed
@@ -105,5 +105,5 @@ class MemoryAutoencoder(Autoencoder):
         weights = outputs["weights"]
         return {
             **super().loss_terms(x, target, outputs),
-            "entropy": losses.sum_over_event(memory.entropy(weights)),
+            "entropy": memory.entropy(weights),
         }

@@ -41,8 +41,11 @@ BACKBONES = {
 }
 
 
-def check(owner: str, features: str, image_shape: tuple[int, ...]) -> None:
-    """Raises ValueError for an unknown name, or images that it cannot be read of."""
+def check(
+    owner: str, features: str, image_shape: tuple[int, ...], shared: bool | None, layer_names
+) -> None:
+    """Raises ValueError for an unknown name, images that it cannot be read of, or other arguments
+    that do not fit it."""
     checks.one_of(owner, features=(features, (HOG, *BACKBONES)))
     smallest = BACKBONES[features].smallest_side if features in BACKBONES else SMALLEST_SIDE
     if len(image_shape) != 3 or min(image_shape[:2]) < smallest:
@@ -55,6 +58,27 @@ def check(owner: str, features: str, image_shape: tuple[int, ...]) -> None:
             f"{owner}: image_shape must have 1 or 3 channels for features={features!r}. "
             f"Received: image_shape={image_shape}. Use features='hog'."
         )
+
+    is_network = features in BACKBONES
+    if shared not in (None, True, False) or (is_network and shared is False):
+        raise ValueError(
+            f"{owner}: shared must be None, True or False, and not False for maps of a "
+            f"network. Received: shared={shared!r}, features={features!r}. Leave it out."
+        )
+    if layer_names is not None and not is_network:
+        raise ValueError(
+            f"{owner}: feature_layers must be None for features={features!r}. Received: "
+            f"feature_layers={layer_names!r}. Leave it out."
+        )
+
+
+def dense(shape: tuple[int, ...], units, activation: str, dtype, name: str) -> keras.Model:
+    """Builds dense layers of so many units on the last axis, the last of them linear."""
+    inputs = keras.Input(shape)
+    x = inputs
+    for number, each in enumerate(units[:-1], 1):
+        x = layers.Dense(each, activation, dtype=dtype, name=f"dense_{number}")(x)
+    return keras.Model(inputs, layers.Dense(units[-1], dtype=dtype, name="linear")(x), name=name)
 
 
 def extractor(features: str, image_shape, *, shared: bool, layer_names=None) -> keras.Model:

@@ -1,9 +1,11 @@
 """What is measured on normal images: its Gaussian and its nearest rows; the images in pieces."""
 
+import keras
 import numpy as np
 from keras import ops
 
 BATCH_SIZE = 100
+_SMALLEST = 1e-6  # added before a logarithm
 _SMALLEST_SHARE = 1e-4  # of the mean variance, added to each: units that are constant
 
 
@@ -11,6 +13,30 @@ def batches(images):
     """Yields images in pieces."""
     for start in range(0, len(images), BATCH_SIZE):
         yield images[start : start + BATCH_SIZE]
+
+
+def first(some_batches, most: int) -> np.ndarray | None:
+    """Returns the images of batches as `fit` takes them, float32; None where there are none."""
+    parts = [keras.utils.unpack_x_y_sample_weight(batch)[0] for batch in some_batches]
+    parts = [np.asarray(part, "float32") for part in parts if part is not None and len(part)]
+    return np.concatenate(parts)[:most] if parts else None
+
+
+def numbers_of_places(codes, errors, with_spread: bool):
+    """Returns the mean over places of a code, the logarithm of its spread, and of the mean error.
+
+    Args:
+        codes: `(batch, rows, columns, units)`; errors: `(batch, rows, columns)`.
+        with_spread: Whether the spread is among them.
+
+    Returns:
+        `(batch, 2 * units + 1)`, without the spread `(batch, units + 1)`.
+    """
+    numbers = [ops.mean(codes, axis=(1, 2))]
+    if with_spread:
+        numbers.append(ops.log(ops.var(codes, axis=(1, 2)) + _SMALLEST) / 2)
+    numbers.append(ops.log(ops.mean(errors, axis=(1, 2)) + _SMALLEST)[:, None])
+    return ops.concatenate(numbers, axis=-1)
 
 
 def mean_and_precision(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
