@@ -39,9 +39,11 @@ class StepCheck:
         def look(*batch_and_number):  # that of the `fit` which runs the step, not which traced it
             self.look(*batch_and_number)
 
-        is_checked = tf.cond(
-            are_images(model, batch), lambda: True, lambda: whole(look, batch, number)
-        )
+        are_fine = are_images(model, batch)
+        if tf.executing_eagerly():
+            is_checked = are_fine if bool(are_fine) else whole(look, batch, number)
+        else:
+            is_checked = _unless(are_fine, look, batch, number)
         with tf.control_dependencies([is_checked]):
             return tf.nest.map_structure(
                 lambda part: None if part is None else tf.identity(part), batch
@@ -76,6 +78,38 @@ def whole(look: Callable, batch, number):
 
     tensors = [leaf for leaf in tf.nest.flatten(batch) if leaf is not None]
     return tf.numpy_function(check, [number, *tensors], tf.bool)
+
+
+def _unless(are_fine, look: Callable, batch, number):
+    """Returns a tensor, true, where a batch is fine, and what `whole` gives where it is not sure.
+
+    `tf.cond` does the same, but brings switches into the graph of the step, and TensorFlow then
+    runs all its operations in a slower way.
+    """
+    parts = tf.nest.flatten(batch)
+    tensors = [number, *(part for part in parts if part is not None)]
+    kinds = [tf.TensorSpec(part.shape, part.dtype) for part in tensors]
+
+    def fine(number, *values):
+        return tf.constant(True)
+
+    def unsure(number, *values):
+        left = iter(values)
+        filled = [None if part is None else next(left) for part in parts]
+        return whole(look, tf.nest.pack_sequence_as(batch, filled), number)
+
+    branches = [
+        tf.function(branch, input_signature=kinds, autograph=False).get_concrete_function()
+        for branch in (fine, unsure)
+    ]
+    (is_checked,) = tf.raw_ops.If(
+        cond=are_fine,
+        input=tensors,
+        Tout=[tf.bool],
+        then_branch=branches[0],
+        else_branch=branches[1],
+    )
+    return is_checked
 
 
 def can_tell(model, batch, inputs_only: bool = False) -> bool:
