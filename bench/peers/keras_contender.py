@@ -106,7 +106,7 @@ class UPAE(keras.Model):
         return {"prediction": mean, "mean": mean, "log_variance": log_variance}
 
 
-def unet() -> keras.Model:
+def unet(image_shape: tuple[int, ...]) -> keras.Model:
     def convolutions(x, width):
         for _ in range(2):
             layer = layers.Conv2D(
@@ -115,7 +115,7 @@ def unet() -> keras.Model:
             x = _normalised(x, layer)
         return x
 
-    x = image = keras.Input((128, 128, 1))
+    x = image = keras.Input(image_shape)
     skips = []
     for width in UNET_WIDTHS[:-1]:
         skips.append(convolutions(x, width))
@@ -131,12 +131,15 @@ class KerasContender(FitContender):
     """A plain Keras model."""
 
     def __init__(self, workload: Workload, data: Data, seed: int):
-        network = {"dense": dense, "vae": VAE, "upae": UPAE, "unet": unet}[workload.network]
+        networks = {"dense": dense, "vae": VAE, "upae": UPAE}
         targets = {"dense": data.train, "unet": data.train_masks}.get(workload.network)
         loss = {"dense": "mse", "unet": "binary_crossentropy"}.get(workload.network)
 
         def make(optimizer):
-            model = network()
+            if workload.network == "unet":
+                model = unet(data.train.shape[1:])
+            else:
+                model = networks[workload.network]()
             model.compile(optimizer, loss=loss)
             return model
 
