@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 import bench.__main__ as command_line
 import zoo
@@ -34,25 +33,16 @@ ALWAYS_KNOWN = (
 )
 
 
-def tiny(output, **changes):
-    settings = {
-        "dataset": "digits",
-        "models": ("autoencoder:tiny",),
-        "epochs": 1,
-        "seeds": 2,
-        "limit": 60,
-    }
-    return session.Request(**settings | changes, output=output)
-
-
-def quiet():
-    return Console(file=open(os.devnull, "w"))
+@pytest.fixture(scope="module")
+def noisy(tiny_request):
+    """Returns a function to requests of noisy digits with timing."""
+    return lambda output: tiny_request(output, noise="gaussian:0.2", timing_rounds=1)
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(tmp_path_factory, noisy, quiet):
     output = tmp_path_factory.mktemp("run")
-    outcome = session.run(tiny(output, noise="gaussian:0.2"), quiet())
+    outcome = session.run(noisy(output), quiet)
     return output, outcome
 
 
@@ -101,19 +91,19 @@ def test_recorded_error_is_that_of_the_kept_images(finished):
         assert 0.3 < error / record["test_mse"] < 3
 
 
-def test_a_finished_run_is_kept(finished):
+def test_a_finished_run_is_kept(finished, noisy, quiet):
     output, _ = finished
     before = lines_of(output)
-    outcome = session.run(tiny(output, noise="gaussian:0.2"), quiet())
+    outcome = session.run(noisy(output), quiet)
     assert (outcome.num_run, outcome.num_kept) == (0, 5)
     assert lines_of(output) == before
 
 
-def test_a_line_cut_off_runs_again_and_the_good_lines_stay(finished, tmp_path):
+def test_a_line_cut_off_runs_again_and_the_good_lines_stay(finished, tmp_path, noisy, quiet):
     output, _ = finished
     good = lines_of(output)
     (tmp_path / store.FILE_NAME).write_bytes(b"".join(good[:-1]) + good[-1][:40])
-    outcome = session.run(tiny(tmp_path, noise="gaussian:0.2"), quiet())
+    outcome = session.run(noisy(tmp_path), quiet)
     assert (outcome.num_run, outcome.num_kept) == (1, 4)
     now = lines_of(tmp_path)
     assert now[:4] == good[:4]
@@ -124,12 +114,14 @@ def test_a_line_cut_off_runs_again_and_the_good_lines_stay(finished, tmp_path):
     assert errors[0] == pytest.approx(errors[1], rel=1e-6)
 
 
-def test_failures_are_rows(tmp_path):
+def test_failures_are_rows(tmp_path, tiny_request, quiet):
     """30 x 30 pixels cannot be halved twice; a case that takes too long is ended."""
     images = np.random.default_rng(0).random((80, 30, 30, 1), dtype="float32")
     np.savez(tmp_path / "odd.npz", images=images)
-    request = tiny(tmp_path / "runs", dataset=str(tmp_path / "odd.npz"), limit=None, seeds=1)
-    outcome = session.run(request, quiet())
+    request = tiny_request(
+        tmp_path / "runs", dataset=str(tmp_path / "odd.npz"), limit=None, seeds=1
+    )
+    outcome = session.run(request, quiet)
     failed = [record for record in outcome.records if record["status"] == "failed"]
     assert [record["model"] for record in failed] == ["autoencoder"]
     assert "Pad to (32, 32, 1)" in failed[0]["error"]
@@ -137,26 +129,29 @@ def test_failures_are_rows(tmp_path):
     trace = tmp_path / "runs/traces" / f"{failed[0]['job_id']}.txt"
     assert "Traceback" in trace.read_text()
     late = dataclasses.replace(request, timeout_seconds=0.01)
-    outcome = session.run(late, quiet())
+    outcome = session.run(late, quiet)
     assert outcome.num_kept == 1  # the mean image; the failed case was tried again
     assert outcome.records[0]["error"].startswith("took over 0.01 seconds")
     assert outcome.records[0]["num_workers"] == 1
 
 
-def test_errors_come_before_long_work(tmp_path):
+def test_errors_come_before_long_work(tmp_path, tiny_request, quiet):
     (tmp_path / "file").write_text("")
     for request, message in (
-        (tiny(tmp_path / "file"), "a file is in the place"),
-        (tiny(tmp_path / "x", seeds=0), "--seeds must be at least 1"),
-        (tiny(tmp_path / "x", epochs=-1), "--epochs must be at least 1"),
-        (tiny(tmp_path / "x", learning_rate=0.0), "--learning-rate must be above 0"),
-        (tiny(tmp_path / "x", target=0.1), "--target needs evaluations"),
-        (tiny(tmp_path / "x", evaluate_every=1.5), "--evaluate-every must be at most .* epochs, 1"),
+        (tiny_request(tmp_path / "file"), "a file is in the place"),
+        (tiny_request(tmp_path / "x", seeds=0), "--seeds must be at least 1"),
+        (tiny_request(tmp_path / "x", epochs=-1), "--epochs must be at least 1"),
+        (tiny_request(tmp_path / "x", learning_rate=0.0), "--learning-rate must be above 0"),
+        (tiny_request(tmp_path / "x", target=0.1), "--target needs evaluations"),
+        (
+            tiny_request(tmp_path / "x", evaluate_every=1.5),
+            "--evaluate-every must be at most .* epochs, 1",
+        ),
     ):
         with pytest.raises(BenchError, match=message):
-            session.run(request, quiet())
+            session.run(request, quiet)
     with store.folder_lock(tmp_path), pytest.raises(BenchError, match="another run is writing"):
-        session.run(tiny(tmp_path), quiet())
+        session.run(tiny_request(tmp_path), quiet)
 
 
 @pytest.fixture
