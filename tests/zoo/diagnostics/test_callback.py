@@ -175,7 +175,11 @@ class TestHealthy:
 
     @pytest.mark.parametrize(
         ("name", "epochs"),
-        [("autoencoder", 8), ("vae", 14), ("upae", 6), ("unet", 4), ("conditional_vae", 16)],
+        [
+            *(("autoencoder", 8), ("vae", 14), ("unet", 4)),
+            pytest.param("upae", 6, marks=pytest.mark.slow),
+            pytest.param("conditional_vae", 16, marks=pytest.mark.slow),
+        ],
     )
     def test_nothing_is_raised(self, kit, name, epochs):
         model = kit.make(name, widths=(8, 16))
@@ -222,7 +226,13 @@ class TestEveryModel:
 
 
 class TestChangesNothing:
-    @pytest.mark.parametrize("name", ["autoencoder", "vae", "upae", "vq_vae", "conditional_vae"])
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *("autoencoder", "vq_vae", "conditional_vae"),
+            *(pytest.param(name, marks=pytest.mark.slow) for name in ("vae", "upae")),
+        ],
+    )
     def test_same_numbers_with_and_without(self, kit, name):
         def history(callbacks):
             keras.utils.set_random_seed(5)
@@ -259,9 +269,10 @@ class TestChangesNothing:
 
 
 class TestSurvives:
-    def test_jit_steps_per_execution_and_early_stopping(self, kit):
+    @pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
+    def test_jit_steps_per_execution_and_early_stopping(self, kit, jit_compile):
         model = zoo.create("autoencoder", (8, 8, 1), widths=(), hidden_units=(16,))
-        model.compile(keras.optimizers.Adam(3e-3), jit_compile=True, steps_per_execution=3)
+        model.compile(keras.optimizers.Adam(3e-3), jit_compile=jit_compile, steps_per_execution=3)
         x = kit.images[:256]
         check = HealthCheck(x, verbose=0)
         stop = keras.callbacks.EarlyStopping(
