@@ -1,12 +1,11 @@
 """Experiment files: grids, errors that name the line, and the way into the records."""
 
 import hashlib
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+import bench.__main__ as command_line
 from bench.errors import BenchError
 from bench.execution import session
 from bench.records import store
@@ -214,16 +213,14 @@ def test_the_example_is_right_and_its_grids_are_what_it_says():
     assert [len(request.models) for request in found.requests] == [6, 6, 2, 2]
 
 
-def test_file_and_hash_travel_with_the_records(write, tmp_path):
+def test_file_and_hash_travel_with_the_records(write, tmp_path, capsys):
     """By the command line, with a grid of two budgets, and again: nothing is left to do."""
     text = "name: small\nmodels: autoencoder:tiny\nseeds: [3]\nlimit: 60\nepochs: [1, 2]\n"
     path = write(f"{text}timing_rounds: 0\n")
     output = tmp_path / "runs"
-    command = [sys.executable, "-m", "bench", "run", str(path), "--output", str(output)]
     for _ in range(2):
-        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-        assert done.returncode == 0, done.stderr
-    assert "experiment small" in done.stdout
+        assert command_line.main(["run", str(path), "--output", str(output)]) == 0
+        assert "experiment small" in capsys.readouterr().out
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     found, warnings = store.read(output)
     assert not warnings
