@@ -39,6 +39,7 @@ def entry(found, name):
     return benchmark
 
 
+@pytest.mark.slow
 def test_a_model_comes_with_its_quality_and_memory(found):
     latency = entry(found, "test_latency")
     assert latency["params"] == {"model": "autoencoder:tiny"}
@@ -53,6 +54,7 @@ def test_a_model_comes_with_its_quality_and_memory(found):
     assert facts["first_call_seconds"] > latency["stats"]["median"]
 
 
+@pytest.mark.slow
 def test_a_metric_comes_with_its_value(found):
     aupro = entry(found, "test_pixels")
     assert aupro["stats"]["rounds"] >= 20
@@ -60,6 +62,7 @@ def test_a_metric_comes_with_its_value(found):
     assert aupro["extra_info"]["num_images"] == 20
 
 
+@pytest.mark.slow
 def test_the_machine_is_described(found):
     machine = found[0]["machine_info"]
     assert machine["numpy_version"] == np.__version__
@@ -68,6 +71,7 @@ def test_the_machine_is_described(found):
     assert machine["garbage_collection"] == "off"
 
 
+@pytest.mark.slow
 def test_results_are_grouped_by_model(found):
     assert "benchmark 'model=autoencoder:tiny'" in found[1]
     assert "benchmark 'test_pixels'" in found[1]
