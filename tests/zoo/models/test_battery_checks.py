@@ -39,7 +39,8 @@ OF_SHARED_CODE = {
 COSTLY = {
     "two_replicas_train_as_one_device": {"factor_vae", "vq_vae", "unet"},
     "steps_per_execution_change_nothing": {"factor_vae", "vq_vae"},
-    "xla_changes_nothing": {"factor_vae", "conditional_vae"},
+    "xla_changes_nothing": {"conditional_vae"},
+    "same_seed_same_numbers": {"factor_vae", "vq_vae", "debiasing_vae", "masked_autoencoder"},
     "any_source_of_data_gives_the_same": {"conditional_vae", "unet"},
 }
 
