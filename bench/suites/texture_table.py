@@ -32,4 +32,5 @@ def markdown(records: Iterable[dict[str, Any]]) -> str:
     head += [f"`{FLOOR}` {size}" for size in sizes]
     table = markdown_tables.table(head, lines, [False] + [True] * (len(head) - 1))
     seeds = len({each["seed"] for each in records})
-    return f"{table}\n\nAUROC against all other textures together, the mean over {seeds} seeds."
+    over = f"the mean over {seeds} seeds" if seeds > 1 else "one seed"
+    return f"{table}\n\nAUROC against all other textures together, {over}."

@@ -66,8 +66,8 @@ def markdown(records: Iterable[dict[str, Any]]) -> str:
     epochs, num = records[0]["epochs"], records[0]["num_train"]
     seeds = len({each["seed"] for each in records})
     return (
-        f"{table}\n\n{seeds} seeds, {epochs} epochs on {num:,} normal images; ± half the 95 % "
-        "interval over seeds of the mean over classes."
+        f"{table}\n\n{seeds} seed{'s' * (seeds > 1)}, {epochs} epochs on {num:,} normal images; "
+        "± half the 95 % interval over seeds of the mean over classes."
     )
 
 
