@@ -51,6 +51,8 @@ def test_defaults_are_those_of_the_constructor(name):
     expected = signature_defaults(zoo.get(name).model_class)
     if name == "sparse":  # None there: what it means for the default penalty
         expected["sparsity_weight"] = sparse.DEFAULT_WEIGHTS[expected["penalty"]]
+    if name == "feature_autoencoder":  # the same, of features of the whole image
+        expected["latent_dim"] = zoo.create(name, (32, 32, 1)).latent_dim
     found = {key: value.default for key, value in own_parameters(name).items()}
     assert found == {key: expected[key] for key in found}
 
