@@ -3,8 +3,6 @@
 import contextlib
 from collections.abc import Callable
 
-from zoo import parser
-
 
 class BenchError(ValueError):
     """A failure that the user can mend: its text says what was expected, what came, and the fix.
@@ -31,6 +29,8 @@ def exit_code(run: Callable[..., int], *arguments) -> int:
         run: The command.
         *arguments: What it takes.
     """
+    from zoo import parser  # a contender of a checkout imports this file, and has its own zoo
+
     return parser.exit_code(
         lambda: run(*arguments),
         line_of=lambda error: str(error) if isinstance(error, BenchError) else None,
