@@ -61,6 +61,8 @@ REFUSED = {
         ("report txt.txt", "txt.txt"),
         ("run --dataset huge --output r", "huge/1.png: cannot be read as an image (Image size"),
         ("run --dataset cell.csv --output r", "cell.csv: line 2 cannot be read as a row"),
+        ("run --folds 3 --window 8 --output r", "neighbouring windows of a series are alike"),
+        ("run --updates 9 --epochs 3 --output r", "both the budget"),
         ("run --dataset photos --output /proc/r", "/proc/r"),
         ("run --dataset photos --output txt.txt", "txt.txt"),
     ],

@@ -123,6 +123,11 @@ class _Asked(Invocation):
             raise BenchError("--updates and --epochs are both the budget. Give one of them.")
         if self.folds is not None and self.normal_classes is not None:
             raise BenchError("--folds is not for --normal-classes. Leave one of them out.")
+        if self.folds is not None and self.window is not None:
+            raise BenchError(
+                "--folds is not for --window: neighbouring windows of a series are alike, and would "
+                "lie in different folds. Leave one of them out."
+            )
         if self.group_pattern is not None:
             folds.compiled(self.group_pattern)
         for name in ("contamination", "num_normals"):

@@ -234,7 +234,7 @@ def test_of_several_aims_the_winner_is_the_cheapest_that_the_defaults_do_not_bea
     labels = {number: label for label, number, _, _ in report_text.tiles(project)}
     assert labels[2] == "Cheapest that the defaults do not beat"
     rows = [list(column.cells) for column in table.front_table(project).columns]
-    assert rows[:3] == [["3", "2", "1"], ["100", "500", "9,000"], ["12", "20.5", "25"]]
+    assert rows[:3] == [["3", "2", "1"], ["100", "500", "9,000"], ["12.0", "20.5", "25.0"]]
     assert ">front</span> 3<" in report_trials.board(project, {}, None)
 
 
