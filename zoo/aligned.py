@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 GAP = 2  # blanks between two columns
+# For `print` of a console: words that are wider than it, as paths are, stay whole to be copied.
+WHOLE_WORDS: dict[str, Any] = {"overflow": "ignore", "crop": False}
 _LEAST = 8  # characters that are left of a column that gives way
 
 

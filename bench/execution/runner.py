@@ -15,6 +15,7 @@ from bench.leaderboard import time_to_quality
 from bench.records import store
 from bench.records.schema import Record
 from bench.runs.job import Job
+from zoo.aligned import WHOLE_WORDS
 
 OnRecord = Callable[[int, int], None]
 
@@ -60,7 +61,7 @@ class Runner:
             return {}
         records, warnings = store.read(self.output)
         for warning in warnings:
-            self.console.print(f"[yellow]warning:[/] {escape(warning)}")
+            self.console.print(f"[yellow]warning:[/] {escape(warning)}", **WHOLE_WORDS)
         return {record.job_id: record for record in store.latest(records)}
 
     def records_of(self, wanted: list[Job]) -> list[Record]:

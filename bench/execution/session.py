@@ -20,6 +20,7 @@ from bench.records.schema import Record
 from bench.runs import job, models, selection, suites
 from bench.runs.experiment import Experiment
 from bench.runs.request import Request as Request
+from zoo.aligned import WHOLE_WORDS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _run(
         runner = Runner(engine, output, console, fresh=how.fresh, stamp=stamp, on_record=on_record)
         wanted = []
         for part in work:
-            console.print(part.headline)
+            console.print(part.headline, **WHOLE_WORDS)
             wanted += _run_part(runner, part)
     records = runner.records_of(wanted)
     num_failed = sum(not record.is_ok for record in records)

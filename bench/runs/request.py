@@ -125,8 +125,8 @@ class _Asked(Invocation):
             raise BenchError("--folds is not for --normal-classes. Leave one of them out.")
         if self.folds is not None and self.window is not None:
             raise BenchError(
-                "--folds is not for --window: neighbouring windows of a series are alike, and would "
-                "lie in different folds. Leave one of them out."
+                "--folds is not for --window: neighbouring windows of a series are alike, and "
+                "would lie in different folds. Leave one of them out."
             )
         if self.group_pattern is not None:
             folds.compiled(self.group_pattern)

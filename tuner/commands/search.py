@@ -168,9 +168,10 @@ def command(options: argparse.Namespace) -> int:
         confirm.check(request.objective_name, options.confirm)
     live = []
     if options.live:
+        from tuner.commands.output import print_plain
         from tuner.report.live import LivePage
 
-        console.print(f"live page: {request.folder / 'report.html'}", highlight=False)
+        print_plain(console, f"live page: {request.folder / 'report.html'}")
         live.append(LivePage())
     return _end(search.search(request, console, *live).project, options, console)
 

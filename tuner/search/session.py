@@ -19,6 +19,7 @@ from tuner.search.scheduler import Scheduler
 from tuner.space.space import Space
 from tuner.trials import trial
 from tuner.trials.store import Project
+from zoo.aligned import WHOLE_WORDS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,15 +68,15 @@ def start(resolved: ResolvedRequest, console: Console) -> Scheduler:
     request = resolved.request
     project = Project.start(request.folder, resolved.identity, request.fresh)
     for text in resolved.data_notes:
-        console.print(escape(text))
+        console.print(escape(text), **WHOLE_WORDS)
     for text in (*resolved.notes, *project.warnings):
-        console.print(f"[yellow]note:[/] {escape(text)}")
+        console.print(f"[yellow]note:[/] {escape(text)}", **WHOLE_WORDS)
     recorded = {event["number"]: event for event in project.events}
     earlier, notes = warm_start.taken(
         request.start_from, project.folder, resolved.schedule.space, resolved.identity
     )
     for text in notes:
-        console.print(escape(text))
+        console.print(escape(text), **WHOLE_WORDS)
     oracle = resolved.oracle(recorded, earlier)
     return Scheduler(resolved.schedule, project, oracle, request.max_total_seconds)
 

@@ -133,7 +133,7 @@ def test_at_80_columns_each_side_has_its_line(monkeypatch, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     for side in {record["side"] for record in records}:
-        found = [line for line in lines if re.match(rf"{re.escape(side)}  ", line)]
+        found = [line for line in lines if re.match(rf" *{re.escape(side)}  ", line)]
         assert len(found) == sum(record["side"] == side for record in records), side
 
 
