@@ -31,6 +31,8 @@ from bench.suites import (
     upae_table,
 )
 
+Block = Callable[[Sequence[Path], Sequence[str]], str]  # of record files and further words
+
 PAGES = ("README.md", "docs/*.md")
 PEERS = "pip install -r bench/peers/requirements.txt && python -m bench.peers"
 ROOFLINE = "python -m bench.peers.roofline_bound"
@@ -119,23 +121,16 @@ def _masks(sources: Sequence[Path], words: Sequence[str]) -> str:
     return f"{shown}\n\n{_command(f'{MASKS} --parts {words[0]}')}"
 
 
-def _selection(sources: Sequence[Path], words: Sequence[str]) -> str:
-    return f"{selection_table.markdown(_lines(sources, SELECTION))}\n\n{_command(SELECTION)}"
-
-
-def _remedies(sources: Sequence[Path], words: Sequence[str]) -> str:
-    return f"{upae_table.markdown(_lines(sources, REMEDIES))}\n\n{_command(REMEDIES)}"
-
-
-def _textures(sources: Sequence[Path], words: Sequence[str]) -> str:
-    return f"{texture_table.markdown(_lines(sources, TEXTURES))}\n\n{_command(TEXTURES)}"
+def _measured(markdown: Callable[[list[dict]], str], command: str) -> Block:
+    """Returns what writes the table of a command that takes no words, and the command."""
+    return lambda sources, words: f"{markdown(_lines(sources, command))}\n\n{_command(command)}"
 
 
 def _options(sources: Sequence[Path], words: Sequence[str]) -> str:
     return docs_tables.options(words[0]) + "\n"
 
 
-KINDS: dict[str, Callable[[Sequence[Path], Sequence[str]], str]] = {
+KINDS: dict[str, Block] = {
     "models": _models,
     "results": _results,
     "published": _published,
@@ -144,9 +139,9 @@ KINDS: dict[str, Callable[[Sequence[Path], Sequence[str]], str]] = {
     "scale": _scale,
     "defaults": _defaults,
     "masks": _masks,
-    "selection": _selection,
-    "remedies": _remedies,
-    "textures": _textures,
+    "selection": _measured(selection_table.markdown, SELECTION),
+    "remedies": _measured(upae_table.markdown, REMEDIES),
+    "textures": _measured(texture_table.markdown, TEXTURES),
     "options": _options,
 }
 _WITHOUT_RECORDS = ("options",)

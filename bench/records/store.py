@@ -242,6 +242,15 @@ def read_lines(path: str | Path, command: str) -> list[dict[str, Any]]:
         raise BenchError(f"{path} holds no lines of JSON. Make it again: {command}") from error
 
 
+def lines_so_far(path: Path, command: str) -> list[dict[str, Any]]:
+    """Reads what a command that goes on where it stopped has written; nothing before its start.
+
+    Raises:
+        BenchError: if the file cannot be read.
+    """
+    return read_lines(path, command) if path.is_file() else []
+
+
 def _plain(value: Any) -> Any:
     """Converts to what JSON can say: numpy to Python, tuples to lists, NaN and inf to None."""
     if isinstance(value, np.ndarray | np.generic):

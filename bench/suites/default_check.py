@@ -174,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3])
     parser.add_argument("--output", type=Path, default=Path("runs/default_check.jsonl"))
     options = parser.parse_args(arguments)
-    records = store.read_lines(options.output, COMMAND) if options.output.is_file() else []
+    records = store.lines_so_far(options.output, COMMAND)
     done = {(record["model"], record["seed"]) for record in records}
     splits = garments()
     for seed in options.seeds:

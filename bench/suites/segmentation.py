@@ -150,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--output", type=Path, default=Path("runs/segmentation.jsonl"))
     options = parser.parse_args(arguments)
-    records = store.read_lines(options.output, COMMAND) if options.output.is_file() else []
+    records = store.lines_so_far(options.output, COMMAND)
     done = {(record["part"], record["way"], record["seed"]) for record in records}
     for part in options.parts:
         measure, ways = MEASURE[part]

@@ -121,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=Path("runs/selection_check.jsonl"))
     options = parser.parse_args(arguments)
-    records = store.read_lines(options.output, COMMAND) if options.output.is_file() else []
+    records = store.lines_so_far(options.output, COMMAND)
     done = {(each["network"], each["normal_class"], each["epochs"]) for each in records}
     dataset = catalog.load("fashion_mnist_small")
     for label in options.classes:

@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
     parser.add_argument("--output", type=Path, default=Path("runs/texture_check.jsonl"))
     options = parser.parse_args(arguments)
-    records = store.read_lines(options.output, COMMAND) if options.output.is_file() else []
+    records = store.lines_so_far(options.output, COMMAND)
     done = {(each["texture"], each["size"], each["seed"]) for each in records}
     for seed in options.seeds:
         for size in options.sizes:

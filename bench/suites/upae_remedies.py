@@ -149,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="default: %(default)s")
     parser.add_argument("--output", type=Path, default=Path("runs/upae_remedies.jsonl"))
     options = parser.parse_args(arguments)
-    records = store.read_lines(options.output, COMMAND) if options.output.is_file() else []
+    records = store.lines_so_far(options.output, COMMAND)
     done = {(each["normal_class"], each["seed"], each["nll"]) for each in records}
     dataset = catalog.load(options.dataset)
     for seed in options.seeds:

@@ -4,7 +4,6 @@ import csv
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import zoo
 from zoo.__main__ import main
@@ -16,14 +15,6 @@ NUM_IMAGES = 10
 
 def run(*arguments) -> int:
     return main([str(argument) for argument in arguments])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def eagerly():
-    """A few steps of tiny models: tracing would take most of the time."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module")

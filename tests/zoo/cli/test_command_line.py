@@ -29,14 +29,6 @@ def run(*arguments) -> int:
     return main([str(argument) for argument in arguments])
 
 
-@pytest.fixture(autouse=True, scope="module")
-def eagerly():
-    """Tiny trainings take longer to compile than to run."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 @pytest.fixture
 def fails(capsys):
     """Runs a command that must fail, and returns its one line."""

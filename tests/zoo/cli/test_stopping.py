@@ -3,19 +3,11 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import zoo
 from zoo.__main__ import main
 from zoo.anomalies import selection
 from zoo.data.images import write_png
-
-
-@pytest.fixture(autouse=True, scope="module")
-def eagerly():
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture
