@@ -61,9 +61,9 @@ class FeatureAutoencoder(ZooModel):
         hidden_units: Dense layers between features and code, mirrored in the decoder. `()` makes
             a linear autoencoder.
         activation: Keras activation of the hidden layers.
-        num_neighbours: Int from 0, normal images that an image is compared with. 0 takes the
-            Gaussian of the codes. `None` means 5, and 0 where a network is shared, which cannot be
-            otherwise.
+        num_neighbours: Int from 0 to 1,999, normal images that an image is compared with. 0 takes
+            the Gaussian of the codes. `None` means 5, and 0 where a network is shared, which
+            cannot be otherwise.
         feature_layers: Names of the network's layers whose maps are read. `None` means the last
             ones whose maps are an eighth and a sixteenth of the image.
         feature_weights: Of the network: `"imagenet"`, which Keras downloads, a path of
@@ -134,6 +134,7 @@ class FeatureAutoencoder(ZooModel):
             num_neighbours = 0 if self.shared else NUM_NEIGHBOURS
         if num_neighbours != 0:
             checks.positive_int(owner, num_neighbours=num_neighbours)
+            checks.number(owner, high=NUM_STORED - 1, num_neighbours=num_neighbours)
             if self.shared:
                 raise ValueError(
                     f"{owner}: num_neighbours must be 0 where one network serves all places. "
@@ -306,10 +307,8 @@ class FeatureAutoencoder(ZooModel):
         kept[: len(codes)] = codes
         self.normal_codes.assign(kept)
         self.num_normals.assign(len(codes))
-        starts = range(0, len(codes), normal_images.BATCH_SIZE)
         distances = [
-            np.asarray(self._distances(codes[start : start + normal_images.BATCH_SIZE], skip=1))
-            for start in starts
+            np.asarray(self._distances(part, skip=1)) for part in normal_images.batches(codes)
         ]
         mean = float(np.concatenate(distances).mean() + ERROR_WEIGHT * errors.mean())
         self.normal_error.assign(max(mean, np.finfo("float32").tiny))

@@ -248,6 +248,9 @@ class TestNetwork:
         ((16, 16, 3), {"features": "vgg16"}, "at least 32 x 32"),
         ((32, 32, 3), {"features": "vgg16", "shared": False}, "not False for maps of a network"),
         ((8, 8, 1), {"feature_layers": ["a"]}, "feature_layers must be None"),
+        ((8, 8, 1), {"num_neighbours": 2000}, "num_neighbours must be .*1999"),
+        ((8, 8, 1), {"num_neighbours": 1.5}, "num_neighbours must be an int >= 1"),
+        ((8, 8, 1), {"num_neighbours": 3, "shared": True}, "num_neighbours must be 0 where"),
     ],
 )
 def test_wrong_arguments(shape, arguments, text):
