@@ -15,6 +15,7 @@ COMMANDS = (
         "bench.commands.report",
         "write Markdown, CSV, pictures and a page from the records",
     ),
+    Command("rank", "bench.commands.rank", "rank models over the data sets of several runs"),
     Command(
         "inspect",
         "bench.commands.inspect",
@@ -49,6 +50,7 @@ EXAMPLES = """examples:
   python -m bench run --dataset my_images/ --resize 64x64      which fits mine?
   python -m bench run --help                       noise, masks, anomalies, more
   python -m bench report runs/my_images-core       the page again, from records
+  python -m bench rank runs/a runs/b runs/c        one ranking over data sets
   python -m bench inspect model.keras digits --traversal --output codes.png
   python -m bench compare git:main . --models vae  did my changes cost speed?
   python -m bench reproduce --quick                published numbers, again

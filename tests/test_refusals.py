@@ -59,6 +59,8 @@ REFUSED = {
         ("docs nope.md", "nope.md cannot be read: No such file or directory."),
         ("report nope", "no records at nope"),
         ("report txt.txt", "txt.txt"),
+        ("rank nope photos", "no records at nope"),
+        ("rank empty --output txt.txt", "no records at empty"),
         ("run --dataset huge --output r", "huge/1.png: cannot be read as an image (Image size"),
         ("run --dataset cell.csv --output r", "cell.csv: line 2 cannot be read as a row"),
         ("run --folds 3 --window 8 --output r", "neighbouring windows of a series are alike"),

@@ -13,6 +13,7 @@ from bench.leaderboard.rows import Row
 from bench.records.schema import Record
 from bench.report import anomaly_tables, drawings, html, tables, trade_off, uncertainty, words
 from bench.report import masks as masks_shown
+from bench.report import ranking as ranking_shown
 from bench.report import text as report_text
 from bench.report.card_pictures import Figure
 from bench.report.cards import card
@@ -82,6 +83,7 @@ def page(
     parts = html.macros("sections.html.j2")
     all_sections = [
         Section("board", "Leaderboard", _board(rows, columns)),
+        *([] if progress else [ranking_shown.section(records)]),
         Section("failed", "Failed", parts.failed(failures) if failures else Markup()),
         Section("anomalies", "Anomalies", html.tables("", anomaly_tables.all_of(records))),
         Section("masks", masks_shown.HEADING, Markup() if progress else _masks(output, rows)),

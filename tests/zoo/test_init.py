@@ -24,7 +24,7 @@ LIGHT_CODE = {
 }
 COMMANDS = {
     "zoo": ("", "list", "train", "reconstruct", "score", "segment", "sample", "export"),
-    "bench": ("", "run", "report", "inspect", "compare", "reproduce", "scale", "list"),
+    "bench": ("", "run", "report", "rank", "inspect", "compare", "reproduce", "scale", "list"),
     "tuner": ("", "search", "show", "confirm", "export", "space"),
 }
 _RUN_COMMANDS = """
