@@ -23,15 +23,16 @@ FURTHER = (("accuracy", "accuracy", 3), ("flip_rate", "flip rate", 3))
 # Columns of a results table that are no quality: record field, heading.
 SIZES = {
     "parameters": ("params_total", "parameters"),
-    "train_speed": ("train_images_per_second", "training images/s"),
+    "train_speed": ("fit_images_per_second", "training images/s"),
+    "step_speed": ("train_images_per_second", "training step images/s"),
     "infer_speed": ("infer_images_per_second", "inference images/s"),
 }
 # Columns of the table of models, and those of them that hold numbers.
 COLUMNS = (
     *("model", "what it does", "paper", "preset", "parameters"),
-    *("measured on the test images", "training images/s", "data"),
+    *("measured on the test images", "{training} images/s", "data"),
 )
-NUMBERS = ("parameters", "training images/s")
+NUMBERS = ("parameters", "{training} images/s")
 
 
 def markdown(records: list[Record], entries: list[Any]) -> str:
@@ -45,6 +46,7 @@ def markdown(records: list[Record], entries: list[Any]) -> str:
     """
     rows = [row for row in leaderboard_rows.rows(records) if not row.failed]
     tables = list(dict.fromkeys(row.table for row in rows))
+    field, training = leaderboard_rows.training_speed(rows)
     marks = {table: chr(ord("a") + number) for number, table in enumerate(tables)}
     lines = []
     for entry in entries:
@@ -57,14 +59,15 @@ def markdown(records: list[Record], entries: list[Any]) -> str:
             preset = " ".join(
                 [f"`{row.record.model.preset}`", *(f"{name}={value}" for name, value in given)]
             )
-            lines.append([*about, preset, *_numbers(row), marks[row.table]])
+            lines.append([*about, preset, *_numbers(row, field), marks[row.table]])
     for row in rows:
         if row.baseline:
             model = row.record.model
             name = f"{model.name}-{model.latent_size}" if model.latent_size else model.name
             about = [name, "Baseline in closed form", "", ""]
-            lines.append([*about, *_numbers(row), marks[row.table]])
-    shown = markdown_tables.table(COLUMNS, lines, [title in NUMBERS for title in COLUMNS])
+            lines.append([*about, *_numbers(row, field), marks[row.table]])
+    titles = [title.format(training=training) for title in COLUMNS]
+    shown = markdown_tables.table(titles, lines, [title in NUMBERS for title in COLUMNS])
     return "\n".join([shown, "", *_commands(records, marks)])
 
 
@@ -138,8 +141,8 @@ def _cell(row: leaderboard_rows.Row, metric: str) -> str:
     return with_half_width(row.quality[metric], ".4f" if metric == "mse" else ".3f")
 
 
-def _numbers(row: leaderboard_rows.Row) -> list[str]:
-    speeds = (record.speed.train_images_per_second for record in row.records)
+def _numbers(row: leaderboard_rows.Row, speed_field: str) -> list[str]:
+    speeds = (record[speed_field] for record in row.records)
     speed = next(filter(None, speeds), None)
     shown = [result for result in RESULTS if result[0] in row.quality][:1]
     shown += [result for result in FURTHER if result[0] in row.quality]

@@ -151,7 +151,9 @@ def run_model(job: Job, dataset, output: Path, connection) -> dict[str, Any]:
         connection.send(("stage", "timing"))
         settings = throughput.Settings(folder=output, batch_sizes=job.sweep_batch_sizes)
         fields |= throughput.measure_model(
-            model, model.task, shown, job.config, settings, macs=macs
+            *(model, model.task, shown, job.config, settings),
+            macs=macs,
+            compiled_by_xla=trained.fields["jit_compile"],
         )
     connection.send(("stage", "drawing"))
     return fields | trained.pictures(job, shown, output)

@@ -23,12 +23,20 @@ class Cost:
 
 COSTS = (
     Cost("infer_images_per_second", "inference", "inference, images per second", False),
-    Cost("train_images_per_second", "training", "training, images per second", False),
+    Cost("fit_images_per_second", "training", "training by fit, images per second", False),
+    Cost("train_images_per_second", "step", "training step, images per second", False),
     Cost("latency_ms", "latency", "latency of one image, ms", True),
     Cost("params_total", "parameters", "parameters", True),
     Cost("forward_macs", "MACs", "multiply-adds of one image, forward", True),
     Cost("peak_memory_mib", "memory", "peak memory of training, MiB", True),
 )
+
+
+def costs(rows: list[Row]) -> tuple[Cost, ...]:
+    """Returns the costs of these rows, of training one speed: `fit`'s, or that of older records."""
+    field, _ = leaderboard_rows.training_speed(rows)
+    other = {leaderboard_rows.FIT_SPEED, leaderboard_rows.STEP_SPEED} - {field}
+    return tuple(cost for cost in COSTS if cost.field not in other)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -27,9 +27,12 @@ DETAILS = tuple(name for name in METRICS if metrics.METRICS[name].is_detail)
 LOG_METRICS = ("mse", "mae", "frechet_distance")  # where a ratio says more than a difference
 HIGHER_IS_BETTER = tuple(name for name in METRICS if metrics.higher_is_better(name))
 TIMINGS = (
-    *("train_images_per_second", "end_to_end_images_per_second"),
+    *("fit_images_per_second", "train_images_per_second", "end_to_end_images_per_second"),
     *("infer_images_per_second", "latency_ms"),
 )
+# How fast training is: as `fit` does it, and the bare step, which is all that older records have.
+# No table has both: they are not to be compared.
+FIT_SPEED, STEP_SPEED = "fit_images_per_second", "train_images_per_second"
 
 # What is ranked together is the same in these, and in the classes that are normal in turn.
 TABLE_FIELDS = (
@@ -251,6 +254,18 @@ def key_without(row: Row, names: Collection[str]) -> str:
     """Returns what tells a row's configuration from others, but for some settings."""
     own = {k: v for k, v in run_settings(row.record).items() if k not in names}
     return json.dumps({"model_config": model_settings(row.record), **own}, sort_keys=True)
+
+
+def training_speed(rows: Iterable[Row]) -> tuple[str, str]:
+    """Returns the field of the training speed that rows are shown with, and what to call it.
+
+    `fit`'s, unless all of them are of older records, which have that of the bare step alone.
+    """
+    rows = list(rows)
+    is_old = all(row.middle(FIT_SPEED) is None for row in rows)
+    if is_old and any(row.middle(STEP_SPEED) is not None for row in rows):
+        return STEP_SPEED, "training step"
+    return FIT_SPEED, "training"
 
 
 def half_width(interval: intervals.Interval) -> float | None:

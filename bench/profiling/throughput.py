@@ -1,24 +1,18 @@
 """Measures the speed of a trained model: the timing fields of a record."""
 
 import dataclasses
-import itertools
-import math
 import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bench.data import tasks
+from bench.profiling import epochs, peak_rate, roofline, timing
 from bench.profiling import macs as mac_counter
-from bench.profiling import peak_rate, roofline, timing
 from bench.profiling.macs import MacCount
 from bench.profiling.steps import TrainingStep
 from bench.profiling.timing import Timing
 from bench.records.config import RunConfig
 from zoo import checks
-
-_EPOCH_SECONDS = 0.2  # of training from a pipeline; several are timed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,8 +40,9 @@ def measure_model(
     settings: Settings | None = None,
     *,
     macs: MacCount | None = None,
+    compiled_by_xla: bool | None = None,
 ) -> dict[str, Any]:
-    """Times training steps, inference, single images and training from a pipeline, in that order.
+    """Times training steps, inference, single images and epochs of `fit`, in that order.
 
     All inputs are real images. The model is as before afterwards.
 
@@ -58,14 +53,16 @@ def measure_model(
         config: Gives batch size and augmentation.
         settings: Defaults to `Settings()`.
         macs: Count of one image, where it is known already.
+        compiled_by_xla: Whether XLA compiled the training; None: as the model is compiled.
 
     Returns:
-        Fields of a record. For `train` and `infer`: `*_images_per_second`, the batch size by the
-        median step, with `_low` and `_high`, its 95 % interval; `*_call_ms`, the median of one call
-        (of `steps_per_execution` steps in training), with `_low`, `_high`, `_iqr`, `_p90`, `_p95`
-        and `_p99` (None for too small a sample); `*_num_samples` and `*_first_call_seconds`, with
-        tracing and compilation. For single images `latency_ms` with
-        the same endings. `end_to_end_images_per_second` is that of training from `tf.data`.
+        Fields of a record. Those of `bench.profiling.epochs.time_fit`: the speed of training as a
+        user calls it. For `train`, the bare step, and `infer`: `*_images_per_second`, the batch
+        size by the median step, with `_low` and `_high`, its 95 % interval; `*_call_ms`, the median
+        of one call (of `steps_per_execution` steps in training), with `_low`, `_high`, `_iqr`,
+        `_p90`, `_p95` and `_p99` (None for too small a sample); `*_num_samples` and
+        `*_first_call_seconds`, with tracing and compilation. For single images `latency_ms` with
+        the same endings.
         `train_mfu` and `infer_mfu` are shares of `machine_gflops`, None with `mfu_unknown_reason`.
         `infer_sweep` and `train_sweep` hold one dict for each of `settings.batch_sizes`.
     """
@@ -80,18 +77,24 @@ def measure_model(
         train = timing.time_training(model, x, y, batch_size=config.batch_size, step=step)
         infer = timing.time_inference(model, test_inputs, batch_size=settings.infer_batch_size)
         single = timing.time_latency(model, test_inputs)
-        end_to_end = _time_pipeline(step, x, y, config, train.median_seconds)
+        with step.unchanged():
+            of_fit = epochs.time_fit(
+                model,
+                x,
+                y,
+                batch_size=config.batch_size,
+                step_seconds=train.median_seconds / step.num_steps,
+                augment=config.augment,
+                compiled_by_xla=compiled_by_xla,
+            )
     fields = {
+        **of_fit,
         **_speed("train", train),
         **_speed("infer", infer),
         "infer_batch_size": settings.infer_batch_size,
         **_duration("latency_ms", single),
         "latency_num_samples": single.num_samples,
         "latency_first_call_seconds": single.first_call_seconds,
-        **_throughput("end_to_end", end_to_end),
-        "end_to_end_num_epochs": end_to_end.num_samples,
-        "end_to_end_images_per_epoch": end_to_end.images_per_call,
-        "end_to_end_stable": end_to_end.stable,
         **_shares(macs, train, infer, rate),
         "timing_stable": train.stable and infer.stable and single.stable,
         "noisy": disturbance.noisy,
@@ -138,64 +141,6 @@ def sweep(measure, batch_sizes: tuple[int, ...]) -> list[dict[str, Any]]:
             line["stable"] = timed.stable
         lines.append({"batch_size": batch_size} | line)
     return lines
-
-
-def _time_pipeline(step: TrainingStep, x, y, config: RunConfig, step_seconds: float) -> Timing:
-    """Times epochs of as many images as take about 0.2 seconds, all images where they are few."""
-    import tensorflow as tf
-
-    num_images = len(tf.nest.flatten(x)[0])
-    per_call = config.batch_size * step.num_steps
-    fitting = max(1, num_images // per_call)
-    num_calls = min(max(2, math.ceil(_EPOCH_SECONDS / step_seconds)), fitting)
-    rows = np.arange(num_calls * per_call) % num_images  # too few for a batch: some repeat
-    pair = (x,) if y is None else (x, y)
-    pair = tf.nest.map_structure(lambda part: part[rows], pair)
-    batches = pipeline(pair, per_call, config.augment)
-    return timing.time_pipeline(step, batches, images_per_epoch=len(rows))
-
-
-def pipeline(pair: tuple, batch_size: int, augment: str | None = None):
-    """Returns a `tf.data` pipeline as a user would write it for `fit`.
-
-    Rows are shuffled anew in each epoch over all images, set into full batches, augmented if
-    asked for, and prefetched while the device works.
-
-    Args:
-        pair: `(x,)` or `(x, y)` of numpy arrays, or of dicts of them.
-        batch_size: Images per batch.
-        augment: As in `RunConfig`.
-    """
-    import tensorflow as tf
-
-    num_images = len(tf.nest.flatten(pair)[0])
-    if augment is None:
-        batches = tf.data.Dataset.from_tensor_slices(pair).shuffle(num_images)
-        batches = batches.batch(batch_size, drop_remainder=True)
-    else:
-        batches = _augmented(pair, batch_size, augment)
-    return batches.prefetch(tf.data.AUTOTUNE)
-
-
-def _augmented(pair: tuple, batch_size: int, augment: str):
-    import tensorflow as tf
-
-    from zoo.data import augmentation
-    from zoo.inputs.augmented_batches import AugmentedBatches
-
-    source = AugmentedBatches(
-        *pair, augmentation=augmentation.parse(augment), batch_size=batch_size
-    )
-
-    def batches():
-        source.on_epoch_begin()
-        yield from itertools.islice(source, len(source))
-        source.on_epoch_end()
-
-    kinds = tf.nest.map_structure(
-        lambda part: tf.TensorSpec(part.shape, tf.as_dtype(part.dtype)), source[0]
-    )
-    return tf.data.Dataset.from_generator(batches, output_signature=kinds)
 
 
 def _shares(macs: MacCount, train: Timing, infer: Timing, rate: peak_rate.Rate) -> dict[str, Any]:

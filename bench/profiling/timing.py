@@ -176,37 +176,6 @@ def time_training(
         )
 
 
-def time_pipeline(step: TrainingStep, batches, *, images_per_epoch: int, **settings) -> Timing:
-    """Times epochs of training from a `tf.data` pipeline: what a user's training loop reaches.
-
-    One call is a whole epoch, from making the iterator to the last step: reading, shuffling,
-    batching, copying to the device and training, without Keras's callbacks and logs. The warm-up
-    goes on until two epochs in a row differ by less than 5 %, for up to 1 second.
-
-    Args:
-        step: The compiled step; its model is put back afterwards.
-        batches: A `tf.data.Dataset` of tuples as `fit` takes them, each of the images of one
-            call of `step`.
-        images_per_epoch: Images in all of `batches`.
-        **settings: See `measure`.
-    """
-
-    def epoch():
-        logs = None
-        for batch in batches:
-            logs = step(step.group(batch))
-        return logs
-
-    with step.unchanged():
-        return measure(
-            epoch,
-            images_per_call=images_per_epoch,
-            tracing_count=step.tracing_count,
-            **{"min_samples": 6, "window": 1, "warmup_calls": 2, "warmup_limit_seconds": 1.0}
-            | settings,
-        )
-
-
 def time_inference(model, images, *, batch_size: int, **settings) -> Timing:
     """Times `model(x, training=False)`, compiled, on a batch that lies on the device."""
     made = steps.inference(model, images, batch_size=batch_size)

@@ -131,8 +131,17 @@ class Training:
 
 @dataclasses.dataclass
 class Speed:
-    """Images per second, and milliseconds of a call, medians with their 95 % intervals."""
+    """Images per second, and milliseconds of a call, medians with their 95 % intervals.
 
+    `fit` is training as a user calls it, whole epochs of `model.fit`; `train` is its bare step.
+    `end_to_end`, of older records, is a loop of our own over `tf.data`.
+    """
+
+    fit_images_per_second: float | None = leaf(float)
+    fit_images_per_second_low: float | None = leaf(float)
+    fit_images_per_second_high: float | None = leaf(float)
+    fit_num_epochs: int | None = leaf(int)
+    fit_images_per_epoch: int | None = leaf(int)
     train_images_per_second: float | None = leaf(float)
     train_images_per_second_low: float | None = leaf(float)
     train_images_per_second_high: float | None = leaf(float)

@@ -134,7 +134,7 @@ def _tiles(rows: list[Row]) -> list[Tile]:
             ("Smallest", min(sized, key=lambda row: row.record.model.params_total), "params_total")
         )
     for label, field in (
-        ("Fastest training", "train_images_per_second"),
+        ("Fastest training", leaderboard_rows.training_speed(models)[0]),
         ("Fastest inference", "infer_images_per_second"),
     ):
         speeds = pareto.values(models, field)
@@ -256,7 +256,7 @@ def _quality_first(rows: list[Row]) -> list[tables.Column]:
 def _trade_offs(rows: list[Row]) -> Markup:
     """Quality against each cost, one at a time, for each table."""
     charts = []
-    for cost in pareto.COSTS:
+    for cost in pareto.costs(rows):
         figures = []
         for members in grouping.by_table(rows):
             chart = trade_off.chart(members, rows, cost)

@@ -49,7 +49,7 @@ def columns(rows: list[Row]) -> list[Column]:
     all_columns += [
         Column("params_total", "parameters", _counted("params_total"), _field("params_total")),
         Column("forward_macs", "forward\nMACs", _macs_text, _field("forward_macs")),
-        _timing(rows, "train_images_per_second", "training\nimages/s", "/s"),
+        _training_speed(rows),
         *_end_to_end(rows),
         _timing(rows, "infer_images_per_second", "inference\nimages/s", "/s"),
         _timing(rows, "latency_ms", "latency\nms at\nbatch 1"),
@@ -83,6 +83,7 @@ def footnotes(rows: list[Row]) -> list[str]:
         "overlaps that of the first of them share a rank.",
         f"± is half the 95 % confidence interval of the mean over {over(ok)}.",
         "Speeds and latency are medians; MACs are multiply-adds of one forward pass of one image.",
+        *_speed_notes(ok),
     ]
     if any(row.middle("end_to_end_images_per_second") is not None for row in ok):
         notes.append("Training with data reads, shuffles and batches the images by tf.data.")
@@ -112,6 +113,16 @@ def footnotes(rows: list[Row]) -> list[str]:
 def over(rows: list[Row]) -> str:
     """Returns what the intervals of rows are over: `seeds`, `folds`, or both."""
     return " or ".join(dict.fromkeys(row.varies_over for row in rows if not row.failed)) or "seeds"
+
+
+def _speed_notes(ok: list[Row]) -> list[str]:
+    """Returns what the training speed is of, where there is one."""
+    field, _ = leaderboard_rows.training_speed(ok)
+    if all(row.middle(field) is None for row in ok):
+        return []
+    if field == leaderboard_rows.FIT_SPEED:
+        return ["Training speed is that of whole epochs of fit after the first."]
+    return ["Training speed is that of the bare step; measure that of fit again with --fresh."]
 
 
 def _quality_note(ok: list[Row]) -> str:
@@ -249,6 +260,11 @@ def _timing(rows: list[Row], field: str, title: str, unit: str = "") -> Column:
         return f"{'~' if row.unsteady else ''}{short_number(value(row))}{unit}"
 
     return Column(field, title, text, value)
+
+
+def _training_speed(rows: list[Row]) -> Column:
+    field, name = leaderboard_rows.training_speed(rows)
+    return _timing(rows, field, f"{name}\nimages/s".replace(" ", "\n"), "/s")
 
 
 def _end_to_end(rows: list[Row]) -> list[Column]:

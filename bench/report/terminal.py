@@ -11,18 +11,19 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bench.leaderboard import categories, floors, grouping, robustness
-from bench.leaderboard.rows import HIGHER_IS_BETTER, METRICS, Row
+from bench.leaderboard.rows import FIT_SPEED, HIGHER_IS_BETTER, METRICS, STEP_SPEED, Row
 from bench.report import anomaly_tables, drawings
 from bench.report.tables import Column, columns, failures, footnotes, over, short_number
 from bench.stats.intervals import Interval
 from zoo import aligned
 
-_FIRST = ("params_total", "infer_images_per_second", "train_images_per_second", "latency_ms")
+_FIRST = (*("params_total", "infer_images_per_second", FIT_SPEED, STEP_SPEED, "latency_ms"),)
 _LAST = ("peak_memory_mib", "forward_macs", "seeds", "end_to_end_images_per_second")
 _TITLES = {
     "params_total": "weights",
     "infer_images_per_second": "infer\nimages/s",
-    "train_images_per_second": "train\nimages/s",
+    FIT_SPEED: "train\nimages/s",
+    STEP_SPEED: "train step\nimages/s",
 }
 _BAR = (9, 25)  # characters of the narrowest and of the widest bar
 _SHORTEST_NAME = 12

@@ -71,6 +71,7 @@ TRAINING = (
     *("train_loss", "val_loss", "build_seconds", "first_step_seconds", "train_seconds"),
 )
 SPEED = (
+    *("fit_images_per_epoch", "fit_num_epochs", "train_images_per_second"),
     *("train_call_ms", "train_call_ms_iqr", "train_call_ms_p90", "train_call_ms_p95"),
     *("train_num_samples", "train_first_call_seconds", "infer_batch_size", "infer_call_ms"),
     *("infer_call_ms_iqr", "infer_call_ms_p90", "infer_call_ms_p95", "infer_num_samples"),
@@ -94,7 +95,8 @@ METHOD = (
     "Quality is computed on each test image and averaged with equal weight: MSE and MAE on values "
     "in [0, 1], PSNR in dB for a peak of 1, SSIM where the data are images; IoU of masks by image "
     "(1 where mask and prediction are both empty), and of all pixels of the test set together.",
-    "Speeds are medians after warming up; training speed is that of whole training steps, "
+    "Speeds are medians after warming up; training speed is that of whole epochs of fit after the "
+    "first, without validation, that of a training step beside it that of the update alone; "
     "inference speed that of one forward pass at the stated batch size, and latency is one image. "
     "They are measured with the first seed only, unless --timing-rounds asked for more.",
     "Memory is the peak of training above what was in use before it: on a GPU what TensorFlow "

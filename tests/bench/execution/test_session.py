@@ -27,6 +27,7 @@ ALWAYS_KNOWN = (
     *("steps_per_execution", "num_workers", "params_total", "params_trainable", "forward_macs"),
     *("uncounted_layers", "latent_size", "build_seconds", "first_step_seconds", "train_seconds"),
     *("train_images_per_second", "infer_images_per_second", "infer_batch_size", "latency_ms"),
+    *("fit_images_per_second", "fit_num_epochs", "fit_images_per_epoch"),
     *("peak_memory_mib", "timing_stable", "test_mse", "test_mae", "test_psnr", "test_ssim"),
     *("train_loss", "val_loss", "history", "samples_file", "python_version", "keras_version"),
     *("tensorflow_version", "device", "num_cpus", "threads"),

@@ -27,7 +27,7 @@ def make_records(values, *, metric="mse", model="vae", precision="float32", **ch
             "batch_size": 64,
             "precision": precision,
             "jit_compile": False,
-            "train_images_per_second": 1_000.0,
+            "fit_images_per_second": 1_000.0,
             "infer_images_per_second": 7_770.0,
             "latency_ms": 3.21,
             f"test_{metric}": value,
@@ -118,6 +118,20 @@ def test_training_from_a_pipeline_has_a_column_of_its_own():
     text = markdown.leaderboard(leaderboard_rows.rows(found))
     assert "| training with data images/s |" in text
     assert "543/s" in text
+
+
+def test_old_records_show_the_speed_of_the_bare_step_and_new_ones_that_of_fit():
+    old = make_records([0.01], fit_images_per_second=None, train_images_per_second=2_220.0)
+    text = markdown.leaderboard(leaderboard_rows.rows(old))
+    assert "| training step images/s |" in text
+    assert "2.22 k/s" in text
+    assert "of the bare step" in text
+    new = make_records([0.02], model="ae", train_images_per_second=3_330.0)
+    text = markdown.leaderboard(leaderboard_rows.rows([*old, *new]))
+    assert "| training images/s |" in text
+    assert "1.00 k/s" in text
+    assert "2.22" not in text
+    assert "3.33" not in text
 
 
 def test_a_row_without_speed_has_nothing_to_withhold():

@@ -215,7 +215,7 @@ def test_cells_are_set_for_people():
     assert found["peak_memory_mib"] == "402"
     assert found["mse"] == "0.00890 ± 0.00025"  # two digits of the interval
     assert found["seeds"] == "3"
-    assert found["train_images_per_second"] == found["ssim"] == "-"
+    assert found["fit_images_per_second"] == found["ssim"] == "-"
 
 
 def test_a_small_interval_is_never_shown_as_none():

@@ -180,26 +180,6 @@ def test_a_call_is_as_many_updates_as_fit_makes(num_steps, jit):
     assert int(model.optimizer.iterations) == num_steps  # timing puts it back
 
 
-def test_a_pipeline_is_timed_by_the_epoch():
-    """Slow reading shows: 3 batches that take 20 ms each to come."""
-    x, y = np.zeros((16, 4), "float32"), np.ones((16, 3), "float32")
-
-    def slow():
-        for _ in range(3):
-            time.sleep(0.02)
-            yield x, y
-
-    kinds = (tf.TensorSpec((16, 4)), tf.TensorSpec((16, 3)))
-    batches = tf.data.Dataset.from_generator(slow, output_signature=kinds)
-    step = TrainingStep(dense())
-    found = timing.time_pipeline(step, batches, images_per_epoch=48, min_seconds=0.0)
-    assert found.images_per_call == 48
-    assert found.num_samples == 6
-    assert found.median_seconds >= 0.06
-    assert step.tracing_count() == 1
-    assert int(step.model.optimizer.iterations) == 0
-
-
 def test_disturbance_is_a_share():
     with timing.Disturbance() as disturbance:
         deadline = time.perf_counter() + 0.3
