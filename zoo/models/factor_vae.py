@@ -9,17 +9,26 @@ from zoo.registry.entries import listed
 from zoo.training.adversarial import Adversarial, two_class_loss
 
 
-def permuted(codes, source):
+def permuted(codes, keys, weights=None):
     """Shuffles each unit's values over the batch, each unit on its own (Algorithm 1).
 
     Every unit keeps its values, and so its distribution; what units have in common is lost.
 
     Args:
         codes: Float tensor `(batch, latent_dim)`.
-        source: A `RowNoise`, a `keras.random.SeedGenerator` or an int.
+        keys: Float tensor of the same shape, uniform in `[0, 1)`: their order is the new one.
+        weights: Float tensor `(batch,)`: rows of weight 0 are shuffled among themselves, so that
+            rows that count get values of rows that count. None: all do.
     """
-    order = ops.argsort(row_noise.uniform(ops.shape(codes), source), axis=0)
-    return ops.take_along_axis(codes, order, axis=0)
+    if weights is None:
+        return ops.take_along_axis(codes, ops.argsort(keys, axis=0), axis=0)
+    num_rows = ops.shape(keys)[0]
+    left_out = ops.cast(ops.equal(weights, 0), "int32")
+    later = 2.0 * ops.cast(left_out, keys.dtype)
+    order = ops.argsort(keys + later[:, None], axis=0)  # rows that count come first
+    counted_first = ops.argsort(left_out * num_rows + ops.arange(num_rows, dtype="int32"))
+    places = ops.argsort(counted_first)
+    return ops.take(ops.take_along_axis(codes, order, axis=0), places, axis=0)
 
 
 @listed
@@ -75,20 +84,24 @@ class FactorVAE(Adversarial, VAE):
         return {**super().term_weights, "total_correlation": self.gamma, "discriminator": 0.0}
 
     def discriminator_inputs(self, outputs):
-        return outputs["z"], outputs["permuted_z"]
+        return outputs["z"], self.permuted_codes(outputs)
 
     def forward(self, x, training=False):
         outputs = super().forward(x, training=training)
         # Not the numbers of the codes' own noise: by their ranks the units would line up.
         source = self.noise_of(x, training, stream=1)
-        permuted_z = permuted(ops.stop_gradient(outputs["z"]), source)
-        return {**outputs, "permuted_z": permuted_z}
+        return {**outputs, "order": row_noise.uniform(ops.shape(outputs["z"]), source)}
+
+    def permuted_codes(self, outputs):
+        """Returns the codes of a batch, each unit shuffled over the rows that count."""
+        codes = ops.stop_gradient(outputs["z"])
+        return permuted(codes, outputs["order"], outputs.get("sample_weight"))
 
     def loss_terms(self, x, target, outputs):
         terms = super().loss_terms(x, target, outputs)
         logit = self.logit(outputs["z"])
         terms["total_correlation"] = logit
         terms["discriminator"] = two_class_loss(
-            ops.stop_gradient(logit), ops.stop_gradient(self.logit(outputs["permuted_z"]))
+            ops.stop_gradient(logit), ops.stop_gradient(self.logit(self.permuted_codes(outputs)))
         )
         return terms

@@ -31,10 +31,28 @@ def test_permutation_keeps_the_values_of_each_unit_and_breaks_their_bond():
     generator = np.random.default_rng(0)
     shared = generator.normal(size=(2000, 1))
     codes = np.concatenate([shared, shared, -shared, generator.normal(size=(2000, 1))], axis=1)
-    found = permuted(tf.constant(codes, tf.float32), 3).numpy()
+    found = permuted(tf.constant(codes, tf.float32), keys_of(codes.shape)).numpy()
     np.testing.assert_array_equal(np.sort(found, axis=0), np.sort(codes.astype("float32"), axis=0))
     assert np.abs(np.corrcoef(codes.T) - np.eye(4)).max() > 0.99
     assert np.abs(np.corrcoef(found.T) - np.eye(4)).max() < 0.1  # 0.022 is one standard error
+
+
+def keys_of(shape):
+    return tf.random.stateless_uniform(shape, (3, 0))
+
+
+def test_rows_of_weight_0_give_no_code_to_those_that_count():
+    codes = np.arange(60, dtype="float32").reshape(20, 3)
+    weights = np.ones(20, "float32")
+    weights[[0, 3, 4, 11, 19]] = 0
+    found = permuted(tf.constant(codes), keys_of(codes.shape), tf.constant(weights)).numpy()
+    for counts in (weights > 0, weights == 0):
+        kept = np.sort(found[counts], axis=0), np.sort(codes[counts], axis=0)
+        np.testing.assert_array_equal(*kept)
+    rows = [set(row // 3) for row in found.astype(int)[weights > 0]]
+    assert max(map(len, rows)) == 3  # units of one row come from several
+    ones = permuted(tf.constant(codes), keys_of(codes.shape), tf.ones(20)).numpy()
+    np.testing.assert_array_equal(ones, permuted(tf.constant(codes), keys_of(codes.shape)))
 
 
 def test_permutation_does_not_follow_the_noise_of_the_code():
@@ -43,7 +61,7 @@ def test_permutation_does_not_follow_the_noise_of_the_code():
     x = np.random.default_rng(0).random((2000, *SHAPE), dtype="float32")
     outputs = model.forward(x)
     noise = (outputs["z"] - outputs["z_mean"]) * tf.exp(-0.5 * outputs["z_log_var"])
-    found = permuted(noise, model.noise_of(x, training=False, stream=1)).numpy()
+    found = permuted(noise, outputs["order"]).numpy()
     assert np.abs(np.corrcoef(found.T) - np.eye(model.latent_dim)).max() < 0.1
 
 
@@ -58,7 +76,7 @@ def test_total_correlation_of_gaussians(correlation):
     step = tf.function(model.train_discriminator)
     for _ in range(5):
         for z in tf.constant(pairs):
-            step(z, permuted(z, model.seed_generator))
+            step(z, permuted(z, keras.random.uniform(z.shape, seed=model.seed_generator)))
     estimate = np.mean([model.logit(tf.constant(z)).numpy().mean() for z in pairs])
     assert estimate == pytest.approx(-0.5 * np.log(1 - correlation**2), abs=0.08)
 
