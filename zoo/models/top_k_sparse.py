@@ -246,18 +246,19 @@ class TopKSparseAutoencoder(Autoencoder):
         features = ops.cast(self.encoder(self.rescale(x), training=training), "float32")
         code = self.activate_code(features)  # (batch, latent_dim)
         logits = self.decoder(code, training=training)  # (batch, *image_shape)
-        outputs = {
+        inactive_steps = self.inactive_steps()
+        if training:  # this step counts before it is asked who is dead
+            activity = ops.sum(ops.cast(ops.not_equal(code, 0), "float32"), axis=0)
+            self.earlier_inactive_steps.assign(inactive_steps)
+            self.last_activity.assign(activity)
+            inactive_steps = ops.where(activity > 0, 0.0, inactive_steps + 1)
+        return {
             "prediction": self.to_pixels(logits),
             "logits": logits,
             "code": code,
             "features": features,
-            "dead": self.inactive_steps() >= self.dead_after,
+            "dead": inactive_steps >= self.dead_after,
         }
-        if training:
-            self.earlier_inactive_steps.assign(self.inactive_steps())
-            active = ops.cast(ops.not_equal(code, 0), "float32")
-            self.last_activity.assign(ops.sum(active, axis=0))
-        return outputs
 
     def loss_terms(self, x, target, outputs):
         terms = super().loss_terms(x, target, outputs)

@@ -152,6 +152,17 @@ def test_auxiliary_term_is_what_dead_units_miss_of_the_residual(num_dead):
     np.testing.assert_allclose(terms["reconstruction"], np.mean(residual**2, axis=1), rtol=1e-3)
 
 
+def test_a_unit_that_is_active_in_this_step_is_not_dead_in_it():
+    model = make(dead_after=10)
+    set_inactive_steps(model, np.full(96, 30))
+    outputs = model.forward(DIGITS[:4], training=True)
+    active = np.any(np.not_equal(outputs["code"], 0), axis=0)
+    assert 0 < active.mean() < 1
+    np.testing.assert_array_equal(outputs["dead"], ~active)
+    set_inactive_steps(model, np.full(96, 9))  # the tenth step without activity is this one
+    np.testing.assert_array_equal(model.forward(DIGITS[:4], training=True)["dead"], ~active)
+
+
 def test_auxiliary_term_trains_dead_units_alone():
     model = make(dead_after=10, num_auxiliary=96)
     dead = np.arange(96) < 20
