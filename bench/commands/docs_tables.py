@@ -8,6 +8,7 @@ from bench.errors import BenchError
 from bench.leaderboard import rows as leaderboard_rows
 from bench.records import config as run_config
 from bench.records import rerun
+from bench.records.config import RunConfig
 from bench.records.options import FLAG, GROUPS, NEVER
 from bench.records.schema import Record
 from bench.report import anomaly_tables, diagnosis
@@ -174,7 +175,7 @@ def _commands(records: list[Record], marks: dict[str, str]) -> list[str]:
         shape = " x ".join(map(str, data.image_shape))
         lines += [
             f"Data {mark}: `{table}`, {data.num_test:,} test images of {shape}; "
-            f"{config.epochs} epochs of batch {config.batch_size} on {data.num_train:,} "
+            f"{_epochs(config)} of batch {config.batch_size} on {data.num_train:,} "
             "training images for each model.",
             "",
             "```bash",
@@ -183,6 +184,15 @@ def _commands(records: list[Record], marks: dict[str, str]) -> list[str]:
             "",
         ]
     return lines[:-1]
+
+
+def _epochs(config: RunConfig) -> str:
+    if config.patience is None:
+        return f"{config.epochs} epochs"
+    return (
+        f"at most {config.epochs} epochs, ended after {config.patience} without a better "
+        "validation loss,"
+    )
 
 
 def _table_of(record: Record) -> str:

@@ -114,6 +114,7 @@ def train(job: Job, dataset, connection, shown=None) -> Trained:
         task, shown, config.evaluate_every, config.batch_size, images_per_epoch=per_epoch
     )
     recorder = snapshots.frame_recorder(task, shown) if job.seed == 0 else None
+    stopping = early_stopping(config.patience)
     reporter = _Reporter(connection)
     in_batches = config.augment is not None or config.crop is not None
     started = time.perf_counter()
@@ -124,7 +125,11 @@ def train(job: Job, dataset, connection, shown=None) -> Trained:
                 epochs=config.epochs,
                 validation_data=tasks.pairs(task, shown.validation),
                 validation_batch_size=max(config.batch_size, quality.TEST_BATCH_SIZE),
-                callbacks=[check, reporter, quality_curve, *([recorder] if recorder else [])],
+                callbacks=[
+                    *([stopping] if stopping else []),  # first: the others see its weights
+                    *(check, reporter, quality_curve),
+                    *([recorder] if recorder else []),
+                ],
                 verbose=0,
                 **({} if in_batches else {"batch_size": config.batch_size}),
             )
@@ -135,9 +140,12 @@ def train(job: Job, dataset, connection, shown=None) -> Trained:
     watching_seconds = quality_curve.paused_seconds + check.seconds
     watching_seconds += recorder.seconds if recorder else 0
     curves = {name: [float(f"{v:.6g}") for v in values] for name, values in history.history.items()}
+    num_epochs = len(curves["loss"])
+    best = num_epochs if stopping is None else stopping.best_epoch + 1
     fields = {
-        "samples_seen": config.epochs * per_epoch,
-        "num_updates": config.epochs * math.ceil(per_epoch / config.batch_size),
+        "samples_seen": num_epochs * per_epoch,
+        "num_updates": num_epochs * math.ceil(per_epoch / config.batch_size),
+        "best_epoch": None if stopping is None else best,
         "jit_compile": bool(model.jit_compile),
         "steps_per_execution": model.steps_per_execution,
         "build_seconds": build_seconds,
@@ -146,8 +154,8 @@ def train(job: Job, dataset, connection, shown=None) -> Trained:
         "peak_memory_mib": peak.mib,
         "peak_rss_mib": peak.rss_mib,
         "memory_method": peak.method,
-        "train_loss": curves["loss"][-1],
-        "val_loss": curves["val_loss"][-1],
+        "train_loss": curves["loss"][best - 1],
+        "val_loss": curves["val_loss"][best - 1],
         "history": curves,
         "diagnostics": diagnostics.from_check(check),
         "structure": summary.layer_rows(model),
@@ -156,6 +164,18 @@ def train(job: Job, dataset, connection, shown=None) -> Trained:
         **quality_curve.record(),
     }
     return Trained(model, fields, recorder)
+
+
+def early_stopping(patience: int | None) -> keras.callbacks.EarlyStopping | None:
+    """Returns the callback that ends a training and puts the best epoch's weights back.
+
+    The best is that of the least validation loss. None for trainings of a fixed length.
+    """
+    if patience is None:
+        return None
+    return keras.callbacks.EarlyStopping(
+        monitor="val_loss", mode="min", patience=patience, restore_best_weights=True
+    )
 
 
 def _build(job: Job, dataset, task: str) -> keras.Model:

@@ -21,6 +21,7 @@ from bench.profiling import memory, roofline, surroundings, throughput
 from bench.records import schema, sections
 from bench.runs.job import Job
 from zoo import checks
+from zoo.persistence.saving import save
 
 
 def run(job: Job, output: Path, run_id: str, connection) -> None:
@@ -137,6 +138,9 @@ def run_model(job: Job, dataset, output: Path, connection) -> dict[str, Any]:
     model = trained.model
     connection.send(("stage", "testing"))
     fields = trained.fields | quality.compute(job, model, dataset, output)
+    if job.keeps_model:  # before its speed is measured, which trains it further
+        fields["model_file"] = str(Path("models") / f"{job.id}.keras")
+        save(model, output / fields["model_file"])
     fields |= measure_more(job, model, dataset, output)
     macs = mac_counter.count_macs(model)
     fields |= {

@@ -128,7 +128,12 @@ class Runner:
             self.on_record(sum(job.id in self.latest for job in wanted), len(wanted))
 
     def _is_done(self, job: Job) -> bool:
-        return job.id in self.latest and self.latest[job.id].is_ok
+        if job.id not in self.latest or not self.latest[job.id].is_ok:
+            return False
+        if not job.keeps_model:
+            return True
+        kept = self.latest[job.id].artifacts.model
+        return kept is not None and (self.output / kept).is_file()
 
     def _append(self, job: Job, record: Record) -> None:
         store.append(self.output / store.FILE_NAME, record)

@@ -61,6 +61,7 @@ class _Work:
             request.seed_list,
             request.timing_rounds,
             request.sweep_batch_sizes,
+            request.keep_models,
         )
 
 
@@ -235,7 +236,8 @@ def _headline(request: Request, configs: list[RunConfig], dataset, num_models: i
 def _budget(config: RunConfig, num_images: int) -> str:
     updates = config.epochs * math.ceil(num_images / config.batch_size)
     epochs = f"{config.epochs} epoch{'s' * (config.epochs > 1)}"
-    return f"{updates:,} updates ({epochs} of batch {config.batch_size})"
+    most = "" if config.patience is None else "at most "
+    return f"{most}{updates:,} updates ({epochs} of batch {config.batch_size})"
 
 
 # --- models ---------------------------------------------------------------------------------

@@ -48,6 +48,17 @@ class RunConfig(Loading):
         least=1,
         training_only=True,
     )
+    patience: int | None = option(
+        None,
+        "epochs without a better validation loss after which a training ends; it keeps the weights "
+        "of its best epoch",
+        "training",
+        WHOLE,
+        metavar="EPOCHS",
+        least=1,
+        since=2,
+        training_only=True,
+    )
     batch_size: int = option(
         128,
         "images per update; several: each model at each",
@@ -291,6 +302,13 @@ class Invocation:
         "measuring",
         NUMBER,
         metavar="VALUE",
+        in_file=SINGLE,
+    )
+    keep_models: bool = option(
+        False,
+        "keep each trained model as <output>/models/<job>.keras, beside its record",
+        "measuring",
+        FLAG,
         in_file=SINGLE,
     )
     output: Path | None = option(

@@ -101,7 +101,11 @@ class Model:
 
 @dataclasses.dataclass
 class Training:
-    """How it was trained, and how that went; seconds, and losses in their own units."""
+    """How it was trained, and how that went; seconds, and losses in their own units.
+
+    Losses are of the weights that were kept: those of the last epoch, or of `best_epoch`, counted
+    from 1, where a training ends early.
+    """
 
     samples_seen: int | None = leaf(int)
     num_updates: int | None = leaf(int)
@@ -115,6 +119,7 @@ class Training:
     val_loss: float | None = leaf(float)
     history: dict | None = leaf(dict)
     diagnostics: dict | None = leaf(dict)
+    best_epoch: int | None = leaf(int)
     quality_metric: str | None = leaf(str)
     quality_curve: list | None = leaf(list)
     target: float | None = leaf(float)
@@ -245,7 +250,7 @@ class Quality:
 
 @dataclasses.dataclass
 class Artifacts:
-    """Files of arrays, named from the folder of the records."""
+    """Files of arrays, and the trained model, named from the folder of the records."""
 
     samples: str | None = leaf(str, "samples_file")
     swaps: str | None = leaf(str, "swaps_file")
@@ -255,6 +260,7 @@ class Artifacts:
     layers: str | None = leaf(str, "layers_file")
     latent_plane: str | None = leaf(str, "latent_file")
     latents: str | None = leaf(str, "codes_file")
+    model: str | None = leaf(str, "model_file")
 
 
 SECTIONS: dict[str, type] = {

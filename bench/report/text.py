@@ -65,7 +65,8 @@ DATA = (
     "dataset_checksum",
 )
 TRAINING = (
-    *("optimizer", "learning_rate", "epochs", "batch_size", "num_updates", "samples_seen"),
+    *("optimizer", "learning_rate", "epochs", "patience", "best_epoch", "batch_size"),
+    *("num_updates", "samples_seen"),
     *("augment", "crop", "crops_per_image", "foreground_crops"),
     *("num_labels", "precision", "jit_compile", "steps_per_execution", "params_trainable"),
     *("train_loss", "val_loss", "build_seconds", "first_step_seconds", "train_seconds"),

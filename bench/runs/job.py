@@ -43,12 +43,14 @@ class Job:
     timing: bool = False
     arguments: tuple[tuple[str, Any], ...] = ()
     sweep_batch_sizes: tuple[int, ...] = ()  # at which speed is measured too
+    keeps_model: bool = False  # in a file
 
     @property
     def identity(self) -> dict[str, Any]:
         """Everything that can change the result; its keys are those of the first records."""
         identity = dataclasses.asdict(self)
-        del identity["timing"], identity["sweep_batch_sizes"]  # measured beside the result
+        for beside in ("timing", "sweep_batch_sizes", "keeps_model"):  # the result
+            del identity[beside]
         if not self.arguments:
             del identity["arguments"]
         identity["code_size"] = identity.pop("latent_size")
@@ -113,6 +115,7 @@ def model_jobs(
     seeds: list[int],
     timing_rounds: int,
     sweep_batch_sizes: tuple[int, ...] = (),
+    keeps_models: bool = False,
 ) -> list[Job]:
     """Returns the jobs in the order of running: a round per seed, shuffled within.
 
@@ -132,6 +135,7 @@ def model_jobs(
                 timing=number < timing_rounds and is_timed(config),
                 arguments=choice.arguments,
                 sweep_batch_sizes=sweep_batch_sizes,
+                keeps_model=keeps_models,
             )
             for config in configs
             for choice in models
