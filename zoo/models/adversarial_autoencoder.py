@@ -51,6 +51,10 @@ class AdversarialAutoencoder(Adversarial, Autoencoder):
     discriminator, are one step on their weighted sum, and the discriminator's step comes last, on
     the same codes.
 
+    When not to use it: for the likelihood of an image, of which there is none, and with small
+    batches, from which the discriminator sees too few codes. `wae_mmd` has the same aim and no
+    second player.
+
     Example:
         >>> model = zoo.create("adversarial_autoencoder", image_shape=(28, 28, 1), preset="tiny")
         >>> model.sample(3).shape

@@ -36,6 +36,9 @@ class AttentionUNet(OwnEncoderUNet):
     again; no supervision of the coarser levels. Attention is enlarged bilinearly, for series by
     repetition.
 
+    When not to use it: before several seeds on your masks have shown it ahead of `unet`: each skip
+    costs a gate.
+
     Example:
         >>> model = zoo.create("attention_unet", image_shape=(32, 32, 1), preset="tiny")
         >>> sorted(model.network.output)

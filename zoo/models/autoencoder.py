@@ -88,6 +88,9 @@ class Autoencoder(ImageToImage, MeanStart, ZooModel):
 
     Differs from the paper: trained end to end, without the layer-wise pre-training of 2006.
 
+    When not to use it: to draw new images: nothing says where its codes lie (`vae`, `wae_mmd`).
+    Nor where PCA with as many components copies your images as well.
+
     Example:
         >>> model = zoo.create("autoencoder", image_shape=(28, 28, 1), preset="tf_tutorial_dense")
         >>> model.count_params()

@@ -49,6 +49,9 @@ class BetaTCVAE(VAE):
     Differs from the paper: the stratified weights are those of its appendix, with an image's own
     weight on the diagonal; nothing else.
 
+    When not to use it: where copies have to be faithful: punishing dependence costs detail. Its
+    estimates are statistics of the batch, so not with small batches.
+
     Example:
         >>> model = zoo.create("beta_tc_vae", image_shape=(28, 28, 1), preset="tiny")
         >>> model.beta

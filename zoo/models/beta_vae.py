@@ -40,6 +40,9 @@ class BetaVAE(VAE):
 
     Differs from the paper: the gap is taken of each image's KL, not of the batch's mean.
 
+    When not to use it: where copies have to be sharp, or to compare likelihoods: with a `beta`
+    other than 1 the loss is no bound of the likelihood.
+
     Example:
         >>> model = zoo.create("beta_vae", image_shape=(28, 28, 1), preset="tiny")
         >>> model.beta

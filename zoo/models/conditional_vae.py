@@ -45,6 +45,9 @@ class ConditionalVAE(LabelledDecoder, VAE):
     Differs from the paper: the prior of the code does not depend on the label, and the label is a
     class where the paper conditions on an image.
 
+    When not to use it: where a part of the labels is missing (`semi_supervised_m2`), or where the
+    images have no classes (`vae`).
+
     Example:
         >>> model = zoo.create("conditional_vae", image_shape=(28, 28, 1), preset="tiny")
         >>> model.sample(4, label=7).shape

@@ -60,6 +60,9 @@ class ContractiveAutoencoder(Autoencoder):
     Differs from the paper: encoder and decoder weights are not tied, and the reconstruction is a
     mean over pixels where the paper sums, so the weight is on another scale.
 
+    When not to use it: where time matters: `exact` costs a backward pass for each unit of the
+    code. `denoising` gives a robust code for less.
+
     Example:
         >>> model = zoo.create("contractive", image_shape=(28, 28, 1), preset="rifai")
         >>> model.resolved_method

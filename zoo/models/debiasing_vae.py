@@ -58,6 +58,9 @@ class DebiasingVAE(ClassifyingVAE):
     `vae_weight = 5e-4`, up to a constant: preset `mit_course`. Batch normalisation has the momentum
     0.9 and epsilon 1e-5 of all models here; the course has those of Keras, 0.99 and 1e-3.
 
+    When not to use it: where the rare groups are labelled: draw by these labels instead. Whether
+    it helps has to be measured against `resample=False`, with several seeds.
+
     Example:
         >>> model = zoo.create("debiasing_vae", image_shape=(28, 28, 1), preset="tiny")
         >>> list(model.term_weights)

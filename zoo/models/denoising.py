@@ -43,6 +43,10 @@ class DenoisingAutoencoder(Corrupting, Autoencoder):
     Differs from the paper: all pixels weigh the same (its emphasis on the corrupted ones is left
     out), and the stack is trained end to end.
 
+    When not to use it: where the repaired image matters more than a code: `unet_denoiser` keeps
+    detail. Nor where the damage is not known: what learned another damage removes the wrong
+    things.
+
     Example:
         >>> model = zoo.create("denoising", preset="tf_tutorial_denoiser")
         >>> model.count_params()

@@ -66,6 +66,9 @@ class FactorVAE(Adversarial, VAE):
     Differs from the paper: codes and shuffled codes are of one batch where the paper draws two,
     and the discriminator's two classes are one logit.
 
+    When not to use it: with batches below 64, or where nobody reads the code unit by unit: the
+    discriminator then costs time for nothing (`vae`).
+
     Example:
         >>> model = zoo.create("factor_vae", image_shape=(28, 28, 1), preset="tiny")
         >>> list(model.term_weights)

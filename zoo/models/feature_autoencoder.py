@@ -46,9 +46,8 @@ class FeatureAutoencoder(ZooModel):
     spread over them, and that of the mean error. Photographs of things: the maps of a network that
     was trained on ImageNet, always shared, without the spread.
 
-    `fit` first takes mean and spread of the features from up to 2,000 of the training images (1,000
-    where a network is shared), and at its end measures codes and errors on them: `set_threshold`
-    comes after it.
+    `fit` first takes mean and spread of the features from up to 2,000 training images (1,000 where
+    a network is shared), and at its end measures codes and errors on them: then `set_threshold`.
 
     Args:
         image_shape: `(height, width, channels)`, at least 8 x 8 pixels, 32 x 32 for networks.
@@ -89,6 +88,8 @@ class FeatureAutoencoder(ZooModel):
     Differs from the paper: gradients beside maps of networks; the distance from normal images is
     part of the score. The distance to the nearest ones is that of Bergman et al., 2020
     (https://arxiv.org/abs/2002.10445), here of what is rebuilt.
+
+    When not to use it: to get images back, or for defects smaller than a cell of its grid.
 
     Example:
         >>> model = zoo.create("feature_autoencoder", image_shape=(28, 28, 1))

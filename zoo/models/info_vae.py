@@ -51,6 +51,9 @@ class InfoVAE(VAE):
     Differs from the paper: the kernel's width is relative to the prior's, whatever `latent_dim`;
     `lambda_scale` is 10, not 1000, at which the noise of the MMD of 64 images rules the training.
 
+    When not to use it: with small batches, as the MMD is a statistic of the batch, or to compare
+    likelihoods: with an MMD the loss is no bound of the likelihood.
+
     Example:
         >>> model = zoo.create("info_vae", image_shape=(28, 28, 1), preset="tiny")
         >>> model.lambda_scale

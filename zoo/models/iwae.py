@@ -47,6 +47,9 @@ class IWAE(VAE):
     Differs from the paper: one layer of codes. `kl_scale` weighs `log q(z | x) - log p(z)` inside
     the bound, for warm-up. Metrics of `compile` see the first sample's image.
 
+    When not to use it: where the code is what you want: more samples make a better bound and a
+    worse encoder, at the cost of as many decoder passes (`vae`).
+
     Example:
         >>> model = zoo.create("iwae", preset="iwae_network")
         >>> model.num_importance_samples

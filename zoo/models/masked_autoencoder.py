@@ -94,6 +94,9 @@ class MaskedAutoencoder(MeanStart, ZooModel):
     finds as good); patches are embedded after masking, which is the same and cheaper; GELU, layer
     normalisation and sizes as there.
 
+    When not to use it: with few images or little time, or to decode codes and draw images: it has
+    no decoder of a code.
+
     Example:
         >>> model = zoo.create("masked_autoencoder", image_shape=(32, 32, 3), preset="tiny")
         >>> model.patch_size, model.num_patches, model.num_visible

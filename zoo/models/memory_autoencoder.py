@@ -42,6 +42,9 @@ class MemoryAutoencoder(Autoencoder):
     Differs from the paper: one code for an image, where the paper reads one for each place of a
     feature map; smaller networks.
 
+    When not to use it: where the nearest neighbours find as many anomalies: they need no training,
+    and `bench run` has them in each table of anomalies. Nor where copies have to be exact.
+
     Example:
         >>> model = zoo.create("memory_autoencoder", image_shape=(28, 28, 1), num_items=100)
         >>> tuple(model.memory.items.shape)

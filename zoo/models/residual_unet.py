@@ -36,6 +36,9 @@ class ResidualUNet(OwnEncoderUNet):
     Differs from the paper: trained by cross-entropy, not by squared error; the 1x1 convolutions
     of the shortcuts have no bias and no normalisation.
 
+    When not to use it: for networks of two or three levels, whose gradient needs no shortcuts:
+    start with `unet`.
+
     Example:
         >>> model = zoo.create("residual_unet", image_shape=(32, 32, 3), preset="tiny")
         >>> model.down, model.up

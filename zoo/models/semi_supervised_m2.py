@@ -51,6 +51,9 @@ class SemiSupervisedM2(LabelledDecoder, SemiSupervisedVAE):
     Differs from the paper: all classes have the same prior, and encoder and classifier share their
     first layers.
 
+    When not to use it: with many classes, as a step explains each image by all of them. Compare
+    with `vae_weight=0`: where classes are no clusters, images without labels add little.
+
     Example:
         >>> model = zoo.create("semi_supervised_m2", image_shape=(28, 28, 1), preset="tiny")
         >>> model.sample(3, label=9).shape

@@ -49,6 +49,9 @@ class SemiSupervisedVAE(ClassifyingVAE):
     Differs from the paper: one network with one more head, where M1 trains a classifier on the
     codes of a finished VAE.
 
+    When not to use it: before a comparison with `vae_weight=0`, the same network on the labels
+    alone: where classes are no clusters, images without labels add little.
+
     Example:
         >>> model = zoo.create("semi_supervised_vae", image_shape=(28, 28, 1), preset="tiny")
         >>> list(model.term_weights)

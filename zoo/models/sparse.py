@@ -63,6 +63,9 @@ class SparseAutoencoder(Autoencoder):
     Differs from the papers: for `top_k`, Makhzani and Frey use more active units at test time
     (`alpha * k`); here it is `k` in both, so that what is trained is what is used.
 
+    When not to use it: for a short code: this one is to be large. A strong `l1` penalty can switch
+    units off for good, in some trainings all of them: `penalty="top_k"` and `top_k_sparse` cannot.
+
     Example:
         >>> model = zoo.create("sparse", image_shape=(28, 28, 1), penalty="top_k", num_active=5)
         >>> model.latent_dim

@@ -106,6 +106,10 @@ class TopKSparseAutoencoder(Autoencoder):
     gradient has no part along a direction that would have to be subtracted, as the norm is part of
     the forward pass. With several replicas "active" means active on any of them.
 
+    When not to use it: for a short code, or for features that are no sums of directions: encoder
+    and decoder are linear. Nor for large images: each direction has as many weights as an image
+    has values.
+
     Example:
         >>> model = zoo.create("top_k_sparse", image_shape=(8, 8, 1), num_active=4)
         >>> model.latent_dim

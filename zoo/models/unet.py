@@ -74,6 +74,9 @@ class UNet(PixelWeights, UNetFamily):
     Differs from the paper: convolutions keep the image's size ("same" padding), so that the mask
     is as large as the image; no weight map at the borders between cells; Adam in the examples.
 
+    When not to use it: where objects cover each other, where a box or a count is enough, or where
+    a threshold on brightness finds the object: measure that first. It has no code.
+
     Example:
         >>> model = zoo.create("unet", image_shape=(32, 32, 3), preset="tiny", num_classes=3)
         >>> model.network.output["logits"].shape

@@ -49,6 +49,9 @@ class UNetDenoiser(Corrupting, ImageToImage, MeanStart, UNetFamily):
     Differs from the paper: its residual learning, with the network of Ronneberger et al. in place
     of 17 convolutions without halvings, and a mean in place of half the sum of squares.
 
+    When not to use it: for a code, or to find anomalies: its skips carry the image past the
+    bottleneck, so it copies what it has never seen, too.
+
     Example:
         >>> model = zoo.create("unet_denoiser", image_shape=(28, 28, 1), preset="tiny")
         >>> model.residual

@@ -40,6 +40,9 @@ class UNetPlusPlus(OwnEncoderUNet):
     `"0.5 * binary_crossentropy + dice"`. The mean of the heads is its "accurate" mode; its "fast"
     mode, which cuts the network at one depth, is left out.
 
+    When not to use it: where time or memory is short, or before several seeds on your masks have
+    shown it ahead of `unet`.
+
     Example:
         >>> model = zoo.create("unet_plus_plus", image_shape=(32, 32, 1), widths=(4, 8, 8))
         >>> sorted(model.network.output)

@@ -74,6 +74,10 @@ class UPAE(Autoencoder):
     PyTorch draws them; by default `s` is bounded, which changes the loss near the bounds, and there
     are fewer hidden units.
 
+    When not to use it: where the copy alone matters: a part of the training goes into the expected
+    error. Nor with `score="paper"` unless it was compared: that score divides by an error that is
+    itself larger where something is strange.
+
     Example:
         >>> model = zoo.create("upae", preset="upae_paper")
         >>> sum(weight.numpy().size for weight in model.trainable_weights)

@@ -62,6 +62,10 @@ class VAE(Autoencoder):
     Differs from the paper: `kl_scale`, a variable of value 1, lets a callback of `zoo.schedules`
     warm the KL up. Pixels between 0 and 1 under `"bernoulli"` are targets of a cross-entropy.
 
+    When not to use it: where copies have to be sharp: the KL costs detail (`vq_vae`,
+    `autoencoder`). Its ELBO is no test for anomalies: simple strange images can have a higher one
+    than normal images.
+
     Example:
         >>> model = zoo.create("vae", preset="pytorch_example")
         >>> model.count_params() - 1  # less kl_scale

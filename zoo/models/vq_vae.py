@@ -80,6 +80,9 @@ class VQVAE(Autoencoder):
     weights do not count in them. Several replicas add up their counts, so the codebook is as on
     one device.
 
+    When not to use it: to draw images by itself: the prior over its indices is a second model. Nor
+    for a vector for each image: its code is a map of indices.
+
     Example:
         >>> model = zoo.create("vq_vae", preset="keras_io")
         >>> model.count_params()

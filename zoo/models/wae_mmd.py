@@ -52,6 +52,9 @@ class WAEMMD(InfoVAE):
 
     Differs from the paper: the prior has variance 1, and the encoder is not pre-trained.
 
+    When not to use it: for the likelihood of an image, or with batches below 64: the penalty is a
+    statistic of the batch.
+
     Example:
         >>> model = zoo.create("wae_mmd", image_shape=(28, 28, 1), preset="tiny")
         >>> list(model.term_weights)

@@ -12,6 +12,10 @@ from zoo.training.model import TASKS
 U_NETS = set(zoo.names("*unet*"))
 SEGMENTING = U_NETS - {"unet_denoiser"}
 OF_FEATURES = {"feature_autoencoder"}
+SECTIONS = (
+    *("Args:", "Returns:", "Loss terms:", "Raises:", "When not to use it:", "Example:"),
+    "Reference:",
+)
 # What a model cannot do, and so does not offer.
 WITHOUT = {
     "reconstruct": SEGMENTING | OF_FEATURES,
@@ -57,7 +61,7 @@ class TestDocumentation:
     def test_sections_and_arguments(self, name):
         model_class = zoo.get(name).model_class
         text = inspect.getdoc(model_class)
-        for section in ("Args:", "Returns:", "Loss terms:", "Raises:", "Example:", "Reference:"):
+        for section in SECTIONS:
             assert section in text, section
         arguments = text.split("Args:")[1].split("Call arguments:")[0]
         for key in list(inspect.signature(model_class.__init__).parameters)[1:]:
