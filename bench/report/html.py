@@ -122,8 +122,9 @@ def page(
         refresh: Seconds after which a browser loads the page again; None: it does not.
         said: The result in words, at the top: names of tables, and sentences on each.
     """
-    style, script = (
-        Markup((FOLDER / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js")
+    style, board, script = (
+        Markup((FOLDER / name).read_text(encoding="utf-8"))
+        for name in ("page.css", "board.js", "page.js")
     )
     return render(
         "page.html.j2",
@@ -135,7 +136,7 @@ def page(
         refresh=refresh,
         said=said,
         style=style,
-        script=script,
+        script=board + script,
     )
 
 

@@ -1,9 +1,7 @@
 """The page of a report: what the templates say of records, put together as their context."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup
 
@@ -11,7 +9,7 @@ from bench.leaderboard import grouping, pareto
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import Row
 from bench.records.schema import Record
-from bench.report import anomaly_tables, drawings, html, tables, trade_off, uncertainty, words
+from bench.report import anomaly_tables, board, html, tables, trade_off, uncertainty, words
 from bench.report import masks as masks_shown
 from bench.report import ranking as ranking_shown
 from bench.report import text as report_text
@@ -56,7 +54,7 @@ def page(
         masks: What is shown of the masks of a row in its card, by its number.
         progress: How far a run is that still goes on; its page has no charts yet.
     """
-    columns = _quality_first(rows)
+    columns = board.quality_first(rows)
     cards = [
         card(
             *(number, row, columns, (strips or {}).get(number)),
@@ -106,6 +104,13 @@ def page(
     )
 
 
+def _board(rows: list[Row], columns: list[tables.Column]) -> Markup:
+    """Returns the leaderboard, each row a link to its card."""
+    remarks = [note for note in tables.footnotes(rows) if not note.startswith("*")]
+    part = board.Part(rows, columns)
+    return board.board([part], lambda number, row: f"#row-{number}", remarks)
+
+
 def _masks(output: Path, rows: list[Row]) -> Markup:
     """Returns the masks of the best model, or of the first row that has any."""
     ranked = sorted(rows, key=lambda row: (row.baseline, row.rank is None, row.rank or 0))
@@ -149,105 +154,6 @@ def _tiles(rows: list[Row]) -> list[Tile]:
             text += " parameters" if key == "params_total" else ""
             tiles.append(Tile(label, row.name, text, f"row-{rows.index(row)}"))
     return tiles
-
-
-# --- the leaderboard ------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True)
-class _Cell:
-    """One cell: what is shown, what is sorted by, and its mark."""
-
-    key: str
-    kind: str
-    text: str
-    value: Any
-    mark: drawings.Mark | None
-    tied: bool
-
-
-def _board(rows: list[Row], columns: list[tables.Column]) -> Markup:
-    """The leaderboard with its filters: by task and data set where there are several."""
-    columns = [column for column in columns if column.key != "preset"]
-    heads = [
-        {
-            "key": column.key,
-            "kind": _kind(column),
-            "first": "descending" if _is_high_first(column) else "ascending",
-            "title": column.title,
-        }
-        for column in columns
-    ]
-    lines = [
-        {
-            "row": row,
-            "link": f"row-{number}",
-            "kind": "baseline" if row.baseline else "best" if row.rank == 1 else "",
-            "cells": [_cell(column, row, rows) for column in columns],
-        }
-        for number, row in enumerate(rows)
-        if not row.failed
-    ]
-    shown = [line["row"] for line in lines]
-    choices = [
-        ("Task", "task", _known(str(row.record.data.task or "") for row in shown)),
-        ("Data", "table", _known(row.table for row in shown)),
-    ]
-    return html.render(
-        "board.html.j2",
-        heads=heads,
-        lines=lines,
-        choices=[choice for choice in choices if len(choice[2]) > 1],
-        all_noisy=all(row.unsteady for row in shown if not row.baseline),
-        remarks=[note for note in tables.footnotes(rows) if not note.startswith("*")],
-    )
-
-
-def _cell(column: tables.Column, row: Row, rows: list[Row]) -> _Cell:
-    value = row.name if column.key == "model" else column.value(row)
-    return _Cell(
-        key=column.key,
-        kind=_kind(column),
-        text=column.text(row).removesuffix("/s"),
-        value="" if value is None else value,
-        mark=drawings.interval_mark(row, rows) if column.key == row.ranked_by else None,
-        tied=column.key == "rank" and _is_tied(row, rows),
-    )
-
-
-def _kind(column: tables.Column) -> str:
-    return "number" if column.numeric else "text"
-
-
-def _is_high_first(column: tables.Column) -> bool:
-    return column.key in leaderboard_rows.HIGHER_IS_BETTER or column.key.endswith("per_second")
-
-
-def _known(values: Any) -> list[str]:
-    return [value for value in dict.fromkeys(values) if value]
-
-
-def _is_tied(row: Row, rows: list[Row]) -> bool:
-    fields = leaderboard_rows.TABLE_FIELDS
-    return row.rank is not None and any(
-        other is not row
-        and other.rank == row.rank
-        and all(other[field] == row[field] for field in fields)
-        for other in rows
-    )
-
-
-def _quality_first(rows: list[Row]) -> list[tables.Column]:
-    """The columns that hold anything, quality before cost: a phone shows only the first ones."""
-    ranked_by = dict.fromkeys(row.ranked_by for row in rows)
-    order = ("rank", "model", "preset", "dataset", *ranked_by, *leaderboard_rows.METRICS)
-    places = {key: place for place, key in reversed(list(enumerate(order)))}
-    known = [
-        column
-        for column in tables.columns(rows)
-        if any(column.text(row) != tables.UNKNOWN for row in rows)
-    ]
-    return sorted(known, key=lambda column: places.get(column.key, len(order)))
 
 
 # --- quality against cost -------------------------------------------------------------------
