@@ -30,11 +30,24 @@ EXTRAS = {
         "onnxruntime>=1.20,<2",
         "axe-core-python>=0.1,<0.2",
     ],
+    "docs": [
+        "furo>=2025.7,<2027",
+        "myst-parser>=4,<6",
+        "nbformat>=5.10,<6",
+        "sphinx>=8.1,<10",
+        "sphinx-copybutton>=0.5.2,<0.6",
+    ],
     "ray": ["ray>=2.40,<3"],
     "tuner": ["keras-tuner>=1.4.8,<1.5"],
     "optuna": ["keras-tuner>=1.4.8,<1.5", "optuna>=5,<6", "cmaes>=0.12,<1"],
 }
-EXTRAS["test"] += [*EXTRAS["onnx"], *EXTRAS["ray"], *EXTRAS["tuner"], *EXTRAS["optuna"][1:]]
+EXTRAS["test"] += [
+    *EXTRAS["docs"],
+    *EXTRAS["onnx"],
+    *EXTRAS["ray"],
+    *EXTRAS["tuner"],
+    *EXTRAS["optuna"][1:],
+]
 EXTRAS["dev"] = [*EXTRAS["test"], "ruff>=0.14,<0.18"]
 
 setup(
@@ -75,6 +88,7 @@ setup(
             "peers/requirements.txt",
             "report/templates/*",
             "reproduce/published.yaml",
+            "site/static/*",
         ],
         "tuner": ["benchmark/tables/*", "report/templates/*"],
     },
