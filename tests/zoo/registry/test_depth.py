@@ -71,7 +71,7 @@ def seen_places(model, side: int) -> int:
 
 
 @pytest.mark.parametrize("name", U_NETS)
-@pytest.mark.parametrize("side", [64, 128])
+@pytest.mark.parametrize("side", [64, 128, 256, 512])
 def test_default_unet_sees_half_of_the_image(name, side):
     """A series takes the same path along its length as an image along its height."""
     model = zoo.create(name, (side, 1), activation="linear", **narrow(name, side))
