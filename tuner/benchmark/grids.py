@@ -16,7 +16,7 @@ from tuner.space.space import Space, narrow
 DATASET, IMAGE_SHAPE = "fashion_mnist_small", (16, 16, 1)
 NUM_IMAGES, NUM_EPOCHS, BATCH_SIZE, SEEDS = 1_000, 3, 32, (0, 1)
 _SHARED = {
-    "latent_dim": 16,
+    "latent_dim": [4, 8, 16, 32],
     "depth": [1, 2],
     "base_width": [8, 16],
     "learning_rate": [0.001, 0.002, 0.004, 0.008, 0.016, 0.03],
