@@ -5,8 +5,10 @@
 trains, for each normal class and seed, five members of a UPAE with the loss of the paper, and one
 with each other loss. What is a matter of the score or of the epoch is read from the same trainings:
 the score of the paper and that with the log term, each with and without the cap on the variance,
-after the last epoch and with the weights of the lowest loss on held-out normals. Each training, and
-each set of five, is a line of the output file; a command that is started again goes on.
+after the last epoch and with the weights of the lowest loss on held-out normals. Each is judged on
+the test images, and on training images that no network of the class has seen, 500 normal ones and
+2,000 of other classes: by these a default may be chosen. Each training, and each set of five, is a
+line of the output file; a command that is started again goes on.
 """
 
 import argparse
@@ -28,7 +30,7 @@ from bench.suites import upae_table
 COMMAND = "python -m bench.suites.upae_remedies"
 DATASET = "fashion_mnist"
 CLASSES, SEEDS = (0, 4, 6), (0, 1, 2)
-NUM_TRAIN, NUM_HELD_OUT = 2_000, 500
+NUM_TRAIN, NUM_HELD_OUT, NUM_OTHERS = 2_000, 500, 2_000
 EPOCHS, BATCH_SIZE, LEARNING_RATE = 40, 128, 1e-3
 NLLS = ("joint", "beta", "detached")
 ENSEMBLE_SIZES = (3, 5)
@@ -86,10 +88,17 @@ def aurocs(test: Predicted, held_out: Predicted, images, labels) -> dict[str, fl
 class Unit:
     """The trainings of one class and seed."""
 
-    def __init__(self, data, normal_class: int, seed: int, epochs: int):
+    def __init__(self, dataset, normal_class: int, seed: int, epochs: int):
+        data = anomaly.one_class(dataset, normal_class)
         self.train = data.train.images[:NUM_TRAIN]
         self.held_out = data.validation.images[:NUM_HELD_OUT]
-        self.images, self.labels = data.test.images, data.test.labels
+        unseen = data.train.images[NUM_TRAIN : NUM_TRAIN + NUM_HELD_OUT]
+        others = dataset.train.images[dataset.train.labels != normal_class][:NUM_OTHERS]
+        labels = np.arange(len(unseen) + len(others)) >= len(unseen)
+        self.judged = {
+            "auroc": (data.test.images, data.test.labels),
+            "train_auroc": (np.concatenate([unseen, others]), labels.astype(int)),
+        }
         self.about = {"normal_class": normal_class, "seed": seed, "epochs": epochs}
         self.epochs = epochs
 
@@ -105,15 +114,16 @@ class Unit:
             for which in kept:
                 if which == "best":
                     model.set_weights(best.weights)
-                kept[which].append([predicted(model, x) for x in (self.images, self.held_out)])
+                sets = [images for images, _ in self.judged.values()]
+                kept[which].append([predicted(model, x) for x in (*sets, self.held_out)])
             keras.backend.clear_session()
-        results = {}
+        results: dict[str, dict] = {name: {} for name in self.judged}
         for which, members in kept.items():
             for size in sizes:
-                test, held_out = (
-                    together([member[part] for member in members[:size]]) for part in (0, 1)
-                )
-                results[f"{which} {size}"] = aurocs(test, held_out, self.images, self.labels)
+                *parts, held_out = map(together, zip(*members[:size], strict=True))
+                for name, part in zip(self.judged, parts, strict=True):
+                    found = aurocs(part, held_out, *self.judged[name])
+                    results[name][f"{which} {size}"] = found
         seconds = round(time.perf_counter() - started, 1)
         return {
             **self.about,
@@ -121,7 +131,7 @@ class Unit:
             "num_train": len(self.train),
             "best_epochs": best_epochs,
             "seconds": seconds,
-            "auroc": results,
+            **results,
         }
 
     def _trained(self, nll: str, seed: int):
@@ -154,11 +164,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     dataset = catalog.load(options.dataset)
     for seed in options.seeds:
         for label in options.classes:
-            data = anomaly.one_class(dataset, label)
             for nll in NLLS:
                 if (label, seed, nll) in done:
                     continue
-                record = Unit(data, label, seed, options.epochs).record(nll)
+                record = Unit(dataset, label, seed, options.epochs).record(nll)
                 records.append(store.append_line(options.output, record))
                 sys.stderr.write(
                     f"class {label}, seed {seed}, {nll}: AUROC {record['auroc']['last 1']}\n"

@@ -28,11 +28,21 @@ ROWS = (
 
 
 def values(
-    records: Iterable[dict[str, Any]], nll: str, which: str, size: int, score: str
+    records: Iterable[dict[str, Any]],
+    nll: str,
+    which: str,
+    size: int,
+    score: str,
+    *,
+    of: str = "auroc",
 ) -> dict[tuple[int, int], float]:
-    """Returns the AUROC of one remedy by class and seed."""
+    """Returns the AUROC of one remedy by class and seed.
+
+    Args:
+        of: `"auroc"`, on the test images, or `"train_auroc"`, by which a default may be chosen.
+    """
     return {
-        (each["normal_class"], each["seed"]): each["auroc"][f"{which} {size}"][score]
+        (each["normal_class"], each["seed"]): each[of][f"{which} {size}"][score]
         for each in records
         if each["nll"] == nll
     }
@@ -48,31 +58,32 @@ def markdown(records: Iterable[dict[str, Any]]) -> str:
     lines = []
     for words, which in ROWS:
         found = values(records, *which)
-        by_seed: dict[int, list[float]] = {}
-        gains: dict[int, list[float]] = {}
-        for (label, seed), value in found.items():
-            by_seed.setdefault(seed, []).append(value)
-            if (label, seed) in first:
-                gains.setdefault(seed, []).append(value - first[label, seed])
+        gains = {key: value - first[key] for key, value in found.items() if key in first}
         cells = []
         for label in labels:
             own = [value for (each, _), value in found.items() if each == label]
             cells.append(f"{sum(own) / len(own):.3f}" if own else "")
-        cells.append(_mean(by_seed, len(labels)))
+        cells.append(_mean(found, len(labels)))
         cells.append("" if which is ROWS[0][1] else _mean(gains, len(labels), "+"))
+        cells.append(_mean(values(records, *which, of="train_auroc"), len(labels)))
         lines.append([words, *cells])
-    head = ["UPAE", *(f"class {label}" for label in labels), "mean", "over the paper's"]
+    classes = (f"class {label}" for label in labels)
+    head = ["UPAE", *classes, "mean", "over the paper's", "on training images"]
     table = markdown_tables.table(head, lines, [False] + [True] * (len(head) - 1))
     epochs, num = records[0]["epochs"], records[0]["num_train"]
     seeds = len({each["seed"] for each in records})
     return (
         f"{table}\n\n{seeds} seed{'s' * (seeds > 1)}, {epochs} epochs on {num:,} normal images; "
-        "± half the 95 % interval over seeds of the mean over classes."
+        "± half the 95 % interval over seeds of the mean over classes. The last column, of "
+        "training images that no network had, is what a default is chosen by."
     )
 
 
-def _mean(by_seed: dict[int, list[float]], num_classes: int, sign: str = "") -> str:
-    """Returns the mean over whole seeds, with half its interval."""
+def _mean(found: dict[tuple[int, int], float], num_classes: int, sign: str = "") -> str:
+    """Returns the mean over the seeds that have all classes, with half its interval."""
+    by_seed: dict[int, list[float]] = {}
+    for (_, seed), value in found.items():
+        by_seed.setdefault(seed, []).append(value)
     whole = [sum(each) / len(each) for each in by_seed.values() if len(each) == num_classes]
     if not whole:
         return ""
