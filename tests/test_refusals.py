@@ -52,6 +52,13 @@ REFUSED = {
         ("inspect fake.keras", "is no Keras file"),
         ("inspect vae.keras digits --traversal --output m.jpg", "must be a .png file"),
         ("run --models vea --output r", "Did you mean 'vae'"),
+        ("run --models mine.py:biuld --output r", "mine.py has no 'biuld'. Did you mean 'build'?"),
+        ("run --models mine:build --output r", "it needs depth"),
+        ("run --models nope.py:build --output r", "there is no nope.py"),
+        ("run --models no.such:build --output r", "there is no module 'no.such'"),
+        ("run --models fake.keras --output r", "is no Keras file"),
+        ("run --models vae.keras:fit --output r", "vae.keras:train"),
+        ("run --models vae.keras --crop 8x8 --output r", "--crop is not for models of your own"),
         ("run --dataset digit --output r", "Did you mean 'digits'"),
         ("inspect vae.keras digit --maps --layer x --output m.png", "Did you mean 'digits'"),
         ("run --dataset digits --preset smal --output r", "Did you mean 'small'"),
@@ -120,6 +127,7 @@ def here(tmp_path_factory):
             folder / f"photos/{number}.png"
         )
     (folder / "txt.txt").write_text("text")
+    (folder / "mine.py").write_text("import keras\ndef build(depth): ...")
     (folder / "cell.csv").write_text("a,b\n1," + "9" * 200_000 + "\n")
     (folder / "huge").mkdir()
     (folder / "huge/1.png").write_bytes(png_of_size(100_000, 100_000))

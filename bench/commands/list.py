@@ -9,6 +9,10 @@ _ANOMALIES = (
     "anomalies: any data set with classes and --normal-classes all, or one of defects_*; models "
     "that need no labels fit"
 )
+_OWN = (
+    "your own: my_module:build or mine.py:build, a function that returns a keras.Model or a "
+    "detector; mine.keras, a saved model. docs/measure.md says what they must have"
+)
 EXAMPLES = """examples:
   python -m bench list
   python -m bench list "*vae*"
@@ -48,5 +52,6 @@ def command(options: argparse.Namespace) -> int:
     print()
     for suite, members in suites.SUITES.items():
         print(aligned.paragraph(f"suite {suite}: {', '.join(members)}", console.width))
-    print(aligned.paragraph(_ANOMALIES, console.width))
+    for text in (_ANOMALIES, _OWN):
+        print(aligned.paragraph(text, console.width))
     return 0

@@ -20,6 +20,7 @@ EXAMPLES = """examples:
   python -m bench run --dataset digits --normal-classes all   each digit in turn: find all others
   python -m bench run --dataset defects_textures          find defects, and where they are
   python -m bench run --models autoencoder:tf_tutorial_dense --dataset fashion_mnist --epochs 10
+  python -m bench run --models vae my_module:build mine.keras    your own beside ours
   python -m bench run bench/experiments/digits.yaml       grids from a file, checked before it runs
 """
 

@@ -54,6 +54,11 @@ def incompatibility(
     return None if has else f"needs {_FIT[task]}"
 
 
+def own_task(dataset: Dataset) -> str:
+    """Returns what a model from outside of the zoo is for on these data, in the zoo's words."""
+    return "segmentation" if dataset.task == "segmentation" else "reconstruction"
+
+
 def arguments(task: str, dataset: Dataset) -> dict[str, Any]:
     """Returns the constructor arguments that follow from the data."""
     if task in ("conditional", "semi_supervised"):

@@ -14,8 +14,8 @@ def over_channels(values: np.ndarray) -> np.ndarray:
     return values.mean(axis=-1) if values.ndim > 2 else values
 
 
-class _Scoring:
-    """The score of a pixel, of a baseline that reconstructs."""
+class Scoring:
+    """The score of a pixel, of what has `reconstruct(images)`."""
 
     def score_map(self, images: np.ndarray) -> np.ndarray:
         """Returns the squared residual of each pixel, averaged over channels, float64.
@@ -39,7 +39,7 @@ def _check_input(baseline, images: np.ndarray) -> None:
         )
 
 
-class MeanImage(_Scoring):
+class MeanImage(Scoring):
     """Answers every image with the mean of the training images: a code of size 0."""
 
     def fit(self, images: np.ndarray, targets: np.ndarray | None = None) -> None:
@@ -54,7 +54,7 @@ class MeanImage(_Scoring):
         return np.broadcast_to(self.mean, images.shape).astype("float32")
 
 
-class PCA(_Scoring):
+class PCA(Scoring):
     """Projects on the first principal components: the best linear autoencoder of its code size.
 
     The reconstruction is not clipped to `[0, 1]`, so that its error on the training images is

@@ -19,6 +19,7 @@ from bench.runs.job import Job
 from zoo.data import augmentation
 from zoo.inputs.augmented_batches import AugmentedBatches
 from zoo.tiles.crop_batches import CroppedBatches
+from zoo.training.model import ZooModel
 
 
 class DivergenceError(FloatingPointError):
@@ -81,34 +82,47 @@ class _Reporter(keras.callbacks.Callback):
             raise DivergenceError(f"the loss became {logs['loss']} in epoch {epoch + 1}")
 
 
-def train(job: Job, dataset, connection, shown=None) -> Trained:
+class _OntoThemselves(AugmentedBatches):
+    """Batches of changed images that are their own targets."""
+
+    def batch(self, images, targets, labels) -> tuple:
+        return images, images
+
+
+def train(job: Job, dataset, connection, shown=None, model: keras.Model | None = None) -> Trained:
     """Builds the model of a job and trains it.
 
     The first seed of a model also keeps what the animation of its training needs.
 
     Args:
+        model: One that is made and compiled already; None: the zoo's of that name.
         shown: What stands for data that are trained on crops, where arrays of one size are
             needed: in validation, diagnosis and pictures. None: the data themselves.
 
     Raises:
         DivergenceError: if the loss becomes NaN or infinite.
     """
-    config, task = job.config, zoo.get(job.model).model_class.task
+    config, build_seconds = job.config, None
     shown = dataset if shown is None else shown
-    connection.send(("stage", "building"))
-    keras.utils.set_random_seed(job.seed)
-    started = time.perf_counter()
-    model = _build(job, dataset, task)
-    build_seconds = time.perf_counter() - started
+    if model is None:
+        connection.send(("stage", "building"))
+        keras.utils.set_random_seed(job.seed)
+        started = time.perf_counter()
+        model = _build(job, dataset, zoo.get(job.model).model_class.task)
+        build_seconds = time.perf_counter() - started
+    is_of_zoo = isinstance(model, ZooModel)
+    task = model.task if is_of_zoo else tasks.own_task(dataset)
 
     connection.send(("stage", "training"))
-    check = diagnostics.callback(
-        task,
-        shown,
-        batch_size=config.batch_size,
-        num_labels=config.num_labels,
-        seed=job.seed,
-    )
+    check = None
+    if "train_step" not in own_steps(model):  # else it has no loss that Keras knows
+        check = diagnostics.callback(
+            task,
+            shown,
+            batch_size=config.batch_size,
+            num_labels=config.num_labels,
+            seed=job.seed,
+        )
     per_epoch = dataset.num_train * (config.crops_per_image or 1)
     quality_curve = QualityCurve(
         task, shown, config.evaluate_every, config.batch_size, images_per_epoch=per_epoch
@@ -117,28 +131,26 @@ def train(job: Job, dataset, connection, shown=None) -> Trained:
     stopping = early_stopping(config.patience)
     reporter = _Reporter(connection)
     in_batches = config.augment is not None or config.crop is not None
+    validation = tasks.pairs(task, shown.validation) if is_validated(model) else None
+    callbacks = [stopping, check, reporter, quality_curve, recorder]  # those see its weights
     started = time.perf_counter()
     try:
         with memory.PeakMemory() as peak:
             history = model.fit(
                 *_training_data(job, dataset, task),
                 epochs=config.epochs,
-                validation_data=tasks.pairs(task, shown.validation),
+                validation_data=validation,
                 validation_batch_size=max(config.batch_size, quality.TEST_BATCH_SIZE),
-                callbacks=[
-                    *([stopping] if stopping else []),  # first: the others see its weights
-                    *(check, reporter, quality_curve),
-                    *([recorder] if recorder else []),
-                ],
+                callbacks=[each for each in callbacks if each is not None],
                 verbose=0,
                 **({} if in_batches else {"batch_size": config.batch_size}),
             )
     except DivergenceError as error:
-        error.fields = {"diagnostics": diagnostics.from_check(check)}
+        error.fields = {"diagnostics": check and diagnostics.from_check(check)}
         raise
     train_seconds = time.perf_counter() - started
-    watching_seconds = quality_curve.paused_seconds + check.seconds
-    watching_seconds += recorder.seconds if recorder else 0
+    watching_seconds = quality_curve.paused_seconds
+    watching_seconds += sum(each.seconds for each in (check, recorder) if each is not None)
     curves = {name: [float(f"{v:.6g}") for v in values] for name, values in history.history.items()}
     num_epochs = len(curves["loss"])
     best = num_epochs if stopping is None else stopping.best_epoch + 1
@@ -155,11 +167,11 @@ def train(job: Job, dataset, connection, shown=None) -> Trained:
         "peak_rss_mib": peak.rss_mib,
         "memory_method": peak.method,
         "train_loss": curves["loss"][best - 1],
-        "val_loss": curves["val_loss"][best - 1],
+        "val_loss": curves["val_loss"][best - 1] if "val_loss" in curves else None,
         "history": curves,
-        "diagnostics": diagnostics.from_check(check),
-        "structure": summary.layer_rows(model),
-        "loss_terms": summary.loss_terms(model),
+        "diagnostics": check and diagnostics.from_check(check),
+        "structure": summary.layer_rows(model, dataset.image_shape),
+        "loss_terms": summary.loss_terms(model) if is_of_zoo else None,
         "optimizer_settings": summary.optimizer_settings(model),
         **quality_curve.record(),
     }
@@ -176,6 +188,20 @@ def early_stopping(patience: int | None) -> keras.callbacks.EarlyStopping | None
     return keras.callbacks.EarlyStopping(
         monitor="val_loss", mode="min", patience=patience, restore_best_weights=True
     )
+
+
+def own_steps(model: keras.Model) -> set[str]:
+    """Returns which of the steps of Keras a model outside of the zoo overrides."""
+    if isinstance(model, ZooModel):
+        return set()
+    names = ("train_step", "test_step")
+    return {name for name in names if getattr(type(model), name) is not getattr(keras.Model, name)}
+
+
+def is_validated(model: keras.Model) -> bool:
+    """Tells whether Keras can compute a validation loss of the model."""
+    steps = own_steps(model)
+    return "train_step" not in steps or "test_step" in steps
 
 
 def _build(job: Job, dataset, task: str) -> keras.Model:
@@ -209,8 +235,12 @@ def _training_data(job: Job, dataset, task: str) -> tuple:
     pairs = tasks.pairs(task, dataset.train, config.num_labels, job.seed)
     if changes is None:
         return pairs
+    if job.source is not None and len(pairs) > 1 and pairs[1] is pairs[0]:
+        pairs, kind = pairs[:1], _OntoThemselves
+    else:
+        kind = AugmentedBatches
     return (
-        AugmentedBatches(
+        kind(
             *pairs,
             augmentation=changes,
             batch_size=config.batch_size,

@@ -6,6 +6,7 @@ and still shares no state with the others.
 
 import contextlib
 import logging
+import os
 import traceback
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,18 @@ import numpy as np
 
 import zoo
 from bench.data import anomaly, cache, cropped, folds
-from bench.evaluation import anomaly_scores, closed_forms, fit, neighbours, quality, whole_images
+from bench.evaluation import (
+    anomaly_scores,
+    closed_forms,
+    fit,
+    neighbours,
+    own_detectors,
+    own_models,
+    own_source,
+    own_trial,
+    quality,
+    whole_images,
+)
 from bench.metrics import feature_classifier, generative, representation, trivial_masks
 from bench.profiling import macs as mac_counter
 from bench.profiling import memory, roofline, surroundings, throughput
@@ -22,6 +34,7 @@ from bench.records import schema, sections
 from bench.runs.job import Job
 from zoo import checks
 from zoo.persistence.saving import save
+from zoo.training.model import ZooModel
 
 
 def run(job: Job, output: Path, run_id: str, connection) -> None:
@@ -30,6 +43,8 @@ def run(job: Job, output: Path, run_id: str, connection) -> None:
     A failure is a record too, with the error's last line.
     """
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # warns of each new shape of a batch
+    if job.source is not None:
+        _print_to_standard_error()
     fields = job.first_fields(run_id)
     try:
         baseline_mib = memory.resident_mib()
@@ -38,6 +53,7 @@ def run(job: Job, output: Path, run_id: str, connection) -> None:
         dataset = load(job, output)
         fields |= describe(dataset)
         measure = run_model if job.kind == "model" else run_baseline
+        measure = measure if job.source is None else run_own
         fields |= measure(job, dataset, output, connection)
         if fields.get("peak_rss_mib") is not None:
             fields["peak_rss_mib"] -= baseline_mib
@@ -131,14 +147,55 @@ def run_baseline(job: Job, dataset, output: Path, connection) -> dict[str, Any]:
     }
 
 
-def run_model(job: Job, dataset, output: Path, connection) -> dict[str, Any]:
-    """Trains a model, measures its quality on the test split, then its cost."""
+def run_own(job: Job, dataset, output: Path, connection) -> dict[str, Any]:
+    """Makes a model or a detector of your own and measures it as ours are."""
+    connection.send(("stage", "building"))
+    made = own_source.make(job, dataset)
+    if isinstance(made, own_detectors.Detector):
+        return own_detectors.measure(job, made, dataset, output, connection)
+    if isinstance(made, ZooModel):
+        fields = run_model(job, dataset, output, connection, made)
+        fields["model_config"] |= dict(job.arguments)
+        return fields | (own_models.trained_settings(made) if job.is_trained else {})
+    return own_models.measure(job, made, dataset, output, connection)
+
+
+def check_own(job: Job, output: Path, connection) -> None:
+    """Tries a model of your own on a few images, before the jobs, and sends what came of it.
+
+    `("ok", origin)`, with `"function"`, `"file"` or `"detector"`, or `("failed", text)`.
+    """
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    _print_to_standard_error()
+    try:
+        connection.send(("ok", own_trial.origin(job, load(job, output))))
+    except own_source.OwnModelError as error:
+        connection.send(("failed", str(error)))
+    except Exception as error:
+        connection.send(("failed", f"{job.source.name}: {checks.one_line(error)}"))
+    connection.close()
+
+
+def _print_to_standard_error() -> None:
+    """Sends what a module of yours prints to where messages go: the result may be JSON."""
+    os.dup2(2, 1)
+
+
+def run_model(job: Job, dataset, output: Path, connection, model=None) -> dict[str, Any]:
+    """Trains a model, measures its quality on the test split, then its cost.
+
+    Args:
+        model: Of the zoo, made already; one that is measured as it is, is not trained.
+    """
     shown = dataset if dataset.crop is None else cropped.drawn_once(dataset)
-    trained = fit.train(job, dataset, connection, shown)
+    if job.is_trained:
+        trained = fit.train(job, dataset, connection, shown, model)
+    else:
+        trained = fit.Trained(model, {"num_updates": 0, "samples_seen": 0}, None)
     model = trained.model
     connection.send(("stage", "testing"))
     fields = trained.fields | quality.compute(job, model, dataset, output)
-    if job.keeps_model:  # before its speed is measured, which trains it further
+    if job.keeps_model and job.is_trained:  # before its speed is measured, which trains it further
         fields["model_file"] = str(Path("models") / f"{job.id}.keras")
         save(model, output / fields["model_file"])
     fields |= measure_more(job, model, dataset, output)
@@ -146,18 +203,20 @@ def run_model(job: Job, dataset, output: Path, connection) -> dict[str, Any]:
     fields |= {
         "model_config": plain_config(model),
         "latent_size": int(np.prod(model.code_shape)) if hasattr(model, "code_shape") else None,
-        "paper": zoo.get(job.model).paper,
+        "paper": None if job.source is not None else zoo.get(job.model).paper,
         "params_total": num_values(model.weights),
         "params_trainable": num_values(model.trainable_weights),
         **roofline.cost_fields(model, macs),
     }
     if job.timing:
         connection.send(("stage", "timing"))
-        settings = throughput.Settings(folder=output, batch_sizes=job.sweep_batch_sizes)
+        settings = throughput.Settings(
+            folder=output, batch_sizes=job.sweep_batch_sizes, with_training=job.is_trained
+        )
         fields |= throughput.measure_model(
             *(model, model.task, shown, job.config, settings),
             macs=macs,
-            compiled_by_xla=trained.fields["jit_compile"],
+            compiled_by_xla=trained.fields.get("jit_compile"),
         )
     connection.send(("stage", "drawing"))
     return fields | trained.pictures(job, shown, output)

@@ -95,7 +95,7 @@ class Runner:
             while waiting or self.engine.num_running:
                 while waiting and self.engine.has_room:
                     job = waiting.popleft()
-                    epochs = job.config.epochs if job.kind == "model" else 1
+                    epochs = job.config.epochs if job.is_trained else 1
                     title = _title(job)
                     bars[job] = progress.add_task(title, total=epochs, info="starting")
                     self.engine.start(job)

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from bench.data import cache, catalog, tasks
-from bench.execution import local
+from bench.errors import BenchError
+from bench.execution import local, own_rows
 from bench.execution.processes import forkserver
 from bench.execution.runner import OnRecord, Runner
 from bench.records import store as record_store
@@ -109,6 +110,7 @@ def _run(
 ) -> Outcome:
     for request in requests:
         request.check()
+        _check_own(request)
     requests = [member for request in requests for member in _members(request)]
     how = requests[0]  # where jobs run is the same for all requests
     record_store.check_writable(output)
@@ -119,6 +121,8 @@ def _run(
         store = stack.enter_context(cache.opened(output))
         with console.status("loading data"):
             work = _resolve_all(requests, store)
+        with console.status("trying your models"):
+            work = [_tried(part, context, output) for part in work]
         stamp = {}
         if experiment is not None:
             stamp = {"experiment": experiment.name, "experiment_sha256": experiment.sha256}
@@ -154,6 +158,39 @@ def _run_part(runner: Runner, part: _Work) -> list[job.Job]:
     )
     runner.run_all(baselines)
     return [*wanted, *baselines]
+
+
+def _check_own(request: Request) -> None:
+    """Refuses models of your own whose files lack something, and what they cannot be run with."""
+    registry = models.registry()
+    for model in request.models or ():
+        with request.placed(model):
+            if not selection.is_own(model, registry):
+                continue
+            if request.crop is not None:
+                raise BenchError(f"--crop is not for models of your own. Received: {model}.")
+            if request.ray_address is not None:
+                raise BenchError(
+                    f"--ray-address is not for models of your own: {model} is on this machine. "
+                    "Leave it out."
+                )
+
+
+def _tried(part: _Work, context, output: Path) -> _Work:
+    """Tries the models of your own, each in a process, and notes which are detectors."""
+    with part.request.placed("models"):
+        tried = own_rows.checked(
+            *(context, try_own, part.models, part.configs[0], part.checksum, output),
+            limit_seconds=part.request.timeout_seconds,
+        )
+    return dataclasses.replace(part, models=tried)
+
+
+def try_own(wanted: job.Job, output: Path, connection) -> None:
+    """Tries a model of your own in its own process; see `bench.execution.own_rows`."""
+    from bench.evaluation import job_runner
+
+    job_runner.check_own(wanted, output, connection)
 
 
 def run_job(wanted: job.Job, output: Path, run_id: str, connection) -> None:

@@ -17,12 +17,20 @@ _Layer = keras.layers.Layer
 # --- layers ---------------------------------------------------------------------------------
 
 
-def output_shapes(model: keras.Model, layers: Sequence[_Layer]) -> dict[int, list[int]]:
+def output_shapes(
+    model: keras.Model, layers: Sequence[_Layer], image_shape: Sequence[int] | None = None
+) -> dict[int, list[int]]:
     """Returns the output shape of each layer for one image, by `id(layer)`.
 
-    The model is called on one image of zeros. Layers that inference does not call are left out.
+    The model is called on one image of zeros, whose shape a model from outside of the zoo may need
+    to be told. Layers that inference does not call are left out.
     """
-    symbolic = model.example_inputs() if hasattr(model, "example_inputs") else model.input
+    if hasattr(model, "example_inputs"):  # a model of the zoo
+        symbolic = model.example_inputs()
+    elif image_shape is not None:
+        symbolic = keras.KerasTensor((None, *image_shape), "float32")
+    else:
+        symbolic = model.input
     sample = keras.tree.map_structure(
         lambda tensor: keras.ops.zeros((1, *tensor.shape[1:]), tensor.dtype), symbolic
     )

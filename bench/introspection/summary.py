@@ -3,6 +3,7 @@
 Plain data for the record, so that a report can show them without Keras.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -28,8 +29,13 @@ _SILENT = {
 }
 
 
-def layer_rows(model: keras.Model) -> list[dict[str, Any]]:
+def layer_rows(
+    model: keras.Model, image_shape: Sequence[int] | None = None
+) -> list[dict[str, Any]]:
     """Lists the layers of a model, as its record keeps them.
+
+    Args:
+        image_shape: Of a model that does not know what it takes.
 
     Returns:
         One dict per layer: `layer`, its path; `kind`, its class; `output_shape` of one image, None
@@ -38,7 +44,7 @@ def layer_rows(model: keras.Model) -> list[dict[str, Any]]:
         the model.
     """
     layers = inspection.named_layers(model)
-    shapes = activations.output_shapes(model, list(layers.values()))
+    shapes = activations.output_shapes(model, list(layers.values()), image_shape)
     counted: set[int] = set()
 
     def count(weights: list[Any]) -> int:

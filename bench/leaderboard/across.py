@@ -178,6 +178,7 @@ def _settings(row: Row) -> dict[str, Any]:
     own = {
         "model": record.model.name,
         "preset": record.model.preset,
+        "source_sha256": (record.model.source_sha256 or "")[:8],
         **(record.model.arguments or {}),
         **({"latent_size": record.model.latent_size} if row.baseline else {}),
     }

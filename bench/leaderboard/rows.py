@@ -50,6 +50,7 @@ def run_settings(record: Record) -> dict[str, Any]:
         "kind": record.kind,
         "model": record.model.name,
         "preset": record.model.preset,
+        "source_sha256": record.model.source_sha256,
         "latent_size": record.model.latent_size,
         "task": record.data.task,
         "dataset": record.data.name,
@@ -110,6 +111,11 @@ class Row:
     @property
     def baseline(self) -> bool:
         return self.record.kind == "baseline"
+
+    @property
+    def is_as_it_is(self) -> bool:
+        """Whether it is a saved model of your own that was measured without any update."""
+        return self.record.model.origin == "file" and self.record.training.num_updates == 0
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -333,9 +339,9 @@ def _ranked(table: list[Row], metric: str) -> list[Row]:
 
 
 def _rank_interval(row: Row, metric: str) -> intervals.Interval:
-    """A baseline has no seeds to vary over: its interval is the value itself."""
+    """A baseline, or a saved model as it is, has no seeds: its interval is the value itself."""
     quality = row.quality[metric]
-    if row.baseline and not row.num_folds:
+    if (row.baseline or (row.is_as_it_is and row.num_seeds == 1)) and not row.num_folds:
         return dataclasses.replace(quality, low=quality.mean, high=quality.mean)
     return quality
 
@@ -361,4 +367,10 @@ def _settings(row: Row) -> dict[str, Any]:
     """Returns what a row may be told from its namesakes by, as its name shows it."""
     settings = model_settings(row.record) | run_settings(row.record)
     classes = "+".join(map(str, row.normal_classes))  # the table may say only how many
-    return settings | {"dataset_checksum": (row.record.data.checksum or "")[:8], "normal": classes}
+    short = {
+        "dataset_checksum": row.record.data.checksum,
+        "source_sha256": row.record.model.source_sha256,
+    }
+    return (
+        settings | {name: (value or "")[:8] for name, value in short.items()} | {"normal": classes}
+    )

@@ -53,9 +53,14 @@ class TrainingStep:
             model.optimizer.build(model.trainable_variables)
         self.model = model
         self.num_steps = int(model.steps_per_execution)
-        step = tf.function(model.train_step, jit_compile=model.jit_compile, autograph=False)
+        step = tf.function(self._as_in_fit, jit_compile=model.jit_compile, autograph=False)
         self.function = step if self.num_steps == 1 else tf.function(self._loop, autograph=False)
         self._one_step = step
+
+    def _as_in_fit(self, batch):
+        """Runs the step on what `fit` gives it: images alone are no tuple there."""
+        alone = isinstance(batch, tuple) and len(batch) == 1
+        return self.model.train_step(batch[0] if alone else batch)
 
     def _loop(self, group):
         import tensorflow as tf

@@ -23,12 +23,14 @@ class Settings:
         infer_batch_size: Images per call of inference, the same for all rows of a table.
         batch_sizes: Further batch sizes that inference is timed at, such as `(1, 32, 256)`.
         sweep_training: Whether training is timed at these, too.
+        with_training: Whether training is timed; a model that is only used need not be compiled.
         folder: Output folder of the run, which keeps the machine's rate; None: not kept.
     """
 
     infer_batch_size: int = 128
     batch_sizes: tuple[int, ...] = ()
     sweep_training: bool = False
+    with_training: bool = True
     folder: Path | None = None
 
 
@@ -73,30 +75,34 @@ def measure_model(
     test_inputs = tasks.inputs(task, dataset.test)
     rate = peak_rate.matmul_rate(model.compute_dtype, settings.folder)
     with timing.Disturbance() as disturbance:
-        step = TrainingStep(model)
-        train = timing.time_training(model, x, y, batch_size=config.batch_size, step=step)
+        step = TrainingStep(model) if settings.with_training else None
+        train = None
+        if step is not None:
+            train = timing.time_training(model, x, y, batch_size=config.batch_size, step=step)
         infer = timing.time_inference(model, test_inputs, batch_size=settings.infer_batch_size)
         single = timing.time_latency(model, test_inputs)
-        with step.unchanged():
-            of_fit = epochs.time_fit(
-                model,
-                x,
-                y,
-                batch_size=config.batch_size,
-                step_seconds=train.median_seconds / step.num_steps,
-                augment=config.augment,
-                compiled_by_xla=compiled_by_xla,
-            )
+        of_fit = {}
+        if step is not None:
+            with step.unchanged():
+                of_fit = epochs.time_fit(
+                    model,
+                    x,
+                    y,
+                    batch_size=config.batch_size,
+                    step_seconds=train.median_seconds / step.num_steps,
+                    augment=config.augment,
+                    compiled_by_xla=compiled_by_xla,
+                )
     fields = {
         **of_fit,
-        **_speed("train", train),
+        **({} if train is None else _speed("train", train)),
         **_speed("infer", infer),
         "infer_batch_size": settings.infer_batch_size,
         **_duration("latency_ms", single),
         "latency_num_samples": single.num_samples,
         "latency_first_call_seconds": single.first_call_seconds,
         **_shares(macs, train, infer, rate),
-        "timing_stable": train.stable and infer.stable and single.stable,
+        "timing_stable": all(each.stable for each in (train, infer, single) if each is not None),
         "noisy": disturbance.noisy,
         "disturbance_share": disturbance.share,
         "load_average_after": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
@@ -143,12 +149,14 @@ def sweep(measure, batch_sizes: tuple[int, ...]) -> list[dict[str, Any]]:
     return lines
 
 
-def _shares(macs: MacCount, train: Timing, infer: Timing, rate: peak_rate.Rate) -> dict[str, Any]:
+def _shares(
+    macs: MacCount, train: Timing | None, infer: Timing, rate: peak_rate.Rate
+) -> dict[str, Any]:
     return {
         "machine_gflops": rate.gflops,
         "machine_dtype": rate.dtype,
         "machine_noisy": rate.noisy,
-        "train_mfu": roofline.training_share(macs, train.images_per_second, rate.gflops),
+        "train_mfu": train and roofline.training_share(macs, train.images_per_second, rate.gflops),
         "infer_mfu": roofline.inference_share(macs, infer.images_per_second, rate.gflops),
         "mfu_unknown_reason": roofline.reason_unknown(macs),
     }

@@ -247,7 +247,8 @@ class Invocation:
 
     models: tuple[str, ...] | None = option(
         None,
-        'wildcards, such as "*vae*" or "*"; vae:small:beta=4 changes an argument',
+        'wildcards, such as "*vae*" or "*"; vae:small:beta=4 changes an argument; your own: '
+        "my_module:build, mine.py:build, mine.keras",
         "models",
         Kind(str, "NAME[:PRESET[:ARGUMENT=VALUE,...]]"),
         by_data="the suite",

@@ -45,6 +45,8 @@ def model_text(record: Record) -> str:
     """Returns a model as the command line writes it: `vae:small:beta=4`."""
     given = (record.model.arguments or {}).items()
     arguments = ",".join(f"{name}={value}" for name, value in given)
+    if record.model.asked_as:  # of your own
+        return ":".join(filter(None, (record.model.asked_as, arguments)))
     return ":".join(filter(None, (record.model.name, record.model.preset, arguments)))
 
 

@@ -77,10 +77,17 @@ class Machine:
 
 @dataclasses.dataclass
 class Model:
-    """The model, or the baseline, and its size."""
+    """The model, or the baseline, and its size.
+
+    One of your own has its origin, `"function"`, `"file"` or `"detector"`, how it was asked for,
+    and the hash of its files.
+    """
 
     name: str | None = leaf(str, "model")
     preset: str | None = leaf(str)
+    origin: str | None = leaf(str)
+    asked_as: str | None = leaf(str)
+    source_sha256: str | None = leaf(str)
     arguments: dict | None = leaf(dict)
     config: dict | None = leaf(dict, "model_config")
     paper: str | None = leaf(str)

@@ -92,7 +92,8 @@ def footnotes(rows: list[Row]) -> list[str]:
             "Each image is tested in one fold; a fold's value is the mean over its seeds. Folds "
             "share images that they train on, so the interval is somewhat narrow."
         )
-    if any(row.num_seeds == 1 and not row.baseline for row in ok):
+    notes += own_notes(ok)
+    if any(row.num_seeds == 1 and not (row.baseline or row.is_as_it_is) for row in ok):
         notes.append("† One seed only: no interval, so a small difference may be chance.")
     if any(row.unsteady for row in ok):
         notes.append("~ The machine was busy or the timing did not settle: take it as rough.")
@@ -107,6 +108,19 @@ def footnotes(rows: list[Row]) -> list[str]:
         notes.append("≥ Some layers could not be counted, so there are more MACs than this.")
     if any(row.baseline for row in ok):
         notes.append("* Baseline: a closed form, without seeds, that a model has to beat.")
+    return notes
+
+
+def own_notes(rows: list[Row]) -> list[str]:
+    """Returns what has to be known of models of your own: what their numbers are of."""
+    ok = [row for row in rows if not row.failed]
+    saved = list(dict.fromkeys(row.name for row in ok if row.is_as_it_is))
+    found = list(dict.fromkeys(r.name for r in ok if r.record.model.origin == "detector"))
+    notes = []
+    if saved:
+        notes.append(f"Measured as saved, without any update: {', '.join(saved)}.")
+    if found:
+        notes.append(f"A detector's training is one fit to all images: {', '.join(found)}.")
     return notes
 
 
@@ -315,7 +329,7 @@ def _quality(metric: str, rows: list[Row]) -> Column:
         elif is_huge:
             mean = f"{interval.mean:.2e}"
         if half is None:
-            return mean if row.baseline else f"{mean} †"
+            return mean if row.baseline or row.is_as_it_is else f"{mean} †"
         if is_tiny and half < 0.5 * least:
             return mean
         if 0 < half < 0.5 * least:

@@ -13,7 +13,15 @@ from typing import Any
 from bench.leaderboard import categories, floors, grouping, robustness
 from bench.leaderboard.rows import FIT_SPEED, HIGHER_IS_BETTER, METRICS, STEP_SPEED, Row
 from bench.report import anomaly_tables, drawings
-from bench.report.tables import Column, columns, failures, footnotes, over, short_number
+from bench.report.tables import (
+    Column,
+    columns,
+    failures,
+    footnotes,
+    over,
+    own_notes,
+    short_number,
+)
 from bench.stats.intervals import Interval
 from zoo import aligned
 
@@ -262,4 +270,5 @@ def _notes(rows: list[Row]) -> list[str]:
         signs.append(f"± half the 95 % interval over {over(ok)}")
     if any(row.baseline for row in ok):
         signs.append("* floor: a closed form, which a model has to beat")
-    return [". ".join(signs)] * bool(signs) + [n for n in footnotes(rows) if n[0] in "-†~‡≥"]
+    marked = [note for note in footnotes(rows) if note[0] in "-†~‡≥"]
+    return [". ".join(signs)] * bool(signs) + own_notes(rows) + marked

@@ -16,6 +16,7 @@ from bench.records import config as run_config
 from bench.records import options, schema, store
 from bench.records.config import RunConfig
 from bench.records.schema import Record
+from bench.runs.own import Source
 from bench.runs.selection import ModelSpec
 
 ANOMALY_BASELINE_SIZE = 32  # components of the published baseline
@@ -44,6 +45,14 @@ class Job:
     arguments: tuple[tuple[str, Any], ...] = ()
     sweep_batch_sizes: tuple[int, ...] = ()  # at which speed is measured too
     keeps_model: bool = False  # in a file
+    source: Source | None = None  # of a model of your own
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the options of training mean anything to it."""
+        if self.source is not None:
+            return self.source.is_trained
+        return self.kind == "model"
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -55,7 +64,11 @@ class Job:
             del identity["arguments"]
         identity["code_size"] = identity.pop("latent_size")
         del identity["config"]
-        identity["plan"] = run_config.identity(self.config, self.kind)
+        del identity["source"]
+        if self.source is not None:
+            identity["source"] = self.source.identity
+        plan_of = "model" if self.is_trained else "baseline"
+        identity["plan"] = run_config.identity(self.config, plan_of)
         return identity
 
     @property
@@ -94,9 +107,12 @@ class Job:
             "latent_size": self.latent_size,
         }
         for option in options.declared_by(config):
-            if option.name != "dataset" and not (option.training_only and self.kind == "baseline"):
+            if option.name != "dataset" and (self.is_trained or not option.training_only):
                 fields[option.name] = getattr(config, option.name)
-        if self.kind == "model":
+        if self.source is not None:
+            fields |= {"origin": self.source.origin, "source_sha256": self.source.sha256}
+            fields["asked_as"] = self.source.text
+        elif self.is_trained:
             fields["optimizer"] = "adam"
         return fields
 
@@ -136,13 +152,21 @@ def model_jobs(
                 arguments=choice.arguments,
                 sweep_batch_sizes=sweep_batch_sizes,
                 keeps_model=keeps_models,
+                source=choice.source,
             )
             for config in configs
             for choice in models
+            if number == 0 or not _is_settled(choice, config)
         ]
         random.Random(seed).shuffle(around)
         ordered += around
     return ordered
+
+
+def _is_settled(choice: ModelSpec, config: RunConfig) -> bool:
+    """Whether all seeds would give the same: nothing is trained, nor is anything drawn."""
+    is_drawn = config.contamination > 0 or config.num_normals is not None
+    return choice.source is not None and choice.source.is_fixed and not is_drawn
 
 
 def baseline_jobs(

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from bench.errors import BenchError
-from bench.runs import suites
+from bench.runs import own, suites
 from zoo import checks
 
 
@@ -22,11 +22,15 @@ class ModelInfo:
 
 @dataclasses.dataclass(frozen=True)
 class ModelSpec:
-    """A model of a run: name, preset, and constructor arguments that differ from the preset's."""
+    """A model of a run: name, preset, and constructor arguments that differ from the preset's.
+
+    One of your own has a source in place of a preset.
+    """
 
     model: str
-    preset: str
+    preset: str | None
     arguments: tuple[tuple[str, Any], ...] = ()
+    source: own.Source | None = None
 
 
 def select(
@@ -40,7 +44,8 @@ def select(
 
     Args:
         models: Wildcards over names, each with an optional `:preset` and after that optional
-            arguments, `vae:small:beta=4,latent_dim=8`; None takes the suite.
+            arguments, `vae:small:beta=4,latent_dim=8`; or models of your own, see
+            `bench.runs.own`; None takes the suite.
         suite: Name of a suite.
         preset: Preset of the models that are named without one.
         registry: Registered names and what is known of each model.
@@ -63,12 +68,17 @@ def select(
         models = list(suites.members(suite))
     chosen: dict[ModelSpec, None] = {}
     for pattern in models:
+        if (mine := own.parse(pattern, registry)) is not None:
+            source, given = mine
+            chosen[ModelSpec(source.name, None, _arguments(pattern, given), source)] = None
+            continue
         wildcard, _, rest = pattern.partition(":")
         named, _, given = rest.partition(":")
         matches = sorted(fnmatch.filter(registry, wildcard))
         if not matches:
+            module = f" There is no module {wildcard!r} either." if rest else ""
             raise BenchError(
-                f"no model matches {wildcard!r}.{checks.suggestion(wildcard, registry)} "
+                f"no model matches {wildcard!r}.{checks.suggestion(wildcard, registry)}{module} "
                 "See: python -m bench list"
             )
         if wildcard in (incompatibilities or {}):
@@ -92,15 +102,34 @@ def select(
     return list(chosen)
 
 
-def _arguments(name: str, text: str, allowed: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
-    """Reads `beta=4,widths=(8,16)`; what is no Python literal is a string."""
+def is_own(model: str, registry: dict[str, ModelInfo]) -> bool:
+    """Tells whether a model is one of your own; refuses what its files lack.
+
+    Raises:
+        BenchError: see `bench.runs.own.parse`.
+    """
+    return own.parse(model, registry) is not None
+
+
+def _arguments(
+    name: str, text: str, allowed: tuple[str, ...] | None = None
+) -> tuple[tuple[str, Any], ...]:
+    """Reads `beta=4,widths=(8,16)`; what is no Python literal is a string.
+
+    Args:
+        allowed: Names; None: whatever is written like one.
+    """
     if not text:
         return ()
     arguments: dict[str, Any] = {}
     parts = re.split(r",(?=\s*\w+\s*=)", text)  # not the commas within a value
     for part in parts:
         key, equals, value = (piece.strip() for piece in part.partition("="))
-        if not equals or key not in allowed:
+        if allowed is None and not (equals and key.isidentifier()):
+            raise BenchError(
+                f"arguments of {name!r} must be written argument=value. Received: {part!r}."
+            )
+        if allowed is not None and (not equals or key not in allowed):
             raise BenchError(
                 f"unknown argument {part!r} of {name!r}.{checks.suggestion(key, allowed)} "
                 f"Write {name}:PRESET:argument=value, of: {', '.join(allowed)}."

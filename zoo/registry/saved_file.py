@@ -42,7 +42,20 @@ def registered_name(header: dict) -> str:
 
 
 def header(path) -> dict:
-    """Returns `config.json` of a `.keras` file whose every part has the right checksum.
+    """Returns `config.json` of a `.keras` file that holds a model of the zoo, or one of your own.
+
+    Raises:
+        TypeError, FileNotFoundError: as `contents` does.
+        ValueError: as `contents` does, and for a class of Keras.
+    """
+    found = contents(path)
+    if not registered_name(found).startswith(_PACKAGE) and _is_of_keras(found):
+        raise _foreign(Path(path), found)
+    return found
+
+
+def contents(path) -> dict:
+    """Returns `config.json` of a `.keras` file of any model, whose parts have the right checksums.
 
     Raises:
         TypeError: if `path` is neither a string nor a path.
@@ -58,19 +71,17 @@ def header(path) -> dict:
         near = [f"'{file.name}'" for file in sorted(path.parent.glob("*.keras"))[:3]]
         hint = f" There: {', '.join(near)}." if near else ""
         raise FileNotFoundError(f"load: path must be a file that exists. Received: {path}.{hint}")
-    contents = _read(path)
-    if not isinstance(contents, dict) or not isinstance(contents.get("config"), dict):
+    found = _read(path)
+    if not isinstance(found, dict) or not isinstance(found.get("config"), dict):
         raise ValueError(f"load: {path} is no Keras model: its config.json holds no config.")
-    card = contents["config"].get("card")
+    card = found["config"].get("card")
     written_by = card.get("version") if isinstance(card, dict) else None
     if written_by is not None and _numbers(written_by) > _numbers(__version__):
         raise ValueError(
             f"load: {path} was written by version {written_by} of the zoo, and this is "
             f"{__version__}. Update: pip install --upgrade keras-autoencoder-zoo"
         )
-    if not registered_name(contents).startswith(_PACKAGE) and _is_of_keras(contents):
-        raise _foreign(path, contents)
-    return contents
+    return found
 
 
 def unknown_class(path: Path, header: dict) -> ValueError:
