@@ -91,6 +91,7 @@ setup(
             "site/static/*",
         ],
         "tuner": ["benchmark/tables/*", "report/templates/*"],
+        "zoo": ["weights/index.json", "weights/*/*.npz"],
     },
     packages=find_packages(include=["zoo", "zoo.*", "bench", "bench.*", "tuner", "tuner.*"]),
     install_requires=[

@@ -36,6 +36,11 @@ COMMANDS = (
         "bench.scaling.command",
         "tell how cost grows with batch, image, width and data size; and memory over epochs",
     ),
+    Command(
+        "pack",
+        "bench.packing.command",
+        "make the weights that come with the package of a run, or measure them again",
+    ),
     Command("docs", "bench.commands.docs", "write the tables of README.md and docs/ from records"),
     Command("list", "bench.commands.list", "show models, presets, data sets and suites"),
     Command(
@@ -55,6 +60,7 @@ EXAMPLES = """examples:
   python -m bench compare git:main . --models vae  did my changes cost speed?
   python -m bench reproduce --quick                published numbers, again
   python -m bench scale --quick                    how does cost grow with size?
+  python -m bench pack --check                     are the shipped weights as good?
   python -m bench list                             models and data sets
 """
 

@@ -25,6 +25,7 @@ if _typing.TYPE_CHECKING:
     from zoo.registry.entries import get as get
     from zoo.registry.entries import names as names
     from zoo.registry.entries import register as register
+    from zoo.registry.pretrained import pretrained as pretrained
     from zoo.training import schedules as schedules
     from zoo.training.autotuning import autotune as autotune
     from zoo.training.model import ZooModel as ZooModel
@@ -47,6 +48,7 @@ _PLACES = {
     "models": "zoo.models",
     "names": "zoo.registry.entries:names",
     "presets": "zoo.registry.presets",
+    "pretrained": "zoo.registry.pretrained:pretrained",
     "register": "zoo.registry.entries:register",
     "schedules": "zoo.training.schedules",
     "start_from_pca": "zoo.models._pca_start:start_from_pca",

@@ -5,10 +5,21 @@ import sys
 from pathlib import Path
 
 from zoo import checks
-from zoo.cli import card, check, models, reading_options, thresholds, tiling, train, use
+from zoo.cli import (
+    card,
+    check,
+    models,
+    pretrained,
+    reading_options,
+    thresholds,
+    tiling,
+    train,
+    use,
+)
 from zoo.cli.instances import MIN_DISTANCE
 from zoo.parser import can_show_all_signs, exit_code, new_command, program
 from zoo.registry import quiet
+from zoo.registry.pretrained import MODEL_HELP
 
 EXAMPLES = """examples:
   python -m zoo list                                         what there is
@@ -19,6 +30,7 @@ EXAMPLES = """examples:
   python -m zoo sample vae.keras --num 25 --grid --output samples.png
   python -m zoo segment unet.keras cells/images/ --output masks/
   python -m zoo card vae.keras                               how it was trained
+  python -m zoo pretrained                                   weights that come along
   python -m zoo export vae.keras exported/
 each command has its own --help
 """
@@ -50,6 +62,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_score(commands)
     _add_segment(commands)
     card.add_parser(commands)
+    pretrained.add_parser(commands)
     models.add_parsers(commands)
     return parser
 
@@ -57,7 +70,7 @@ def make_parser() -> argparse.ArgumentParser:
 def _add_folder_command(commands, name: str, run, about: str, examples: str):
     """Adds a command that reads a saved model and a folder of images."""
     parser = new_command(commands, name, run, about, f"examples:\n{examples}")
-    parser.add_argument("model", type=Path, help="saved model, .keras")
+    parser.add_argument("model", type=Path, help=MODEL_HELP)
     parser.add_argument("folder", type=Path, help="folder of images; score: or a table or .npz")
     parser.add_argument("--batch-size", type=int, default=64, help="default: 64")
     parser.add_argument("--skip-unreadable", action="store_true", help="leave damaged files out")

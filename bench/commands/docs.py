@@ -6,7 +6,8 @@ A page holds pairs of lines, and between them what the record files say:
     <!-- end of results -->
 
 The first word is one of `KINDS`; record files, which end in `.jsonl`, follow, and then what else
-the kind takes: of `options`, which reads no records, the group.
+the kind takes: of `options`, which reads no records, the group; of `weights`, which reads the index
+of the package's weights, `all`.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from bench.suites import (
     texture_table,
     upae_table,
 )
+from zoo.registry import pretrained
 
 Block = Callable[[Sequence[Path], Sequence[str]], str]  # of record files and further words
 
@@ -130,6 +132,10 @@ def _options(sources: Sequence[Path], words: Sequence[str]) -> str:
     return docs_tables.options(words[0]) + "\n"
 
 
+def _weights(sources: Sequence[Path], words: Sequence[str]) -> str:
+    return docs_tables.weights(pretrained.pretrained()) + "\n"
+
+
 KINDS: dict[str, Block] = {
     "models": _models,
     "results": _results,
@@ -143,8 +149,9 @@ KINDS: dict[str, Block] = {
     "remedies": _measured(upae_table.markdown, REMEDIES),
     "textures": _measured(texture_table.markdown, TEXTURES),
     "options": _options,
+    "weights": _weights,
 }
-_WITHOUT_RECORDS = ("options",)
+_WITHOUT_RECORDS = ("options", "weights")
 _MARKS = re.compile(
     rf"(<!-- ({'|'.join(KINDS)}): ([^\n]+?) -->\n).*?(<!-- end of \2 -->)", re.DOTALL
 )

@@ -13,6 +13,7 @@ from bench.records.options import FLAG, GROUPS, NEVER
 from bench.records.schema import Record
 from bench.report import anomaly_tables, diagnosis
 from bench.report import markdown as markdown_tables
+from zoo.registry import pretrained
 
 # Metric, how it is called, its decimals: the first that a model's records have is its result.
 RESULTS = (
@@ -184,6 +185,29 @@ def _commands(records: list[Record], marks: dict[str, str]) -> list[str]:
             "",
         ]
     return lines[:-1]
+
+
+def weights(shelf: pretrained.Shelf) -> str:
+    """Returns the table of the weights that come with the package, from their index."""
+    if not shelf:
+        return pretrained.EMPTY
+    lines = [
+        "| name | parameters | MB | test MSE, interval over images | over seeds | epochs |",
+        "| --- | --: | --: | --- | --- | --: |",
+    ]
+    for each in shelf.values():
+        found, training = each.metrics.get("mse", {}), each.facts["training"]
+        own = f"{found['value']:.5f}" if found else ""
+        own += f" ({found['low']:.5f} to {found['high']:.5f})" if "low" in found else ""
+        half = (found["mean_high"] - found["mean"]) if "mean" in found else None
+        mean = "" if half is None else f"{found['mean']:.5f} ± {half:.5f} of {found['num_seeds']}"
+        epochs = training["best_epoch"] or training["num_epochs"]
+        lines.append(
+            f"| `{each.name}` | {each.facts['num_parameters']:,} | {each.num_bytes / 1e6:.2f} | "
+            f"{own} | {mean} | {epochs} |"
+        )
+    total = sum(each.num_bytes for each in shelf.values()) / 1e6
+    return "\n".join([*lines, "", f"{len(shelf)} files, {total:.1f} MB."])
 
 
 def _epochs(config: RunConfig) -> str:

@@ -8,7 +8,8 @@ CONTENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "Guides",
         (
             *("docs/reconstruct", "docs/denoise", "docs/detect_anomalies", "docs/segment"),
-            *("docs/generate", "docs/tune", "docs/data", "docs/measure", "docs/export"),
+            *("docs/generate", "docs/tune", "docs/data", "docs/pretrained", "docs/measure"),
+            "docs/export",
         ),
     ),
     ("Models", ("models/index", "All on one budget <docs/models>")),

@@ -93,6 +93,11 @@ ROOMS: dict[str, tuple[Room, ...]] = {
         Room("scaling", "how cost grows with size", is_study=True),
         Room("peers", "other frameworks that train the same network", is_study=True),
         Room("suites", "pytest-benchmark suites", is_study=True),
+        Room(
+            "packing",
+            "the best weights of a run into the package, and measured again",
+            is_study=True,
+        ),
         Room("site", "the documentation as a site, from what is committed", without_keras=True),
         Room("commands", "one thin file a sub-command"),
         Room("(root)", "the command line", modules=("__main__",)),

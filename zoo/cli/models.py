@@ -13,6 +13,7 @@ from zoo.data import images
 from zoo.files import new_file, new_folder
 from zoo.parser import new_command
 from zoo.registry import entries, presets, saved_file
+from zoo.registry.pretrained import MODEL_HELP
 
 
 def list_models(options) -> int:
@@ -166,7 +167,7 @@ def add_parsers(commands) -> None:
             "  python -m zoo sample digits.keras --label 3 --output threes/\n"
         ),
     )
-    parser.add_argument("model", type=Path, help="saved model, .keras")
+    parser.add_argument("model", type=Path, help=MODEL_HELP)
     parser.add_argument("--output", type=Path, required=True, help="folder, or .png with --grid")
     parser.add_argument("--num", type=int, default=25, help="number of images; default: 25")
     parser.add_argument("--grid", action="store_true", help="one picture of all images")
@@ -185,6 +186,6 @@ def add_parsers(commands) -> None:
             "  python -m zoo export vae.keras vae.onnx\n"
         ),
     )
-    parser.add_argument("model", type=Path, help="saved model, .keras")
+    parser.add_argument("model", type=Path, help=MODEL_HELP)
     parser.add_argument("output", type=Path, metavar="path", help="folder, or file ending in .onnx")
     parser.add_argument("--overwrite", action="store_true", help="replace what is there")

@@ -8,7 +8,7 @@ import numpy as np
 from zoo.cli import screen
 from zoo.cli.files import CommandError
 from zoo.files import new_file
-from zoo.registry import conformal
+from zoo.registry import conformal, pretrained
 from zoo.registry.model_card import FALSE_ALARM_RATE
 
 
@@ -57,6 +57,11 @@ def check_score_options(options) -> None:
         raise CommandError("--fdr must not be given with --threshold. Choose one.")
     if options.keep and options.threshold is None and options.normals is None:
         raise CommandError("--keep needs --threshold or --normals: it stores that threshold.")
+    if options.keep and pretrained.find(options.model) is not None:
+        raise CommandError(
+            f"--keep needs a file to store the threshold in. Received: {options.model}. Save the "
+            "model first: zoo.load(name).save('model.keras')."
+        )
 
 
 def check_held_out(options, num_held_out: int, model=None) -> None:

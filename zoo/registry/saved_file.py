@@ -1,4 +1,4 @@
-"""What a `.keras` file says of its model, read without Keras."""
+"""What a saved model's file says of it, read without Keras: a `.keras` file, or shipped weights."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from zoo.registry import entries
+from zoo.registry import entries, pretrained
 from zoo.version import __version__
 
 # What damaged archives, HDF5 files and configurations raise.
@@ -26,7 +26,9 @@ _PACKAGE = "zoo>"
 
 
 def entry(path) -> entries.Entry | None:
-    """Returns the registry's entry of the model in a file; None for a class that it lacks.
+    """Returns the registry's entry of the model in a file, or of shipped weights.
+
+    None for a class that it lacks, and for `hf://` addresses, whose files are elsewhere.
 
     Raises:
         TypeError, FileNotFoundError, ValueError: see `header`.
@@ -57,13 +59,19 @@ def header(path) -> dict:
 def contents(path) -> dict:
     """Returns `config.json` of a `.keras` file of any model, whose parts have the right checksums.
 
+    Args:
+        path: Of the file; or the name of shipped weights, or an `hf://` address: then `{}`.
+
     Raises:
         TypeError: if `path` is neither a string nor a path.
-        FileNotFoundError: if there is no such file.
+        FileNotFoundError: if there is no such file, or no weights of that name.
         ValueError: if the file is no `.keras` file, is damaged, or was written by a newer version.
     """
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"load: path must be a string or a path. Received: path={path!r}.")
+    found = pretrained.find(path)
+    if found is not None:
+        return {} if isinstance(found, str) else found.header()
     path = Path(path)
     if path.is_dir():
         raise ValueError(f"load: path must be a .keras file. Received: the folder {path}.")
@@ -84,7 +92,7 @@ def contents(path) -> dict:
     return found
 
 
-def unknown_class(path: Path, header: dict) -> ValueError:
+def unknown_class(path: Path | str, header: dict) -> ValueError:
     """Returns the error for a file whose class Keras does not know, or that is no `ZooModel`."""
     if not registered_name(header).startswith(_PACKAGE):
         return _foreign(path, header)
@@ -103,7 +111,7 @@ def first_line(error: BaseException) -> str:
     return lines[0].rstrip(". ") if lines else type(error).__name__
 
 
-def _foreign(path: Path, header: dict) -> ValueError:
+def _foreign(path: Path | str, header: dict) -> ValueError:
     return ValueError(
         f"load: {path} must hold a model of the zoo. Received: {header.get('module')}."
         f"{header.get('class_name')}. Use keras.saving.load_model for other models."

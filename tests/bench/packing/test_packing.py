@@ -1,0 +1,190 @@
+"""A run becomes weights: chosen by validation, checked by their outputs, measured again."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bench.__main__ as command_line
+import zoo
+from bench.errors import BenchError
+from bench.execution import session
+from bench.packing import checking, choosing, facts, writing
+from bench.records import store
+from zoo.cli import card
+from zoo.registry import pretrained
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, tiny_request, quiet):
+    """A run of two seeds that kept its models."""
+    output = tmp_path_factory.mktemp("run")
+    asked = tiny_request(output, epochs=3, patience=2, keep_models=True)
+    assert session.run(asked, quiet).num_failed == 0
+    return output
+
+
+@pytest.fixture(scope="module")
+def packed(run, tmp_path_factory):
+    output = tmp_path_factory.mktemp("weights")
+    assert command_line.main(["pack", str(run), "--output", str(output)]) == 0
+    return output
+
+
+def records_of(run):
+    found, _ = store.read(run)
+    return [record for record in found if record.kind == "model"]
+
+
+def test_the_seed_is_chosen_by_validation_alone(run, tmp_path):
+    """With the test errors exchanged, the choice stays."""
+    (choice,) = choosing.choose([run])
+    losses = {record.seed: record.training.val_loss for record in records_of(run)}
+    assert choice.record.seed == min(losses, key=losses.get)
+    first, second = records_of(run)
+    errors = [first["test_mse"], second["test_mse"]]
+    for record, error in zip((first, second), reversed(errors), strict=True):
+        store.append(tmp_path / store.FILE_NAME, record | {"test_mse": error})
+    (tmp_path / "models").symlink_to(run / "models")
+    (again,) = choosing.choose([tmp_path])
+    assert again.record.seed == choice.record.seed
+
+
+def test_the_card_tells_what_the_record_says(run, packed):
+    (choice,) = choosing.choose([run])
+    weights = pretrained.pretrained(packed)["digits/autoencoder"]
+    found = weights.metrics["mse"]
+    both = np.array([record["test_mse"] for record in records_of(run)])
+    assert found["value"] == choice.record["test_mse"]
+    assert found["low"] < found["value"] < found["high"]
+    assert found["mean"] == pytest.approx(both.mean())
+    half = 12.706 * both.std(ddof=1) / np.sqrt(2)  # Student's t of one degree of freedom
+    assert found["mean_high"] - found["mean"] == pytest.approx(half, rel=1e-4)
+    text = "\n".join(card.weights_lines(weights))
+    assert "licence: CC BY 4.0" in text
+    assert "at most 3 epochs, ended after 3, batch 64, adam 0.003" in text
+    assert f"seed {choice.record.seed} of 2, by the least validation loss" in text
+    assert "floors, by test mse: mean_image" in text
+    assert "limit: knows images of 8 x 8 x 1 like those of digits" in text
+
+
+def test_the_weights_give_the_outputs_of_the_model(run, packed, monkeypatch, digits):
+    (choice,) = choosing.choose([run])
+    monkeypatch.setattr(pretrained, "FOLDER", packed)
+    loaded = zoo.load("digits/autoencoder")
+    images = digits[:50]
+    expected = zoo.load(choice.model_file).predict(images, verbose=0)
+    assert np.abs(loaded.predict(images, verbose=0) - expected).max() <= writing.TOLERANCE
+    weights = zoo.pretrained()["digits/autoencoder"]
+    assert weights.dtype == "float16"
+    assert loaded.card.resize == (8, 8)
+    assert loaded.card.class_names == tuple("0123456789")
+    assert loaded.card.threshold > 0
+
+
+def test_weights_that_float16_changes_stay_float32(run, monkeypatch):
+    from bench.data import catalog
+
+    (choice,) = choosing.choose([run])
+    monkeypatch.setattr(writing, "TOLERANCE", 1e-6)
+    found = writing.pack(choice, catalog.load("digits", limit=60), facts.of(choice))
+    assert found.dtype == "float32"
+    assert found.difference > 1e-6
+
+
+def test_a_check_measures_them_again(packed, capsys, tmp_path):
+    assert command_line.main(["pack", "--check", "--output", str(packed)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:3] for line in lines] == [
+        ["agrees", "digits/autoencoder", f"{metric}:"] for metric in ("mse", "ssim", "psnr")
+    ]
+    index = json.loads((packed / "index.json").read_text())
+    row = index["weights"]["digits/autoencoder"]
+    row["file"] = str(packed / row["file"])
+    for bound in ("value", "low", "high"):
+        row["facts"]["metrics"]["mse"][bound] *= 0.5
+    (tmp_path / "index.json").write_text(json.dumps(index))
+    assert command_line.main(["pack", "--check", "--output", str(tmp_path)]) == 1
+    assert capsys.readouterr().out.startswith("differs  digits/autoencoder mse: card")
+    row["facts"]["data"]["argument"] = "mnist_of_nowhere"
+    (tmp_path / "index.json").write_text(json.dumps(index))
+    assert command_line.main(["pack", "--check", "--output", str(tmp_path)]) == 0
+    assert "skipped  digits/autoencoder: mnist_of_nowhere is not" in capsys.readouterr().out
+
+
+def test_files_of_the_index_before_are_removed_and_others_stay(packed, tmp_path):
+    old = pretrained.pretrained(packed)["digits/autoencoder"]
+    content = old.path.read_bytes()
+
+    def named(name):
+        return writing.Packed(name, content, "float16", 0.0, old.facts)
+
+    writing.write([named("digits/a"), named("digits/b")], tmp_path)
+    (tmp_path / "digits/mine.txt").write_text("stays")
+    writing.write([named("digits/b")], tmp_path)
+    assert sorted(path.name for path in (tmp_path / "digits").iterdir()) == ["b.npz", "mine.txt"]
+    assert list(pretrained.pretrained(tmp_path)) == ["digits/b"]
+
+
+def test_more_than_15_mb_are_refused_and_nothing_is_written(tmp_path):
+    large = [
+        writing.Packed(f"digits/{name}", bytes(8_000_000), "float16", 0.0, {}) for name in "ab"
+    ]
+    with pytest.raises(BenchError, match=r"16\.0 MB, and 15 MB is the limit.*digits/a 8\.00"):
+        writing.write(large, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_packed_is_refused(run, tmp_path, quiet):
+    with pytest.raises(BenchError, match="no records at"):
+        choosing.choose([tmp_path])
+    with pytest.raises(BenchError, match="no model that was kept matches vea"):
+        choosing.choose([run], ["vea"])
+    with pytest.raises(BenchError, match="would be the name of two: autoencoder:tiny in"):
+        choosing.choose([run, run])
+    for record in records_of(run):
+        store.append(tmp_path / store.FILE_NAME, record)
+    with pytest.raises(BenchError, match=r"keeps no trained models\. .* --keep-models"):
+        choosing.choose([tmp_path])
+    (choice,) = choosing.choose([run])
+    record = choice.record
+    theirs = dataclasses.replace(record.data, name="photos")
+    unknown = dataclasses.replace(choice, record=dataclasses.replace(record, data=theirs))
+    with pytest.raises(BenchError, match="licence of photos is not known"):
+        facts.of(unknown)
+    assert facts.of(unknown, "mine")["licence"] == "mine"
+
+
+def test_an_accuracy_has_the_interval_of_a_share():
+    low, high = facts.share_interval(0.9, 1000)
+    assert (low + high) / 2 == pytest.approx(0.9)
+    assert (high - low) / 2 == pytest.approx(1.96 * np.sqrt(0.9 * 0.1 / 1000), rel=5e-3)
+
+
+def test_shipped_weights_are_small_and_whole():
+    shelf = zoo.pretrained()
+    assert sum(each.num_bytes for each in shelf.values()) <= writing.MOST_BYTES
+    for each in shelf.values():
+        assert saved_name(each) in zoo.names(), each.name
+    listed = {each.path for each in shelf.values()}
+    assert set(pretrained.FOLDER.rglob("*.npz")) == listed
+
+
+def saved_name(weights):
+    header = weights.header()  # whose file has the checksum of the index
+    names = {zoo.get(name).class_name: name for name in zoo.names()}
+    return names.get(header["class_name"])
+
+
+def test_shipped_weights_give_the_metric_of_their_card():
+    """Of the smallest one: `python -m bench pack --check` asks all."""
+    from bench.packing.command import _Datasets, _problem
+
+    shelf = sorted(zoo.pretrained().values(), key=lambda each: each.num_bytes)
+    if not shelf or _problem(shelf[0].facts["data"]):
+        pytest.skip("no weights, or their data are not on this machine")
+    dataset = _Datasets().get(shelf[0].facts["data"])
+    assert all(each.agrees for each in checking.verdicts(shelf[0], dataset))
+    assert Path(shelf[0].path).is_file()
