@@ -186,7 +186,7 @@ def _tables(records: list[Record], is_one_class: bool) -> dict[str, list[Row]]:
     return rows_of
 
 
-def _by_class(row: Row, name: str = "auroc", summary=None) -> dict[int, float | None]:
+def _by_class(row: Row, name: str = "test_auroc", summary=None) -> dict[int, float | None]:
     """Returns a value for each normal class: a summary over its seeds, by default the mean."""
     values: dict[int, list[float]] = {}
     for record in row.records:
