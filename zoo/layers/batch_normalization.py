@@ -19,6 +19,9 @@ _FURTHER = {
     for parameter in inspect.signature(keras.layers.BatchNormalization.__init__).parameters.values()
     if parameter.default is not parameter.empty and parameter.name not in _HONOURED
 }
+# Of the inputs. The kernel computes in float32 and rounds its output; Keras's layer casts before it
+# computes and after, a pass over memory each.
+_DTYPES = ("float32", "bfloat16", "float16")
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -42,9 +45,10 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def call(self, inputs, training=None, mask=None):
         rank = len(inputs.shape)
         is_usual = self.scale and self.center and self.axis in (-1, rank - 1) and mask is None
-        in_halves = inputs.dtype not in ("float32", tf.float32)
         is_symbolic = isinstance(inputs, keras.KerasTensor)
-        if is_symbolic or in_halves or not is_usual or self.synchronized or self.does_more:
+        dtype = keras.backend.standardize_dtype(inputs.dtype)
+        is_usual = is_usual and dtype in _DTYPES and dtype == self.compute_dtype
+        if is_symbolic or not is_usual or self.synchronized or self.does_more:
             return super().call(inputs, training=training, mask=mask)
         channels = inputs.shape[-1]
         pixels = inputs if rank == 4 else tf.reshape(inputs, (-1, 1, 1, channels))

@@ -125,6 +125,36 @@ def test_batch_normalisation_is_that_of_keras(shape):
         np.testing.assert_allclose(value, expected, rtol=2e-4, atol=2e-5)
 
 
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision_takes_the_kernel_too(policy, monkeypatch):
+    """Values are those of Keras's layer but for one rounding; weights and averages are float32."""
+    calls, kernel = [], tf.raw_ops.FusedBatchNormV3
+    monkeypatch.setattr(
+        tf.raw_ops, "FusedBatchNormV3", lambda **given: calls.append(given) or kernel(**given)
+    )
+    x = np.random.default_rng(0).normal(1, 2, (8, 6, 6, 5)).astype("float32")
+    found = []
+    for layer_class in (keras.layers.BatchNormalization, BatchNormalization):
+        layer = layer_class(momentum=0.9, epsilon=1e-5, dtype=policy)
+        layer.build(x.shape)
+        layer.gamma.assign(np.arange(5) + 0.5)
+        assert layer(x, training=True).dtype == layer.compute_dtype
+        inputs = tf.constant(x)
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            loss = tf.reduce_sum(tf.sin(tf.cast(layer(inputs, training=True), "float32")) * x)
+        gradients = tape.gradient(loss, [inputs, layer.gamma.value, layer.beta.value])
+        outputs = tf.cast(layer(x), "float32")
+        assert layer.gamma.dtype == layer.moving_mean.dtype == "float32"
+        found.append([*gradients, layer.moving_mean, layer.moving_variance, outputs])
+    assert len(calls) == 3
+    assert all(given["x"].dtype == layer.compute_dtype for given in calls)
+    for expected, value in zip(*found, strict=True):
+        expected, value = np.asarray(expected), np.asarray(value)
+        scale = np.abs(expected).max()
+        np.testing.assert_allclose(value, expected, atol=0.02 * scale)
+
+
 def test_batch_of_one_row():
     layer = BatchNormalization()
     x = np.array([[3.0, -1.0]], "float32")
