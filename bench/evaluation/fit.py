@@ -158,7 +158,7 @@ def train(job: Job, dataset, connection, shown=None, model: keras.Model | None =
         "samples_seen": num_epochs * per_epoch,
         "num_updates": num_epochs * math.ceil(per_epoch / config.batch_size),
         "best_epoch": None if stopping is None else best,
-        "jit_compile": bool(model.jit_compile),
+        "jit_compile": bool(model.fitted_by_xla),
         "steps_per_execution": model.steps_per_execution,
         "build_seconds": build_seconds,
         "first_step_seconds": reporter.first_step_seconds,

@@ -25,6 +25,10 @@ def _check_codes(model, codes) -> None:
     checks.finite(model.owner, codes, "codes")
 
 
+# Losses of single pixels, without a window: sums are all that is to be compiled.
+_PIXEL_LOSSES = ("mean_squared_error", "mean_absolute_error", "mean_huber", "binary_crossentropy")
+
+
 @listed
 class Autoencoder(ImageToImage, MeanStart, ZooModel):
     """Learns to copy an image through a small code.
@@ -213,6 +217,10 @@ class Autoencoder(ImageToImage, MeanStart, ZooModel):
         self.reconstruction = reconstruction
 
     # --- networks ---------------------------------------------------------------------------
+
+    @property
+    def steps_are_plain(self) -> bool:
+        return type(self) is Autoencoder and self.reconstruction in _PIXEL_LOSSES
 
     def build_networks(self):
         self.encoder = convolutional.encoder(self.encoder_shape, **self.encoder_arguments())

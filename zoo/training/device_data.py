@@ -147,20 +147,21 @@ class ResidentTraining:
         model: Compiled.
         source: What it is trained on.
         num_steps: Updates per call.
+        by_xla: Whether XLA compiles the updates of whole batches; None: as the model is compiled.
 
     Attributes:
         compiled_steps: Those that the model was compiled with; validation runs by them.
         batches: What Keras counts: as many elements as an epoch has batches. Nothing reads them.
     """
 
-    def __init__(self, model, source: Source, num_steps: int):
-        self.model, self.source = model, source
+    def __init__(self, model, source: Source, num_steps: int, by_xla: bool | None = None):
+        self.model, self.source, self.by_xla = model, source, by_xla
         self.compiled_steps = model.steps_per_execution
         self.data = _tensors(source.data)
         self.num_steps = num_steps
         self.num_full, self.num_left = divmod(source.num_rows, source.batch_size)
         self.batches = tf.data.Dataset.range(self.num_full + bool(self.num_left))
-        self.graphs = _graphs(model, source)
+        self.graphs = _graphs(model, source, by_xla)
         self._ordinary = self._iterator = self._order = None
         self._step = 0
 
@@ -186,7 +187,7 @@ class ResidentTraining:
     def trace_anew(self) -> None:
         """Forgets the graphs: the model's step has changed."""
         self.model.__dict__.pop(_KEPT, None)
-        self.graphs, self._ordinary = _graphs(self.model, self.source), None
+        self.graphs, self._ordinary = _graphs(self.model, self.source, self.by_xla), None
 
     @property
     def ordinary(self):
@@ -234,9 +235,11 @@ class _Graphs:
     Args:
         batch_size: Rows of an update.
         forms: See `Source`.
+        by_xla: Whether XLA compiles the loop; None: as the model is compiled. The batch that is
+            left over at the end of an epoch is not worth a compilation of its own.
     """
 
-    def __init__(self, model, batch_size: int, forms: tuple = ()):
+    def __init__(self, model, batch_size: int, forms: tuple = (), by_xla: bool | None = None):
         jit_compile = bool(model.jit_compile)
         step = tf.function(model.train_step, autograph=False)
         # A constant of the graph would be turned into a product by its reciprocal.
@@ -261,21 +264,25 @@ class _Graphs:
             tf.while_loop(lambda index: index < count - 1, body, (0,))
             return one(count - 1)
 
-        # XLA needs the lengths of arrays; it compiles anew for other data.
-        settings = {"jit_compile": jit_compile, "reduce_retracing": not jit_compile}
-        self.run = tf.function(run, autograph=False, **settings)
-        self.batch = tf.function(batch, autograph=False, **settings)
+        def compiled(function, jit_compile: bool):
+            # XLA needs the lengths of arrays; it compiles anew for other data.
+            settings = {"jit_compile": jit_compile, "reduce_retracing": not jit_compile}
+            return tf.function(function, autograph=False, **settings)
+
+        self.run = compiled(run, jit_compile if by_xla is None else by_xla)
+        self.batch = compiled(batch, jit_compile)
 
 
-def _graphs(model, source: Source) -> _Graphs:
+def _graphs(model, source: Source, by_xla: bool | None) -> _Graphs:
     """Returns the graphs of a model as it is compiled now, traced once for many calls of `fit`."""
     state = (inspection.variables_of(model), model.optimizer, *model.metrics)
-    key = (source.batch_size, source.forms, bool(model.jit_compile))
+    by_xla = bool(model.jit_compile) if by_xla is None else by_xla
+    key = (source.batch_size, source.forms, bool(model.jit_compile), by_xla)
     kept = inspection.cached_while(model, _KEPT, state)
     if key not in kept:
         if len(kept) == _MOST_GRAPHS:
             del kept[next(iter(kept))]
-        kept[key] = _Graphs(model, source.batch_size, source.forms)
+        kept[key] = _Graphs(model, source.batch_size, source.forms, by_xla)
     return kept[key]
 
 

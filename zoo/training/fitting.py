@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from zoo.inputs import arrays, checking, graph_check, pipeline
 from zoo.inputs.order import Source, orders_of_rows
-from zoo.training import adam, keras_contract
+from zoo.training import adam, compilation, keras_contract
 from zoo.training import device_data as resident_training
 from zoo.training import predict as device_prediction
 from zoo.training.data_checks import DataChecks
@@ -18,6 +18,12 @@ class Fitting(DataChecks, keras.Model):
     """Trains and predicts as `keras.Model` does, on data that stay on the device where it can."""
 
     _step_check: graph_check.StepCheck | None = None
+    _is_auto = False  # jit_compile
+    # Whether a training step is layers, a loss by pixels and the update, without chance, of which
+    # `zoo.training.compilation` knows when XLA pays. A class says it of itself alone.
+    steps_are_plain = False
+    # Whether XLA compiled the updates of the last `fit`; None before.
+    fitted_by_xla: bool | None = None
 
     def fit(
         self,
@@ -83,6 +89,7 @@ class Fitting(DataChecks, keras.Model):
                 f"{self.owner}: resident must be None or False here, as {reason_unsupported}. "
                 "Received: resident=True. Leave it out."
             )
+        self.fitted_by_xla = bool(self.jit_compile)
         try:
             with checking.errors_of_batches(self.owner):
                 started = self.start_from(_to_train_on(data, kwargs), source)
@@ -157,15 +164,30 @@ class Fitting(DataChecks, keras.Model):
         num_steps = resident_training.steps_per_call(
             self, source.batch_size, source.num_rows, arguments.get("callbacks")
         )
-        self.train_function = resident_training.ResidentTraining(self, source, num_steps)
+        self.fitted_by_xla = self._is_to_be_compiled(source, num_steps, arguments)
+        self.train_function = resident_training.ResidentTraining(
+            self, source, num_steps, self.fitted_by_xla
+        )
         self.steps_per_execution = num_steps  # until `make_train_function`
         try:
             return super().fit(self.train_function.batches, shuffle=False, **arguments)
         finally:
             self.steps_per_execution, self.train_function = compiled
 
+    def _is_to_be_compiled(self, source: Source, num_steps: int, arguments: dict) -> bool:
+        """Tells whether XLA compiles the updates of this `fit`, by rule where it may choose."""
+        if not self._is_auto or self.jit_compile or num_steps == 1:
+            return bool(self.jit_compile)
+        num_epochs = arguments.get("epochs", 1) - arguments.get("initial_epoch", 0)
+        num_epochs = min(num_epochs, compilation.FIRST_EPOCHS)
+        in_epoch = source.num_rows // source.batch_size
+        return compilation.pays(self, source.batch_size, num_epochs * in_epoch)
+
     def compile(self, optimizer="rmsprop", loss=None, loss_weights=None, *args, **kwargs):
         """Compiles as `keras.Model.compile` does, but without a loss, which the model has.
+
+        `jit_compile="auto"`, the default, is Keras's, but for networks of dense layers on CPUs:
+        there XLA compiles the updates of a `fit` on arrays that is long enough for it to pay.
 
         Raises:
             ValueError: for a loss or weights of losses.
@@ -179,6 +201,19 @@ class Fitting(DataChecks, keras.Model):
                     "extra measures as metrics=[...]."
                 )
         super().compile(optimizer, None, None, *args, **kwargs)
+        given = resident_training.bound(
+            keras.Model.compile, (self, None, None, None, *args), kwargs
+        )
+        self._is_auto = given.get("jit_compile", "auto") == "auto"
+
+    def __setattr__(self, name, value):
+        if name == "jit_compile":  # no property: Keras does not set what is the same already
+            self._is_auto = False
+        super().__setattr__(name, value)
+
+    def get_compile_config(self):
+        config = super().get_compile_config()
+        return config | {"jit_compile": "auto"} if config and self._is_auto else config
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
