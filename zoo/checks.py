@@ -7,6 +7,8 @@ import re
 
 import numpy as np
 
+# By what share a faster way to compute may be worse than the plain one and still be as good.
+MOST_LOSS_OF_QUALITY = 0.001
 _ERROR_LENGTH = 500  # characters that are kept of an error
 _OF_OURS = re.compile(r"[\w.]+: .* must ")
 _BLOCK_BYTES = 2**24  # of values looked at together

@@ -40,13 +40,15 @@ def _is_input(layer) -> bool:
     return any(kind.__name__ == "InputLayer" for kind in type(layer).__mro__)
 
 
-def variables_of(model) -> tuple[tuple[int, bool], ...]:
-    """Returns the variables that a traced graph of the model refers to, and which are trained.
+def variables_of(model) -> tuple:
+    """Returns what a traced graph of the model refers to: its precision, its variables, and which
+    of them are trained.
 
-    When the result changes, a layer was replaced, frozen, quantised or given an adapter. A graph
-    that was traced before then describes the earlier model.
+    When the result changes, a layer was replaced, frozen, quantised or given an adapter, or the
+    model computes in another precision. A graph that was traced before describes the earlier model.
     """
-    return tuple((id(variable), variable.trainable) for variable in model.variables)
+    variables = tuple((id(variable), variable.trainable) for variable in model.variables)
+    return (model.dtype_policy.name, variables)
 
 
 def cached_while(model, name: str, state: Any) -> dict:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from bench.evaluation.build import build_compiled
 from bench.evaluation.quality_curve import QualityCurve
 from bench.introspection import summary
 from bench.profiling import memory
+from bench.records.config import AUTO
 from bench.runs.job import Job
 from zoo.data import augmentation
 from zoo.inputs.augmented_batches import AugmentedBatches
@@ -104,12 +106,20 @@ def train(job: Job, dataset, connection, shown=None, model: keras.Model | None =
     """
     config, build_seconds = job.config, None
     shown = dataset if shown is None else shown
+    precision = {}
     if model is None:
         connection.send(("stage", "building"))
         keras.utils.set_random_seed(job.seed)
         started = time.perf_counter()
-        model = _build(job, dataset, zoo.get(job.model).model_class.task)
+        task = zoo.get(job.model).model_class.task
+        model = _build(job, dataset, task)
         build_seconds = time.perf_counter() - started
+        if config.precision == AUTO:
+            connection.send(("stage", "choosing a precision"))
+            pairs = tasks.pairs(task, shown.train, config.num_labels, job.seed)
+            precision = _choose_precision(model, pairs, config.batch_size)
+            keras.utils.set_random_seed(job.seed)
+            model = _build(job, dataset, task, precision["used_precision"])
     is_of_zoo = isinstance(model, ZooModel)
     task = model.task if is_of_zoo else tasks.own_task(dataset)
 
@@ -158,7 +168,8 @@ def train(job: Job, dataset, connection, shown=None, model: keras.Model | None =
         "samples_seen": num_epochs * per_epoch,
         "num_updates": num_epochs * math.ceil(per_epoch / config.batch_size),
         "best_epoch": None if stopping is None else best,
-        "jit_compile": bool(model.fitted_by_xla),
+        **precision,
+        "jit_compile": bool(getattr(model, "fitted_by_xla", model.jit_compile)),
         "steps_per_execution": model.steps_per_execution,
         "build_seconds": build_seconds,
         "first_step_seconds": reporter.first_step_seconds,
@@ -204,8 +215,9 @@ def is_validated(model: keras.Model) -> bool:
     return "train_step" not in steps or "test_step" in steps
 
 
-def _build(job: Job, dataset, task: str) -> keras.Model:
+def _build(job: Job, dataset, task: str, precision: str | None = None) -> keras.Model:
     config = job.config
+    precision = precision or ("float32" if config.precision == AUTO else config.precision)
     return build_compiled(
         job.model,
         dataset.image_shape,
@@ -213,10 +225,24 @@ def _build(job: Job, dataset, task: str) -> keras.Model:
         preset=job.preset,
         arguments=tasks.arguments(task, dataset) | dict(job.arguments),
         seed=job.seed,
-        precision=config.precision,
+        precision=precision,
         jit_compile=config.jit_compile,
         steps_per_execution=config.steps_per_execution,
     )
+
+
+def _choose_precision(model, pairs: tuple, batch_size: int) -> dict[str, str]:
+    """Returns the precision that `zoo.autotune` keeps for a model, and why.
+
+    It is measured afresh for each job, and nothing is taken from files of earlier ones.
+    """
+    batch_size = min(batch_size, len(keras.tree.flatten(pairs)[0]))
+    precisions = ("float32", "mixed_bfloat16")
+    with tempfile.TemporaryDirectory(prefix="bench-autotune-") as folder:
+        tuned = zoo.autotune(
+            model, *pairs, batch_size=batch_size, precisions=precisions, folder=folder
+        )
+    return {"used_precision": tuned.chosen.precision, "precision_reason": tuned.of_precisions}
 
 
 def _training_data(job: Job, dataset, task: str) -> tuple:

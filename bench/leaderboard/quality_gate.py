@@ -6,9 +6,9 @@ quality stays within 0.1 % of that of the same configuration in float32, over th
 
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import METRICS, TIMINGS, Row
+from zoo.checks import MOST_LOSS_OF_QUALITY as TOLERANCE
 
-TOLERANCE = 0.001
-_SETTINGS = ("precision", "jit_compile", "steps_per_execution")
+_SETTINGS = ("precision", "used_precision", "jit_compile", "steps_per_execution")
 
 
 def withheld(rows: list[Row]) -> dict[int, str]:
@@ -31,19 +31,17 @@ def withheld(rows: list[Row]) -> dict[int, str]:
     """
     references: dict[str, list[Row]] = {}
     for row in rows:
-        if not row.failed and not row.baseline and row.record.config.precision == "float32":
+        if not row.failed and not row.baseline and _precision(row) == "float32":
             references.setdefault(leaderboard_rows.key_without(row, _SETTINGS), []).append(row)
     reasons = {}
     for index, row in enumerate(rows):
-        if row.failed or row.baseline or row.record.config.precision is None:
+        if row.failed or row.baseline or _precision(row) is None:
             continue
         if all(row.middle(field) is None for field in TIMINGS):
             continue  # there is nothing to withhold
         same = references.get(leaderboard_rows.key_without(row, _SETTINGS), [])
         plain = [other for other in same if not other.record.training.jit_compile]
-        if row.record.config.precision == "float32" and (
-            not row.record.training.jit_compile or not plain
-        ):
+        if _precision(row) == "float32" and (not row.record.training.jit_compile or not plain):
             continue  # what others answer to
         reason = _reason(row, plain or same)
         if reason is not None:
@@ -51,9 +49,13 @@ def withheld(rows: list[Row]) -> dict[int, str]:
     return reasons
 
 
+def _precision(row: Row) -> str | None:
+    return leaderboard_rows.used_precision(row.record)
+
+
 def _reason(row: Row, references: list[Row]) -> str | None:
     """Returns why a row does not pass, None where it does."""
-    name = "float32" if row.record.config.precision != "float32" else "float32 without compilation"
+    name = "float32" if _precision(row) != "float32" else "float32 without compilation"
     shared = [(other, set(other.seeds) & set(row.seeds)) for other in references]
     reference, seeds = max(shared, key=lambda pair: len(pair[1]), default=(None, set()))
     if not seeds:

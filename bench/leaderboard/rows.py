@@ -17,6 +17,7 @@ from typing import Any
 from bench.errors import BenchError
 from bench.leaderboard import folds, one_class
 from bench.records import metrics, options, store
+from bench.records.config import AUTO
 from bench.records.schema import Record
 from bench.stats import intervals
 from zoo.registry import table as models
@@ -59,9 +60,19 @@ def run_settings(record: Record) -> dict[str, Any]:
         **({"num_folds": record.config.num_folds} if record.config.fold else {}),
         "optimizer": record.training.optimizer,
         "jit_compile": record.training.jit_compile,
+        **({"used_precision": used_precision(record)} if _is_chosen(record) else {}),
         "device": record.machine.device,
         "cpu_model": record.machine.cpu_model,
     }
+
+
+def used_precision(record: Record) -> str | None:
+    """Returns the precision that a model was trained in: the one asked for, or the one chosen."""
+    return record.training.precision if _is_chosen(record) else record.config.precision
+
+
+def _is_chosen(record: Record) -> bool:
+    return record.config.precision == AUTO and record.is_ok
 
 
 def model_settings(record: Record) -> dict[str, Any]:

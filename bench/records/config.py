@@ -27,6 +27,7 @@ from bench.records.options import (
 )
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+AUTO = "auto"  # the precision that `zoo.autotune` keeps
 MEASURES = ("generative", "representation")  # each takes some seconds per model
 JIT = ("auto", "on", "off")
 ENGINES = ("local", "ray")
@@ -72,10 +73,11 @@ class RunConfig(Loading):
     learning_rate: float = option(3e-3, "of Adam", "training", NUMBER, above=0, training_only=True)
     precision: str = option(
         "float32",
-        "one or more; a faster one is shown only where quality stays the same",
+        "one or more; a faster one is shown only where quality stays the same; auto: bfloat16 "
+        "where a short training is faster and ends as well, else float32",
         "training",
         Kind(str, "a precision"),
-        choices=PRECISIONS,
+        choices=(*PRECISIONS, AUTO),
         several=True,
         training_only=True,
     )

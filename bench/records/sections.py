@@ -119,6 +119,8 @@ class Training:
     optimizer: str | None = leaf(str)
     optimizer_settings: dict | None = leaf(dict)
     jit_compile: bool | None = leaf(bool)
+    precision: str | None = leaf(str, "used_precision")
+    precision_reason: str | None = leaf(str)
     build_seconds: float | None = leaf(float)
     first_step_seconds: float | None = leaf(float)
     seconds: float | None = leaf(float, "train_seconds")

@@ -68,7 +68,15 @@ TRAINING = (
     *("optimizer", "learning_rate", "epochs", "patience", "best_epoch", "batch_size"),
     *("num_updates", "samples_seen"),
     *("augment", "crop", "crops_per_image", "foreground_crops"),
-    *("num_labels", "precision", "jit_compile", "steps_per_execution", "params_trainable"),
+    *(
+        "num_labels",
+        "precision",
+        "used_precision",
+        "precision_reason",
+        "jit_compile",
+        "steps_per_execution",
+        "params_trainable",
+    ),
     *("train_loss", "val_loss", "build_seconds", "first_step_seconds", "train_seconds"),
 )
 SPEED = (

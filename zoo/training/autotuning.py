@@ -1,9 +1,9 @@
 """Chooses how a model runs on this machine by measuring: XLA, updates per call, precision, threads.
 
 None of these settings changes what is computed, but for rounding; a lower precision is measured
-only where it is asked for. Which setting is fastest depends on the network and the processor. XLA
-fuses many small operations, but its convolutions are slow on CPUs. Two threads help large products
-and hinder small ones.
+only where it is asked for, and kept only where a short training ends as well. Which setting is
+fastest depends on the network and the processor. XLA fuses many small operations, but its
+convolutions are slow on CPUs. Two threads help large products and hinder small ones.
 """
 
 import contextlib
@@ -19,14 +19,16 @@ from typing import Any
 import keras
 import numpy as np
 
+from zoo import checks
 from zoo.files import new_file
 from zoo.registry import keras_start
-from zoo.training import step_timing
+from zoo.training import precision, step_timing
 from zoo.training.step_timing import Trial
 from zoo.version import __version__
 
-_SCHEMA = 3
+_SCHEMA = 4
 _NUM_BATCHES = 4
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,10 +60,35 @@ class Tuned:
         """Returns the choice in one line."""
         chosen = self.chosen
         return (
+            f"{'' if chosen.precision == 'float32' else chosen.precision + ', '}"
             f"jit_compile={chosen.jit_compile}, steps_per_execution={chosen.steps_per_execution}: "
             f"{1e3 * chosen.seconds_per_update:.3g} ms per update, {self.gain:.2f} times as fast "
             "as one uncompiled update per call"
         )
+
+    @property
+    def of_precisions(self) -> str:
+        """Returns how the other precisions did against the model's own, in words."""
+        own = self.trials[0].precision
+        alone = [t for t in self.trials if t.precision == own and not t.threads]
+        fastest = step_timing.best(alone)
+        return "; ".join(
+            _in_words(trial, fastest)
+            for trial in self.trials
+            if trial.precision != own and not trial.threads
+        )
+
+
+def _in_words(trial: Trial, fastest: Trial) -> str:
+    if trial.error is not None:
+        return f"{trial.precision} failed: {trial.error}"
+    gain = fastest.seconds_per_update / trial.seconds_per_update
+    text = f"{trial.precision} is {gain:.2f} times as fast as {fastest.precision}"
+    found = _gate_of(trial)
+    if found is None:
+        return text
+    change = f"{100 * abs(found.worse):.2g} % {'higher' if found.worse > 0 else 'lower'}"
+    return f"{text}; after {found.num_updates} updates its loss is {change}"
 
 
 def autotune(
@@ -77,7 +104,8 @@ def autotune(
 ) -> Tuned:
     """Measures ways to run a compiled model, and gives it the fastest.
 
-    It sets `model.jit_compile` and `model.steps_per_execution`; weights, optimizer, metrics and
+    It sets `model.jit_compile`, `model.steps_per_execution` and, among several `precisions`, the
+    model's precision; weights, optimizer, metrics and
     noise are as before. It takes a few seconds, most of them compilation, and is done once: the
     result is kept in a file, by model, batch size, machine and versions.
 
@@ -85,8 +113,11 @@ def autotune(
         model: A compiled model of the zoo.
         x, y: Real data, as `fit` takes them; a few batches are used.
         batch_size: As `fit` will be given.
-        precisions: Dtype policies to measure too, such as `("mixed_bfloat16",)`. As a model keeps
-            its own, a faster one is only told in `advice`.
+        precisions: Dtype policies to measure too, such as `("float32", "mixed_bfloat16")`. Copies
+            of the model take turns with it. Where one is faster, both train 300 updates from the
+            model's weights on the same batches; the model changes its precision where the loss on
+            held-out images, a fifth of `x`, is within 0.1 % or better. Else `advice` says what it
+            was. `mixed_float16` is only told, as the optimizer then has to scale the loss.
         threads: Numbers of threads to measure too, each in a process of its own, such as `(1, 2)`.
             A better one is told in `advice`: TensorFlow takes it when it starts.
         fresh: Whether to measure again what is in the file.
@@ -105,25 +136,65 @@ def autotune(
         >>> print(tuned.summary)
         >>> model.fit(images, batch_size=128, epochs=10)
     """
-    data = _few(model, model.checked_data(x, y), batch_size)
+    for name in precisions:
+        checks.one_of("autotune", precisions=(name, PRECISIONS))
+    own = step_timing.policy(model)
+    others = tuple(dict.fromkeys(name for name in precisions if name != own))
+    every = model.checked_data(x, y)
+    data = _few(model, every, batch_size)
     path = _folder(folder) / "autotune.json"
-    key = _key(model, batch_size, precisions, threads)
+    key = _key(model, batch_size, others, threads, data if others else None)
     kept = None if fresh else _read(path).get(key)
     if kept is not None:
         trials = tuple(Trial(**trial) for trial in kept)
     else:
-        trials = tuple(step_timing.measure(model, data, batch_size))
-        few = (model, data, batch_size)
-        trials += tuple(step_timing.of_precision(*few, name) for name in precisions)
-        trials += tuple(step_timing.of_threads(*few, number) for number in threads)
+        measured = step_timing.measure(model, data, batch_size, own, others)
+        plain = [trial for trial in measured if trial.precision == own]
+        fastest = step_timing.best(plain)
+        trials = tuple(_with_loss(trial, fastest, model, every, batch_size) for trial in measured)
+        trials += tuple(
+            step_timing.of_threads(model, data, batch_size, number) for number in threads
+        )
         _write(path, key, trials)
-    policy = step_timing.policy(model)
-    own = [trial for trial in trials if trial.precision == policy and not trial.threads]
-    chosen = step_timing.best(own)
+    here = [trial for trial in trials if not trial.threads]
+    chosen = step_timing.best([trial for trial in here if trial.precision == own])
+    for trial in here:
+        if trial.precision != own and _is_faster(trial, chosen) and _is_as_good(trial):
+            chosen = trial
+    if chosen.precision != own:
+        precision.adopt(model, chosen.precision)
     model.jit_compile = chosen.jit_compile
     model.steps_per_execution = chosen.steps_per_execution
     model.train_function = model.test_function = model.predict_function = None
     return Tuned(chosen, trials, tuple(_advice(trials, chosen)), kept is not None, path)
+
+
+def _is_faster(trial: Trial, other: Trial) -> bool:
+    if trial.error is not None or trial.seconds_per_update is None:
+        return False
+    return other.seconds_per_update >= step_timing.LEAST_GAIN * trial.seconds_per_update
+
+
+def _with_loss(trial: Trial, fastest: Trial, model, data, batch_size: int) -> Trial:
+    """Returns a trial of another precision with what it loses in quality, if it is faster."""
+    is_other = trial.precision != fastest.precision
+    if not is_other or trial.precision == "mixed_float16" or not _is_faster(trial, fastest):
+        return trial
+    found = precision.gate(model, data, batch_size, trial.precision)
+    return dataclasses.replace(
+        trial, loss=found.loss, own_loss=found.reference, num_updates=found.num_updates
+    )
+
+
+def _gate_of(trial: Trial) -> precision.Gate | None:
+    if trial.loss is None:
+        return None
+    return precision.Gate(trial.loss, trial.own_loss, trial.num_updates)
+
+
+def _is_as_good(trial: Trial) -> bool:
+    found = _gate_of(trial)
+    return found is not None and found.is_passed
 
 
 def _few(model, data, batch_size: int):
@@ -140,15 +211,18 @@ def _few(model, data, batch_size: int):
 
 def _advice(trials: tuple[Trial, ...], chosen: Trial):
     for trial in trials:
-        if trial.error is not None or trial.seconds_per_update is None:
+        if trial is chosen or not _is_faster(trial, chosen):
             continue
         gain = chosen.seconds_per_update / trial.seconds_per_update
-        if gain < step_timing.LEAST_GAIN:
-            continue
         if trial.threads:
             yield (
                 f"{gain:.2f} times as fast with {trial.threads} threads: start Python with "
                 f"TF_NUM_INTRAOP_THREADS={trial.threads}"
+            )
+        elif (found := _gate_of(trial)) is not None and not found.is_passed:
+            yield (
+                f"{gain:.2f} times as fast with dtype={trial.precision!r}, and not chosen: after "
+                f"{found.num_updates} updates its loss is {100 * found.worse:.2g} % higher"
             )
         elif trial.precision != chosen.precision:
             yield f"{gain:.2f} times as fast with dtype={trial.precision!r}: create the model so"
@@ -169,14 +243,14 @@ def _folder(folder: str | Path | None) -> Path:
     return Path(folder or default).expanduser()
 
 
-def _key(model, batch_size: int, precisions, threads) -> str:
+def _key(model, batch_size: int, precisions, threads, data) -> str:
     """Names what the result depends on."""
     config = {k: v for k, v in model.get_config().items() if k not in ("name", "card", "seed")}
     about = {
         "schema": _SCHEMA,
         "model": [type(model).__name__, config, type(model.optimizer).__name__],
         "batch_size": batch_size,
-        "asked": [list(precisions), list(threads)],
+        "asked": [list(precisions), list(threads), None if data is None else _checksum(data)],
         "machine": [platform.node(), platform.machine(), os.cpu_count()],
         "devices": keras.distribution.list_devices(),
         "threads": [os.environ.get(f"TF_NUM_{part}OP_THREADS") for part in ("INTRA", "INTER")],
@@ -185,6 +259,12 @@ def _key(model, batch_size: int, precisions, threads) -> str:
     }
     text = json.dumps(about, sort_keys=True, default=str)
     return f"{type(model).__name__} {hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def _checksum(data) -> str:
+    """Returns what tells data apart: whether a lower precision is as good depends on them."""
+    parts = keras.tree.flatten(data)
+    return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()[:16]
 
 
 def _tensorflow_versions() -> list[str]:

@@ -19,6 +19,7 @@ import numpy as np
 
 from zoo import checks
 from zoo.training import device_data
+from zoo.training import precision as in_precision
 
 _ROUNDS = 7
 _WINDOW_SECONDS = 0.15
@@ -39,6 +40,9 @@ class Trial:
         threads: Of one operation; None: TensorFlow's choice.
         seconds_per_update: The least over rounds: whatever else the machine does only adds.
         compile_seconds: The first call.
+        loss, own_loss: On held-out images after `num_updates` from the same start, in this
+            precision and in the model's own; None where nothing was to be won.
+        num_updates: Of these two trainings.
         error: Why it cannot be run, or None.
     """
 
@@ -48,6 +52,9 @@ class Trial:
     threads: int | None = None
     seconds_per_update: float | None = None
     compile_seconds: float | None = None
+    loss: float | None = None
+    own_loss: float | None = None
+    num_updates: int | None = None
     error: str | None = None
 
 
@@ -61,33 +68,64 @@ def best(trials: list[Trial]) -> Trial:
     return fastest if gain >= LEAST_GAIN else simple
 
 
-def measure(model, data, batch_size: int, precision: str | None = None) -> list[Trial]:
-    """Times one update per call and many, without and with XLA, in turn."""
-    precision = precision or policy(model)
+def measure(
+    model, data, batch_size: int, precision: str | None = None, others: tuple[str, ...] = ()
+) -> list[Trial]:
+    """Times one update per call and many, without and with XLA, in turn.
+
+    Args:
+        precision: Name of the model's own; None: it is asked.
+        others: Precisions of copies that take turns with the model.
+
+    Returns:
+        The trials of the model, and the best one of each other precision.
+    """
+    own = precision or policy(model)
     before = _state(model)
-    compiled = model.jit_compile
+    compiled = model.__dict__.get("_is_auto", False), model.jit_compile
     try:
-        ways: list[Run | Trial] = []
-        for jit_compile in (False, True):
+        ways = {own: _ways(model, data, batch_size, own)}
+        for name in others:
             try:
-                first = Run(model, data, batch_size, jit_compile, 1)
-                shortest = min(first.seconds() for _ in range(3))
-                many = first.with_steps(steps_of(shortest))
-            except Exception as error:  # XLA has no kernel for some operation
-                if not jit_compile:  # it is the model's, or of its data
-                    raise
+                ways[name] = _ways(in_precision.copy_in(model, name), data, batch_size, name)
+            except Exception as error:
                 text = checks.one_line(error)[:200]
-                ways.append(Trial(jit_compile, precision=precision, error=text))
-                continue
-            ways += [first] if many is None else [first, many]
+                ways[name] = [Trial(precision=name, error=text)]
         for _ in range(_ROUNDS):
-            for way in ways:
+            for way in (way for of_name in ways.values() for way in of_name):
                 if isinstance(way, Run):
                     way.sample()
-        return [way.trial(precision) if isinstance(way, Run) else way for way in ways]
+        trials = {
+            name: [way.trial(name) if isinstance(way, Run) else way for way in of_name]
+            for name, of_name in ways.items()
+        }
+        return trials.pop(own) + [_best_or_failed(of_name) for of_name in trials.values()]
     finally:
-        model.jit_compile = compiled
+        is_auto, model.jit_compile = compiled
+        model._is_auto = is_auto
         _restore(model, before)
+
+
+def _best_or_failed(trials: list[Trial]) -> Trial:
+    return best(trials) if any(trial.error is None for trial in trials) else trials[0]
+
+
+def _ways(model, data, batch_size: int, precision: str) -> list:
+    """Returns the ways to run a model that are to be timed, and trials of those that fail."""
+    ways: list[Run | Trial] = []
+    for jit_compile in (False, True):
+        try:
+            first = Run(model, data, batch_size, jit_compile, 1)
+            shortest = min(first.seconds() for _ in range(3))
+            many = first.with_steps(steps_of(shortest))
+        except Exception as error:  # XLA has no kernel for some operation
+            if not jit_compile:  # it is the model's, or of its data
+                raise
+            text = checks.one_line(error)[:200]
+            ways.append(Trial(jit_compile, precision=precision, error=text))
+            continue
+        ways += [first] if many is None else [first, many]
+    return ways
 
 
 class Run:
@@ -135,17 +173,6 @@ class Run:
 def steps_of(seconds: float) -> int:
     """Returns a power of two, so many updates that a call takes about 100 ms."""
     return 1 << int(np.log2(np.clip(_CALL_SECONDS / seconds, 1, device_data.MOST_STEPS)))
-
-
-def of_precision(model, data, batch_size: int, precision: str) -> Trial:
-    """Times a copy of the model that computes in another precision."""
-    try:
-        config = model.get_config() | {"dtype": precision}
-        other = type(model).from_config(config)
-        other.compile(type(model.optimizer).from_config(model.optimizer.get_config()))
-        return best(measure(other, data, batch_size, precision))
-    except Exception as error:
-        return Trial(precision=precision, error=checks.one_line(error)[:200])
 
 
 def of_threads(model, data, batch_size: int, threads: int) -> Trial:

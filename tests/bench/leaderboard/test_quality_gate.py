@@ -134,6 +134,16 @@ def test_old_records_show_the_speed_of_the_bare_step_and_new_ones_that_of_fit():
     assert "3.33" not in text
 
 
+def test_a_precision_that_was_chosen_answers_for_itself():
+    """`--precision auto`: bfloat16 has to be as good as float32, and float32 is float32."""
+    half = make_records([0.0103, 0.0203], precision="auto", used_precision="mixed_bfloat16")
+    assert withheld([*FLOAT32, *half]) == {("auto", False): "not shown: MSE 2 % worse than float32"}
+    same = make_records([0.0103, 0.0203], precision="auto", used_precision="float32")
+    assert withheld([*FLOAT32, *same]) == {}
+    alone = make_records([0.01], precision="auto", used_precision="mixed_bfloat16")
+    assert "no float32 run" in withheld(alone)["auto", False]
+
+
 def test_a_row_without_speed_has_nothing_to_withhold():
     fields = dict.fromkeys(leaderboard_rows.TIMINGS)
     assert withheld([*FLOAT32, *make_records([1.0], precision="mixed_bfloat16", **fields)]) == {}

@@ -130,7 +130,7 @@ def test_name_and_folder_have_defaults_and_the_command_line_says_how(write):
         ("precision: [float32,\n  bfloat16]\n", ":2: precision must be one of float32, mixed_"),
         (
             "precision: float23\n",
-            ":1: precision must be one of float32, mixed_bfloat16, mixed_float16. "
+            ":1: precision must be one of float32, mixed_bfloat16, mixed_float16, auto. "
             "Received: 'float23'. Did you mean 'float32'?",
         ),
         ("workers: 2\n", ":1: 'workers' says how to run: give --workers on the command line"),

@@ -62,7 +62,7 @@ def measured(monkeypatch):
     """Replaces the measuring, where that is not the question; returns the models measured."""
     models = []
 
-    def measure(model, data, batch_size, precision="float32"):
+    def measure(model, data, batch_size, precision="float32", others=()):
         models.append(model)
         return [_trial(1.0), _trial(0.5, steps_per_execution=8)]
 
@@ -115,8 +115,10 @@ def test_precision_and_threads_are_told(digits, tmp_path):
     assert (one_thread.precision, one_thread.threads) == ("float32", 1)
     assert lower.seconds_per_update > 0
     assert one_thread.seconds_per_update > 0
-    assert tuned.chosen.precision == "float32"
     assert tuned.chosen.threads is None
+    if tuned.chosen.precision != "float32":  # then it was faster, and as good
+        assert tuned.chosen == lower
+        assert autotuning._is_as_good(lower)
 
 
 def test_result_is_kept_by_model_and_batch_size(digits, measured, tmp_path):
@@ -143,6 +145,44 @@ def test_damaged_file_is_made_anew(content, digits, measured, tmp_path):
 
 def _trial(seconds, **settings):
     return Trial(seconds_per_update=seconds, compile_seconds=1.0, **settings)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "loss", "becomes"),
+    [
+        (0.2, 1.0005, "mixed_bfloat16"),  # faster, and within 0.1 %
+        (0.2, 0.9, "mixed_bfloat16"),
+        (0.2, 1.002, "float32"),  # faster, and worse
+        (0.97, 0.9, "float32"),  # no faster: it is not trained at all
+    ],
+)
+def test_a_precision_is_kept_where_it_is_faster_and_as_good(
+    digits, monkeypatch, tmp_path, seconds, loss, becomes
+):
+    def measure(model, data, batch_size, precision, others):
+        assert (precision, others) == ("float32", ("mixed_bfloat16",))
+        return [_trial(1.0), _trial(seconds, precision="mixed_bfloat16")]
+
+    monkeypatch.setattr(step_timing, "measure", measure)
+    monkeypatch.setattr(
+        autotuning.precision, "gate", lambda *a: autotuning.precision.Gate(loss, 1.0, 300)
+    )
+    model = _compiled()
+    tuned = zoo.autotune(
+        *(model, digits[:64]),
+        batch_size=32,
+        precisions=("float32", "mixed_bfloat16"),
+        folder=tmp_path,
+    )
+    assert model.dtype_policy.name == tuned.chosen.precision == becomes
+    assert (becomes in tuned.summary) == (becomes != "float32")
+    assert any("0.2 % higher" in text for text in tuned.advice) == (loss > 1.001)
+    model.fit(digits[:64], batch_size=32, verbose=0)
+
+
+def test_an_unknown_precision_is_refused(digits):
+    with pytest.raises(ValueError, match="Did you mean 'mixed_bfloat16'"):
+        zoo.autotune(_compiled(), digits, precisions=("mixed_bfloat6",))
 
 
 def test_best_must_be_worth_its_compilation():
