@@ -27,8 +27,8 @@ if _typing.TYPE_CHECKING:
     from zoo.registry.entries import register as register
     from zoo.registry.pretrained import pretrained as pretrained
     from zoo.training import schedules as schedules
-    from zoo.training.autotuning import autotune as autotune
     from zoo.training.model import ZooModel as ZooModel
+    from zoo.tuning.autotuning import autotune as autotune
 
 _keras_start.watch()
 
@@ -36,7 +36,7 @@ _keras_start.watch()
 _PLACES = {
     "Ensemble": "zoo.persistence.ensemble:Ensemble",
     "ZooModel": "zoo.training.model:ZooModel",
-    "autotune": "zoo.training.autotuning:autotune",
+    "autotune": "zoo.tuning.autotuning:autotune",
     "batches": "zoo.inputs.batches:batches",
     "benjamini_hochberg": "zoo.registry.conformal:benjamini_hochberg",
     "callbacks": "zoo.diagnostics.callback",

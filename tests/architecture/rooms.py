@@ -61,6 +61,7 @@ ROOMS: dict[str, tuple[Room, ...]] = {
         ),
         Room("registry", "names, sizes, published presets, model cards", without_keras=True),
         Room("training", "ZooModel with the one train_step, and what makes it fast"),
+        Room("tuning", "how a model runs fastest on this machine: measured, and kept"),
         Room("diagnostics", "what a training shows about itself"),
         Room("models", "one file a model, read from top to bottom", most_modules=36),
         Room("persistence", "saving, loading, export"),

@@ -8,7 +8,6 @@ that is much of a small update. What it saves must be worth its compilation, soo
 import math
 
 import keras
-import tensorflow as tf
 
 from zoo import inspection
 from zoo.training import device_data
@@ -72,7 +71,7 @@ def is_dense(model) -> bool:
     in_float32 = all(part.dtype_policy.name == "float32" for part in (model, *layers))
     own = {model.loss_tracker.name, *model.term_trackers}
     has_own_metrics = all(metric.name in own for metric in model.metrics)
-    on_cpu = not tf.config.list_logical_devices("GPU")
+    on_cpu = not keras.distribution.list_devices("gpu")
     return in_float32 and has_own_metrics and on_cpu and not device_data.is_distributed(model)
 
 

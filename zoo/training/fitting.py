@@ -18,7 +18,7 @@ class Fitting(DataChecks, keras.Model):
     """Trains and predicts as `keras.Model` does, on data that stay on the device where it can."""
 
     _step_check: graph_check.StepCheck | None = None
-    _is_auto = False  # jit_compile
+    is_jit_auto = False  # whether `compile` was given jit_compile="auto", and nothing since
     # Whether a training step is layers, a loss by pixels and the update, without chance, of which
     # `zoo.training.compilation` knows when XLA pays. A class says it of itself alone.
     steps_are_plain = False
@@ -176,7 +176,7 @@ class Fitting(DataChecks, keras.Model):
 
     def _is_to_be_compiled(self, source: Source, num_steps: int, arguments: dict) -> bool:
         """Tells whether XLA compiles the updates of this `fit`, by rule where it may choose."""
-        if not self._is_auto or self.jit_compile or num_steps == 1:
+        if not self.is_jit_auto or self.jit_compile or num_steps == 1:
             return bool(self.jit_compile)
         num_epochs = arguments.get("epochs", 1) - arguments.get("initial_epoch", 0)
         num_epochs = min(num_epochs, compilation.FIRST_EPOCHS)
@@ -204,16 +204,16 @@ class Fitting(DataChecks, keras.Model):
         given = resident_training.bound(
             keras.Model.compile, (self, None, None, None, *args), kwargs
         )
-        self._is_auto = given.get("jit_compile", "auto") == "auto"
+        self.is_jit_auto = given.get("jit_compile", "auto") == "auto"
 
     def __setattr__(self, name, value):
         if name == "jit_compile":  # no property: Keras does not set what is the same already
-            self._is_auto = False
+            self.is_jit_auto = False
         super().__setattr__(name, value)
 
     def get_compile_config(self):
         config = super().get_compile_config()
-        return config | {"jit_compile": "auto"} if config and self._is_auto else config
+        return config | {"jit_compile": "auto"} if config and self.is_jit_auto else config
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))

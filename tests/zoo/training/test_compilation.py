@@ -123,12 +123,12 @@ def test_who_looks_at_batches_sees_each(always):
 def test_what_the_user_says_holds(always, tmp_path):
     model = compiled()
     model.save(tmp_path / "auto.keras")
-    assert zoo.load(tmp_path / "auto.keras")._is_auto
+    assert zoo.load(tmp_path / "auto.keras").is_jit_auto
     model.jit_compile = False  # as `autotune` sets it
     model.fit(IMAGES, batch_size=16, verbose=0)
     assert model.fitted_by_xla is False
     model.save(tmp_path / "off.keras")
-    assert not zoo.load(tmp_path / "off.keras")._is_auto
+    assert not zoo.load(tmp_path / "off.keras").is_jit_auto
 
 
 def test_updates_per_call_are_as_compiled(always):

@@ -22,8 +22,8 @@ import numpy as np
 from zoo import checks
 from zoo.files import new_file
 from zoo.registry import keras_start
-from zoo.training import precision, step_timing
-from zoo.training.step_timing import Trial
+from zoo.tuning import precision, step_timing
+from zoo.tuning.step_timing import Trial
 from zoo.version import __version__
 
 _SCHEMA = 4

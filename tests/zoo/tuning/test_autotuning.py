@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.training import autotuning, step_timing
-from zoo.training.step_timing import Trial
+from zoo.tuning import autotuning, step_timing
+from zoo.tuning.step_timing import Trial
 
 
 def _compiled(name="autoencoder", seed=0, **arguments):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.training import precision
+from zoo.tuning import precision
 
 HALF = "mixed_bfloat16"
 

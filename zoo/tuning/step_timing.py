@@ -19,7 +19,7 @@ import numpy as np
 
 from zoo import checks
 from zoo.training import device_data
-from zoo.training import precision as in_precision
+from zoo.tuning import precision as in_precision
 
 _ROUNDS = 7
 _WINDOW_SECONDS = 0.15
@@ -82,7 +82,7 @@ def measure(
     """
     own = precision or policy(model)
     before = _state(model)
-    compiled = model.__dict__.get("_is_auto", False), model.jit_compile
+    compiled = model.jit_compile, model.is_jit_auto
     try:
         ways = {own: _ways(model, data, batch_size, own)}
         for name in others:
@@ -101,8 +101,7 @@ def measure(
         }
         return trials.pop(own) + [_best_or_failed(of_name) for of_name in trials.values()]
     finally:
-        is_auto, model.jit_compile = compiled
-        model._is_auto = is_auto
+        model.jit_compile, model.is_jit_auto = compiled
         _restore(model, before)
 
 
@@ -196,7 +195,7 @@ def of_threads(model, data, batch_size: int, threads: int) -> Trial:
 
 _CHILD = """
 import sys
-from zoo.training import step_timing
+from zoo.tuning import step_timing
 step_timing.time_saved(sys.argv[1], int(sys.argv[2]))
 """
 
