@@ -8,11 +8,11 @@ from bench.errors import BenchError
 from bench.leaderboard import rows as leaderboard_rows
 from bench.records import config as run_config
 from bench.records import rerun
-from bench.records.config import RunConfig
 from bench.records.options import FLAG, GROUPS, NEVER
 from bench.records.schema import Record
 from bench.report import anomaly_tables, diagnosis
 from bench.report import markdown as markdown_tables
+from bench.report import text as report_text
 from zoo.registry import pretrained
 
 # Metric, how it is called, its decimals: the first that a model's records have is its result.
@@ -174,10 +174,11 @@ def _commands(records: list[Record], marks: dict[str, str]) -> list[str]:
         first = next(record for record in own if record.kind == "model")
         data, config = first.data, first.config
         shape = " x ".join(map(str, data.image_shape))
+        epochs = report_text.epochs(config)
         lines += [
             f"Data {mark}: `{table}`, {data.num_test:,} test images of {shape}; "
-            f"{_epochs(config)} of batch {config.batch_size} on {data.num_train:,} "
-            "training images for each model.",
+            f"{epochs}{',' if ',' in epochs else ''} of batch {config.batch_size} on "
+            f"{data.num_train:,} training images for each model.",
             "",
             "```bash",
             rerun.command(Path(f"runs/{table.split(',')[0]}"), own),
@@ -208,15 +209,6 @@ def weights(shelf: pretrained.Shelf) -> str:
         )
     total = sum(each.num_bytes for each in shelf.values()) / 1e6
     return "\n".join([*lines, "", f"{len(shelf)} files, {total:.1f} MB."])
-
-
-def _epochs(config: RunConfig) -> str:
-    if config.patience is None:
-        return f"{config.epochs} epochs"
-    return (
-        f"at most {config.epochs} epochs, ended after {config.patience} without a better "
-        "validation loss,"
-    )
 
 
 def _table_of(record: Record) -> str:

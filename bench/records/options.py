@@ -5,6 +5,7 @@ and the documentation take the list of options from this module.
 """
 
 import dataclasses
+import functools
 import math
 import shlex
 from collections.abc import Callable, Iterable, Mapping
@@ -190,6 +191,11 @@ def option(default: Any, help: str, group: str, kind: Kind = TEXT, **others: Any
 
 def declared_by(owner: Any) -> tuple[Option, ...]:
     """Returns the options that a dataclass, or an instance of one, declares, in its order."""
+    return _declared(owner if isinstance(owner, type) else type(owner))
+
+
+@functools.cache  # asked for each record
+def _declared(owner: type) -> tuple[Option, ...]:
     return tuple(
         dataclasses.replace(
             field.metadata["option"],

@@ -6,6 +6,7 @@ from typing import Any
 
 from bench.leaderboard.rows import Row
 from bench.records import environment
+from bench.records.config import RunConfig
 from bench.records.rerun import command as command
 from bench.records.schema import Record
 
@@ -158,3 +159,13 @@ def value_text(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}" if abs(value) >= 10_000 else str(value)
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def epochs(config: RunConfig) -> str:
+    """Returns how many epochs a training has, and what ends it before."""
+    if config.patience is None:
+        return f"{config.epochs} epoch{'s' * (config.epochs != 1)}"
+    return (
+        f"at most {config.epochs} epochs, ended after {config.patience} without a better "
+        "validation loss"
+    )

@@ -64,7 +64,9 @@ def markdown(parts: Iterable[Section], link: Linker = lambda name: None) -> str:
     for part in parts:
         is_lead = re.fullmatch(_LEADS, part.title)
         body = _entries(part.text, link) if part.title and not is_lead else ""
-        body = body or prose(part.text, link)
+        # Each reference ends with its address.
+        text = re.sub(r"(https?://\S+)\n(?=[A-Z])", r"\1\n\n", part.text) if is_lead else part.text
+        body = body or prose(text, link)
         if not body:
             continue
         if is_lead:

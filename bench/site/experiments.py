@@ -8,6 +8,7 @@ from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import Row
 from bench.records import store
 from bench.records.schema import Record
+from bench.report import text as report_text
 
 FOLDER = "bench/results"
 
@@ -71,7 +72,7 @@ def budget(row: Row) -> str:
     config = record.config
     optimizer = (record.training.optimizer or "").capitalize()
     parts = [
-        f"{config.epochs} epochs" if config.epochs != 1 else "1 epoch",
+        report_text.epochs(config),
         images if sizes else "",
         f"batch {config.batch_size}",
         f"{optimizer} {config.learning_rate:g}".strip(),

@@ -20,6 +20,7 @@ DEFAULTS = "bench/results/default_check.jsonl"
 AVOID = "When not to use it"
 SOURCE = "Reference"
 DIFFERS = ("Differs from the paper", "Differs from the papers")
+MOST_METRICS = 4  # of a table of results: what decides the rank, and a few others
 _SPEED = "train_images_per_second"
 
 
@@ -111,7 +112,7 @@ class Models:
             "trained for": entry.task.replace("_", " "),
             "paper": f"<{entry.paper}>",
             "to start": f'`zoo.create("{name}", image_shape, preset="small")`',
-            "guides": ", ".join(mentions),
+            "more in": ", ".join(mentions),
         }
         if entry.least_updates:
             facts["needs"] = f"{entry.least_updates:,} updates at least"
@@ -134,20 +135,24 @@ class Models:
             first = members[0]
             peers = [row for row in experiment.rows if row.table == first.table]
             floor = floors.floor_of(first, peers)
-            columns = _columns(peers, [*members, *([floor] if floor else [])])
-            heads = ["model", "budget", *(markdown.plain(column.title) for column in columns)]
+            columns = _columns(peers, members)
+            heads = ["model", *(markdown.plain(column.title) for column in columns)]
+            budgets = dict.fromkeys(map(experiments.budget, members))
+            if len(budgets) > 1:
+                heads.insert(1, "budget")
             cells = [
                 [
                     markdown.plain(row.name) + " (floor)" * row.baseline,
-                    experiments.budget(row),
+                    *([experiments.budget(row)] if len(budgets) > 1 else []),
                     *(markdown.plain(column.text(row)) for column in columns),
                 ]
                 for row in [*members, *([floor] if floor else [])]
             ]
-            is_number = [False, False, *(column.numeric for column in columns)]
+            is_number = [*[False] * (len(heads) - len(columns)), *(c.numeric for c in columns)]
+            ranked = f"ranked by {METRICS[first.ranked_by]}"
             num = sum(row.rank is not None for row in peers)
             shown += [
-                f"**{first.table}**, ranked by {METRICS[first.ranked_by]} among {num}",
+                f"**{first.table}**: {'; '.join(budgets)}. {num} rows are {ranked}.",
                 markdown.table(heads, cells, is_number),
             ]
         own = [record for row in rows for record in row.records]
@@ -191,9 +196,12 @@ def _by_data(rows: Sequence[Row]) -> list[list[Row]]:
 
 
 def _columns(peers: Sequence[Row], shown: Sequence[Row]) -> list[tables.Column]:
-    """Returns the columns of a model's results: rank, seeds, quality, parameters and speed."""
+    """Returns the columns of a model's results: rank, quality, parameters, speed and seeds."""
     known = {column.key: column for column in tables.columns(list(peers))}
-    keys = ["rank", *(key for key in METRICS if key in known), "params_total", _SPEED, "seeds"]
+    ranked_by = shown[0].ranked_by
+    quality = [ranked_by, *(key for key in METRICS if key in known and key != ranked_by)]
+    told = [key for key in quality if any(key in row.quality for row in shown)][:MOST_METRICS]
+    keys = ("rank", *told, "params_total", _SPEED, "seeds")
     columns = [known[key] for key in keys if key in known]
     return [c for c in columns if any(c.text(row) != tables.UNKNOWN for row in shown)]
 

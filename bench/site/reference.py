@@ -43,6 +43,10 @@ class Reference:
             is_telling = isinstance(item.node, ast.ClassDef) or "_" in short_name
             for name in {item.public, *([short_name] if is_telling else [])}:
                 short.setdefault(name, []).append(item.public)
+        self._by_room: dict[str | None, list[Item]] = {}
+        for item in source.items.values():
+            if item.public.count(".") > 1:  # what a package hands on is on the package's page
+                self._by_room.setdefault(self.room_of(item.module), []).append(item)
         self._known = {name: places[0] for name, places in short.items() if len(places) == 1}
 
     def pages(self) -> dict[str, str]:
@@ -124,9 +128,8 @@ class Reference:
 
     def _room(self, room: Room) -> str:
         by_module: dict[str, list[Item]] = {}
-        for item in self.source.items.values():
-            if self.room_of(item.module) == room.name and item.public.count(".") > 1:
-                by_module.setdefault(item.module, []).append(item)
+        for item in self._by_room.get(room.name, ()):
+            by_module.setdefault(item.module, []).append(item)
         if not by_module:
             return ""
         lines = [f"# {room.name}", f"{room.about[:1].upper()}{room.about[1:]}."]
