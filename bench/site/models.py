@@ -13,7 +13,7 @@ from bench.site.experiments import Experiment
 from bench.site.pages import tall
 from bench.site.reference import Reference
 from bench.suites import default_table
-from zoo.registry import entries, table
+from zoo.registry import entries, pretrained, table, weights_card
 from zoo.registry.published import NAMED
 
 DEFAULTS = "bench/results/default_check.jsonl"
@@ -45,6 +45,7 @@ class Models:
         self.reference = reference
         self.found = found
         self.guides = guides
+        self.shelf = pretrained.pretrained(root / "zoo/weights")
         lines = store.read_lines(root / DEFAULTS, "python -m bench.suites.default_check")
         self.verdicts = {verdict.model: verdict for verdict in default_table.verdicts(lines)}
 
@@ -79,6 +80,7 @@ class Models:
             docstrings.prose(f"{avoid[:1].upper()}{avoid[1:]}", link),
             "## Results",
             *self._results(name),
+            *self._weights(name),
             "## Presets",
             self._presets(name),
             f"## {entry.class_name}",
@@ -167,6 +169,17 @@ class Models:
             about = "What each model of this experiment makes of test images"
             lines.append(tall(f"![{about}](../{experiment.picture})"))
         return lines
+
+    def _weights(self, name: str) -> list[str]:
+        """Returns the cards of the weights that come with the package."""
+        blocks = []
+        for weights in self.shelf.values():
+            if weights.facts["model"] == name:
+                lines = [f"- {markdown.plain(line)}" for line in weights_card.lines(weights)]
+                load = docstrings.fenced(f'model = zoo.load("{weights.name}")', "python")
+                blocks += [load, "\n".join(lines)]
+        more = "What the lines mean: [trained weights](../docs/pretrained.md)."
+        return ["## Trained weights", *blocks, more] if blocks else []
 
     def _presets(self, name: str) -> str:
         named = NAMED.get(name, {})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.registry import entries, table
+from zoo.registry import entries, pretrained, table
 
 ROOT = Path(__file__).parents[3]
 MODELS = sorted(table.MODELS)
@@ -52,6 +52,46 @@ def test_a_model_without_a_record_says_so_and_has_its_default_check(models):
         models.found = models_found
     assert "Not measured on a common budget yet." in text
     assert re.search(r"\*\*At its defaults\*\*.*MSE 0\.\d{4} after 235 updates", text)
+
+
+def test_a_model_whose_weights_come_with_the_package_has_their_card(models, monkeypatch):
+    facts = {
+        "model": "vae",
+        "preset": "small",
+        "arguments": {},
+        "num_parameters": 1234,
+        "data": {
+            "name": "digits",
+            "image_shape": [8, 8, 1],
+            "num_train": 9,
+            "num_validation": 2,
+            "num_test": 3,
+            "loading": {},
+        },
+        "licence": "CC BY <4.0>",
+        "training": {
+            "epochs": 7,
+            "patience": None,
+            "batch_size": 64,
+            "optimizer": "adam",
+            "learning_rate": 0.001,
+            "precision": "float32",
+            "seed": 5,
+            "chosen": "the only one",
+        },
+        "metrics": {"mse": {"value": 0.0123, "low": 0.01, "high": 0.02}},
+        "floors": {"pca": 0.02},
+        "limits": ["digits alone"],
+    }
+    weights = pretrained.Weights("digits/vae", Path("vae.npz"), "0", 1, "float16", facts)
+    monkeypatch.setattr(models, "shelf", {"digits/vae": weights})
+    text = models.page("vae")
+    part = text.partition("## Trained weights\n")[2].partition("\n## ")[0]
+    assert 'model = zoo.load("digits/vae")' in part
+    assert "- budget: 7 epochs, batch 64, adam 0.001, float32, seed 5\n" in part
+    assert "- test mse: 0.0123, 95 % interval over images 0.01 to 0.02\n" in part
+    assert "- limit: digits alone" in part
+    assert "## Trained weights" not in models.page("iwae")
 
 
 def test_the_index_leads_to_every_model(models):
