@@ -22,7 +22,7 @@ EXAMPLES = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `inspect`."""
-    parser.add_argument("model", type=Path, help="a .keras file of the zoo")
+    parser.add_argument("model", type=Path, help="a .keras file, of the zoo or your own")
     parser.add_argument(
         "images", nargs="?", help="name of a data set, folder of images, image file or .npz"
     )
@@ -57,16 +57,21 @@ def command(options: argparse.Namespace) -> int:
     if options.most is None:
         options.most = 10 if what == "traversal" else 32
     _check(options, what)
-    _check_model(options.model, what)
+    is_of_zoo = _check_model(options.model, what)
     if what not in ("layers", "filters"):
         inspect_inputs.check(options.images)
     import zoo
     from bench.introspection import summary
 
-    try:
-        model = zoo.load(options.model)
-    except (FileNotFoundError, ValueError) as error:
-        raise BenchError(str(error)) from error
+    if is_of_zoo:
+        try:
+            model = zoo.load(options.model)
+        except (FileNotFoundError, ValueError) as error:
+            raise BenchError(str(error)) from error
+    else:
+        from bench.introspection import foreign
+
+        model = foreign.load(options.model)
     if what == "layers":
         _print_layers(model)
         return 0
@@ -119,20 +124,28 @@ def _check(options: argparse.Namespace, what: str) -> None:
         )
 
 
-def _check_model(path: Path, what: str) -> None:
-    """Refuses a file that is no model of the zoo, or one that cannot do this, without Keras."""
+def _check_model(path: Path, what: str) -> bool:
+    """Refuses a file that is no model, or one that cannot do this, without Keras.
+
+    Returns:
+        Whether it holds a model of the zoo.
+    """
     from zoo.registry import saved_file
 
     try:
-        entry = saved_file.entry(path)
+        is_of_zoo = not saved_file.is_of_keras(saved_file.contents(path))
+        entry = saved_file.entry(path) if is_of_zoo else None
     except (FileNotFoundError, ValueError) as error:
         raise BenchError(str(error)) from error
     needed = {"traversal": "decode", "interpolation": "interpolate"}.get(what)
-    if needed is not None and entry is not None and not entry.has(needed):
+    cannot = not is_of_zoo or (entry is not None and not entry.has(needed or ""))
+    if needed is not None and cannot:
+        holds = repr(entry.name) if entry is not None else "none of the zoo's"
         raise BenchError(
             f"--{what} needs a model that decodes codes. Received: {path}, which holds "
-            f"{entry.name!r}. Try --maps --layer NAME."
+            f"{holds}. Try --maps --layer NAME."
         )
+    return is_of_zoo
 
 
 def _print_layers(model: Any) -> None:

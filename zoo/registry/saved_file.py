@@ -51,7 +51,7 @@ def header(path) -> dict:
         ValueError: as `contents` does, and for a class of Keras.
     """
     found = contents(path)
-    if not registered_name(found).startswith(_PACKAGE) and _is_of_keras(found):
+    if is_of_keras(found):
         raise _foreign(Path(path), found)
     return found
 
@@ -102,6 +102,12 @@ def unknown_class(path: Path | str, header: dict) -> ValueError:
     )
 
 
+def is_of_keras(header: dict) -> bool:
+    """Tells whether the class is one of Keras's own, such as a functional model."""
+    is_of_zoo = registered_name(header).startswith(_PACKAGE)
+    return not is_of_zoo and str(header.get("module")).partition(".")[0] == "keras"
+
+
 def first_line(error: BaseException) -> str:
     """Returns the first line of an error's text, or its class name.
 
@@ -116,10 +122,6 @@ def _foreign(path: Path | str, header: dict) -> ValueError:
         f"load: {path} must hold a model of the zoo. Received: {header.get('module')}."
         f"{header.get('class_name')}. Use keras.saving.load_model for other models."
     )
-
-
-def _is_of_keras(header: dict) -> bool:
-    return str(header.get("module")).partition(".")[0] == "keras"
 
 
 def _read(path: Path):

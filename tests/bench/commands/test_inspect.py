@@ -126,3 +126,23 @@ def test_models_without_a_code_and_wrong_files_are_named(saved, capsys, tmp_path
         saved, capsys, saved / "vae.keras", "digits", "--traversal", "--output", tmp_path / "a.jpg"
     )
     assert (code, "--output must be a .png file" in text) == (2, True)
+
+
+def test_a_keras_model_from_outside_of_the_zoo_is_looked_into(saved, tmp_path, capsys):
+    inputs = keras.Input((8, 8, 1))
+    layer = keras.layers.Conv2D(3, 3, padding="same", name="first")
+    keras.Model(inputs, layer(inputs), name="mine").save(tmp_path / "mine.keras")
+    code, text = call(saved, capsys, tmp_path / "mine.keras")
+    assert code == 0
+    assert "Functional mine, from outside of the zoo" in text
+    assert "8 x 8 x 3" in text
+    picture = tmp_path / "maps.png"
+    words = ("digits", "--layer", "first", "--output", picture)
+    assert call(saved, capsys, tmp_path / "mine.keras", *words)[0] == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    words = ("digits", "--traversal", "--output", picture)
+    code, text = call(saved, capsys, tmp_path / "mine.keras", *words)
+    assert code == 2
+    assert "holds none of the zoo's" in text
+    code, text = call(saved, capsys, tmp_path / "mine.keras", saved / "wrong.npz", *words[1:])
+    assert code == 2
