@@ -38,6 +38,9 @@ EXTRAS = {
         "sphinx-copybutton>=0.5.2,<0.6",
     ],
     "ray": ["ray>=2.40,<3"],
+    "tensorboard": ["tensorboard>=2.19,<3"],
+    "mlflow": ["mlflow-skinny>=3,<4", "sqlalchemy>=2,<3", "alembic>=1.14,<2"],
+    "wandb": ["wandb>=0.19.10,<1"],
     "tuner": ["keras-tuner>=1.4.8,<1.5"],
     "optuna": ["keras-tuner>=1.4.8,<1.5", "optuna>=5,<6", "cmaes>=0.12,<1"],
 }

@@ -40,6 +40,7 @@ REFUSED = {
         ("train vae photos --output m.keras --set latent_dm=3", "Did you mean 'latent_dim'"),
         ("train vae photos --output /proc/m.keras", "cannot be written"),
         ("score vae.keras photos --output s.csv --normals nope", "nope"),
+        ("train vae photos --output m.keras --track-to t", "--track-to needs --track"),
         ("check nope", "nope"),
         ("check huge", "huge/1.png: cannot be read as an image (Image size (10000000000 pixels)"),
         ("check cell.csv", "cell.csv: line 2 cannot be read as a row (field larger than"),

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bench.execution.engine import Engine
+from bench.execution.tracking import Tracking
 from bench.leaderboard import time_to_quality
 from bench.records import store
 from bench.records.schema import Record
@@ -32,6 +33,7 @@ class Runner:
         fresh: Whether jobs that are finished run again.
         stamp: Fields that each record gets.
         on_record: Called after each record with the number of jobs that are done, and of all.
+        tracking: Is told of epochs and records; None: nobody is.
 
     Attributes:
         num_run: Jobs that ran now; `num_kept` were finished before.
@@ -46,12 +48,14 @@ class Runner:
         fresh: bool = False,
         stamp: dict[str, Any] | None = None,
         on_record: OnRecord | None = None,
+        tracking: Tracking | None = None,
     ):
         self.engine = engine
         self.output = output
         self.console = console
         self.stamp = stamp or {}
         self.on_record = on_record
+        self.tracking = tracking
         self.num_run = self.num_kept = 0
         self.latest = {} if fresh else self._read()
         self._counted: set[str] = set()  # jobs that ran now or are counted as kept
@@ -87,6 +91,8 @@ class Runner:
             )
         for job in done:
             self._ask_for(target, job)
+            if self.tracking is not None:
+                self.tracking.kept(job, self.latest[job.id])
         if not waiting:
             return
         with self._progress() as progress:
@@ -96,7 +102,7 @@ class Runner:
                 while waiting and self.engine.has_room:
                     job = waiting.popleft()
                     epochs = job.config.epochs if job.is_trained else 1
-                    title = _title(job)
+                    title = job.name
                     bars[job] = progress.add_task(title, total=epochs, info="starting")
                     self.engine.start(job)
                 for job, kind, content in self.engine.messages():
@@ -114,6 +120,8 @@ class Runner:
         elif kind == "epoch":
             info = f"validation loss {content[1].get('val_loss', float('nan')):.4g}"
             progress.update(bar, completed=content[0], info=info)
+            if self.tracking is not None:
+                self.tracking.epoch(job, *content)
         elif kind == "trace":
             self._keep_trace(job, content[0])
         elif kind == "record":
@@ -121,6 +129,8 @@ class Runner:
             record |= time_to_quality.reached(record.training, target)
             self._append(job, record)
             self.num_run += 1
+            if self.tracking is not None:
+                self.tracking.ended(job, self.latest[job.id])
             progress.console.print(result_line(job, record))
 
     def _tell(self, wanted: list[Job]) -> None:
@@ -165,15 +175,9 @@ class Runner:
             (self.output / "traces" / f"{job.id}.txt").write_text(trace)
 
 
-def _title(job: Job) -> str:
-    """Returns what tells a job from the others of its run; a baseline has no seeds."""
-    title = f"{job.title} seed {job.seed}" if job.kind == "model" else job.title
-    return title if job.config.fold is None else f"{title} fold {job.config.fold}"
-
-
 def result_line(job: Job, record: Record) -> str:
     """Returns what is said of a job at its end, in the markup of rich."""
-    title = escape(_title(job))
+    title = escape(job.name)
     if not record.is_ok:
         return f"[red]failed[/] {title}: {escape(record.error or 'no error given')}"
     seconds = record.training.seconds

@@ -15,6 +15,7 @@ from bench.errors import BenchError
 from bench.execution import local, own_rows
 from bench.execution.processes import forkserver
 from bench.execution.runner import OnRecord, Runner
+from bench.execution.tracking import Tracking
 from bench.records import store as record_store
 from bench.records.config import RunConfig
 from bench.records.schema import Record
@@ -128,7 +129,17 @@ def _run(
             stamp = {"experiment": experiment.name, "experiment_sha256": experiment.sha256}
             experiment.copy_to(output)
         console.print(_where(output, experiment, engine.note))
-        runner = Runner(engine, output, console, fresh=how.fresh, stamp=stamp, on_record=on_record)
+        tracking = None
+        if how.track:
+            tracking = Tracking(how.track, output, lambda text: _warn(console, text))
+            stack.enter_context(contextlib.closing(tracking))
+        runner = Runner(
+            *(engine, output, console),
+            fresh=how.fresh,
+            stamp=stamp,
+            on_record=on_record,
+            tracking=tracking,
+        )
         wanted = []
         for part in work:
             console.print(part.headline, **WHOLE_WORDS)
@@ -237,6 +248,10 @@ def _resolve(request: Request, dataset, registry: dict[str, selection.ModelInfo]
     headline = _headline(request, configs, dataset, len(chosen))
     about = (dataset.checksum, dataset.task, dataset.image_shape)
     return _Work(request, configs, chosen, *about, headline)
+
+
+def _warn(console: Console, text: str) -> None:
+    console.print(f"[yellow]warning:[/] {escape(text)}", **WHOLE_WORDS)
 
 
 def _where(output: Path, experiment: Experiment | None, note: str) -> str:

@@ -25,6 +25,7 @@ from bench.records.options import (
     declared_by,
     option,
 )
+from zoo.tracking import trackers
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 AUTO = "auto"  # the precision that `zoo.autotune` keeps
@@ -349,6 +350,15 @@ class Invocation:
         unit="seconds",
         in_file=NEVER,
         above=0,
+    )
+    track: tuple[str, ...] = option(
+        (),
+        "send epochs and results to a tracker too, below <output>/tracking",
+        "output",
+        Kind(str, "a tracker"),
+        choices=trackers.NAMES,
+        several=True,
+        in_file=NEVER,
     )
     open: bool = option(
         False, "open the page at the end, in the browser", "output", FLAG, in_file=NEVER

@@ -123,6 +123,12 @@ class Job:
         given = ",".join(f"{name}={value}" for name, value in self.arguments)
         return ":".join(filter(None, (self.model, self.preset, given)))
 
+    @property
+    def name(self) -> str:
+        """What tells it from the others of its run; a baseline has no seeds."""
+        name = f"{self.title} seed {self.seed}" if self.kind == "model" else self.title
+        return name if self.config.fold is None else f"{name} fold {self.config.fold}"
+
 
 def model_jobs(
     configs: list[RunConfig],

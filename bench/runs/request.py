@@ -15,6 +15,7 @@ from bench.records.config import Invocation, RunConfig
 from bench.runs import suites
 from zoo.data import augmentation
 from zoo.tiles import crops
+from zoo.tracking import trackers
 
 DEFAULT_SEEDS = 3
 
@@ -101,6 +102,8 @@ class _Asked(Invocation):
             self._check()
 
     def _check(self) -> None:
+        with user_errors():
+            trackers.check(self.track)
         for each in config.all_options(self.config_class):
             if problem := each.problem(getattr(self, each.asked)):
                 raise BenchError(problem)

@@ -59,6 +59,11 @@ ROOMS: dict[str, tuple[Room, ...]] = {
             without_keras=True,
             needs_keras=("selection",),
         ),
+        Room(
+            "tracking",
+            "where the numbers of trainings are sent: TensorBoard, MLflow, Weights & Biases",
+            without_keras=True,
+        ),
         Room("registry", "names, sizes, published presets, model cards", without_keras=True),
         Room("training", "ZooModel with the one train_step, and what makes it fast"),
         Room("tuning", "how a model runs fastest on this machine: measured, and kept"),

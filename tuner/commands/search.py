@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bench.records import config
 from bench.runs import command_line
+from zoo.tracking import trackers
 
 EXAMPLES = """examples:
   python -m tuner search vae --dataset digits --objective psnr --max-trials 10
@@ -33,6 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--output", type=Path, help="folder of the search (default: runs/...)")
     add("--fresh", action="store_true", help="start over in that folder")
+    add(
+        "--track",
+        nargs="+",
+        choices=trackers.NAMES,
+        default=[],
+        metavar="TRACKER",
+        help=f"send each trial to {', '.join(trackers.NAMES)}, below <output>/tracking",
+    )
     add("--live", action="store_true", help="a page that refreshes while the search runs")
     add(
         "--confirm",
@@ -166,14 +175,30 @@ def command(options: argparse.Namespace) -> int:
     request.check()
     if options.confirm:
         confirm.check(request.objective_name, options.confirm)
-    live = []
+    watchers = []
+    if options.track:
+        from rich.markup import escape
+
+        from tuner.search.tracking import Tracking
+
+        def warn(text: str) -> None:
+            console.print(f"[yellow]warning:[/] {escape(text)}", soft_wrap=True)
+
+        watchers.append(Tracking(options.track, request.folder, warn))
     if options.live:
         from tuner.commands.output import print_plain
         from tuner.report.live import LivePage
 
         print_plain(console, f"live page: {request.folder / 'report.html'}")
-        live.append(LivePage())
-    return _end(search.search(request, console, *live).project, options, console)
+        watchers.append(LivePage())
+
+    def after_trial(project) -> None:
+        for watcher in watchers:
+            watcher(project)
+
+    found = search.search(request, console, after_trial)
+    after_trial(found.project)  # also trials of an earlier call
+    return _end(found.project, options, console)
 
 
 def _request(options: argparse.Namespace):

@@ -8,7 +8,16 @@ from pathlib import Path
 import numpy as np
 
 import zoo
-from zoo.cli import create, cropping, data, reading_options, screen, stopping, thresholds
+from zoo.cli import (
+    create,
+    cropping,
+    data,
+    reading_options,
+    screen,
+    stopping,
+    thresholds,
+    tracking,
+)
 from zoo.cli.files import CommandError, check_file
 from zoo.data import reading, scaling
 from zoo.files import new_file
@@ -136,6 +145,7 @@ def _check_options(options, task: str) -> None:
     cropping.check_options(options)
     thresholds.check_options(options)
     stopping.check_options(options, task)
+    tracking.check_options(options)
     if options.resume is not None:
         given = [name for name in _FIXED_ON_RESUME if getattr(options, name)]
         if given:
@@ -174,6 +184,7 @@ def _fit_and_save(model, training, validation, options) -> int:
     x, y = cropping.fit_arguments(model, training, options)
     held_out = None if validation is None else create.fit_arguments(model, validation)
     stopping_callbacks = stopping.callbacks(model, validation, options)
+    trackers = tracking.callbacks(options)
     screen.say(f"{model.name}: {model.count_params():,} parameters, {model.card.trained_on}")
     start = time.perf_counter()
     is_interrupted = False
@@ -187,11 +198,13 @@ def _fit_and_save(model, training, validation, options) -> int:
                 batch_size=options.batch_size if training.crop is None else None,
                 validation_batch_size=options.batch_size,
                 validation_data=held_out,
-                callbacks=[callback, *stopping_callbacks],
+                callbacks=[callback, *stopping_callbacks, *trackers],
                 verbose=0,
             )
         except KeyboardInterrupt:
             is_interrupted = True
+            for tracker in trackers:
+                tracker.stop()
     seconds = time.perf_counter() - start
     if is_interrupted and int(model.optimizer.iterations) == 0:
         screen.say("stopped before the first step: nothing is saved.")
@@ -297,6 +310,7 @@ def add_parser(commands) -> None:
         "--validation-split", type=float, default=0.1, help="share held out; default: 0.1"
     )
     stopping.add_options(parser)
+    tracking.add_options(parser)
     thresholds.add(parser, "of the held-out images")
     parser.add_argument(
         "--positive", metavar="CLASS", help="debiasing models: the class to be debiased"

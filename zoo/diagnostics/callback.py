@@ -12,6 +12,7 @@ from zoo.diagnostics import SEVERITIES, Finding, Recording, diagnose
 from zoo.diagnostics.outputs import explained_variance, is_constant
 from zoo.diagnostics.probe import Prober, last_activation, needs_probabilities
 from zoo.diagnostics.recording import percent
+from zoo.diagnostics.tracking import Tracking as Tracking
 
 NUM_PROBE_IMAGES = 64
 

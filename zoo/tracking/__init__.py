@@ -1,0 +1,1 @@
+"""Where the numbers of trainings are sent while they run: TensorBoard, MLflow, Weights & Biases."""
