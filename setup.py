@@ -23,6 +23,7 @@ EXTRAS = {
     ],
     "gpu": [f"tensorflow[and-cuda]{TENSORFLOW}; sys_platform == 'linux'"],
     "onnx": ["tf2onnx>=1.17,<2", "onnx>=1.17,<2"],
+    "openvino": ["openvino>=2025"],
     "test": [
         "pytest>=8,<10",
         "pytest-benchmark>=5,<6",

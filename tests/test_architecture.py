@@ -32,6 +32,7 @@ MAY_IMPORT_TENSORFLOW = {
     *(f"zoo/layers/{name}.py" for name in ("batch_normalization", "gradients", "row_noise")),
     *(f"zoo/training/{name}.py" for name in ("adam", "device_data", "fitting")),
     *(f"zoo/training/{name}.py" for name in ("keras_contract", "model", "predict")),
+    *(f"zoo/persistence/{name}.py" for name in ("converters", "running")),
     "zoo/testing/tensors.py",
 }
 DRAWS = ("bench.report.plots", "bench.scaling.plots", "tuner.report.plots")

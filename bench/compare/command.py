@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
-from bench.compare import comparison
+from bench.compare import comparison, saved_files
 from bench.compare.comparison import Outcome, Request, Row
 from bench.errors import BenchError
 from bench.stats import paired
@@ -37,6 +38,8 @@ EXAMPLES = """examples:
   python -m bench compare git:main .                         did my changes cost speed?
   python -m bench compare git:v0.1.0 git:main --models vae "*unet*" --json speed.json
   python -m bench compare ../other . --models vae --what latency
+  python -m bench compare vae.keras vae.onnx vae_int8.tflite --dataset fashion_mnist
+                                                             files on the same images
 
 exit code: 0 no regression, 1 B is slower than A or does not run, 2 wrong use
 """
@@ -47,6 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     default = Request("", "")
     parser.add_argument("a", metavar="A", help="model, git:REVISION or folder to compare with")
     parser.add_argument("b", metavar="B", help="model, git:REVISION or folder in question")
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", help="more files, where A and B are saved or exported"
+    )
     parser.add_argument(
         "--models", nargs="+", help="of two checkouts: wildcards (default: the core suite)"
     )
@@ -83,6 +89,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def command(options: argparse.Namespace) -> int:
     """Compares, prints the table, and returns the exit code: 1 when B is slower, else 0."""
+    if saved_files.are_files((options.a, options.b, *options.files)):
+        return _compare_files(options)
+    if options.files:
+        raise BenchError(
+            "A and B must be two, but for files such as vae.onnx. "
+            f"Received: {options.files[0]!r} too."
+        )
     fields = comparison.Request.__dataclass_fields__
     request = Request(**{name: getattr(options, name) for name in fields})
     console = Console()
@@ -95,6 +108,37 @@ def command(options: argparse.Namespace) -> int:
     if options.json:
         write_json(options.json, outcome)
     return 1 if outcome.regressions else 0
+
+
+def _compare_files(options: argparse.Namespace) -> int:
+    """Runs saved and exported files of a model on the same images."""
+    if options.models is not None:
+        raise BenchError("--models belongs to two checkouts; A and B are files.")
+    paths = saved_files.check((options.a, options.b, *options.files))
+    if options.pairs < 1:
+        raise BenchError(f"--pairs must be at least 1. Received: {options.pairs}.")
+    if options.batch_size is not None and options.batch_size < 1:
+        raise BenchError(f"--batch-size must be above 0. Received: {options.batch_size}.")
+    from bench.data import catalog
+    from bench.runs import suites
+
+    console = Console()
+    with console.status("loading data"):
+        dataset = catalog.load(options.dataset)
+    images = np.ascontiguousarray(dataset.test.images[: saved_files.MOST_IMAGES], "float32")
+    batch_size = options.batch_size or suites.default_batch_size(dataset.num_train)
+    rows = saved_files.compare(paths, images, batch_size, options.pairs, console)
+    batch_size = min(batch_size, len(images))
+    saved_files.show(rows, len(images) // batch_size * batch_size, console)
+    console.print(
+        f"{len(images)} test images of {escape(dataset.name)}, batches of {batch_size}; medians of "
+        f"{options.pairs} turns, with 95 % intervals. Each file uses all cores.",
+        highlight=False,
+    )
+    if options.json:
+        about = {"dataset": dataset.name, "num_images": len(images), "batch_size": batch_size}
+        _write(options.json, saved_files.to_json(rows, **about))
+    return 1 if any(row.error is not None for row in rows) else 0
 
 
 def show(outcome: Outcome, console: Console) -> None:
@@ -191,8 +235,12 @@ def write_json(path: Path, outcome: Outcome) -> None:
     Raises:
         BenchError: if it cannot be written.
     """
+    _write(path, json.dumps(to_json(outcome), indent=1) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(to_json(outcome), indent=1) + "\n")
+        path.write_text(text)
     except OSError as error:
         raise BenchError(f"cannot write {path}: {error.strerror}.") from error

@@ -8,12 +8,14 @@ import zoo
 from zoo import aligned
 from zoo.cli import screen
 from zoo.cli.files import CommandError, check_file, check_folder, check_new
-from zoo.cli.use import check_can
+from zoo.cli.use import check_can, reader_of
 from zoo.data import images
 from zoo.files import new_file, new_folder
 from zoo.parser import new_command
 from zoo.registry import entries, presets, saved_file
 from zoo.registry.pretrained import MODEL_HELP
+
+FEWEST_TO_CALIBRATE, MOST_TO_COMPARE = 10, 256
 
 
 def list_models(options) -> int:
@@ -118,24 +120,56 @@ def _label(model, text: str) -> int:
 
 
 def export(options) -> int:
-    """Writes the model as a SavedModel folder or an ONNX file, which run without the zoo."""
+    """Writes the model as a file or folder that runs without the zoo."""
     path = options.output
-    if path.suffix not in ("", ".onnx"):
+    if path.suffix not in ("", ".onnx", ".tflite", ".xml"):
         raise CommandError(
-            f"the path must end in .onnx, or have no suffix for a SavedModel folder. "
-            f"Received: {path}."
+            "the path must end in .onnx, .tflite or .xml (OpenVINO), or have no suffix for a "
+            f"SavedModel folder. Received: {path}."
+        )
+    if options.calibrate is not None and path.suffix != ".tflite":
+        raise CommandError(
+            f"--calibrate is for whole numbers of 8 bits in a .tflite file. Received: {path}."
         )
     check_new(path, options.overwrite)
     saved_file.header(options.model)
+    files = [] if options.calibrate is None else images.find(options.calibrate)
+    if options.calibrate is not None and len(files) < FEWEST_TO_CALIBRATE:
+        raise CommandError(
+            f"--calibrate must be a folder of at least {FEWEST_TO_CALIBRATE} images, such as those "
+            f"of the training. Received: {len(files)} in {options.calibrate}."
+        )
     model = zoo.load(options.model)
     from zoo.persistence.export import export as write
 
+    calibration = held_out = None
+    if files and isinstance(model.example_inputs(), dict):
+        raise CommandError(
+            f"{options.model}: --calibrate is for models that take images alone. Call zoo.export "
+            "with calibration={'image': ..., 'label': ...} from Python."
+        )
+    if files:
+        # Each fifth image is not calibrated with: on these it is told what was lost.
+        pixels = reader_of(model, options.model, False).all(files)[1]
+        is_held_out = np.arange(len(pixels)) % 5 == 4
+        calibration, held_out = pixels[~is_held_out], pixels[is_held_out]
     try:
-        write(model, path, overwrite=options.overwrite)
+        write(model, path, calibration=calibration, overwrite=options.overwrite)
     except (ImportError, TypeError) as error:  # the converter is missing, or cannot do the model
         raise CommandError(str(error)) from error
     screen.say(f"exported: {path}")
+    if held_out is not None:
+        _tell_quality(model, path, held_out[:MOST_TO_COMPARE], len(calibration))
     return 0
+
+
+def _tell_quality(model, path: Path, held_out: np.ndarray, num_calibrated: int) -> None:
+    from zoo.persistence import running
+
+    predicted = running.load(path)(held_out)
+    found = running.fidelity(held_out, predicted, model.predict(held_out, verbose=0))
+    screen.say(f"8 bits, calibrated with {num_calibrated} images.")
+    screen.say(f"On {found.num_images} others: {found.text}.")
 
 
 def add_parsers(commands) -> None:
@@ -184,8 +218,21 @@ def add_parsers(commands) -> None:
             "examples:\n"
             "  python -m zoo export vae.keras exported/\n"
             "  python -m zoo export vae.keras vae.onnx\n"
+            "  python -m zoo export vae.keras vae.xml                  OpenVINO\n"
+            "  python -m zoo export vae.keras vae_int8.tflite --calibrate photos/\n"
         ),
     )
     parser.add_argument("model", type=Path, help=MODEL_HELP)
-    parser.add_argument("output", type=Path, metavar="path", help="folder, or file ending in .onnx")
+    parser.add_argument(
+        "output",
+        type=Path,
+        metavar="path",
+        help="folder, or file ending in .onnx, .tflite or .xml (OpenVINO)",
+    )
+    parser.add_argument(
+        "--calibrate",
+        type=Path,
+        metavar="FOLDER",
+        help="images by which a .tflite file becomes one of 8 bits; what is lost is told",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace what is there")

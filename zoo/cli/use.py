@@ -52,15 +52,7 @@ class Session:
         self._told: set[str] = set()
 
     def _reader(self, skip_unreadable: bool) -> Reader:
-        shape, card = self.model.image_shape, self.model.card
-        if len(shape) != 3 or shape[-1] not in (1, 3):
-            raise CommandError(
-                f"{self.path}: the model must take grey or RGB images. Received: a model of "
-                f"image_shape={shape}. Call it from Python."
-            )
-        color = card.color or {1: "grey", 3: "rgb"}[shape[-1]]
-        size = None if self.tiling.is_on else shape[:2]
-        return Reader(size, color, skip_unreadable, card.value_range)
+        return reader_of(self.model, self.path, skip_unreadable, self.tiling.is_on)
 
     def batches(self, folder: Path | None = None):
         """Yields files, images and the model's input for them, and moves the bar on.
@@ -120,6 +112,23 @@ class Session:
     def name(self, file: Path) -> str:
         """Returns a file's path inside the folder, as tables show it."""
         return file.relative_to(self.folder).as_posix()
+
+
+def reader_of(model, path: Path, skip_unreadable: bool, keeps_size: bool = False) -> Reader:
+    """Returns what reads image files as a saved model takes them.
+
+    Args:
+        path: Of the model, for errors.
+        keeps_size: Whether files keep their own size.
+    """
+    shape, card = model.image_shape, model.card
+    if len(shape) != 3 or shape[-1] not in (1, 3):
+        raise CommandError(
+            f"{path}: the model must take grey or RGB images. Received: a model of "
+            f"image_shape={shape}. Call it from Python."
+        )
+    color = card.color or {1: "grey", 3: "rgb"}[shape[-1]]
+    return Reader(None if keeps_size else shape[:2], color, skip_unreadable, card.value_range)
 
 
 @contextlib.contextmanager

@@ -1,8 +1,9 @@
-"""Models for other programs: TensorFlow SavedModel and ONNX files that need no zoo to run."""
+"""Models for other programs: SavedModel, ONNX, TFLite and OpenVINO files that need no zoo."""
 
 import contextlib
 import importlib.util
 import logging
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -11,10 +12,11 @@ import numpy as np
 
 from zoo import checks
 from zoo.files import is_taken, new_file, new_folder
+from zoo.persistence import converters
 from zoo.training.model import ZooModel
 
-FORMATS = ("saved_model", "onnx")
-_KERAS_FORMATS = {"saved_model": "tf_saved_model", "onnx": "onnx"}
+FORMATS = ("saved_model", "onnx", "tflite", "openvino")
+_SUFFIXES = {"saved_model": "", "onnx": ".onnx", "tflite": ".tflite", "openvino": ".xml"}
 _ONNX_NEEDS = ("onnx", "tf2onnx")
 # What is worth exporting where a model has it, for error messages.
 _METHODS = (
@@ -36,6 +38,7 @@ def export(
     *,
     method: str = "call",
     example=None,
+    calibration=None,
     overwrite: bool = False,
 ) -> Path:
     """Writes what a model does, with its weights, for programs without Keras.
@@ -46,6 +49,10 @@ def export(
     - `saved_model`: a folder. `tf.saved_model.load(path).serve(images)`, or TensorFlow Serving.
     - `onnx`: one file. `onnxruntime.InferenceSession(path).run(None, {"image": images})`. Writing
       needs `pip install "keras-autoencoder-zoo[onnx]"`; running needs `onnxruntime` alone.
+    - `tflite`: one file for `ai_edge_litert.interpreter.Interpreter`, made for small devices. With
+      `calibration` it computes on whole numbers of 8 bits, and its weights take a quarter.
+    - `openvino`: a pair of files, `.xml` and `.bin`. `openvino.compile_model(path)(images)`.
+      Writing needs `pip install "keras-autoencoder-zoo[openvino]"`.
 
     A model with several inputs, such as `{"image", "label"}`, takes the same dict in a SavedModel
     and one input of each name in ONNX. The ONNX output is called `"prediction"`, or has the name of
@@ -53,25 +60,31 @@ def export(
 
     Args:
         model: A model of the zoo.
-        path: Where to write: a folder without suffix, or a name that ends in `.onnx`.
-        format: `"saved_model"`, `"onnx"`, or `None` to tell by the suffix of `path`.
+        path: Where to write: a folder without suffix, or a name that ends in `.onnx`, `.tflite` or
+            `.xml`.
+        format: `"saved_model"`, `"onnx"`, `"tflite"`, `"openvino"`, or `None` to tell by the suffix
+            of `path`.
         method: What to export: `"call"`, or a method that maps a batch to a batch, such as
             `"encode"`, `"decode"`, `"anomaly_score"` or `"score_map"`.
         example: A batch of what the method takes, an array or a dict of arrays; only shapes, kinds
             and names are read. `None` means images, or codes for `"decode"`.
+        calibration: Images as the model takes them, some dozens of those it will meet, for whole
+            numbers of 8 bits in a TFLite file; None: float32. Quality then has to be measured:
+            `zoo.persistence.running.fidelity`, or `python -m bench compare`.
         overwrite: Whether files that are there may be replaced. Other files in the folder stay.
 
     Returns:
         The path.
 
     Raises:
-        ValueError: for an unknown format or method, or a path whose suffix is of another format.
+        ValueError: for an unknown format or method, a path whose suffix is of another format, or
+            a calibration of another format than TFLite.
         FileExistsError: if there is a file, or a folder that is not empty, and no `overwrite`.
         TypeError: if `model` is no model of the zoo, or the method does not take the example.
-        ImportError: if `"onnx"` is asked for and its converter is not installed.
+        ImportError: if the converter of the format is not installed.
 
-    ONNX files are float32: a model with a mixed precision policy is converted from a float32
-    copy, so outputs differ by the rounding of the lower precision.
+    Files other than SavedModel are float32: a model with a mixed precision policy is converted from
+    a float32 copy, so outputs differ by the rounding of the lower precision.
 
     Example:
         >>> import tempfile, zoo
@@ -87,14 +100,24 @@ def export(
     format = _format_of(path) if format is None else format  # noqa: A001
     checks.one_of("export", format=(format, FORMATS))
     _check_path(path, format)
-    if not overwrite and is_taken(path):
+    written = (path, path.with_suffix(".bin")) if format == "openvino" else (path,)
+    if not overwrite and any(map(is_taken, written)):
         raise FileExistsError(
             f"export: path must be new. Received: path={str(path)!r}, which exists. Choose another "
             "path, or give overwrite=True."
         )
     _check_method(model, method)
+    if calibration is not None:
+        if format != "tflite" or method != "call":
+            raise ValueError(
+                "export: calibration must be None but for 'tflite' and the method 'call'. "
+                f"Received: format={format!r}, method={method!r}. Use a path that ends in .tflite."
+            )
+        model.check_inputs(calibration, "calibration")
     if format == "onnx":
         _check_converter()
+    converters.check_installed(format)
+    if format != "saved_model":
         model = _in_float32(model)
     example = _zeros_like(_default_example(model, method) if example is None else example)
     endpoint = _Endpoint(model, method, is_named=format == "onnx")
@@ -106,13 +129,26 @@ def export(
             f"{str(error).strip().splitlines()[0]} Give a batch of what it takes as example=..."
         ) from error
     signature = [_signature(example, "code" if method == "decode" else "image")]
-    keras_format = _KERAS_FORMATS[format]
-    with (new_file if format == "onnx" else new_folder)(path) as temporary:
-        with _quiet_converter():
-            endpoint.export(str(temporary), keras_format, input_signature=signature, verbose=False)
-        if format == "onnx":
+    if format == "onnx":
+        with new_file(path) as temporary:
+            _write(endpoint, temporary, signature, "onnx")
             _finish_onnx(temporary)
+    elif format == "saved_model":
+        with new_folder(path) as temporary:
+            _write(endpoint, temporary, signature)
+    else:
+        with tempfile.TemporaryDirectory(prefix="zoo-export-") as scratch:
+            _write(endpoint, Path(scratch), signature)
+            if format == "tflite":
+                converters.to_tflite(Path(scratch), path, calibration)
+            else:
+                converters.to_openvino(Path(scratch), path)
     return path
+
+
+def _write(endpoint, path: Path, signature, keras_format: str = "tf_saved_model") -> None:
+    with _quiet_converter():
+        endpoint.export(str(path), keras_format, input_signature=signature, verbose=False)
 
 
 class _Endpoint(keras.Model):
@@ -136,7 +172,7 @@ class _Endpoint(keras.Model):
 
 
 def _format_of(path: Path) -> str:
-    formats = {"": "saved_model", ".onnx": "onnx"}
+    formats = {suffix: name for name, suffix in _SUFFIXES.items()}
     if path.suffix not in formats:
         fix = (
             "Use model.save for .keras files."
@@ -144,19 +180,20 @@ def _format_of(path: Path) -> str:
             else "Use a folder for 'saved_model', a name ending in .onnx for 'onnx'."
         )
         raise ValueError(
-            "export: path must have no suffix, or .onnx, when format is None. "
+            "export: path must have no suffix, or .onnx, .tflite or .xml, when format is None. "
             f"Received: path={str(path)!r}. {fix}"
         )
     return formats[path.suffix]
 
 
 def _check_path(path: Path, format: str) -> None:  # noqa: A002
-    if format == "onnx" and (path.suffix != ".onnx" or path.is_dir()):
+    suffix = _SUFFIXES[format]
+    if suffix and (path.suffix != suffix or path.is_dir()):
         raise ValueError(
-            "export: path must be a file name ending in .onnx for 'onnx'. "
-            f"Received: path={str(path)!r}. For example '{path.with_suffix('.onnx').name}'."
+            f"export: path must be a file name ending in {suffix} for {format!r}. "
+            f"Received: path={str(path)!r}. For example '{path.with_suffix(suffix).name}'."
         )
-    if format == "saved_model" and (path.suffix == ".onnx" or path.is_file()):
+    if not suffix and ((path.suffix in _SUFFIXES.values() and path.suffix) or path.is_file()):
         raise ValueError(
             "export: path must be a folder for 'saved_model'. "
             f"Received: path={str(path)!r}. For example '{path.stem}'."

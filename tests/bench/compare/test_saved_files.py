@@ -1,0 +1,75 @@
+"""Saved and exported files of a model on the same images, in turn."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from rich.console import Console
+
+import zoo
+from bench.__main__ import main
+from bench.compare import saved_files
+from zoo.persistence.export import export
+
+IMAGES = np.random.default_rng(0).random((20, 8, 8, 1), "float32")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    keras.utils.set_random_seed(0)
+    model = zoo.create("autoencoder", (8, 8, 1), preset="tiny", seed=0)
+    model.save(folder / "m.keras")
+    export(model, folder / "m.tflite")
+    (folder / "bad.onnx").write_bytes(b"no model")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def rows(folder):
+    names = ("m.keras", "m.tflite", "bad.onnx")
+    return saved_files.compare([folder / name for name in names], IMAGES, 8, 3)
+
+
+def test_each_file_is_timed_beside_the_first(rows):
+    first, other, bad = rows
+    for row in (first, other):
+        assert row.error is None
+        assert len(row.batch_seconds) == len(row.single_seconds) == 3
+        assert min(row.batch_seconds + row.single_seconds) > 0
+    assert first.batch_gain.median == first.single_gain.median == 1.0
+    ratios = sorted(np.divide(first.batch_seconds, other.batch_seconds))
+    assert other.batch_gain.median == pytest.approx(ratios[1])
+    assert first.fidelity is None
+    assert other.fidelity.is_as_good
+    assert other.fidelity.num_images == 20  # the rows beyond whole batches, too
+    assert bad.error is not None
+    assert not bad.batch_seconds
+
+
+def test_what_is_shown_and_kept(rows, capsys):
+    saved_files.show(rows, 16, Console(width=80))
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    assert "m.tflite: squared error" in text.replace("\n", " ")
+    assert "bad.onnx does not run" in text.replace("\n", "")
+    kept = json.loads(saved_files.to_json(rows, batch_size=8))
+    assert [row["path"].rpartition("/")[2] for row in kept["rows"]] == [
+        *("m.keras", "m.tflite", "bad.onnx")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("nope.onnx", "m.keras"), "a file that exists"),
+        (("m.keras", "vae"), "all contenders must be files ending in"),
+        (("vae", "vae@jit", "sparse"), "A and B must be two"),
+        (("m.keras", "m.tflite", "--pairs", "0"), "--pairs must be at least 1"),
+    ],
+)
+def test_wrong_use_is_told(words, message, folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    assert main(["compare", *words]) == 2
+    assert message in capsys.readouterr().err
