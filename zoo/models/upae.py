@@ -25,8 +25,9 @@ SMALLEST_RATIO = 1e-3  # of a squared error to its predicted variance, in recali
 class UPAE(Autoencoder):
     """Learns a copy, and how far off it expects to be.
 
-    loss = mean over pixels of [exp(-s) (x' - mu)^2 + s],  s = log sigma^2,  x' = 2 x - 1
-    score = mean over pixels of [exp(-s) (x' - mu)^2 + s]
+    loss = mean over pixels of (x' - mu)^2 + [exp(-s) (x' - mu*)^2 + s],  s = log sigma^2
+           (`nll="joint"`, as in the paper: of the part in brackets alone, with mu for mu*)
+    score = mean over pixels of [exp(-s) (x' - mu)^2 + s],  x' = 2 x - 1, mu* held constant
 
     Errors where the model expects large ones (edges, texture) count less than errors where it
     expects small ones. It also expects large errors at anomalies, which would explain them away.
@@ -50,10 +51,10 @@ class UPAE(Autoencoder):
             training (a black border) drive `s` to minus infinity, and a single anomaly there
             makes the score explode. The default lower end is a standard deviation of 2.5 % of
             the pixel range.
-        nll: How mean and variance share the loss. `"joint"`, as in the paper; `"beta"` weights
-            each pixel by its predicted standard deviation, held constant, so that pixels of high
-            variance are not given up (Seitzer et al., 2022); `"detached"` trains the mean by the
-            squared error alone, and the variance by the loss above with the mean held constant.
+        nll: How mean and variance share the loss. `"detached"` trains the mean by the squared
+            error alone, and the variance with the mean held constant; `"joint"` is the paper's;
+            `"beta"` weights each pixel of that by its predicted standard deviation, held constant,
+            so that pixels of high variance are not given up (Seitzer et al., 2022).
         score: `"log_likelihood"`, the score above, or `"paper"`, without the term `s`.
         **kwargs: See `Autoencoder`, but for `output_activation`, `reconstruction` and
             `latent_activation`, which are fixed.
@@ -70,7 +71,8 @@ class UPAE(Autoencoder):
     Raises:
         ValueError: if `image_shape` does not fit `widths`, or the bounds are not a rising pair.
 
-    Differs from the paper: the score has the term `s`; biases of dense layers start at zero, where
+    Differs from the paper: the mean is trained by the squared error (`nll="joint"` is the
+    paper's); the score has the term `s`; biases of dense layers start at zero, where
     PyTorch draws them; by default `s` is bounded, which changes the loss near the bounds, and there
     are fewer hidden units.
 
@@ -105,7 +107,7 @@ class UPAE(Autoencoder):
         head=None,
         kernel_initializer="pytorch_uniform",
         log_variance_bounds=(-6.0, 6.0),
-        nll="joint",
+        nll="detached",
         score="log_likelihood",
         **kwargs,
     ):

@@ -421,6 +421,7 @@ NAMED: dict[str, dict[str, Preset]] = {
                 "widths": (16, 32, 64, 64),
                 "hidden_units": (2048,),
                 "latent_dim": 16,
+                "nll": "joint",
                 "score": "paper",
                 "log_variance_bounds": None,
             },

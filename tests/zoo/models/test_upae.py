@@ -41,8 +41,10 @@ def test_loss_and_score_are_the_formulas(kind):
     assert mean.shape == s.shape == x.shape
     error = np.exp(-s) * (2 * x - 1 - mean) ** 2
     axes = tuple(range(1, x.ndim))
-    loss = model.loss_terms(x, x, outputs)["reconstruction"]
-    np.testing.assert_allclose(loss, (error + s).mean(axes), rtol=1e-4, atol=1e-5)
+    squared = (2 * x - 1 - mean) ** 2
+    for nll, values in (("joint", error + s), ("detached", squared + error + s)):
+        loss = make(shape, nll=nll).loss_terms(x, x, outputs)["reconstruction"]
+        np.testing.assert_allclose(loss, values.mean(axes), rtol=1e-4, atol=1e-5)
     for score, values in (("log_likelihood", error + s), ("paper", error)):
         model = make(shape, score=score)
         score_map = values.mean(axis=-1) if kind != "flat" else values
@@ -63,10 +65,11 @@ def test_shapes(kind):
 
 
 def test_loss_of_known_outputs():
-    model = make_constant(mean=0.2, log_variance=np.log(0.25), log_variance_bounds=None)
     x = np.full((2, 3), 0.9, "float32")  # x' = 0.8: an error of 0.6
-    loss = model.loss_terms(x, x, model.forward(x))["reconstruction"]
-    np.testing.assert_allclose(loss, 0.36 / 0.25 + np.log(0.25), rtol=1e-5)
+    for nll, more in (("joint", 0), ("detached", 0.36)):
+        model = make_constant(0.2, np.log(0.25), log_variance_bounds=None, nll=nll)
+        loss = model.loss_terms(x, x, model.forward(x))["reconstruction"]
+        np.testing.assert_allclose(loss, more + 0.36 / 0.25 + np.log(0.25), rtol=1e-5)
     np.testing.assert_allclose(model.anomaly_score(x), 0.36 / 0.25 + np.log(0.25), rtol=1e-5)
 
 
