@@ -6,8 +6,8 @@ import time
 import webbrowser
 from pathlib import Path
 
-from bench.errors import BenchError, exit_code
-from zoo.parser import program
+from bench.errors import BenchError
+from zoo.parser import exit_code, program
 
 DESCRIPTION = """Builds the documentation as a site that needs no network: the guides, a page for
 each model, the leaderboard of all committed records, the API reference, and the guides as
@@ -29,7 +29,12 @@ def main(arguments: list[str] | None = None) -> int:
         "--output", type=Path, default=Path("build/site"), help="folder of the site"
     )
     parser.add_argument("--open", action="store_true", help="show the site in the browser")
-    return exit_code(_build, parser.parse_args(arguments))
+    options = parser.parse_args(arguments)
+    return exit_code(
+        lambda: _build(options),
+        line_of=lambda error: str(error) if isinstance(error, BenchError) else None,
+        stopped="No site was written; an earlier one is as it was.",
+    )
 
 
 def _build(options) -> int:

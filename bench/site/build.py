@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.errors import BenchError
+from bench.records import store
 from bench.report import html
 from bench.site import contents, experiments, leaderboard, links
 from bench.site.models import Models
@@ -36,7 +37,7 @@ def build(root: Path, output: Path, tell: Callable[[str], None] = lambda text: N
         BenchError: if `root` is no checkout, or `output` holds something else than a site.
     """
     check(root, output)
-    output.parent.mkdir(parents=True, exist_ok=True)
+    store.check_writable(output.parent)
     with tempfile.TemporaryDirectory(prefix=".site-", dir=output.parent) as made:
         folder = Path(made)
         num = write_source(root, folder / "source")

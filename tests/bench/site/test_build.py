@@ -30,6 +30,29 @@ def test_what_is_no_site_is_not_replaced(is_file, tmp_path, monkeypatch, capsys)
     assert kept.read_text() == "kept"
 
 
+def test_a_folder_that_cannot_be_written_is_refused(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    assert command.main(["--output", "/proc/none/site"]) == 2
+    assert "/proc/none" in capsys.readouterr().err
+
+
+def test_a_build_that_is_stopped_leaves_the_site_that_was_there(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / build.SIGN).write_text("earlier")
+
+    def stop(root, folder):
+        folder.mkdir()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(build, "write_source", stop)
+    assert command.main(["--output", str(site)]) == 130
+    assert "an earlier one is as it was" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [site]
+    assert (site / build.SIGN).read_text() == "earlier"
+
+
 def test_a_missing_package_is_named_with_the_fix(monkeypatch, capsys):
     found = importlib.util.find_spec
     monkeypatch.setattr(
