@@ -15,11 +15,10 @@ from zoo.training import device_data
 FIRST_EPOCHS = 2  # in which the compilation has to pay
 # Estimates, on the side of no, for two cores with AVX-512. bench/suites/test_auto_jit.py measures
 # what the choice is worth.
-_COMPILE_SECONDS, _COMPILE_SECONDS_OF_LAYER = 0.25, 0.04
-# Of an update.
-_SAVED_SECONDS, _SAVED_SECONDS_OF_ROW, _SAVED_SECONDS_OF_WEIGHT = 5e-5, 2.5e-6, 3e-10
+_COMPILE_SECONDS, _COMPILE_SECONDS_OF_LAYER = 0.9, 0.25
+_SAVED_SECONDS_OF_ROW, _SAVED_SECONDS_OF_WEIGHT = 2.5e-6, 3e-10  # of an update
 # Above that many multiply-adds of an update, products are all that counts, and XLA's are no faster.
-_MOST_MACS = 1.5e8
+_MOST_MACS = 5e7
 _MOST_ROWS = 256
 # What such a network may consist of: layers of which XLA gives the same values, but for rounding.
 _LAYERS = (
@@ -53,8 +52,7 @@ def pays(model, batch_size: int, num_updates: int) -> bool:
     num_layers = sum(
         isinstance(layer, keras.layers.Dense) for layer in inspection.named_layers(model).values()
     )
-    saved = _SAVED_SECONDS + _SAVED_SECONDS_OF_ROW * batch_size
-    saved += _SAVED_SECONDS_OF_WEIGHT * num_weights
+    saved = _SAVED_SECONDS_OF_ROW * batch_size + _SAVED_SECONDS_OF_WEIGHT * num_weights
     return num_updates * saved > _COMPILE_SECONDS + _COMPILE_SECONDS_OF_LAYER * num_layers
 
 
