@@ -23,7 +23,7 @@ EXTRAS = {
     ],
     "gpu": [f"tensorflow[and-cuda]{TENSORFLOW}; sys_platform == 'linux'"],
     "onnx": ["tf2onnx>=1.17,<2", "onnx>=1.17,<2"],
-    "openvino": ["openvino>=2025"],
+    "openvino": ["openvino>=2025,<2028"],
     "test": [
         "pytest>=8,<10",
         "pytest-benchmark>=5,<6",

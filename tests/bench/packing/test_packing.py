@@ -13,8 +13,7 @@ from bench.errors import BenchError
 from bench.execution import session
 from bench.packing import checking, choosing, facts, writing
 from bench.records import store
-from zoo.cli import card
-from zoo.registry import pretrained
+from zoo.registry import pretrained, weights_card
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +61,7 @@ def test_the_card_tells_what_the_record_says(run, packed):
     assert found["mean"] == pytest.approx(both.mean())
     half = 12.706 * both.std(ddof=1) / np.sqrt(2)  # Student's t of one degree of freedom
     assert found["mean_high"] - found["mean"] == pytest.approx(half, rel=1e-4)
-    text = "\n".join(card.weights_lines(weights))
+    text = "\n".join(weights_card.lines(weights))
     assert "licence: CC BY 4.0" in text
     assert "at most 3 epochs, ended after 3, batch 64, adam 0.003" in text
     assert f"seed {choice.record.seed} of 2, by the least validation loss" in text

@@ -28,5 +28,5 @@ def test_a_table_of_other_columns_is_refused(tmp_path):
     path = tmp_path / "table.csv"
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([["model", "mse"], ["vae", math.pi]])
-    with pytest.raises(BenchError, match="must have the columns model, depth"):
+    with pytest.raises(BenchError, match="must have the columns model, latent_dim, depth"):
         table.read_rows(path)

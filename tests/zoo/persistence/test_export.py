@@ -176,7 +176,12 @@ def test_missing_converter_is_named_with_its_command(monkeypatch, tmp_path):
         ("model.pb", {}, r"no suffix, or \.onnx.*Received: path='.*model\.pb'\. Use a folder"),
         ("model", {"format": "onnx"}, r"file name ending in \.onnx.*For example 'model\.onnx'"),
         ("model.onnx", {"format": "saved_model"}, r"must be a folder.*For example 'model'"),
-        ("model", {"format": "tflite"}, r"format must be one of 'saved_model', 'onnx'"),
+        (
+            "model",
+            {"format": "tflite"},
+            r"file name ending in \.tflite.*For example 'model\.tflite'",
+        ),
+        ("model", {"format": "torch"}, r"format must be one of 'saved_model', 'onnx', 'tflite'"),
         ("model", {"method": "encod"}, r"method must be a method of Autoencoder.*mean 'encode'\?"),
         ("model", {"method": "_plain"}, r"method must be a method of Autoencoder, such as call"),
     ],
