@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from bench.errors import BenchError
-from bench.leaderboard import grouping
+from bench.leaderboard import grouping, robustness
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import METRICS, Row
 from bench.records import metrics, options
@@ -102,7 +102,7 @@ def rank(
         raise BenchError(f"--metric must be one of {', '.join(METRICS)}. Received: {metric}.")
     rows = leaderboard_rows.rows(records, metric)
     failed = [row for row in rows if row.failed and (with_baselines or not row.baseline)]
-    tables = grouping.by_shown_table(rows)
+    tables = _first_levels(grouping.by_shown_table(rows))
     tables = [[r for r in table if with_baselines or not r.baseline] for table in tables]
     tables = [table for table in tables if table]
     if len(tables) < 2:
@@ -279,6 +279,16 @@ def _costs(values: np.ndarray, metric: str) -> np.ndarray | None:
     if about.higher_is_better:
         return None if about.unit or (values > 1).any() else 1 - values
     return None if (values < 0).any() else values
+
+
+def _first_levels(tables: list[list[Row]]) -> list[list[Row]]:
+    """Keeps one level of what a run varies: shares of anomalies of a data set are no data sets."""
+    varied = {axis.name for axis in robustness.AXES}
+    kept = [name for name in leaderboard_rows.TABLE_FIELDS if name not in varied]
+    first: dict[tuple, list[Row]] = {}
+    for table in tables:
+        first.setdefault((*(table[0][name] for name in kept), *table[0].normal_classes), table)
+    return list(first.values())
 
 
 def _notes(tables: Sequence[Sequence[Row]], metric: str, is_log: bool) -> list[str]:

@@ -104,6 +104,17 @@ def test_rows_of_one_model_are_told_apart_by_their_setting():
     assert found.models == ("vae small (epochs=1)", "vae small (epochs=2)")
 
 
+def test_levels_of_what_a_run_varies_are_one_data_set():
+    levels = [
+        record
+        for share in (0.0, 0.1)
+        for record in records_of("a", {"vae": [0.1], "sparse": [0.3]}, contamination=share)
+    ]
+    assert across.rank([*levels, *THREE[5:]]).sets == ("a", "bb", "ccc")
+    with pytest.raises(BenchError, match="at least two data sets"):
+        across.rank(levels)
+
+
 def test_data_sets_of_one_name_are_counted_and_said():
     records = [
         *records_of("a", {"vae": [1.0], "sparse": [2.0]}),
