@@ -96,9 +96,15 @@ class FactorVAE(Adversarial, VAE):
         return {**outputs, "order": row_noise.uniform(ops.shape(outputs["z"]), source)}
 
     def permuted_codes(self, outputs):
-        """Returns the codes of a batch, each unit shuffled over the rows that count."""
-        codes = ops.stop_gradient(outputs["z"])
-        return permuted(codes, outputs["order"], outputs.get("sample_weight"))
+        """Returns the codes of a batch, each unit shuffled over the rows that count.
+
+        They stay in `outputs`: loss and discriminator of a step look at the same ones.
+        """
+        if "permuted_z" not in outputs:
+            codes = ops.stop_gradient(outputs["z"])
+            weights = outputs.get("sample_weight")
+            outputs["permuted_z"] = permuted(codes, outputs["order"], weights)
+        return outputs["permuted_z"]
 
     def loss_terms(self, x, target, outputs):
         terms = super().loss_terms(x, target, outputs)
