@@ -34,14 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--output", type=Path, help="folder of the search (default: runs/...)")
     add("--fresh", action="store_true", help="start over in that folder")
-    add(
-        "--track",
-        nargs="+",
-        choices=trackers.NAMES,
-        default=[],
-        metavar="TRACKER",
-        help=f"send each trial to {', '.join(trackers.NAMES)}, below <output>/tracking",
-    )
+    trackers.add_option(parser, "each trial", ", below <output>/tracking")
     add("--live", action="store_true", help="a page that refreshes while the search runs")
     add(
         "--confirm",

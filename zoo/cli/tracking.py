@@ -8,14 +8,7 @@ from zoo.tracking import runs, trackers
 
 def add_options(parser) -> None:
     """Adds the options to a parser."""
-    parser.add_argument(
-        "--track",
-        nargs="+",
-        choices=trackers.NAMES,
-        default=[],
-        metavar="TRACKER",
-        help=f"send each epoch to {', '.join(trackers.NAMES)}",
-    )
+    trackers.add_option(parser, "each epoch")
     parser.add_argument(
         "--track-to",
         type=Path,

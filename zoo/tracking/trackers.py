@@ -43,6 +43,18 @@ class Tracker(Protocol):
         """Begins a run of this name; its settings are plain data."""
 
 
+def add_option(parser, sent: str, where: str = "") -> None:
+    """Adds `--track` to the parser of a command; its help says what is sent, and where it lies."""
+    parser.add_argument(
+        "--track",
+        nargs="+",
+        choices=NAMES,
+        default=[],
+        metavar="TRACKER",
+        help=f"send {sent} to {', '.join(NAMES)}{where}",
+    )
+
+
 def check(names: tuple[str, ...] | list[str], option: str = "--track") -> None:
     """Refuses trackers that there are not, or whose package is not installed.
 
