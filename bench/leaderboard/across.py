@@ -102,7 +102,8 @@ def rank(
         raise BenchError(f"--metric must be one of {', '.join(METRICS)}. Received: {metric}.")
     rows = leaderboard_rows.rows(records, metric)
     failed = [row for row in rows if row.failed and (with_baselines or not row.baseline)]
-    tables = _first_levels(grouping.by_shown_table(rows))
+    # Levels of what a run varies, such as shares of anomalies, are no data sets.
+    tables = grouping.by_shown_table(robustness.first_levels(rows))
     tables = [[r for r in table if with_baselines or not r.baseline] for table in tables]
     tables = [table for table in tables if table]
     if len(tables) < 2:
@@ -279,16 +280,6 @@ def _costs(values: np.ndarray, metric: str) -> np.ndarray | None:
     if about.higher_is_better:
         return None if about.unit or (values > 1).any() else 1 - values
     return None if (values < 0).any() else values
-
-
-def _first_levels(tables: list[list[Row]]) -> list[list[Row]]:
-    """Keeps one level of what a run varies: shares of anomalies of a data set are no data sets."""
-    varied = {axis.name for axis in robustness.AXES}
-    kept = [name for name in leaderboard_rows.TABLE_FIELDS if name not in varied]
-    first: dict[tuple, list[Row]] = {}
-    for table in tables:
-        first.setdefault((*(table[0][name] for name in kept), *table[0].normal_classes), table)
-    return list(first.values())
 
 
 def _notes(tables: Sequence[Sequence[Row]], metric: str, is_log: bool) -> list[str]:

@@ -108,9 +108,16 @@ def test_levels_of_what_a_run_varies_are_one_data_set():
     levels = [
         record
         for share in (0.0, 0.1)
-        for record in records_of("a", {"vae": [0.1], "sparse": [0.3]}, contamination=share)
+        for record in records_of(
+            "a",
+            {"vae": [0.1], "sparse": [0.3]},
+            contamination=share,
+            normal_class=0,
+            test_auroc=0.9,
+        )
     ]
-    assert across.rank([*levels, *THREE[5:]]).sets == ("a", "bb", "ccc")
+    found = across.rank([*levels, *THREE[5:]], metric="mse")
+    assert found.sets == ("a, one class", "bb", "ccc")
     with pytest.raises(BenchError, match="at least two data sets"):
         across.rank(levels)
 
