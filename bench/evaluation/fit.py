@@ -16,7 +16,7 @@ from bench.evaluation.build import build_compiled
 from bench.evaluation.quality_curve import QualityCurve
 from bench.introspection import summary
 from bench.profiling import memory
-from bench.records.config import AUTO
+from bench.records.config import AUTO, COSINE
 from bench.runs.job import Job
 from zoo.data import augmentation
 from zoo.inputs.augmented_batches import AugmentedBatches
@@ -133,7 +133,7 @@ def train(job: Job, dataset, connection, shown=None, model: keras.Model | None =
             num_labels=config.num_labels,
             seed=job.seed,
         )
-    per_epoch = dataset.num_train * (config.crops_per_image or 1)
+    per_epoch = _images_per_epoch(job, dataset)
     quality_curve = QualityCurve(
         task, shown, config.evaluate_every, config.batch_size, images_per_epoch=per_epoch
     )
@@ -166,7 +166,7 @@ def train(job: Job, dataset, connection, shown=None, model: keras.Model | None =
     best = num_epochs if stopping is None else stopping.best_epoch + 1
     fields = {
         "samples_seen": num_epochs * per_epoch,
-        "num_updates": num_epochs * math.ceil(per_epoch / config.batch_size),
+        "num_updates": num_epochs * _updates_per_epoch(job, dataset),
         "best_epoch": None if stopping is None else best,
         **precision,
         "jit_compile": bool(getattr(model, "fitted_by_xla", model.jit_compile)),
@@ -215,13 +215,39 @@ def is_validated(model: keras.Model) -> bool:
     return "train_step" not in steps or "test_step" in steps
 
 
+def optimizer(job: Job, dataset) -> keras.optimizers.Optimizer:
+    """Returns the optimizer of a job: Adam, at a fixed learning rate or at one that falls.
+
+    With `decay` of `"cosine"`, update `t` of `T`, counted from 0, has the rate
+
+        r_t = r (1 + cos(pi t / T)) / 2
+
+    `T` is the number of updates in all epochs; a training that is stopped early does not reach 0.
+    From Loshchilov & Hutter, "SGDR", 2017, equation 5, for one period.
+    """
+    config = job.config
+    rate = config.learning_rate
+    if config.decay == COSINE:
+        num_updates = config.epochs * _updates_per_epoch(job, dataset)
+        rate = keras.optimizers.schedules.CosineDecay(rate, num_updates)
+    return keras.optimizers.Adam(rate)
+
+
+def _images_per_epoch(job: Job, dataset) -> int:
+    return dataset.num_train * (job.config.crops_per_image or 1)
+
+
+def _updates_per_epoch(job: Job, dataset) -> int:
+    return math.ceil(_images_per_epoch(job, dataset) / job.config.batch_size)
+
+
 def _build(job: Job, dataset, task: str, precision: str | None = None) -> keras.Model:
     config = job.config
     precision = precision or ("float32" if config.precision == AUTO else config.precision)
     return build_compiled(
         job.model,
         dataset.image_shape,
-        keras.optimizers.Adam(config.learning_rate),
+        optimizer(job, dataset),
         preset=job.preset,
         arguments=tasks.arguments(task, dataset) | dict(job.arguments),
         seed=job.seed,

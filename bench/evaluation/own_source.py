@@ -228,7 +228,7 @@ def _compile(source: Source, model: keras.Model, job: Job, dataset: Dataset) -> 
                 "model.compile(optimizer) in the function."
             )
         settings["loss"] = _loss(source, dataset)
-    model.compile(keras.optimizers.Adam(job.config.learning_rate), **settings)
+    model.compile(fit.optimizer(job, dataset), **settings)
 
 
 def _loss(source: Source, dataset: Dataset):

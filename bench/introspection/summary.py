@@ -104,8 +104,8 @@ def loss_terms(model: keras.Model) -> dict[str, float]:
 def optimizer_settings(model: keras.Model) -> dict[str, Any]:
     """Returns the settings of the optimizer that took effect, those switched off left out.
 
-    The `learning_rate` is the present one, or the schedule's configuration. Under mixed precision
-    it is the inner optimizer's.
+    The `learning_rate` is the present one, or the text of its schedule. Under mixed precision it is
+    the inner optimizer's.
     """
     optimizer = model.optimizer
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
@@ -116,7 +116,19 @@ def optimizer_settings(model: keras.Model) -> dict[str, Any]:
     }
     if not config.get("use_ema"):
         config.pop("ema_momentum", None)
+    if isinstance(config.get("learning_rate"), dict):
+        config["learning_rate"] = _schedule_text(config["learning_rate"])
     return keras.tree.map_structure(_plain, config)
+
+
+def _schedule_text(schedule: dict[str, Any]) -> str:
+    """Returns for example `CosineDecay(initial_learning_rate=0.001, decay_steps=3440)`."""
+    settings = (
+        f"{name}={_plain(value)}"
+        for name, value in schedule["config"].items()
+        if name != "name" and value not in (None, 0)
+    )
+    return f"{schedule['class_name']}({', '.join(settings)})"
 
 
 def _plain(value: Any) -> Any:

@@ -117,6 +117,7 @@ def _training(choice: Choice) -> dict[str, Any]:
         "batch_size": config.batch_size,
         "optimizer": record.training.optimizer,
         "learning_rate": config.learning_rate,
+        "decay": config.decay,
         "precision": config.precision,
         "num_labels": config.num_labels,
         "seed": record.seed,

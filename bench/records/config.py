@@ -31,6 +31,9 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 AUTO = "auto"  # the precision that `zoo.autotune` keeps
 MEASURES = ("generative", "representation")  # each takes some seconds per model
 JIT = ("auto", "on", "off")
+COSINE = "cosine"
+NO_DECAY = "none"
+DECAYS = (NO_DECAY, COSINE)
 ENGINES = ("local", "ray")
 FOLDER = Kind(Path, "a folder")
 # Options of a run, beside those of `Loading`, that `bench.data.catalog.load` takes too.
@@ -72,6 +75,15 @@ class RunConfig(Loading):
         training_only=True,
     )
     learning_rate: float = option(3e-3, "of Adam", "training", NUMBER, above=0, training_only=True)
+    decay: str = option(
+        NO_DECAY,
+        "of the learning rate: cosine falls along half a cosine, to 0 after the last update",
+        "training",
+        Kind(str, "a word"),
+        choices=DECAYS,
+        since=2,
+        training_only=True,
+    )
     precision: str = option(
         "float32",
         "one or more; a faster one is shown only where quality stays the same; auto: bfloat16 "

@@ -66,7 +66,7 @@ DATA = (
     "dataset_checksum",
 )
 TRAINING = (
-    *("optimizer", "learning_rate", "epochs", "patience", "best_epoch", "batch_size"),
+    *("optimizer", "learning_rate", "decay", "epochs", "patience", "best_epoch", "batch_size"),
     *("num_updates", "samples_seen"),
     *("augment", "crop", "crops_per_image", "foreground_crops"),
     *(

@@ -34,9 +34,12 @@ def _budget(training: dict) -> str:
     most = "at most " if training["patience"] else ""
     stop = f", ended after {training['num_epochs']}" if training["patience"] else ""
     labels = f", {training['num_labels']:,} labels" if training.get("num_labels") else ""
+    decay = training.get("decay", "none")
+    falling = "" if decay == "none" else f" falling to 0 ({decay})"
     return (
         f"{most}{training['epochs']} epochs{stop}, batch {training['batch_size']}, "
-        f"{training['optimizer']} {training['learning_rate']:g}, {training['precision']}{labels}, "
+        f"{training['optimizer']} {training['learning_rate']:g}{falling}, "
+        f"{training['precision']}{labels}, "
         f"seed {training['seed']}"
     )
 
