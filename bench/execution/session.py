@@ -117,7 +117,7 @@ def _run(
     record_store.check_writable(output)
     with record_store.folder_lock(output), contextlib.ExitStack() as stack:
         run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-        context = forkserver(("bench.evaluation.job_runner", *models.modules()))
+        context = job_server()
         engine = stack.enter_context(contextlib.closing(_engine(how, context, output, run_id)))
         store = stack.enter_context(cache.opened(output))
         with console.status("loading data"):
@@ -147,6 +147,11 @@ def _run(
     records = runner.records_of(wanted)
     num_failed = sum(not record.is_ok for record in records)
     return Outcome(output, runner.num_run, runner.num_kept, num_failed, records)
+
+
+def job_server():
+    """Returns the `multiprocessing` context of jobs: its server has imported what they need."""
+    return forkserver(("bench.evaluation.job_runner", *models.modules()))
 
 
 def _members(request: Request) -> list[Request]:
