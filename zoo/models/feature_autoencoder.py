@@ -177,17 +177,17 @@ class FeatureAutoencoder(ZooModel):
             )
             self.memory.build((None, self.latent_dim))
         per_feature = (self.feature_shape[-1],) if self.shared else self.feature_shape
-        num = self.num_distances
         self.feature_mean = self._constant("feature_mean", per_feature, "zeros")
         self.feature_scale = self._constant("feature_scale", per_feature, "ones")
-        self.code_mean = self._constant("code_mean", (num,), "zeros")
-        self.code_precision = self._constant("code_precision", (num, num), "identity")
         self.normal_error = self._constant("normal_error", (), "ones")
         if self.num_neighbours:
-            self.normal_codes = self._constant(
-                "normal_codes", (NUM_STORED, self.latent_dim), "zeros"
-            )
+            stored = NUM_STORED, self.latent_dim
+            self.normal_codes = self._constant("normal_codes", stored, "zeros")
             self.num_normals = self._constant("num_normals", (), "zeros")
+        else:
+            num = self.num_distances
+            self.code_mean = self._constant("code_mean", (num,), "zeros")
+            self.code_precision = self._constant("code_precision", (num, num), "identity")
         if self.shared:
             units = self.latent_dim
             self.place_mean = self._constant("place_mean", (units,), "zeros")
@@ -289,30 +289,31 @@ class FeatureAutoencoder(ZooModel):
         """
         checks.images(self.owner, images, self.image_shape)
         images = images[:: -(-len(images) // self._most_images)]
-        parts = [self._code_and_errors(part) for part in normal_images.batches(images)]
+        parts = [self._read(part)[:2] for part in normal_images.batches(images)]
         codes, errors = (
             np.concatenate([np.asarray(p) for p in each]) for each in zip(*parts, strict=True)
         )
-        self.normal_error.assign(max(float(errors.mean()), np.finfo("float32").tiny))
+        keep = self._store if self.num_neighbours else self._take_gaussians
+        self.normal_error.assign(max(keep(codes, errors), np.finfo("float32").tiny))
+
+    def _take_gaussians(self, codes, errors) -> float:
+        """Takes how codes spread, and returns the mean error."""
         if self.shared:
             places = codes.reshape(-1, self.latent_dim)
             self._assign_gaussian(self.place_mean, self.place_precision, places)
         numbers = np.asarray(self._numbers(codes, errors))
         self._assign_gaussian(self.code_mean, self.code_precision, numbers)
-        if self.num_neighbours:
-            self._store(codes, errors)
+        return float(errors.mean())
 
-    def _store(self, codes, errors) -> None:
-        """Keeps codes, and takes the mean score of their images: each without itself."""
+    def _store(self, codes, errors) -> float:
+        """Keeps codes, and returns the mean score of their images: each without itself."""
         kept = np.zeros((NUM_STORED, self.latent_dim), "float32")
         kept[: len(codes)] = codes
         self.normal_codes.assign(kept)
         self.num_normals.assign(len(codes))
-        distances = [
-            np.asarray(self._distances(part, skip=1)) for part in normal_images.batches(codes)
-        ]
-        mean = float(np.concatenate(distances).mean() + ERROR_WEIGHT * errors.mean())
-        self.normal_error.assign(max(mean, np.finfo("float32").tiny))
+        rebuilt = (self._rebuilt(part) for part in normal_images.batches(codes))
+        distances = [np.asarray(self._distances(part, skip=1)) for part in rebuilt]
+        return float(np.concatenate(distances).mean() + ERROR_WEIGHT * errors.mean())
 
     def _assign_gaussian(self, mean, precision, rows) -> None:
         values = normal_images.mean_and_precision(rows)
@@ -321,10 +322,15 @@ class FeatureAutoencoder(ZooModel):
 
     # --- scores -----------------------------------------------------------------------------
 
-    def _code_and_errors(self, x):
+    def _read(self, x):
+        """Returns codes, errors of cells `(batch, rows, columns)`, and the rebuilt features."""
         outputs = self.forward(x)
-        errors = ops.mean(ops.square(outputs["features"] - outputs["prediction"]), axis=-1)
-        return ops.cast(outputs["code"], "float32"), errors
+        rebuilt = outputs["prediction"]
+        errors = ops.mean(ops.square(outputs["features"] - rebuilt), axis=-1)
+        return ops.cast(outputs["code"], "float32"), errors, rebuilt
+
+    def _rebuilt(self, codes):
+        return ops.cast(self.decoder(codes, training=False), "float32")
 
     def _numbers(self, codes, errors):
         """Returns what `T^2` is a distance of, `(batch, num_distances)`."""
@@ -333,28 +339,22 @@ class FeatureAutoencoder(ZooModel):
         with_spread = self.features == feature_networks.HOG
         return normal_images.numbers_of_places(codes, errors, with_spread)
 
-    def _distances(self, codes, skip: int = 0):
-        """Returns the mean squared distance to what is rebuilt of the nearest normal images.
+    def _distances(self, rebuilt, skip: int = 0):
+        """Returns the mean squared distance of each cell to what is rebuilt of the nearest images.
 
         Args:
-            codes: `(batch, latent_dim)`.
-            skip: How many of the nearest are left out, of an image that is itself stored.
-
-        Returns:
-            The means over the numbers of each cell, `(batch, rows, columns)`.
+            skip: How many of the nearest are left out, of images that are themselves stored.
         """
-        rebuilt, normal = (
-            ops.cast(self.decoder(c, training=False), "float32") for c in (codes, self.normal_codes)
-        )
-        offsets = normal_images.offsets_to_nearest(
-            rebuilt, normal, self.num_normals, self.num_neighbours, skip
-        )
+        normal = self._rebuilt(self.normal_codes)
+        rebuilt = ops.reshape(rebuilt, (-1, normal.shape[-1]))
+        counts = self.num_normals, self.num_neighbours, skip
+        offsets = normal_images.offsets_to_nearest(rebuilt, normal, *counts)
         return ops.mean(ops.reshape(offsets, (-1, *self.feature_shape)), axis=-1)
 
     def _scores_by_cell(self, x):
-        codes, errors = self._code_and_errors(x)
+        codes, errors, rebuilt = self._read(x)
         if self.num_neighbours:
-            return (self._distances(codes) + ERROR_WEIGHT * errors) / self.normal_error
+            return (self._distances(rebuilt) + ERROR_WEIGHT * errors) / self.normal_error
         distance = normal_images.mahalanobis(
             self._numbers(codes, errors), self.code_mean, self.code_precision
         )

@@ -60,7 +60,7 @@ def test_the_best_epoch_by_a_measure_comes_back(images, monitor):
 
 def test_a_model_of_features_is_measured_while_it_trains(images):
     """Its scores need codes and errors of the training images, as they are at that epoch."""
-    model = zoo.create("feature_autoencoder", (8, 8, 1), latent_dim=2)
+    model = zoo.create("feature_autoencoder", (8, 8, 1), latent_dim=2, num_neighbours=0)
     model.compile("adam", run_eagerly=True)
     seen = []
 

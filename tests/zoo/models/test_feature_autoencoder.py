@@ -106,6 +106,15 @@ class TestScore:
         scores = model.anomaly_score(normals[:5])
         np.testing.assert_allclose(scores / scores[0], raw / raw[0], rtol=1e-3)
 
+    def test_only_what_the_score_reads_is_kept(self, with_neighbours, on_zeros):
+        """Codes of neighbours, or else their Gaussian."""
+        names = {variable.name for variable in with_neighbours[0].non_trainable_variables}
+        assert {"normal_codes", "num_normals"} <= names
+        assert not {"code_mean", "code_precision"} & names
+        names = {variable.name for variable in on_zeros[0].non_trainable_variables}
+        assert {"code_mean", "code_precision"} <= names
+        assert not {"normal_codes", "num_normals"} & names
+
     def test_fewer_images_than_neighbours(self, kit):
         images = kit.images[kit.labels == 0]
         model = trained(images[:3], epochs=1, num_neighbours=5)
