@@ -58,6 +58,27 @@ def no_loss(image_shape):
     return model
 
 
+def half_of_a_batch(image_shape):
+    class Half(keras.layers.Layer):
+        def call(self, x):
+            return x[:1]
+
+    inputs = keras.Input(image_shape)
+    return keras.Model(inputs, Half()(inputs))
+
+
+def not_a_number(image_shape):
+    model = build(image_shape)
+    model.layers[-1].bias.assign([np.nan])
+    return model
+
+
+def loss_of_nothing(image_shape):
+    model = build(image_shape)
+    model.compile("adam", lambda y, p: keras.ops.mean(keras.ops.log(-1 - keras.ops.abs(p - y))))
+    return model
+
+
 def text():
     return "a model"
 
@@ -98,6 +119,11 @@ class FarOfImages(Far):
 class Nan(Far):
     def decision_function(self, rows):
         return rows.sum(axis=1) * np.nan
+
+
+class Fails(Far):
+    def decision_function(self, rows):
+        raise KeyError("no such column")
 
 
 class Wide(Far):

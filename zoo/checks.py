@@ -10,6 +10,7 @@ import numpy as np
 # By what share a faster way to compute may be worse than the plain one and still be as good.
 MOST_LOSS_OF_QUALITY = 0.001
 _ERROR_LENGTH = 500  # characters that are kept of an error
+_COLOURS = re.compile(r"\x1b\[[\d;]*m")  # of a terminal, in errors of Keras
 _OF_OURS = re.compile(r"[\w.]+: .* must ")
 _BLOCK_BYTES = 2**24  # of values looked at together
 
@@ -37,17 +38,23 @@ def size(text: str) -> tuple[int, int]:
     return height, width
 
 
-def one_line(error: BaseException, *, with_kind: bool = True) -> str:
-    """Returns an exception as one line of at most 500 characters.
+def one_line(error: BaseException, most: int = _ERROR_LENGTH, *, with_kind: bool = True) -> str:
+    """Returns an exception as one line, cut between two words where it is long.
 
     Args:
+        most: Number of characters.
         with_kind: Whether it begins with the name of the exception's class, as it always does
             where there is no message.
     """
-    kind, text = type(error).__name__, " ".join(str(error).split())
+    kind, text = type(error).__name__, " ".join(_COLOURS.sub("", str(error)).split())
     if not text:
         return kind
-    return (f"{kind}: {text}" if with_kind else text)[:_ERROR_LENGTH]
+    text = f"{kind}: {text}" if with_kind else text
+    if len(text) <= most:
+        return text
+    place = text.rfind(" ", 0, most - 1)
+    kept = text[: place if place > most // 2 else most - 2]  # one word may be longer than all
+    return f"{kept.rstrip(' .,;:')} …"
 
 
 def no_defect(error: BaseException) -> str | None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from bench.profiling import memory, timing
 from bench.runs.job import Job
+from zoo import checks
 
 SCORE = "decision_function"
 _TIMED_BATCH = 128
@@ -62,9 +63,15 @@ class Detector:
         """Returns the scores of images, float64 `(n,)`, higher for what is stranger.
 
         Raises:
-            ValueError: if there is not one finite number for each image.
+            ValueError: if there is not one finite number for each image, or it fails.
         """
-        found = np.asarray(self.made.decision_function(self.rows(images)), "float64")
+        try:
+            found = np.asarray(self.made.decision_function(self.rows(images)), "float64")
+        except Exception as error:
+            raise ValueError(
+                f"{self.name}: {SCORE} failed on {len(images)} images "
+                f"({checks.one_line(error, 300)})."
+            ) from error
         if found.shape == (len(images), 1):
             found = found[:, 0]
         if found.shape != (len(images),):

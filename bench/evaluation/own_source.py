@@ -65,7 +65,7 @@ def _load(source: Source) -> keras.Model:
         return keras.saving.load_model(source.path)
     except (TypeError, ValueError, OSError, KeyError, AttributeError) as error:
         raise OwnModelError(
-            f"{source.name}: cannot be loaded ({checks.one_line(error)[:200]}). Where it needs "
+            f"{source.name}: cannot be loaded ({checks.one_line(error, 200)}). Where it needs "
             "classes of your own, give a function that imports them and returns "
             f"keras.saving.load_model(...): my_module:build"
         ) from error
@@ -114,7 +114,7 @@ def _build(source: Source, job: Job, dataset: Dataset) -> Any:
     try:
         made = member(**given)
     except Exception as error:
-        raise OwnModelError(f"{source.name}: failed ({checks.one_line(error)[:300]}).") from error
+        raise OwnModelError(f"{source.name}: failed ({checks.one_line(error, 300)}).") from error
     takes_images = getattr(member, "takes_images", None)
     if takes_images is not None and not isinstance(made, keras.Model):
         made.takes_images = takes_images
@@ -132,7 +132,7 @@ def _member(source: Source) -> Any:
             found = getattr(found, part)
     except Exception as error:
         raise OwnModelError(
-            f"{source.name}: cannot be imported ({checks.one_line(error)[:300]})."
+            f"{source.name}: cannot be imported ({checks.one_line(error, 300)})."
         ) from error
     return found
 
@@ -181,19 +181,27 @@ def _check_model(source: Source, model: keras.Model, dataset: Dataset) -> None:
     try:
         found = model(keras.ops.convert_to_tensor(images), training=False)
     except Exception as error:
+        fix = "A function may take image_shape and output_shape."
+        if source.origin == "file":
+            fix = "A saved model is measured on images of the shape that it was made for."
         raise OwnModelError(
             f"{source.name}: cannot be called on images of {_shape(dataset.image_shape)} "
-            f"({checks.one_line(error)[:300]}). A function may take image_shape and output_shape."
+            f"({checks.one_line(error, 300)}). {fix}"
         ) from error
     shape = getattr(found, "shape", None)
     if shape is None or tuple(shape) != (len(images), *wanted):
-        received = type(found).__name__ if shape is None else _shape(tuple(shape)[1:])
+        received = type(found).__name__ if shape is None else _shape(tuple(shape))
         what = "masks" if dataset.task == "segmentation" else "images"
         raise OwnModelError(
-            f"{source.name}: must give {what} of {_shape(wanted)} for images of "
-            f"{_shape(dataset.image_shape)}. Received: {received}."
+            f"{source.name}: must give {what} of {_shape((len(images), *wanted))} for a batch of "
+            f"{_shape(images.shape)}. Received: {received}."
         )
     values = np.asarray(keras.ops.convert_to_numpy(found), "float64")
+    if not np.isfinite(values).all():
+        raise OwnModelError(
+            f"{source.name}: gives NaN or infinity for {np.sum(~np.isfinite(values)):,} of "
+            f"{values.size:,} numbers, before any training. Look at its layers and their start."
+        )
     is_bad = dataset.task == "segmentation" and (values.min() < -1e-6 or values.max() > 1 + 1e-6)
     if is_bad:
         raise OwnModelError(

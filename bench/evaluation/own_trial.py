@@ -40,11 +40,11 @@ def _fit_detector(detector: Detector, dataset) -> None:
     except Exception as error:
         raise OwnModelError(
             f"{detector.name}: fit failed on {len(images)} images as rows of "
-            f"{detector.rows(images)[0].size} numbers ({checks.one_line(error)[:300]}). Where it "
+            f"{detector.rows(images)[0].size} numbers ({checks.one_line(error, 300)}). Where it "
             "wants images, set takes_images = True."
         ) from error
     try:
-        detector.scores_of(dataset.test.images[:2])
+        detector.scores_of(dataset.test.images[: _NUM_FITTED["detector"]])
     except ValueError as error:
         raise OwnModelError(str(error)) from error
 
@@ -70,10 +70,15 @@ def _take_a_step(job: Job, model, dataset) -> None:
         loss = model.fit(*tasks.pairs(task, few.train), batch_size=len(rows), verbose=0)
     except Exception as error:
         raise OwnModelError(
-            f"{job.source.name}: one step of training failed ({checks.one_line(error)[:300]})."
+            f"{job.source.name}: one step of training failed ({checks.one_line(error, 300)})."
         ) from error
     if "loss" not in loss.history:
         raise OwnModelError(
             f"{job.source.name}: its train_step must return a dict with 'loss'. "
             f"Received: {', '.join(loss.history) or 'nothing'}."
+        )
+    if not np.isfinite(loss.history["loss"]).all():
+        raise OwnModelError(
+            f"{job.source.name}: its loss is {loss.history['loss'][0]} after one step of training. "
+            "Look at its loss and at --learning-rate."
         )

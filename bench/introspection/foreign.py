@@ -68,7 +68,7 @@ def load(path: Path) -> ForeignModel:
         model = keras.saving.load_model(path)
     except saved_file.DAMAGE as error:
         raise BenchError(
-            f"{path} cannot be loaded ({checks.one_line(error)[:200]}). Models with classes of "
+            f"{path} cannot be loaded ({checks.one_line(error, 200)}). Models with classes of "
             "your own cannot be looked into from their file."
         ) from error
     return ForeignModel(model, path)

@@ -140,7 +140,7 @@ def sweep(measure, batch_sizes: tuple[int, ...]) -> list[dict[str, Any]]:
         try:
             timed = measure(batch_size)
         except (tf.errors.OpError, MemoryError, ValueError) as error:
-            line["error"] = checks.one_line(error)[:200]
+            line["error"] = checks.one_line(error, 200)
         else:
             line["images_per_second"] = timed.images_per_second
             line["low"], line["high"] = timed.images_per_second_low, timed.images_per_second_high

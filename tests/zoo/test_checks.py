@@ -278,6 +278,8 @@ def test_an_error_in_one_line():
     assert checks.one_line(error, with_kind=False) == "one two"
     assert checks.one_line(KeyError(), with_kind=False) == "KeyError"
     assert len(checks.one_line(ValueError("x" * 1000))) == 500
+    assert checks.one_line(ValueError("\x1b[1mone\x1b[0m two")) == "ValueError: one two"
+    assert checks.one_line(ValueError("one. two three"), 18) == "ValueError: one …"
 
 
 class ResourceExhaustedError(Exception):

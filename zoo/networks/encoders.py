@@ -131,7 +131,7 @@ def backbone(owner: str, encoder: str, size: tuple[int, int], weights=None) -> k
         except (ValueError, OSError, KeyError) as error:
             raise ValueError(
                 f"{owner}: encoder_weights must be of {encoder} without its top. Received: "
-                f"{weights}, which does not fit ({checks.one_line(error)[:120]})."
+                f"{weights}, which does not fit ({checks.one_line(error, 120)})."
             ) from error
     return model
 

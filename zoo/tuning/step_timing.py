@@ -89,7 +89,7 @@ def measure(
             try:
                 ways[name] = _ways(in_precision.copy_in(model, name), data, batch_size, name)
             except Exception as error:
-                text = checks.one_line(error)[:200]
+                text = checks.one_line(error, 200)
                 ways[name] = [Trial(precision=name, error=text)]
         for _ in range(_ROUNDS):
             for way in (way for of_name in ways.values() for way in of_name):
@@ -120,7 +120,7 @@ def _ways(model, data, batch_size: int, precision: str) -> list:
         except Exception as error:  # XLA has no kernel for some operation
             if not jit_compile:  # it is the model's, or of its data
                 raise
-            text = checks.one_line(error)[:200]
+            text = checks.one_line(error, 200)
             ways.append(Trial(jit_compile, precision=precision, error=text))
             continue
         ways += [first] if many is None else [first, many]

@@ -154,8 +154,9 @@ def test_which_way_a_detector_points_is_read_from_its_library():
     [
         ("Unknown", "higher_is_anomalous of the detector: True where high is anomalous"),
         ("Half", "must have decision_function(X). Received: Half without it"),
-        ("Nan", "gives NaN or infinity for 2 of 2 images"),
-        ("Wide", "one number for each image. Received: shape (2, 64)"),
+        ("Nan", "gives NaN or infinity for 100 of 100 images"),
+        ("Wide", "one number for each image. Received: shape (100, 64)"),
+        ("Fails", "decision_function failed on 100 images (KeyError: 'no such column')."),
         ("local_outlier", "Give it novelty=True."),
         ("density", "It has score_samples"),
     ],
@@ -172,8 +173,11 @@ def test_a_detector_that_cannot_be_measured_is_refused(here, one_class, name, me
     [
         (
             "wrong_shape",
-            "must give images of 8 x 8 x 1 for images of 8 x 8 x 1. Received: 6 x",
+            "must give images of 2 x 8 x 8 x 1 for a batch of 2 x 8 x 8 x 1. Received: 2 x 6 x",
         ),
+        ("half_of_a_batch", "Received: 1 x 8 x 8 x 1."),
+        ("not_a_number", "gives NaN or infinity for 128 of 128 numbers, before any training"),
+        ("loss_of_nothing", "its loss is nan after one step of training"),
         ("two_outputs", "Received: list."),
         ("other_size", "cannot be called on images of 8 x 8 x 1"),
         ("NotCompiled", "has a train_step of its own and is not compiled"),
