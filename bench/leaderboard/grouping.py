@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import Row
 
 
@@ -20,6 +19,5 @@ def by_shown_table(rows: Iterable[Row]) -> list[list[Row]]:
 def _grouped(rows: Iterable[Row]) -> list[list[Row]]:
     groups: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
-        key = (*(row[f] for f in leaderboard_rows.TABLE_FIELDS), *row.normal_classes)
-        groups.setdefault(key, []).append(row)
+        groups.setdefault(row.table_key(), []).append(row)
     return list(groups.values())

@@ -82,8 +82,7 @@ def panels(rows: Sequence[Row]) -> list[Panel]:
     for axis in AXES:
         groups: dict[tuple[Any, ...], list[Row]] = {}
         for row in _of_one_class(rows):
-            fields = [row[name] for name in leaderboard_rows.TABLE_FIELDS if name != axis.name]
-            groups.setdefault((*fields, *row.normal_classes), []).append(row)
+            groups.setdefault(row.table_key(without=axis.name), []).append(row)
         for members in groups.values():
             levels = {axis.place(row): axis.text(row) for row in members}
             if len(levels) > 1:

@@ -160,6 +160,11 @@ class Row:
         }
         return {label: values[label] for label in one_class.classes_in_turn(self.records)}
 
+    def table_key(self, without: str | None = None) -> tuple[Any, ...]:
+        """Returns what rows that are ranked together share, but for one of `TABLE_FIELDS`."""
+        values = (self[name] for name in TABLE_FIELDS if name != without)
+        return (*values, *self.normal_classes)
+
     @property
     def missing_classes(self) -> str:
         """What is missing of the classes of the data, `3 of 10 classes`; empty if nothing is."""
@@ -254,8 +259,7 @@ def rows(records: Iterable[Record], metric: str | None = None) -> list[Row]:
     tables: dict[tuple[Any, ...], list[Row]] = {}
     for row in all_rows:
         if not row.failed:
-            key = (*_table(row.record), *row.normal_classes)
-            tables.setdefault(key, []).append(row)
+            tables.setdefault(row.table_key(), []).append(row)
     ranked = [row for table in tables.values() for row in _ranked(table, table[0].ranked_by)]
     return _told_apart(ranked + [row for row in all_rows if row.failed])
 

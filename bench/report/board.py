@@ -143,10 +143,7 @@ def _known(values: Iterable[str]) -> list[str]:
 
 
 def _is_tied(row: Row, rows: Sequence[Row]) -> bool:
-    fields = leaderboard_rows.TABLE_FIELDS
     return row.rank is not None and any(
-        other is not row
-        and other.rank == row.rank
-        and all(other[field] == row[field] for field in fields)
+        other is not row and other.rank == row.rank and other.table_key() == row.table_key()
         for other in rows
     )
