@@ -21,7 +21,8 @@ PICTURES = {
     ),
     "reconstructions": (
         "Reconstructions",
-        "The first test images, and what each model makes of them, best first.",
+        "The first test images, and what each model makes of them, best first; below these the "
+        "floors, closed forms without training.",
     ),
     "wrong_labels": (
         "Label swap",

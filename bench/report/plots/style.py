@@ -19,7 +19,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
+from bench.leaderboard import floors
 from bench.leaderboard import rows as leaderboard_rows
+from bench.leaderboard.rows import Row
 from bench.records.schema import Record
 from bench.records.store import write_whole
 
@@ -61,8 +63,10 @@ def reconstruction_strip(
     """Draws the first test images above what each model makes of them.
 
     For each dataset: the noisy inputs where they differ from the targets, the targets, then one
-    line per model, best first, with its quality. Images may be grey or colour, masks are tinted in
-    their image, series are drawn as lines. Of several seeds the first one with samples is shown.
+    line per model, best first, with its quality, and the floors below them; not one that gives
+    back every image as it is, such as PCA of as many numbers as an image has. Images may be grey
+    or colour, masks are tinted in their image, series are drawn as lines. Of several seeds the
+    first one with samples is shown.
 
     Args:
         output_folder: The folder that `samples_file` of a record is relative to.
@@ -237,9 +241,9 @@ def _strip_lines(
     headed = set()
     rows = leaderboard_rows.rows(records)
     several = len({row.table for row in rows}) > 1
-    for row in rows:
+    for row in _models_first(rows):
         samples = next(filter(None, (load_samples(output_folder, r) for r in row.records)), None)
-        if row.failed or samples is None:
+        if samples is None:
             continue
         original = samples["targets"]
         if (row.table, original.shape) not in headed:
@@ -255,6 +259,17 @@ def _strip_lines(
             name += f"\n{metric} {_number(quality[row.ranked_by].mean)}"
         lines.append((name, samples["reconstructions"], original))
     return lines
+
+
+def _models_first(rows: list[Row]) -> list[Row]:
+    """Returns the rows of each table, models before floors; without failures and exact floors."""
+    order = {table: number for number, table in enumerate(dict.fromkeys(r.table for r in rows))}
+
+    def is_shown(row: Row) -> bool:
+        size, shape = row.record.model.latent_size, row.record.data.image_shape or ()
+        return not (row.failed or (row.baseline and floors.is_exact(size, shape)))
+
+    return sorted(filter(is_shown, rows), key=lambda row: (order[row.table], row.baseline))
 
 
 def short_lines(name: str, width: int, most: int = 3) -> str:

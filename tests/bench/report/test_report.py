@@ -372,6 +372,22 @@ def test_grey_colour_and_series_samples_are_drawn_with_their_noisy_inputs(tmp_pa
     assert heights[1] == pytest.approx(heights[0] * 3 / 2, rel=0.02)  # a third line: the inputs
 
 
+def test_pictures_begin_with_the_best_model_and_not_with_a_floor(tmp_path):
+    """PCA of all 64 numbers of an image rebuilds it exactly, and says nothing."""
+    from bench.report.plots import style
+
+    records = [
+        make_record("pca", latent_size=size, test_mse=mse)
+        for size, mse in ((64, 1e-31), (16, 0.01))
+    ]
+    models = (("vae", 0.03), ("autoencoder", 0.02))
+    records += [make_record(name, test_mse=mse) for name, mse in models]
+    for record in records:
+        write_samples(tmp_path, record, blobs((8, 8, 1)), blobs((8, 8, 1)))
+    names = [name.split("\n")[0] for name, *_ in style._strip_lines(tmp_path, records)]
+    assert names == ["original", "autoencoder small", "vae small", "pca (latent_size=16)"]
+
+
 def test_the_command_is_one_that_the_command_line_takes(tmp_path):
     from bench import __main__
 
