@@ -136,10 +136,10 @@ class _TensorBoardRun:
 
 class _MLflow:
     def __init__(self, folder: Path, project: str):
-        for loud in ("mlflow", "alembic"):  # that tell of each table that they make
-            logging.getLogger(loud).setLevel(logging.WARNING)
         from mlflow.tracking import MlflowClient
 
+        for loud in ("mlflow", "alembic"):  # tell of each table; MLflow sets its level on import
+            logging.getLogger(loud).setLevel(logging.WARNING)
         folder.mkdir(parents=True, exist_ok=True)
         here = f"sqlite:///{(folder / 'mlflow.db').absolute()}"
         self.client = MlflowClient(tracking_uri=os.environ.get("MLFLOW_TRACKING_URI") or here)
