@@ -1,6 +1,7 @@
 """`python -m bench pack`: the best weights of runs into the package, and measured again."""
 
 import argparse
+import dataclasses
 import fnmatch
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from zoo.registry import pretrained
 EXAMPLES = """examples:
   python -m bench run bench/experiments/full.yaml
   python -m bench pack runs/full                     of each model the best seed by validation loss
+                                                     so far; again later: only what changed
   python -m bench pack runs/full --output my_weights/ --models "*vae*"
   python -m bench pack --check                       measures each shipped weight again
   python -m bench pack --check "fashion_mnist/*vae"
@@ -35,6 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", nargs="+", metavar="NAME", help='wildcards, such as "*vae*"')
     parser.add_argument("--licence", metavar="TEXT", help="of the data, where it is not known")
     parser.add_argument(
+        "--fresh",
+        action="store_true",
+        help="pack all anew, and remove weights of the folder that these runs do not have; without "
+        "it they stay, and a training that was packed before is not packed again",
+    )
+    parser.add_argument(
         "--check",
         action="store_true",
         help="write nothing: load each weight and compare its test metrics with its card; exit "
@@ -53,9 +61,6 @@ def command(options: argparse.Namespace) -> int:
 
     choices = choosing.choose([Path(run) for run in options.runs], options.models)
     about = {choice.name: facts.of(choice, options.licence) for choice in choices}
-    for name in about:
-        if problem := _problem(about[name]["data"]):
-            raise BenchError(problem)
     store.check_writable(options.output)
     choices.sort(key=lambda each: (each.record.data.checksum, each.name))
     return _pack(options, choices, about)
@@ -105,31 +110,56 @@ class _Datasets:
 def _pack(options: argparse.Namespace, choices: list, about: dict[str, dict]) -> int:
     from rich.console import Console
 
-    from bench.packing import writing
+    from bench.packing import shelf
+
+    console, datasets = Console(), _Datasets()
+    there = {} if options.fresh else shelf.there(options.output)
+    packed = {name: each for name, each in there.items() if each is not None}
+    for name in there.keys() - packed.keys() - about.keys():
+        print(f"left out: {name}, whose file is missing or damaged")
+    anew = [
+        choice
+        for choice in choices
+        if choice.name not in packed or not shelf.is_of(packed[choice.name], about[choice.name])
+    ]
+    for choice in anew:
+        if problem := _problem(about[choice.name]["data"]):
+            raise BenchError(problem)
+    for choice in choices:
+        if choice not in anew:  # what is said of it may have changed, as by further seeds
+            packed[choice.name] = dataclasses.replace(packed[choice.name], facts=about[choice.name])
+    for number, choice in enumerate(anew, 1):
+        with console.status(f"{number} of {len(anew)}: {choice.name}"):
+            from bench.packing import writing
+
+            writing.hush()
+            data = datasets.get(about[choice.name]["data"])
+            packed[choice.name] = writing.pack(choice, data, about[choice.name])
+    in_order = [packed[name] for name in sorted(packed)]
+    shelf.write(in_order, options.output)
+    _show(console, in_order, options.output)
+    return 0
+
+
+def _show(console: Any, packed: list, output: Path) -> None:
+    from bench.packing import shelf
     from zoo import aligned
 
-    writing.hush()
-    console, datasets, packed = Console(), _Datasets(), []
-    for choice in choices:
-        with console.status(choice.name):
-            data = datasets.get(about[choice.name]["data"])
-            packed.append(writing.pack(choice, data, about[choice.name]))
-    packed.sort(key=lambda each: each.name)
-    writing.write(packed, options.output)
     rows = []
     for each in packed:
         name, found = next(iter(each.facts["metrics"].items()))
         size, seed = f"{len(each.content) / 1e6:.2f}", str(each.facts["training"]["seed"])
+        moved = "kept" if each.difference is None else f"{each.difference:.0e}"
         measured = f"{name} {found['value']:.4g}"
-        rows.append((each.name, seed, measured, size, each.dtype[-2:], f"{each.difference:.0e}"))
+        rows.append((each.name, seed, measured, size, each.dtype[-2:], moved))
     head = ("name", "seed", "on test images", "MB", "bits", "moved by")
     aligned.show(console, head, rows, numeric=("seed", "MB", "bits", "moved by"), gives_way="name")
     total = sum(len(each.content) for each in packed) / 1e6
-    print("Moved by: the largest change of an output, a pixel in [0, 1], in float16.")
-    print(
-        f"{len(packed)} weights, {total:.2f} of {writing.MOST_BYTES / 1e6:g} MB: {options.output}"
-    )
-    return 0
+    if any(each.difference is not None for each in packed):
+        print("Moved by: the largest change of an output, a pixel in [0, 1], in float16.")
+    if any(each.difference is None for each in packed):
+        print("Kept: packed before from the same training, or from another run.")
+    print(f"{len(packed)} weights, {total:.2f} of {shelf.MOST_BYTES / 1e6:g} MB: {output}")
 
 
 def _check(options: argparse.Namespace) -> int:

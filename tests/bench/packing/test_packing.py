@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import bench.__main__ as command_line
 import zoo
 from bench.errors import BenchError
 from bench.execution import session
-from bench.packing import checking, choosing, facts, writing
+from bench.packing import checking, choosing, facts, shelf, writing
 from bench.records import store
 from zoo.registry import pretrained, weights_card
 
@@ -118,21 +119,51 @@ def test_files_of_the_index_before_are_removed_and_others_stay(packed, tmp_path)
     content = old.path.read_bytes()
 
     def named(name):
-        return writing.Packed(name, content, "float16", 0.0, old.facts)
+        return shelf.Packed(name, content, "float16", 0.0, old.facts)
 
-    writing.write([named("digits/a"), named("digits/b")], tmp_path)
+    shelf.write([named("digits/a"), named("digits/b")], tmp_path)
     (tmp_path / "digits/mine.txt").write_text("stays")
-    writing.write([named("digits/b")], tmp_path)
+    shelf.write([named("digits/b")], tmp_path)
     assert sorted(path.name for path in (tmp_path / "digits").iterdir()) == ["b.npz", "mine.txt"]
     assert list(pretrained.pretrained(tmp_path)) == ["digits/b"]
 
 
+def test_what_was_packed_stays_until_its_training_is_another(run, packed, tmp_path, capsys):
+    """Of a folder with other weights, one of them damaged; then the run has a better seed."""
+    shutil.copytree(packed, tmp_path / "w")
+    content = (tmp_path / "w/digits/autoencoder.npz").read_bytes()
+    about = pretrained.pretrained(packed)["digits/autoencoder"].facts
+    mine = [shelf.Packed(name, content, "float16", 0.0, about) for name in ("digits/a", "mine/b")]
+    shelf.write([*shelf.there(tmp_path / "w").values(), *mine], tmp_path / "w")
+    (tmp_path / "w/mine/b.npz").write_bytes(content[:-1])
+    command = ["pack", str(run), "--output", str(tmp_path / "w")]
+    assert command_line.main(command) == 0
+    shown = capsys.readouterr().out
+    assert "left out: mine/b, whose file is missing or damaged" in shown
+    assert [line.split()[-1] for line in shown.splitlines() if "digits/" in line] == ["kept"] * 2
+    assert list(pretrained.pretrained(tmp_path / "w")) == ["digits/a", "digits/autoencoder"]
+
+    (choice,) = choosing.choose([run])
+    other = next(each for each in records_of(run) if each.seed != choice.record.seed)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/models").symlink_to(run / "models")
+    for record in (choice.record, other | {"val_loss": choice.record.training.val_loss / 2}):
+        store.append(tmp_path / "run" / store.FILE_NAME, record)
+    command[1] = str(tmp_path / "run")
+    assert command_line.main([*command, "--fresh"]) == 0
+    weights = pretrained.pretrained(tmp_path / "w")
+    assert list(weights) == ["digits/autoencoder"]  # the others are removed
+    assert weights["digits/autoencoder"].facts["training"]["seed"] == other.seed
+    assert not (tmp_path / "w/digits/a.npz").exists()
+    (tmp_path / "w/index.json").write_text("{")
+    assert command_line.main(command) == 2
+    assert "the index of the weights is damaged" in capsys.readouterr().err
+
+
 def test_more_than_15_mb_are_refused_and_nothing_is_written(tmp_path):
-    large = [
-        writing.Packed(f"digits/{name}", bytes(8_000_000), "float16", 0.0, {}) for name in "ab"
-    ]
+    large = [shelf.Packed(f"digits/{name}", bytes(8_000_000), "float16", 0.0, {}) for name in "ab"]
     with pytest.raises(BenchError, match=r"16\.0 MB, and 15 MB is the limit.*digits/a 8\.00"):
-        writing.write(large, tmp_path)
+        shelf.write(large, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -163,11 +194,11 @@ def test_an_accuracy_has_the_interval_of_a_share():
 
 
 def test_shipped_weights_are_small_and_whole():
-    shelf = zoo.pretrained()
-    assert sum(each.num_bytes for each in shelf.values()) <= writing.MOST_BYTES
-    for each in shelf.values():
+    shipped = zoo.pretrained()
+    assert sum(each.num_bytes for each in shipped.values()) <= shelf.MOST_BYTES
+    for each in shipped.values():
         assert saved_name(each) in zoo.names(), each.name
-    listed = {each.path for each in shelf.values()}
+    listed = {each.path for each in shipped.values()}
     assert set(pretrained.FOLDER.rglob("*.npz")) == listed
 
 
@@ -181,9 +212,9 @@ def test_shipped_weights_give_the_metric_of_their_card():
     """Of the smallest one: `python -m bench pack --check` asks all."""
     from bench.packing.command import _Datasets, _problem
 
-    shelf = sorted(zoo.pretrained().values(), key=lambda each: each.num_bytes)
-    if not shelf or _problem(shelf[0].facts["data"]):
+    shipped = sorted(zoo.pretrained().values(), key=lambda each: each.num_bytes)
+    if not shipped or _problem(shipped[0].facts["data"]):
         pytest.skip("no weights, or their data are not on this machine")
-    dataset = _Datasets().get(shelf[0].facts["data"])
-    assert all(each.agrees for each in checking.verdicts(shelf[0], dataset))
-    assert Path(shelf[0].path).is_file()
+    dataset = _Datasets().get(shipped[0].facts["data"])
+    assert all(each.agrees for each in checking.verdicts(shipped[0], dataset))
+    assert Path(shipped[0].path).is_file()
