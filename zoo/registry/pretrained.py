@@ -7,6 +7,7 @@ the model's configuration and its weights, float16 where that changes no output 
 
 import collections.abc
 import dataclasses
+import difflib
 import functools
 import hashlib
 import io
@@ -19,8 +20,6 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
-
-from zoo import checks
 
 FOLDER = Path(__file__).parents[1] / "weights"
 INDEX = "index.json"
@@ -218,9 +217,12 @@ def _is_end_of_a_name(text: str, shelf: Shelf) -> bool:
 def _near(text: str, shelf: Shelf) -> str:
     if not shelf:
         return f" {EMPTY}"
-    ends = [name for name in shelf if name.partition("/")[2] == text.rpartition("/")[2]]
-    near = f" Did you mean {ends[0]!r}?" if ends else checks.suggestion(text, shelf)
-    return f"{near} See: python -m zoo pretrained"
+    data, _, model = text.rpartition("/")
+    names = sorted(shelf, key=lambda name: name.startswith(f"{data}/"))  # of these data last
+    ends = {name.partition("/")[2]: name for name in names}
+    near = difflib.get_close_matches(model, ends, n=1)
+    hint = f" Did you mean {ends[near[0]]!r}?" if near else ""
+    return f"{hint} See: python -m zoo pretrained"
 
 
 def _address(address: str) -> str:

@@ -77,6 +77,11 @@ def test_a_wrong_name_is_answered_with_the_nearest(shelf, asked):
         zoo.load(asked)
 
 
+def test_names_of_the_same_data_are_not_near_for_that(shelf):
+    with pytest.raises(FileNotFoundError, match=r"'garments/autoencoder'\. See:"):
+        zoo.load("garments/autoencoder")
+
+
 def test_a_file_goes_before_a_name(shelf, monkeypatch, model):
     monkeypatch.chdir(shelf)
     assert pretrained.find("garments/vae") is not None
