@@ -13,15 +13,21 @@ from bench.peers.workloads import WORKLOADS
 from bench.records import store
 from zoo.parser import program
 
-DESCRIPTION = """Times this package beside plain Keras, PyTorch and Pythae: the same network, batch
-size, optimiser, data and number of updates, in turn in one run. Ratios come with their 95 %
-interval, and the final losses are compared, so that speed is not bought with quality.
+DESCRIPTION = """Times this package beside plain Keras (on TensorFlow, JAX and PyTorch),
+PyTorch and Pythae: the same network, batch size, optimiser, data and number of
+updates, in turn in one run, each in a process of its own. Ratios come with
+their 95 % interval, those of bfloat16 by ours in bfloat16. Final losses are
+compared, so that speed is not bought with quality. Contenders that are not
+installed are left out and named.
 """
 EXAMPLES = """examples:
-  pip install -r bench/peers/requirements.txt     PyTorch and Pythae
-  python -m bench.peers                           every workload, about 50 minutes on 2 cores
+  pip install -r bench/peers/requirements.txt     PyTorch, JAX and Pythae
+  python -m bench.peers                           all of it, about 100 minutes on 2 cores
   python -m bench.peers --workloads dense32 vae   some
   python -m bench.peers --contenders zoo keras    without PyTorch
+  python -m bench.peers --contenders zoo 'zoo bfloat16' torch 'torch bfloat16'
+                                                  each precision beside its own
+  python -m bench.peers --what latency            one image at a time
   python -m bench.peers --show runs/peers.jsonl   the table of an earlier run
 """
 
@@ -29,16 +35,31 @@ EXAMPLES = """examples:
 def main(arguments: list[str] | None = None) -> int:
     default = run.Request()
     parser = program("python -m bench.peers", DESCRIPTION, EXAMPLES)
-    parser.add_argument("--workloads", nargs="+", default=default.names, choices=tuple(WORKLOADS))
+    parser.add_argument(
+        "--workloads",
+        nargs="+",
+        default=default.names,
+        choices=tuple(WORKLOADS),
+        metavar="NAME",
+        help=f"of: {', '.join(WORKLOADS)} (default: all)",
+    )
     parser.add_argument(
         "--contenders",
         "--sides",  # its name before, until the next version
         dest="contenders",
         nargs="+",
         choices=tuple(worker.CONTENDERS),
-        help="default: all that are installed",
+        metavar="NAME",
+        help=f"of: {', '.join(worker.CONTENDERS)} (default: all that are installed)",
     )
-    parser.add_argument("--what", nargs="+", default=default.what, choices=run.WHATS)
+    parser.add_argument(
+        "--what",
+        nargs="+",
+        default=default.what,
+        choices=run.WHATS,
+        metavar="WHAT",
+        help="train by `fit`, infer by `predict`, latency: one image at a time (default: all)",
+    )
     parser.add_argument("--pairs", type=int, default=default.pairs, help="double turns of a round")
     parser.add_argument(
         "--rounds", type=int, default=default.rounds, help="fresh processes, a seed each"

@@ -2,7 +2,7 @@
 
 import keras
 
-from bench.peers.workloads import ADAM_EPSILON, LEARNING_RATE, Data, Workload
+from bench.peers.workloads import ADAM_EPSILON, LEARNING_RATE, Data, Workload, singles
 
 
 class FitContender:
@@ -36,3 +36,10 @@ class FitContender:
 
     def infer(self) -> None:
         self.model.predict(self.data.train, batch_size=self.batch_size, verbose=0)
+
+    def infer_singly(self) -> None:
+        for image in singles(self.data):
+            self.predict_one(image)
+
+    def predict_one(self, image):
+        return self.model.predict_on_batch(image)

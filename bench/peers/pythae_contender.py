@@ -19,7 +19,7 @@ from pythae.trainers import BaseTrainer, BaseTrainerConfig
 from torch import nn
 
 from bench.peers import torch_contender
-from bench.peers.workloads import ADAM_EPSILON, LEARNING_RATE, Data, Workload
+from bench.peers.workloads import ADAM_EPSILON, LEARNING_RATE, Data, Workload, singles
 
 
 class Encoder(BaseEncoder):
@@ -70,7 +70,7 @@ class PythaeContender:
         torch_contender.initialise(self.model, workload.network)
         x = torch_contender.channels_first(data.train)
         self.test = torch_contender.channels_first(data.test)
-        self.x = x
+        self.x, self.singles = x, [torch_contender.channels_first(part) for part in singles(data)]
         self.folder = tempfile.TemporaryDirectory(prefix="peers-pythae-")
         settings = BaseTrainerConfig(
             output_dir=self.folder.name,
@@ -100,6 +100,12 @@ class PythaeContender:
         with torch.inference_mode():
             images = [self.model.reconstruct(part) for part in self.x.split(self.batch_size)]
         torch.cat(images).numpy()
+
+    def infer_singly(self) -> None:
+        self.model.eval()
+        with torch.inference_mode():
+            for image in self.singles:
+                self.model.reconstruct(image).numpy()
 
     def outputs(self) -> dict[str, np.ndarray]:
         self.model.eval()

@@ -1,10 +1,10 @@
 """Times the contenders of a workload in turn, and checks that they train the same thing.
 
 A round starts each contender in a fresh process with the round's seed. The contenders take turns in
-the order A B C ... and back, with one `fit` or one `predict` each. So other load on the machine
-hits all of them alike. A pair is the times of two contenders in one such double turn. At the end of
-a round all contenders have done the same number of updates, and their losses on the test images are
-computed here, from their outputs.
+the order A B C ... and back, with one `fit`, one `predict` or a number of single images each. So
+other load on the machine hits all of them alike. A pair is the times of two contenders in one such
+double turn. At the end of a round all that train have done the same number of updates, and their
+losses on the test images are computed here, from their outputs.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from bench.peers.workloads import KEYS, OURS, WORKLOADS, Workload
 from bench.profiling import surroundings
 from bench.stats import intervals, paired
 
-WHATS = ("train", "infer")
+WHATS = ("train", "infer", "latency")
 # Final losses count as equal when their intervals over rounds overlap, or within this share.
 LOSS_TOLERANCE = 0.03
 
@@ -83,10 +83,13 @@ def measure(request: Request, name: str, progress=None) -> list[dict[str, Any]]:
     check(request)
     workload, tell = WORKLOADS[name], progress or (lambda text, share: None)
     data = workloads.load(workload)
-    contenders = [
-        s for s in request.contenders if workload.network not in worker.NOT_THERE.get(s, ())
+    keys = [
+        (contender, what)
+        for what in request.what
+        for contender in request.contenders
+        if worker.does(contender, workload.network, what)
     ]
-    keys = [(contender, what) for what in request.what for contender in contenders]
+    contenders = list(dict.fromkeys(contender for contender, _ in keys))
     measured = _Measured(
         {key: [] for key in keys}, {contender: [] for contender in contenders}, {}, {}
     )
@@ -117,14 +120,16 @@ def _round(
             tell(f"{workload.name}, round {seed + 1}: warm up {contender}", seed / request.rounds)
             with _failing(measured, contender):
                 for what in request.what:  # compiles
-                    process.ask(what)
+                    if (contender, what) in measured.seconds:
+                        process.ask(what)
         for what in request.what:
-            for contender in running:
+            able = [name for name in running if (name, what) in measured.seconds]
+            for contender in able:
                 measured.seconds[contender, what].append([])
             for pair in range(request.pairs):
                 share = (seed + (pair + 1) / request.pairs) / request.rounds
                 tell(f"{workload.name}, round {seed + 1}: {what}", share)
-                order = [name for name in running if name not in measured.errors]
+                order = [name for name in able if name not in measured.errors]
                 turns: dict[str, list[float]] = {contender: [] for contender in order}
                 for contender in (*order, *reversed(order)):
                     with _failing(measured, contender):
@@ -134,8 +139,9 @@ def _round(
         for contender in [name for name in running if name not in measured.errors]:
             with _failing(measured, contender):
                 measured.facts[contender] = running[contender].ask("facts")
-                outputs = running[contender].ask("outputs")
-                measured.losses[contender].append(workloads.loss(workload, data, outputs))
+                if (contender, "train") in measured.seconds:
+                    outputs = running[contender].ask("outputs")
+                    measured.losses[contender].append(workloads.loss(workload, data, outputs))
 
 
 def _check_size(contender: str, num_parameters: int, workload: Workload) -> None:
@@ -165,7 +171,7 @@ def _record(
         "status": "failed" if contender in measured.errors else "ok",
         "error": measured.errors.get(contender),
         "batch_size": workload.batch_size,
-        "images_per_turn": workload.num_images * (workload.epochs if what == "train" else 1),
+        "images_per_turn": _images_per_turn(workload, what),
         "pairs": request.pairs,
         "rounds": request.rounds,
         **measured.facts.get(contender, {}),
@@ -178,7 +184,9 @@ def _record(
     everything = [part for turns in seconds for pair in turns for part in pair]
     record["seconds_per_turn"] = float(np.median(everything))
     record["images_per_second"] = record["images_per_turn"] / record["seconds_per_turn"]
-    record["losses"] = measured.losses[contender]
+    losses = measured.losses[contender]
+    if losses:  # it was trained
+        record["losses"] = losses
     if "forward_macs" in record:  # a backward pass is twice the work
         passes = 3 if what == "train" else 1
         flop = 2e-9 * passes * record["forward_macs"] * record["images_per_second"]
@@ -190,11 +198,17 @@ def _record(
         ratio = ratio_of(own, seconds)
         for name, value in zip(("", "_low", "_high"), ratio, strict=True):
             record[f"seconds_by_{key}{name}"] = value
-        record[f"loss_by_{key}"] = float(
-            np.mean(measured.losses[contender]) / np.mean(measured.losses[ours])
-        )
-        record[f"same_loss_as_{key}"] = same_loss(measured.losses[ours], measured.losses[contender])
+        if losses:
+            own_losses = measured.losses[ours]
+            record[f"loss_by_{key}"] = float(np.mean(losses) / np.mean(own_losses))
+            record[f"same_loss_as_{key}"] = same_loss(own_losses, losses)
     return record
+
+
+def _images_per_turn(workload: Workload, what: str) -> int:
+    if what == "latency":
+        return workloads.NUM_SINGLES
+    return workload.num_images * (workload.epochs if what == "train" else 1)
 
 
 def ratio_of(ours, theirs) -> tuple[float, float, float]:
@@ -233,7 +247,7 @@ def _versions() -> dict[str, str | None]:
     import importlib.metadata
 
     versions = {}
-    for name in ("torch", "pythae"):
+    for name in ("torch", "jax", "pythae"):
         versions[f"{name}_version"] = None
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[f"{name}_version"] = importlib.metadata.version(name)

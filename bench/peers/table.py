@@ -3,29 +3,42 @@
 from collections.abc import Sequence
 from typing import Any
 
-from bench.peers.workloads import KEYS, OURS
+from bench.peers.workloads import IN_BFLOAT16, KEYS, OURS
 from bench.report.markdown import table
 from zoo import aligned
 
-TITLES = {"train": "training", "infer": "inference"}
+TITLES = {"train": "training", "infer": "inference", "latency": "one image at a time"}
 COLUMNS = ("", "images/s", "time by zoo's", "by autotuned", "rate", "loss")
 
 
 def rows(records: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
-    """Returns the cells of each record."""
+    """Returns the cells of each record; its time is by that of the zoo in the same precision."""
     return [
         (
             record["title"],
             TITLES[record["what"]],
             record["side"],
-            f"{record['images_per_second']:,.0f}" if record["status"] == "ok" else "failed",
-            _ratio(record, "ours"),
+            _speed(record) if record["status"] == "ok" else "failed",
+            _ratio(record, _key_of(record["side"])),
             _ratio(record, "ours_autotuned"),
-            f"{record['share_of_machine']:.0%}" if "share_of_machine" in record else "",
+            _share(record),
             _loss(record),
         )
         for record in records
     ]
+
+
+def _speed(record: dict[str, Any]) -> str:
+    """Returns images per second, or milliseconds of a single image."""
+    if record["what"] == "latency":
+        return f"{1e3 / record['images_per_second']:.3g} ms"
+    return f"{record['images_per_second']:,.0f}"
+
+
+def _key_of(contender: str) -> str:
+    """Returns the key of ours in the contender's precision; of our own in bfloat16, the default."""
+    is_peer = contender.endswith(IN_BFLOAT16) and contender not in OURS
+    return KEYS[2] if is_peer else KEYS[0]
 
 
 def _ratio(record: dict[str, Any], key: str) -> str:
@@ -39,30 +52,35 @@ def _ratio(record: dict[str, Any], key: str) -> str:
 def _loss(record: dict[str, Any]) -> str:
     if record["status"] != "ok":
         return record["error"]
-    losses = record["losses"]
+    losses = record.get("losses")
+    if losses is None:
+        return ""
     mark = "" if record.get("same_loss_as_ours", True) else " (not the same)"
     return f"{sum(losses) / len(losses):.4g}{mark}"
 
 
 def markdown(records: Sequence[dict[str, Any]]) -> str:
-    """Returns Markdown tables: two lines per workload, and how many times as long others take.
+    """Returns Markdown tables: up to three lines per workload, how many times as long others take.
 
-    The first line is of `fit` and `predict` as they come, the second of what `autotune` chose.
+    The first line is of `fit` and `predict` as they come, the second of what `autotune` chose, the
+    third of the model in `mixed_bfloat16`, beside others in bfloat16.
     """
-    others = [name for name in dict.fromkeys(r["side"] for r in records) if name not in OURS]
     tables = []
     for what, title in TITLES.items():
         parts = [record for record in records if record["what"] == what]
         if not parts:
             continue
+        sides = [record["side"] for record in parts if record["side"] not in OURS]
+        others = list(dict.fromkeys(side.removesuffix(IN_BFLOAT16) for side in sides))
         lines = []
         for name in dict.fromkeys(record["workload"] for record in parts):
             rows_of = {r["side"]: r for r in parts if r["workload"] == name}
             for own, key in zip(OURS, KEYS, strict=True):
                 if own in rows_of:
-                    cells = [_short(rows_of.get(name), key) for name in others]
+                    end = IN_BFLOAT16 if own.endswith(IN_BFLOAT16) else ""
+                    cells = [_short(rows_of.get(f"{other}{end}"), key) for other in others]
                     lines.append([_called(rows_of[own]), *_own(rows_of[own]), *cells])
-        head = [title, "images/s", "of the rate", *others]
+        head = [title, "ms" if what == "latency" else "images/s", "of the rate", *others]
         tables.append(table(head, lines, [False, *[True] * (len(head) - 1)]))
     return "\n\n".join(tables) + "\n"
 
@@ -70,6 +88,8 @@ def markdown(records: Sequence[dict[str, Any]]) -> str:
 def _called(record: dict[str, Any]) -> str:
     if record["side"] == OURS[0]:
         return record["title"]
+    if record["side"] == OURS[2]:
+        return f"{record['title']}, `mixed_bfloat16`"
     chosen = record.get("note", "").partition(":")[0]
     return f"`autotune`: {chosen}" if chosen else "`autotune`"
 
@@ -77,7 +97,12 @@ def _called(record: dict[str, Any]) -> str:
 def _own(record: dict[str, Any]) -> list[str]:
     if record["status"] != "ok":
         return ["failed", ""]
-    return [f"{record['images_per_second']:,.0f}", f"{record['share_of_machine']:.0%}"]
+    return [_speed(record).removesuffix(" ms"), _share(record)]
+
+
+def _share(record: dict[str, Any]) -> str:
+    """Returns the share of the machine's rate of float32, which says nothing of others."""
+    return f"{record['share_of_machine']:.0%}" if "share_of_machine" in record else ""
 
 
 def _short(record: dict[str, Any] | None, key: str) -> str:
@@ -85,7 +110,7 @@ def _short(record: dict[str, Any] | None, key: str) -> str:
         return "-"
     if record["status"] != "ok" or f"seconds_by_{key}" not in record:
         return "failed"
-    mark = "" if record[f"same_loss_as_{key}"] else " \\*"
+    mark = "" if record.get(f"same_loss_as_{key}", True) else " \\*"
     return f"{_ratio(record, key)}{mark}"
 
 
@@ -96,5 +121,6 @@ def show(records: Sequence[dict[str, Any]], console) -> None:
         compact = [cell.replace(" to ", "-") for cell in cells]
         parts.setdefault(f"{title}: {what}", []).append(compact)
     console.print("The same network, batch and data on this machine, in turn.")
-    console.print("Ratios: times as long as the zoo takes, with their 95 % interval.")
+    console.print("Ratios: times as long as the zoo takes, with their 95 % interval; those of")
+    console.print("bfloat16 are by the zoo in bfloat16.")
     aligned.show(console, COLUMNS, parts, numeric=COLUMNS[1:-1])

@@ -1,4 +1,4 @@
-"""A plain PyTorch loop: eager, or compiled by `torch.compile`.
+"""A plain PyTorch loop: eager, or compiled by `torch.compile`, in float32 or bfloat16.
 
 Batches are slices of a shuffled index into a tensor, which is faster than a `DataLoader` over the
 same tensor.
@@ -9,16 +9,23 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from bench.peers.workloads import ADAM_EPSILON, LEARNING_RATE, Data, Workload
+from bench.peers.workloads import ADAM_EPSILON, LEARNING_RATE, Data, Workload, singles
 
 UNET_WIDTHS = (16, 32, 64, 128, 256)
+
+
+class Sigmoid(nn.Module):
+    """In float32, as ours is: in bfloat16 probabilities from 0.998 on would be 1."""
+
+    def forward(self, x):
+        return torch.sigmoid(x.float())
 
 
 class Dense(nn.Module):
     def __init__(self):
         super().__init__()
         self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(784, 64), nn.ReLU())
-        self.decoder = nn.Sequential(nn.Linear(64, 784), nn.Sigmoid(), nn.Unflatten(1, (1, 28, 28)))
+        self.decoder = nn.Sequential(nn.Linear(64, 784), Sigmoid(), nn.Unflatten(1, (1, 28, 28)))
 
     def forward(self, x):
         return {"prediction": self.decoder(self.encoder(x))}
@@ -64,7 +71,7 @@ def vae_decoder() -> nn.Module:
         *(nn.Linear(2, 7 * 7 * 64), nn.ReLU(), nn.Unflatten(1, (64, 7, 7))),
         *(nn.ConvTranspose2d(64, 64, 3, **up), nn.ReLU()),
         *(nn.ConvTranspose2d(64, 32, 3, **up), nn.ReLU()),
-        *(nn.Conv2d(32, 1, 3, padding=1), nn.Sigmoid()),
+        *(nn.Conv2d(32, 1, 3, padding=1), Sigmoid()),
     )
 
 
@@ -137,6 +144,21 @@ class UNet(nn.Module):
         return functional.binary_cross_entropy_with_logits(self.logits(x), target)
 
 
+def compute_in_bfloat16(module: nn.Module) -> None:
+    """Has a network run under autocast; its loss, outside of it, gets float32, as ours does."""
+    name = "logits" if hasattr(module, "logits") else "forward"
+    plain = getattr(module, name)
+
+    def run(x):
+        with torch.autocast(x.device.type, dtype=torch.bfloat16):
+            outputs = plain(x)
+        if isinstance(outputs, dict):
+            return {key: value.float() for key, value in outputs.items()}
+        return outputs.float()
+
+    setattr(module, name, run)
+
+
 NETWORKS = {"dense": Dense, "vae": VAE, "upae": UPAE, "unet": UNet}
 
 
@@ -157,9 +179,17 @@ class TorchContender:
 
     Args:
         compiled: Whether `torch.compile` does the step and the inference.
+        in_bfloat16: Whether the network runs under autocast.
     """
 
-    def __init__(self, workload: Workload, data: Data, seed: int, compiled: bool = False):
+    def __init__(
+        self,
+        workload: Workload,
+        data: Data,
+        seed: int,
+        compiled: bool = False,
+        in_bfloat16: bool = False,
+    ):
         torch.manual_seed(seed)
         self.batch_size, self.epochs = workload.batch_size, workload.epochs
         self.x, self.test, self.masks = (
@@ -167,12 +197,17 @@ class TorchContender:
         )
         self.module = NETWORKS[workload.network]()
         initialise(self.module, workload.network)
+        if in_bfloat16:
+            compute_in_bfloat16(self.module)
         self.optimizer = torch.optim.Adam(
             self.module.parameters(), lr=LEARNING_RATE, eps=ADAM_EPSILON
         )
-        self.loss, self.forward = self.module.loss, self.module
+        self.loss, self.forward, self.forward_one = self.module.loss, self.module, self.module
         if compiled:
             self.loss, self.forward = torch.compile(self.module.loss), torch.compile(self.module)
+            # Else one image would share the slower graph of batches of any size.
+            self.forward_one = torch.compile(self.module, dynamic=False)
+        self.singles = [channels_first(image) for image in singles(data)]
         self.note = f"{torch.get_num_threads()} threads"
 
     @property
@@ -202,6 +237,12 @@ class TorchContender:
         with torch.inference_mode():
             images = [self.forward(part)["prediction"] for part in self.x.split(self.batch_size)]
         torch.cat(images).numpy()
+
+    def infer_singly(self) -> None:
+        self.module.eval()
+        with torch.inference_mode():
+            for image in self.singles:
+                self.forward_one(image)["prediction"].numpy()
 
     def outputs(self) -> dict[str, np.ndarray]:
         self.module.eval()

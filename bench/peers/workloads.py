@@ -10,9 +10,11 @@ from collections.abc import Callable
 import numpy as np
 
 LEARNING_RATE, ADAM_EPSILON = 1e-3, 1e-7  # Keras's defaults, given to every contender
+IN_BFLOAT16 = " bfloat16"  # ends the name of a contender of that precision
 # The contenders that ratios refer to, and what they are called in the names of fields.
-OURS = ("zoo", "zoo autotuned")
-KEYS = ("ours", "ours_autotuned")
+OURS = ("zoo", "zoo autotuned", "zoo bfloat16")
+KEYS = ("ours", "ours_autotuned", "ours_bfloat16")
+NUM_SINGLES = 200  # images that are predicted one by one
 _NUM_TEST = 512
 
 
@@ -59,6 +61,12 @@ class Data:
     test: np.ndarray
     train_masks: np.ndarray | None = None
     test_masks: np.ndarray | None = None
+
+
+def singles(data: Data) -> list[np.ndarray]:
+    """Returns batches of one image each, `NUM_SINGLES` of them."""
+    rows = np.arange(NUM_SINGLES) % len(data.train)
+    return [data.train[row : row + 1] for row in rows]
 
 
 def load(workload: Workload) -> Data:

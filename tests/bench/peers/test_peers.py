@@ -1,7 +1,10 @@
 """Sides that train the same network, and what is said of their times."""
 
+import importlib
 import json
+import os
 import re
+import sys
 from pathlib import Path
 
 import keras
@@ -30,10 +33,12 @@ def _small(network: str, num_images: int = 4) -> tuple[Workload, Data]:
 
 
 def _contenders():
-    for contender in ("zoo", "keras", "torch", "pythae"):
+    for contender in ("zoo", "keras", "torch", "torch bfloat16", "pythae"):
         for network in SHAPES:
-            if network not in worker.NOT_THERE.get(contender, ()):
+            if worker.does(contender, network, "train"):
                 yield contender, network
+    yield "zoo bfloat16", "dense"
+    yield "zoo model(x)", "dense"
 
 
 @pytest.mark.parametrize(("contender", "network"), list(_contenders()))
@@ -45,6 +50,7 @@ def test_contenders_train_the_same_network(contender, network):
     assert made.num_parameters == workload.num_parameters
     made.train()
     made.infer()
+    made.infer_singly()
     outputs = made.outputs()
     assert outputs["prediction"].shape == data.test.shape
     assert np.isfinite(workloads.loss(workload, data, outputs))
@@ -58,6 +64,44 @@ def test_first_losses_agree_between_keras_and_the_zoo():
     ours.model.set_weights(_in_order(plain.model.weights, ours.model.weights))
     found = [workloads.loss(workload, data, contender.outputs()) for contender in (plain, ours)]
     np.testing.assert_allclose(*found, rtol=1e-4)
+
+
+def test_a_backend_is_chosen_before_keras_is_there(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
+    monkeypatch.setitem(sys.modules, "tensorflow", sys.modules["tensorflow"])
+    worker.choose_backend("zoo")
+    assert "TF_ENABLE_ONEDNN_OPTS" in os.environ  # the zoo asks for these kernels
+    worker.choose_backend("keras")
+    assert "TF_ENABLE_ONEDNN_OPTS" not in os.environ
+    assert sys.modules["tensorflow"] is not None
+    worker.choose_backend("keras on jax")
+    assert os.environ["KERAS_BACKEND"] == "jax"
+    with pytest.raises(ImportError):
+        importlib.import_module("tensorflow")
+
+
+def test_what_a_contender_does():
+    assert not worker.does("pythae", "unet", "train")
+    assert worker.does("zoo model(x)", "unet", "latency")
+    assert not worker.does("zoo model(x)", "unet", "infer")
+
+
+def test_numbers_of_bfloat16_have_no_share_of_the_rate_of_float32():
+    workload, data = _small("dense")
+    made = worker.make("zoo bfloat16", workload, data, seed=0)
+    assert made.facts() == {}
+    assert made.outputs()["prediction"].dtype == np.float32
+
+
+@pytest.mark.parametrize("network", ["vae", "upae"])
+def test_loss_of_plain_keras_is_the_one_that_is_compared(network):
+    """`compute_loss`, which every backend calls, is the formula in NumPy, here without noise."""
+    workload, data = _small(network)
+    plain = worker.make("keras", workload, data, seed=0)
+    outputs = plain.model.outputs_of(keras.ops.convert_to_tensor(data.test))
+    found = float(plain.model.compute_loss(data.test, None, outputs))
+    assert found == pytest.approx(workloads.loss(workload, data, plain.outputs()), rel=1e-4)
 
 
 def _in_order(weights, wanted):
@@ -108,8 +152,9 @@ def test_command_writes_records_and_shows_them(tmp_path, monkeypatch, capsys):
     arguments = ["--workloads", "dense32", "--contenders", "zoo", "keras", "--pairs", "2"]
     assert command.main([*arguments, "--rounds", "1", "--output", str(output)]) == 0
     found = [json.loads(line) for line in output.read_text().splitlines()]
+    whats = ("train", "infer", "latency")
     assert [(r["side"], r["what"], r["status"]) for r in found] == [
-        (contender, what, "ok") for what in ("train", "infer") for contender in ("zoo", "keras")
+        (contender, what, "ok") for what in whats for contender in ("zoo", "keras")
     ]
     plain = found[1]
     assert plain["seconds_by_ours_low"] <= plain["seconds_by_ours"] <= plain["seconds_by_ours_high"]
@@ -151,6 +196,48 @@ def test_page_has_a_line_for_each_of_ours():
         "| a net | 2,000 | 25% | 3.00 (2.00 to 4.00) | failed |",
         "| `autotune`: jit_compile=True | 4,000 | 25% | 6.00 (5.00 to 7.00) \\* | failed |",
     ]
+
+
+def _record(side: str, what: str, **more):
+    ratios = {"seconds_by_ours": 3.0, "seconds_by_ours_bfloat16": 5.0}
+    bounds = {f"{key}_{end}": value for key, value in ratios.items() for end in ("low", "high")}
+    known = {"workload": "w", "title": "a net", "status": "ok", "images_per_second": 2000.0}
+    return known | ratios | bounds | {"side": side, "what": what} | more
+
+
+def test_each_line_is_at_one_precision():
+    sides = ("zoo", "zoo bfloat16", "keras", "torch bfloat16", "zoo model(x)")
+    records = [_record(side, "latency") for side in sides]
+    assert table.markdown(records).splitlines() == [
+        "| one image at a time | ms | of the rate | keras | torch | zoo model(x) |",
+        "| --- | --: | --: | --: | --: | --: |",
+        "| a net | 0.5 |  | 3.00 (3.00 to 3.00) | - | 3.00 (3.00 to 3.00) |",
+        "| a net, `mixed_bfloat16` | 0.5 |  | - | 5.00 (5.00 to 5.00) | - |",
+    ]
+    shown = {row[2]: row[4] for row in table.rows(records)}
+    assert shown["torch bfloat16"].startswith("5.00")
+    assert shown["zoo bfloat16"].startswith("3.00")  # of ours, how much it gains
+    assert {row[3] for row in table.rows(records)} == {"0.5 ms"}
+
+
+def test_what_is_not_installed_is_said_in_one_line(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(command, "_installed", lambda name: name.startswith("zoo"))
+    asked = []
+
+    def measure(request, name, tell):
+        asked.extend(request.contenders)
+        return [_record("zoo", "train")]
+
+    monkeypatch.setattr(run, "measure", measure)
+    monkeypatch.setenv("COLUMNS", "200")
+    output = ["--output", str(tmp_path / "peers.jsonl")]
+    assert command.main(["--workloads", "dense32", *output]) == 0
+    assert asked == ["zoo", "zoo autotuned", "zoo bfloat16", "zoo model(x)"]
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("without keras, keras on jax, keras on torch, torch, torch bfloat16,")
+    assert "pip install -r bench/peers/requirements.txt" in first
+    assert command.main(["--contenders", "zoo", "keras on jax", *output]) == 2
+    assert "keras on jax is not installed" in capsys.readouterr().err
 
 
 def test_a_contender_that_fails_is_a_row(monkeypatch):
