@@ -151,12 +151,12 @@ def _show(console: Any, packed: list, output: Path) -> None:
         size, seed = f"{len(each.content) / 1e6:.2f}", str(each.facts["training"]["seed"])
         moved = "kept" if each.difference is None else f"{each.difference:.0e}"
         measured = f"{name} {found['value']:.4g}"
-        rows.append((each.name, seed, measured, size, each.dtype[-2:], moved))
+        rows.append((each.name, seed, measured, size, str(each.bits), moved))
     head = ("name", "seed", "on test images", "MB", "bits", "moved by")
     aligned.show(console, head, rows, numeric=("seed", "MB", "bits", "moved by"), gives_way="name")
     total = sum(len(each.content) for each in packed) / 1e6
     if any(each.difference is not None for each in packed):
-        print("Moved by: the largest change of an output, a pixel in [0, 1], in float16.")
+        print("Moved by: the largest change of an output, a pixel in [0, 1], by so few bits.")
     if any(each.difference is None for each in packed):
         print("Kept: packed before from the same training, or from another run.")
     print(f"{len(packed)} weights, {total:.2f} of {shelf.MOST_BYTES / 1e6:g} MB: {output}")

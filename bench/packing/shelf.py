@@ -21,12 +21,14 @@ class Packed:
     """A file of weights.
 
     Attributes:
-        difference: Largest change of an output by float16; None of a file that was there.
+        bits: Of a weight, see `bench.packing.writing`.
+        difference: Largest change of an output by that; None of a file that was there.
     """
 
     name: str
     content: bytes
     dtype: str
+    bits: int
     difference: float | None
     facts: dict[str, Any]
 
@@ -42,6 +44,7 @@ class Packed:
             "sha256": hashlib.sha256(self.content).hexdigest(),
             "num_bytes": len(self.content),
             "dtype": self.dtype,
+            "bits": self.bits,
             "facts": self.facts,
         }
 
@@ -61,7 +64,9 @@ def there(folder: Path) -> dict[str, Packed | None]:
         with contextlib.suppress(OSError):
             content = weights.path.read_bytes()
             if hashlib.sha256(content).hexdigest() == weights.sha256:
-                found[name] = Packed(name, content, weights.dtype, None, weights.facts)
+                found[name] = Packed(
+                    *(name, content, weights.dtype, weights.bits), None, weights.facts
+                )
     return found
 
 

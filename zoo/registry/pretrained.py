@@ -1,7 +1,7 @@
 """The trained weights that come with the package: their index, their files, their names.
 
 `zoo/weights/index.json` says of each what was measured, and the SHA-256 of its file: an `.npz` of
-the model's configuration and its weights, float16 where that changes no output by more than 1e-3.
+the model's configuration and its weights, in the fewest bits that change no output by over 1e-3.
 `python -m bench pack` writes both.
 """
 
@@ -42,6 +42,7 @@ class Weights:
         dtype: Of the floats in the file, `"float16"` or `"float32"`; models compute in float32.
         facts: What the record of the training says, plain data: `model`, `preset`, `arguments`,
             `num_parameters`, `data`, `licence`, `training`, `metrics`, `floors`, `limits`.
+        bits: Of a weight that are kept; the last of a float32 may be 0.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Weights:
     num_bytes: int
     dtype: str
     facts: dict[str, Any]
+    bits: int = 32
 
     @property
     def metrics(self) -> dict[str, dict[str, Any]]:

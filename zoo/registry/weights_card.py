@@ -11,8 +11,8 @@ def lines(weights: Weights) -> list[str]:
     shape = " x ".join(map(str, data["image_shape"]))
     told = [
         f"{weights.name}: {facts['model']} {facts['preset'] or ''}{given}, "
-        f"{facts['num_parameters']:,} parameters, {weights.num_bytes / 1e6:.2f} MB in "
-        f"{weights.dtype}",
+        f"{facts['num_parameters']:,} parameters, {weights.num_bytes / 1e6:.2f} MB, "
+        f"{weights.bits} bits a weight",
         f"data: {data['name']}{_noise(data)}, {data['num_train']:,} training images of {shape}, "
         f"{data['num_validation']:,} to validate, {data['num_test']:,} to test",
         f"licence: {facts['licence']}",

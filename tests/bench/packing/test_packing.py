@@ -84,14 +84,32 @@ def test_the_weights_give_the_outputs_of_the_model(run, packed, monkeypatch, dig
     assert loaded.card.threshold > 0
 
 
-def test_weights_that_float16_changes_stay_float32(run, monkeypatch):
+def test_weights_are_kept_in_as_few_bits_as_their_outputs_allow(run, monkeypatch):
     from bench.data import catalog
 
     (choice,) = choosing.choose([run])
-    monkeypatch.setattr(writing, "TOLERANCE", 1e-6)
-    found = writing.pack(choice, catalog.load("digits", limit=60), facts.of(choice))
-    assert found.dtype == "float32"
-    assert found.difference > 1e-6
+    sizes = []
+    for tolerance in (1e-3, 1e-5, 0.0):
+        monkeypatch.setattr(writing, "TOLERANCE", tolerance)
+        found = writing.pack(choice, catalog.load("digits", limit=60), facts.of(choice))
+        assert found.difference <= tolerance
+        sizes.append((found.bits, len(found.content), found.dtype))
+    assert sizes == sorted(sizes)
+    assert sizes[0][::2] == (16, "float16") and sizes[2][::2] == (32, "float32")
+    assert 16 < sizes[1][0] < 32 and sizes[1][1] < sizes[2][1]
+
+
+def test_a_float_is_rounded_to_the_nearest_of_fewer_bits():
+    values = np.array([1 + 2**-11, 1 + 2**-12, -(1 - 2**-14), 0.0, 3e-40], "float32")
+    found = writing.rounded(values, 20)  # 11 of the fraction
+    np.testing.assert_array_equal(found[:4], np.array([1 + 2**-11, 1 + 2**-11, -1, 0], "float32"))
+    random = np.random.default_rng(0).normal(size=1_000).astype("float32")
+    for bits in (20, 25):
+        moved = np.abs(writing.rounded(random, bits) / random - 1)
+        assert moved.max() <= 2.0 ** (8 - bits)  # half of the last bit
+    np.testing.assert_array_equal(writing.rounded(random, 32), random)
+    np.testing.assert_array_equal(writing.rounded(np.arange(3), 20), np.arange(3))
+    assert writing.rounded(np.array(0.1, "float32"), 20).shape == ()
 
 
 def test_a_check_measures_them_again(packed, capsys, tmp_path):
@@ -119,7 +137,7 @@ def test_files_of_the_index_before_are_removed_and_others_stay(packed, tmp_path)
     content = old.path.read_bytes()
 
     def named(name):
-        return shelf.Packed(name, content, "float16", 0.0, old.facts)
+        return shelf.Packed(name, content, "float16", 16, 0.0, old.facts)
 
     shelf.write([named("digits/a"), named("digits/b")], tmp_path)
     (tmp_path / "digits/mine.txt").write_text("stays")
@@ -133,7 +151,9 @@ def test_what_was_packed_stays_until_its_training_is_another(run, packed, tmp_pa
     shutil.copytree(packed, tmp_path / "w")
     content = (tmp_path / "w/digits/autoencoder.npz").read_bytes()
     about = pretrained.pretrained(packed)["digits/autoencoder"].facts
-    mine = [shelf.Packed(name, content, "float16", 0.0, about) for name in ("digits/a", "mine/b")]
+    mine = [
+        shelf.Packed(name, content, "float16", 16, 0.0, about) for name in ("digits/a", "mine/b")
+    ]
     shelf.write([*shelf.there(tmp_path / "w").values(), *mine], tmp_path / "w")
     (tmp_path / "w/mine/b.npz").write_bytes(content[:-1])
     command = ["pack", str(run), "--output", str(tmp_path / "w")]
@@ -161,7 +181,9 @@ def test_what_was_packed_stays_until_its_training_is_another(run, packed, tmp_pa
 
 
 def test_more_than_15_mb_are_refused_and_nothing_is_written(tmp_path):
-    large = [shelf.Packed(f"digits/{name}", bytes(8_000_000), "float16", 0.0, {}) for name in "ab"]
+    large = [
+        shelf.Packed(f"digits/{name}", bytes(8_000_000), "float16", 16, 0.0, {}) for name in "ab"
+    ]
     with pytest.raises(BenchError, match=r"16\.0 MB, and 15 MB is the limit.*digits/a 8\.00"):
         shelf.write(large, tmp_path)
     assert not list(tmp_path.iterdir())
