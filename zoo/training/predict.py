@@ -1,5 +1,6 @@
 """`predict` on arrays: many batches per call, and no iterator."""
 
+import contextlib
 from typing import Any
 
 import keras
@@ -8,7 +9,7 @@ import tensorflow as tf
 
 from zoo import inspection
 from zoo.inputs import arrays
-from zoo.training import device_data
+from zoo.training import device_data, single_channel
 
 _KEPT = "_resident_prediction"
 _MOST_BYTES = 2**24  # of the images of a call: more would leave the processor's caches
@@ -91,12 +92,16 @@ def _function(model):
     kept = inspection.cached_while(model, _KEPT, inspection.variables_of(model))
     if jit_compile not in kept:
         settings = {"jit_compile": jit_compile, "reduce_retracing": not jit_compile}
-        kept[jit_compile] = tf.function(_loop(model), autograph=False, **settings)
+        kept[jit_compile] = tf.function(_loop(model, jit_compile), autograph=False, **settings)
     return kept[jit_compile]
 
 
-def _loop(model):
-    step = tf.function(model.predict_step, autograph=False)
+def _loop(model, jit_compile: bool):
+    def predict_step(data):
+        with contextlib.nullcontext() if jit_compile else single_channel.by_products(model):
+            return model.predict_step(data)
+
+    step = tf.function(predict_step, autograph=False)
 
     def one(group, index):
         return step((tf.nest.map_structure(lambda part: part[index], group),))
