@@ -1,7 +1,8 @@
-"""Functions whose optimum or front is known: smooth, mixed, conditional, limited, of two aims.
+"""Functions whose optimum or front is known: smooth, rugged, mixed, limited, of two aims.
 
-Sources: Branin and Hartmann functions, Surjanovic & Bingham, https://www.sfu.ca/~ssurjano. The
-others have the parameters of a small network, and are sums of parts with one optimum each.
+Sources: Branin, Hartmann and Levy functions, Surjanovic & Bingham, https://www.sfu.ca/~ssurjano.
+`names` is a sum of drawn numbers, for each name and for each pair of neighbours. The others have
+the parameters of a small network, and are sums of parts with one optimum each.
 """
 
 import dataclasses
@@ -77,6 +78,51 @@ def hartmann6(values: Values) -> float:
     x = np.array([values[f"x{place}"] for place in range(6)])
     away = (_HARTMANN_WIDTHS * (x - _HARTMANN_PLACES) ** 2).sum(axis=1)
     return -float(_HARTMANN_HEIGHTS @ np.exp(-away))
+
+
+_LEVY_SIDE = 5  # parameters
+
+
+def levy(values: Values) -> float:
+    """Five parameters; a sine makes some hundred local optima around one."""
+    w = 1 + (np.array([values[f"x{place}"] for place in range(_LEVY_SIDE)]) - 1) / 4
+    found = np.sin(np.pi * w[0]) ** 2
+    found += ((w[:-1] - 1) ** 2 * (1 + 10 * np.sin(np.pi * w[:-1] + 1) ** 2)).sum()
+    return float(found + (w[-1] - 1) ** 2 * (1 + np.sin(2 * np.pi * w[-1]) ** 2))
+
+
+# --- of names -----------------------------------------------------------------------------------
+
+_NUM_CHOICES, _NAMES = 6, ("a", "b", "c", "d")
+_OF_ONE, _OF_NEIGHBOURS = (
+    np.random.default_rng(0).uniform(0, 1, shape)
+    for shape in ((_NUM_CHOICES, len(_NAMES)), (_NUM_CHOICES - 1, len(_NAMES), len(_NAMES)))
+)
+_OF_NAMES = {
+    "learning_rate": Float(1e-5, 1e-1, 1e-4, log=True),
+    **{f"choice{place}": Choice(_NAMES, "a") for place in range(_NUM_CHOICES)},
+}
+
+
+def names(values: Values) -> float:
+    """Six names, each worth a drawn number, and one with its neighbour; a learning rate."""
+    places = [_NAMES.index(values[f"choice{place}"]) for place in range(_NUM_CHOICES)]
+    found = sum(row[place] for row, place in zip(_OF_ONE, places, strict=True))
+    pairs = zip(_OF_NEIGHBOURS, places, places[1:], strict=False)
+    found += sum(part[first, second] for part, first, second in pairs)
+    return float(found + (math.log10(values["learning_rate"]) + 3) ** 2 / 2)
+
+
+def _best_names() -> Values:
+    """Returns the best of all 4,096 settings of `names`."""
+    every = np.indices((len(_NAMES),) * _NUM_CHOICES).reshape(_NUM_CHOICES, -1)
+    rows = np.arange(_NUM_CHOICES)[:, None]
+    found = _OF_ONE[rows, every].sum(axis=0)
+    found += _OF_NEIGHBOURS[rows[:-1], every[:-1], every[1:]].sum(axis=0)
+    best = every[:, found.argmin()]
+    return {f"choice{place}": _NAMES[name] for place, name in enumerate(best)} | {
+        "learning_rate": 1e-3
+    }
 
 
 # --- such as a network has ----------------------------------------------------------------------
@@ -166,6 +212,16 @@ FUNCTIONS = {
         hartmann6,
         -3.322368011415511,
         {f"x{place}": value for place, value in enumerate(_HARTMANN_BEST)},
+    ),
+    "levy": Function(
+        "rugged, 5 numbers",
+        Space(_MODEL, {f"x{place}": Float(-10.0, 10.0, 5.0) for place in range(_LEVY_SIDE)}),
+        levy,
+        0.0,
+        {f"x{place}": 1.0 for place in range(_LEVY_SIDE)},
+    ),
+    "names": Function(
+        "6 names, 1 number", Space(_MODEL, _OF_NAMES), names, names(_best_names()), _best_names()
     ),
     "mixed": Function("numbers and names", Space(_MODEL, _PARAMETERS), mixed, 0.0, _BEST),
     "conditional": Function(
