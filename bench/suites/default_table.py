@@ -76,6 +76,12 @@ def verdicts(records: Iterable[dict[str, Any]]) -> list[Verdict]:
     return [Verdict(model, tuple(of_model)) for model, of_model in by_model.items()]
 
 
+def _seeds(now: Verdict, before: Verdict | None) -> str:
+    """Returns how many seeds were trained, and of the earlier check where these are others."""
+    num, num_before = len(now.records), 0 if before is None else len(before.records)
+    return f"{num} (before: {num_before})" if num_before not in (0, num) else str(num)
+
+
 def markdown(now: Sequence[Verdict], before: Sequence[Verdict] = ()) -> str:
     """Returns a row per model: error, spread and active units, and those of an earlier check."""
     earlier = {verdict.model: verdict for verdict in before}
@@ -86,9 +92,9 @@ def markdown(now: Sequence[Verdict], before: Sequence[Verdict] = ()) -> str:
     lines = [heading, ["---", *["--:"] * (len(heading) - 2), "---"]]
     for verdict in now:
         row = [f"`{verdict.model}`", f"{verdict.records[0]['updates']:,}"]
-        row.append(str(len(verdict.records)))
+        old = earlier.get(verdict.model)
+        row.append(_seeds(verdict, old))
         if before:
-            old = earlier.get(verdict.model)
             row += [f"{old.mse:.4f}", old.spread_text, old.active] if old else [""] * 3
         row += [f"{verdict.mse:.4f}", f"{verdict.share:.0%}", verdict.spread_text]
         floors = [record["floor"] for record in verdict.records[:1] if "floor" in record]

@@ -44,7 +44,9 @@ def test_table_sets_an_earlier_check_beside_this_one():
     before = default_table.verdicts([record(mse=0.08, active_units=0)])
     lines = default_table.markdown(now, before).splitlines()
     assert lines[2] == "| `unet` | 235 | 1 |  |  |  | 0.0100 | 10% |  | 9 of 16 | learns |"
-    assert "| 0.0800 |  | 0 of 16 | 0.0200 |" in lines[3]
+    assert "| 1 | 0.0800 |  | 0 of 16 | 0.0200 |" in lines[3]
+    more = default_table.verdicts([record(mse=0.08), record(seed=1, mse=0.06)])
+    assert "| 1 (before: 2) | 0.0700 | 29% |" in default_table.markdown(now, more)
 
 
 def test_what_is_done_is_not_done_again(tmp_path, monkeypatch, capsys):
