@@ -6,7 +6,9 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
+from skimage.io import imread
 
 import zoo
 
@@ -14,6 +16,7 @@ ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
 BLOCK = re.compile(r"```python\n(.*?)```\n(?:\n?It prints[^\n]*\n\n?```text\n(.*?)```)?", re.DOTALL)
 BLOCKS = BLOCK.findall(TEXT)
+MOST_MOVED = 3  # of 255, from one machine to another
 
 
 def test_there_are_blocks():
@@ -31,6 +34,11 @@ def test_python_block(code, shown, tmp_path):
         env={**__import__("os").environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
     )
     assert result.returncode == 0, result.stderr
+    for name in re.findall(r'"(\w+\.png)"', code):
+        assert f"](docs/pictures/{name})" in TEXT
+        drawn, shown_there = (imread(f / name) for f in (tmp_path, ROOT / "docs/pictures"))
+        assert drawn.shape == shown_there.shape
+        assert np.abs(drawn.astype(int) - shown_there).max() <= MOST_MOVED
     without_numbers = [re.sub(r"[\d.]+", "#", text).split() for text in (result.stdout, shown)]
     if shown:
         assert without_numbers[0] == without_numbers[1]
