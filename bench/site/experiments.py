@@ -9,6 +9,7 @@ from bench.leaderboard.rows import Row
 from bench.records import store
 from bench.records.schema import Record
 from bench.report import text as report_text
+from zoo.registry.weights_card import rate_text
 
 FOLDER = "bench/results"
 
@@ -75,7 +76,7 @@ def budget(row: Row) -> str:
         report_text.epochs(config),
         images if sizes else "",
         f"batch {config.batch_size}",
-        f"{optimizer} {config.learning_rate:g}".strip(),
+        f"{optimizer} {rate_text(config.learning_rate, config.decay)}".strip(),
     ]
     return ", ".join(filter(None, parts))
 

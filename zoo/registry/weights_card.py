@@ -30,15 +30,19 @@ def _noise(data: dict) -> str:
     return f" with noise {data['loading']['noise']}" if data["loading"].get("noise") else ""
 
 
+def rate_text(learning_rate: float, decay: str) -> str:
+    """Returns `0.003`, or `0.003 falling to 0 (cosine)`."""
+    return f"{learning_rate:g}" + ("" if decay == "none" else f" falling to 0 ({decay})")
+
+
 def _budget(training: dict) -> str:
     most = "at most " if training["patience"] else ""
     stop = f", ended after {training['num_epochs']}" if training["patience"] else ""
     labels = f", {training['num_labels']:,} labels" if training.get("num_labels") else ""
-    decay = training.get("decay", "none")
-    falling = "" if decay == "none" else f" falling to 0 ({decay})"
+    rate = rate_text(training["learning_rate"], training.get("decay", "none"))
     return (
         f"{most}{training['epochs']} epochs{stop}, batch {training['batch_size']}, "
-        f"{training['optimizer']} {training['learning_rate']:g}{falling}, "
+        f"{training['optimizer']} {rate}, "
         f"{training['precision']}{labels}, "
         f"seed {training['seed']}"
     )
