@@ -16,6 +16,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 FOLDER = Path(__file__).with_name("templates")
+_SHOWN_WARNINGS = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +119,7 @@ def page(
         title, summary: Text.
         tiles: Shown below the summary.
         sections: Those with an empty body are left out.
-        warnings: Lines on what could not be read.
+        warnings: Lines on what could not be read; all but a few begin folded.
         refresh: Seconds after which a browser loads the page again; None: it does not.
         said: The result in words, at the top: names of tables, and sentences on each.
     """
@@ -133,6 +134,7 @@ def page(
         tiles=tiles,
         sections=[section for section in sections if section.body],
         warnings=warnings,
+        shown_warnings=_SHOWN_WARNINGS,
         refresh=refresh,
         said=said,
         style=style,
