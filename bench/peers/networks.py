@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-UNET_WIDTHS = (16, 32, 64, 128, 256)
+from bench.peers.workloads import UNET_WIDTHS
 
 
 def dense() -> keras.Model:

@@ -9,9 +9,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from bench.peers.workloads import ADAM_EPSILON, LEARNING_RATE, Data, Workload, singles
-
-UNET_WIDTHS = (16, 32, 64, 128, 256)
+from bench.peers.workloads import (
+    ADAM_EPSILON,
+    LEARNING_RATE,
+    UNET_WIDTHS,
+    Data,
+    Workload,
+    singles,
+)
 
 
 class Sigmoid(nn.Module):

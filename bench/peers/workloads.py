@@ -14,6 +14,7 @@ IN_BFLOAT16 = " bfloat16"  # ends the name of a contender of that precision
 # The contenders that ratios refer to, and what they are called in the names of fields.
 OURS = ("zoo", "zoo autotuned", "zoo bfloat16")
 KEYS = ("ours", "ours_autotuned", "ours_bfloat16")
+UNET_WIDTHS = (16, 32, 64, 128, 256)
 NUM_SINGLES = 200  # images that are predicted one by one
 _NUM_TEST = 512
 

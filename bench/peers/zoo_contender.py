@@ -5,7 +5,7 @@ import keras
 import zoo
 from bench.evaluation.build import build_compiled
 from bench.peers.fit_contender import FitContender
-from bench.peers.workloads import Data, Workload
+from bench.peers.workloads import UNET_WIDTHS, Data, Workload
 from bench.profiling import macs as mac_counter
 from bench.profiling import peak_rate
 
@@ -15,7 +15,7 @@ MODELS = {
     "dense": ("autoencoder", "tf_tutorial_dense", {}),
     "vae": ("vae", "keras_io", {}),
     "upae": ("upae", "upae_paper", {"kernel_initializer": "glorot_uniform"}),
-    "unet": ("unet", "maxpool_transpose_bce", {"widths": (16, 32, 64, 128, 256)}),
+    "unet": ("unet", "maxpool_transpose_bce", {"widths": UNET_WIDTHS}),
 }
 PRECISIONS = ("float32", "mixed_bfloat16")  # that `autotune` chooses from
 

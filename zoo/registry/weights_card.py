@@ -42,8 +42,7 @@ def _budget(training: dict) -> str:
     rate = rate_text(training["learning_rate"], training.get("decay", "none"))
     return (
         f"{most}{training['epochs']} epochs{stop}, batch {training['batch_size']}, "
-        f"{training['optimizer']} {rate}, "
-        f"{training['precision']}{labels}, "
+        f"{training['optimizer']} {rate}, {training['precision']}{labels}, "
         f"seed {training['seed']}"
     )
 
