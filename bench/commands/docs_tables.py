@@ -19,6 +19,7 @@ from zoo.registry import pretrained
 RESULTS = (
     ("recall_lowest", "lowest group recall", 3),
     ("iou_image", "IoU by image", 3),
+    ("auroc", "AUROC", 3),
     ("mse", "MSE", 4),
 )
 FURTHER = (("accuracy", "accuracy", 3), ("flip_rate", "flip rate", 3))
@@ -47,9 +48,9 @@ def markdown(records: list[Record], entries: list[Any]) -> str:
     A model without a finished record is listed as not measured yet.
     """
     rows = [row for row in leaderboard_rows.rows(records) if not row.failed]
-    tables = list(dict.fromkeys(row.table for row in rows))
     field, training = leaderboard_rows.training_speed(rows)
-    marks = {table: chr(ord("a") + number) for number, table in enumerate(tables)}
+    tables = _tables(rows)
+    marks = {key: chr(ord("a") + number) for number, key in enumerate(tables)}
     lines = []
     for entry in entries:
         own = [row for row in rows if not row.baseline and row.record.model.name == entry.name]
@@ -61,16 +62,16 @@ def markdown(records: list[Record], entries: list[Any]) -> str:
             preset = " ".join(
                 [f"`{row.record.model.preset}`", *(f"{name}={value}" for name, value in given)]
             )
-            lines.append([*about, preset, *_numbers(row, field), marks[row.table]])
+            lines.append([*about, preset, *_numbers(row, field), marks[row.table_key()]])
     for row in rows:
         if row.baseline:
             model = row.record.model
             name = f"{model.name}-{model.latent_size}" if model.latent_size else model.name
             about = [name, "Baseline in closed form", "", ""]
-            lines.append([*about, *_numbers(row, field), marks[row.table]])
+            lines.append([*about, *_numbers(row, field), marks[row.table_key()]])
     titles = [title.format(training=training) for title in COLUMNS]
     shown = markdown_tables.table(titles, lines, [title in NUMBERS for title in COLUMNS])
-    return "\n".join([shown, "", *_commands(records, marks)])
+    return "\n".join([shown, "", *_commands(tables, marks)])
 
 
 def results(records: list[Record], metrics: list[str], output: Path) -> str:
@@ -166,26 +167,43 @@ def with_half_width(interval, form: str) -> str:
     return format(interval.mean, form) + ("" if half is None else f" ± {half:{form}}")
 
 
-def _commands(records: list[Record], marks: dict[str, str]) -> list[str]:
-    """Returns a paragraph per data set: what it is, and the command that made its records."""
+def _tables(rows: list[leaderboard_rows.Row]) -> dict[Any, list[leaderboard_rows.Row]]:
+    """Returns the rows that are ranked together, by what they share."""
+    tables: dict[Any, list[leaderboard_rows.Row]] = {}
+    for row in rows:
+        tables.setdefault(row.table_key(), []).append(row)
+    return tables
+
+
+def _commands(tables: dict[Any, list[leaderboard_rows.Row]], marks: dict[Any, str]) -> list[str]:
+    """Returns a paragraph per table: what its data are, and the command that made its records."""
     lines = []
-    for table, mark in marks.items():
-        own = [record for record in records if _table_of(record) == table and record.is_ok]
-        first = next(record for record in own if record.kind == "model")
+    for key, rows in tables.items():
+        own = [record for row in rows for record in row.records]
+        first = next((record for record in own if record.kind == "model"), own[0])
         data, config = first.data, first.config
         shape = " x ".join(map(str, data.image_shape))
         epochs = report_text.epochs(config)
+        numbers = sorted({record.data.num_train for record in own if record.kind == first.kind})
+        between = " to ".join(f"{number:,}" for number in dict.fromkeys((numbers[0], numbers[-1])))
+        folder = f"runs/{data.name}{'_one_class' if rows[0].normal_classes else ''}"
         lines += [
-            f"Data {mark}: `{table}`, {data.num_test:,} test images of {shape}; "
+            f"Data {marks[key]}: {_named(rows[0])}, {data.num_test:,} test images of {shape}; "
             f"{epochs}{',' if ',' in epochs else ''} of batch {config.batch_size} on "
-            f"{data.num_train:,} training images for each model.",
+            f"{between} training images for each model.",
             "",
             "```bash",
-            rerun.command(Path(f"runs/{table.split(',')[0]}"), own),
+            rerun.command(Path(folder), own),
             "```",
             "",
         ]
     return lines[:-1]
+
+
+def _named(row: leaderboard_rows.Row) -> str:
+    """Returns the name of the data as code, and what else a table says of them."""
+    name, _, more = row.table.partition(", ")
+    return f"`{name}`" + (f", {more}" if more else "")
 
 
 def weights(shelf: pretrained.Shelf) -> str:
@@ -209,7 +227,3 @@ def weights(shelf: pretrained.Shelf) -> str:
         )
     total = sum(each.num_bytes for each in shelf.values()) / 1e6
     return "\n".join([*lines, "", f"{len(shelf)} files, {total:.1f} MB."])
-
-
-def _table_of(record: Record) -> str:
-    return ", ".join(part for part in (record.data.name, record.config.noise) if part)

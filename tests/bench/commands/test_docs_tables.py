@@ -30,6 +30,23 @@ def test_numbers_are_means_of_the_records():
     assert "--epochs 5" in command
 
 
+def test_a_model_of_one_class_has_its_mean_over_the_classes():
+    """Beside a table of the same data set with all classes."""
+    path = ROOT / "bench/results/fashion_mnist_one_class.jsonl"
+    lines = map(json.loads, path.read_text().splitlines())
+    own = [line for line in lines if line["model"]["name"] == "memory_autoencoder"]
+    areas = [line["quality"]["metrics"]["auroc"] for line in own]
+    assert len({line["config"]["normal_class"] for line in own}) == 10
+    found = store.read(path)[0] + store.read(SOURCE)[0]
+    text = docs_tables.markdown(found, [zoo.get("memory_autoencoder")])
+    (row,) = [line for line in text.splitlines() if line.startswith("| `memory_autoencoder`")]
+    assert f"AUROC {sum(areas) / len(areas):.3f} ±" in row
+    assert row.endswith("| a |")
+    assert "Data a: `fashion_mnist`, one class, 10,000 test images" in text
+    of_a, of_b = [line for line in text.splitlines() if line.startswith("python -m bench run")]
+    assert "--normal-classes all" in of_a and "--normal-classes" not in of_b
+
+
 def test_results_are_means_of_the_records():
     found, _ = store.read(SOURCE)
     errors = [r["test_mse"] for r in found if r["model"] == "vae"]
