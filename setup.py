@@ -43,6 +43,7 @@ EXTRAS = {
     "mlflow": ["mlflow-skinny>=3,<4", "sqlalchemy>=2,<3", "alembic>=1.14,<2"],
     "wandb": ["wandb>=0.19.10,<1"],
     "tuner": ["keras-tuner>=1.4.8,<1.5"],
+    "blackbox": ["pyarrow>=17,<28"],
     "optuna": ["keras-tuner>=1.4.8,<1.5", "optuna>=5,<6", "cmaes>=0.12,<1"],
 }
 EXTRAS["test"] += [
@@ -51,6 +52,7 @@ EXTRAS["test"] += [
     *EXTRAS["ray"],
     *EXTRAS["tuner"],
     *EXTRAS["optuna"][1:],
+    *EXTRAS["blackbox"],
 ]
 EXTRAS["dev"] = [*EXTRAS["test"], "ruff>=0.14,<0.18"]
 

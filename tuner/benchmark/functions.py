@@ -16,7 +16,7 @@ from tuner.space.parameters import Boolean, Choice, Float, Int, When
 from tuner.space.space import Space
 
 Values = dict[str, Any]
-_MODEL = "autoencoder"
+MODEL = "autoencoder"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,42 +201,42 @@ _DECADES = 3 * math.log(10)  # from the least size to the largest, as logarithms
 FUNCTIONS = {
     "branin": Function(
         "smooth, 2 numbers",
-        Space(_MODEL, {"x": Float(-5.0, 10.0, 2.5), "y": Float(0.0, 15.0, 7.5)}),
+        Space(MODEL, {"x": Float(-5.0, 10.0, 2.5), "y": Float(0.0, 15.0, 7.5)}),
         branin,
         0.39788735772973816,
         {"x": math.pi, "y": 2.275},
     ),
     "hartmann6": Function(
         "smooth, 6 numbers",
-        Space(_MODEL, {f"x{place}": Float(0.0, 1.0, 0.5) for place in range(6)}),
+        Space(MODEL, {f"x{place}": Float(0.0, 1.0, 0.5) for place in range(6)}),
         hartmann6,
         -3.322368011415511,
         {f"x{place}": value for place, value in enumerate(_HARTMANN_BEST)},
     ),
     "levy": Function(
         "rugged, 5 numbers",
-        Space(_MODEL, {f"x{place}": Float(-10.0, 10.0, 5.0) for place in range(_LEVY_SIDE)}),
+        Space(MODEL, {f"x{place}": Float(-10.0, 10.0, 5.0) for place in range(_LEVY_SIDE)}),
         levy,
         0.0,
         {f"x{place}": 1.0 for place in range(_LEVY_SIDE)},
     ),
     "names": Function(
-        "6 names, 1 number", Space(_MODEL, _OF_NAMES), names, names(_best_names()), _best_names()
+        "6 names, 1 number", Space(MODEL, _OF_NAMES), names, names(_best_names()), _best_names()
     ),
-    "mixed": Function("numbers and names", Space(_MODEL, _PARAMETERS), mixed, 0.0, _BEST),
+    "mixed": Function("numbers and names", Space(MODEL, _PARAMETERS), mixed, 0.0, _BEST),
     "conditional": Function(
         "9 parameters, 2 of them conditional",
-        Space(_MODEL, _PARAMETERS | _CONDITIONAL),
+        Space(MODEL, _PARAMETERS | _CONDITIONAL),
         conditional,
         0.0,
         _BEST | {"noise": True, "noise_level": 0.3, "penalty": "l1", "weight": 1e-3},
     ),
     "steep": Function(
-        "numbers and names, with a cliff", Space(_MODEL, _PARAMETERS), steep, 0.0, _BEST
+        "numbers and names, with a cliff", Space(MODEL, _PARAMETERS), steep, 0.0, _BEST
     ),
     "limited": Function(
         "numbers and names, at most 73,728 parameters",
-        Space(_MODEL, _PARAMETERS),
+        Space(MODEL, _PARAMETERS),
         mixed,
         1 / 8,
         _BEST | {"base_width": 64},
@@ -245,7 +245,7 @@ FUNCTIONS = {
     ),
     "two_aims": Function(
         "error and size, 4 parameters",
-        Space(_MODEL, _FRONT),
+        Space(MODEL, _FRONT),
         two_aims,
         0.0,
         {"learning_rate": 1e-3, "parameters": 1e6, "depth": 2, "activation": "gelu"},

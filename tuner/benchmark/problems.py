@@ -8,7 +8,7 @@ true front that the trials so far do not cover.
 import dataclasses
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -76,16 +76,28 @@ class Problem:
         return pareto.hypervolume(points, self.reference)
 
 
+_ADDED: dict[str, Problem] = {}
+
+
+def add(found: Iterable[Problem]) -> None:
+    """Adds problems, or puts them in place of those of the same names."""
+    _ADDED.update({problem.name: problem for problem in found})
+
+
 def names() -> tuple[str, ...]:
     """Returns the names of all problems; those of the table where it has the model."""
     present = {row["model"] for row in table.read_rows()} if table.PATH.exists() else set()
     of_table = [name for name, (model, _, _) in _OF_TABLE.items() if model in present]
-    return (*functions.FUNCTIONS, *(f"table_{name}" for name in of_table))
+    return (*functions.FUNCTIONS, *(f"table_{name}" for name in of_table), *_ADDED)
+
+
+def get(name: str) -> Problem:
+    """Returns the problem of a name."""
+    return _ADDED[name] if name in _ADDED else _own(name)
 
 
 @functools.cache
-def get(name: str) -> Problem:
-    """Returns the problem of a name."""
+def _own(name: str) -> Problem:
     if name.startswith("table_"):
         return _of_table(name.removeprefix("table_"))
     function = functions.FUNCTIONS[name]

@@ -4,11 +4,14 @@ import argparse
 from pathlib import Path
 
 DESCRIPTION = """Regret of searches after 10, 20 and 40 trials, over seeds: on functions with
-a known optimum and on a table of real trainings. Nothing is trained.
+a known optimum, on a table of real trainings, and on tables that others
+published, in the format of Syne Tune. Nothing is trained.
 """
 EXAMPLES = """examples:
   python -m tuner benchmark --seeds 5
   python -m tuner benchmark --report             the tables of what is there already
+  python -m tuner benchmark --blackbox ~/.blackbox-repository/autoencodix_varix
+      on published trainings of autoencoders, too; Syne Tune makes such folders
 """
 
 
@@ -19,6 +22,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seeds", type=int, default=20, help="repetitions of each search (default: %(default)s)")
     add("--problems", nargs="+", metavar="NAME", help="(default: all)")
     add("--searches", nargs="+", metavar="NAME", help="(default: all that are installed)")
+    add(
+        "--blackbox",
+        nargs="+",
+        type=Path,
+        default=(),
+        metavar="FOLDER",
+        help="tables of trainings in the format of Syne Tune; needs pyarrow",
+    )
+    add(
+        "--objective",
+        metavar="NAME",
+        help="of those tables, NAME or NAME:lower or NAME:higher (default: the one they name)",
+    )
     add("--report", action="store_true", help="run nothing, report what is there")
 
 
@@ -29,10 +45,23 @@ def command(options: argparse.Namespace) -> int:
 
     from bench.errors import BenchError
     from bench.records.store import check_writable
-    from tuner.benchmark import contenders, problems, report, run
+    from tuner.benchmark import blackbox, contenders, problems, report, run
     from tuner.commands.output import print_plain
     from zoo import checks
 
+    name, _, better = (options.objective or "").partition(":")
+    if better not in ("", *blackbox.BETTER):
+        raise BenchError(
+            "tuner benchmark: --objective must be NAME, NAME:lower or NAME:higher. "
+            f"Received: {options.objective!r}."
+        )
+    if name and not options.blackbox:
+        raise BenchError("tuner benchmark: --objective is of a --blackbox FOLDER. Give one.")
+    folders = [folder.expanduser().resolve() for folder in options.blackbox]
+    if len({folder.name for folder in folders}) < len(folders):
+        raise BenchError("tuner benchmark: each --blackbox must have a name of its own.")
+    for folder in folders:
+        problems.add(blackbox.read(folder, name or None, better or None))
     known = problems.names()
     names = tuple(options.problems or known)
     for name in names:
@@ -50,7 +79,11 @@ def command(options: argparse.Namespace) -> int:
         )
     console = Console()
     if options.report:
-        records = run.read(options.output)
+        found = run.read(options.output)
+        records = [record for record in found if record["problem"] in known]
+        others = sorted({record["problem"] for record in found} - set(known))
+        if others:
+            print_plain(console, f"left out, give their --blackbox: {', '.join(others)}")
     else:
         check_writable(options.output)
         options.output.mkdir(parents=True, exist_ok=True)
