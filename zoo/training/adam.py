@@ -23,8 +23,8 @@ _FURTHER = (
 )
 
 
-def apply_gradients(model, gradients, weights) -> None:
-    """Applies gradients as the model's optimizer does; Adam's in one pass over the weights.
+def apply_gradients(model, gradients, weights, optimizer=None) -> None:
+    """Applies gradients as an optimizer does; Adam's in one pass over the weights.
 
         m = m + (1 - beta_1) (g - m),  v = v + (1 - beta_2) (g^2 - v)
         w = w - lr sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)
@@ -37,12 +37,13 @@ def apply_gradients(model, gradients, weights) -> None:
         model: Compiled; its step is being traced.
         gradients: As many as `weights`.
         weights: Variables that the optimizer was built for.
+        optimizer: The model's own by default, else one that is built.
     """
-    optimizer = model.optimizer
+    optimizer = optimizer or model.optimizer
     slots = None
     if all(gradient is not None for gradient in gradients):
         with tf.init_scope():  # where the learning rate can be read
-            slots = _slots_of_adam(model, weights)
+            slots = _slots_of_adam(model, optimizer, weights)
     if slots is None:
         optimizer.apply_gradients(zip(gradients, weights, strict=True))
         return
@@ -71,9 +72,8 @@ def has_variables_of(optimizer, weights) -> bool:
     return known is None or {id(weight) for weight in weights} <= {id(weight) for weight in known}
 
 
-def _slots_of_adam(model, weights) -> list[tuple[Any, Any]] | None:
+def _slots_of_adam(model, optimizer, weights) -> list[tuple[Any, Any]] | None:
     """Returns the two moments of each weight, or None for an optimizer that does more than Adam."""
-    optimizer = model.optimizer
     if type(optimizer) is not keras.optimizers.Adam or not optimizer.built or optimizer.amsgrad:
         return None
     config = optimizer.get_config()

@@ -5,6 +5,7 @@ from keras import ops
 from zoo import checks
 from zoo.layers.gradients import gradients_of
 from zoo.networks import convolutional
+from zoo.training import adam
 from zoo.training.model import ZooModel, mean_of_rows
 
 
@@ -121,8 +122,8 @@ class Adversarial(ZooModel):
             return self.discriminator_optimizer.scale_loss(mean_of_rows(values))
 
         weights = self.discriminator.trainable_weights
-        gradients = gradients_of(loss, weights)
-        self.discriminator_optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        optimizer = self.discriminator_optimizer
+        adam.apply_gradients(self, gradients_of(loss, weights), weights, optimizer)
 
 
 def two_class_loss(first_logit, second_logit):
