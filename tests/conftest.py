@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import gc
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -73,13 +74,24 @@ def seeded():
     keras.utils.set_random_seed(1)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def room_after_a_file():
-    """Frees the graphs that nothing uses any more: they would fill the memory."""
-    yield
+def make_room():
+    """Frees the graphs that nothing uses any more: they would fill the memory.
+
+    TensorFlow keeps each function with a gradient of its own for good, and with it the graph that
+    called it. Keras has one in every update, for replicas, but for the zoo's Adam.
+    """
+    kept = sys.modules["tensorflow.python.framework.ops"].gradient_registry._registry
+    for name in [name for name in kept if name.startswith("CustomGradient-")]:
+        del kept[name]
     keras.backend.clear_session()
     with contextlib.suppress(OSError, AttributeError, TypeError):  # other systems have none
         ctypes.CDLL(None).malloc_trim(0)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def room_after_a_file():
+    yield
+    make_room()
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +102,7 @@ def room_in_a_long_file():
     BUSY.append(time.process_time() - start)
     if sum(BUSY) > 10:
         BUSY.clear()
-        keras.backend.clear_session()
+        make_room()
 
 
 @pytest.fixture(scope="session")
