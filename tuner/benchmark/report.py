@@ -47,7 +47,8 @@ def mean_ranks(records: list[Record], two_aims: bool, trials: int) -> dict[str, 
     """Returns the mean rank of each search over the problems of a kind, 1 is the best.
 
     Of each seed, a search's ranks on all problems are averaged: the interval is over seeds. Only
-    searches that did every problem of the kind, and seeds that every search has, are counted.
+    searches that did every problem of the kind are counted, with at least half as many seeds as
+    another, and seeds that all of these have.
 
     Args:
         two_aims: Whether problems of two aims are meant, or those of one.
@@ -60,9 +61,12 @@ def mean_ranks(records: list[Record], two_aims: bool, trials: int) -> dict[str, 
         for search in _names(records, "search")
     }
     found = {search: each for search, each in found.items() if each and all(each)}
+    shared = {search: set.intersection(*map(set, each)) for search, each in found.items()}
+    most = max(map(len, shared.values()), default=0)
+    found = {search: each for search, each in found.items() if 2 * len(shared[search]) >= most > 0}
     if len(found) < 2:
         return {}
-    seeds = sorted(set.intersection(*(set(r) for each in found.values() for r in each)))
+    seeds = sorted(set.intersection(*(shared[search] for search in found)))
     place = CHECKPOINTS.index(trials)
     ranks = np.array(
         [
@@ -73,7 +77,7 @@ def mean_ranks(records: list[Record], two_aims: bool, trials: int) -> dict[str, 
             for seed in seeds
         ]
     )
-    if not len(seeds):
+    if not seeds:
         return {}
     of_seeds = ranks.mean(axis=1).T
     return {
@@ -110,13 +114,13 @@ def _regret_rows(records: list[Record]) -> list[list[str]]:
             refused = [
                 r["refused"] for r in records if (r["problem"], r["search"]) == (name, search)
             ]
-            rows.append(
-                [name, search, *cells, f"{np.mean(refused):.0f}", f"{np.median(seconds):.1f}"]
-            )
+            numbers = (f"{np.mean(refused):.0f}", f"{np.median(seconds):.1f}", str(len(regrets)))
+            rows.append([name, search, *cells, *numbers])
     return rows
 
 
-_REGRET_TITLES = ("problem", "search", *(f"{trials} trials" for trials in SHOWN), "refused", "s")
+_REGRET_TITLES = ("problem", "search", *(f"{trials} trials" for trials in SHOWN))
+_NUMBER_TITLES = ("refused", "s", "seeds")
 
 
 def _rank_rows(records: list[Record]) -> list[list[str]]:
@@ -157,16 +161,19 @@ def show(records: list[Record], console: Console) -> None:
 def markdown(records: list[Record]) -> str:
     """Returns both tables as Markdown, and what each problem is."""
     num_seeds = len({record["seed"] for record in records})
+    titles = (*_REGRET_TITLES, *_NUMBER_TITLES)
     about = "\n".join(f"- `{name}`: {_problem(name).about}" for name in _names(records, "problem"))
     return "\n\n".join(
         [
             "# Searches at equal trials",
             f"{num_seeds} seeds. Ranks are means over the problems, 1 is the best, with a 95 % "
-            "interval over seeds. Regrets are medians over seeds with their 95 % intervals (order "
-            "statistics); the least median is bold. `refused`: proposals over the limit, which are "
-            "not trained. `s`: seconds of all proposals of a search.",
+            "interval over the seeds that all ranked searches have. A search without a problem, or "
+            "with less than half of the seeds, has no rank. Regrets are medians over seeds with "
+            "their 95 % intervals (order statistics); the least median is bold. `refused`: "
+            "proposals over the limit, which are not trained. `s`: seconds of all proposals of a "
+            "search.",
             _in_markdown(_RANK_TITLES, _rank_rows(records)),
-            _in_markdown(_REGRET_TITLES, _regret_rows(records)),
+            _in_markdown(titles, _regret_rows(records)),
             about,
             "",
         ]

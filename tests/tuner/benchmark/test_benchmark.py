@@ -78,12 +78,14 @@ def test_ranks_are_means_over_problems_with_an_interval_over_seeds():
     records = [
         {"problem": name, "search": search, "seed": seed, "regret": [value] * len(run.CHECKPOINTS)}
         for name in ("branin", "mixed")
-        for seed in (0, 1)
+        for seed in range(3)
         for search, value in (("a", 1.0), ("b", 2.0 if name == "branin" else 0.5), ("c", 3.0))
     ]
     records.append(dict(records[0], search="d"))  # not of every problem
     ranks = report.mean_ranks(records, False, 10)
     assert {search: each.mean for search, each in ranks.items()} == {"a": 1.5, "b": 1.5, "c": 3.0}
+    few = [record for record in records if record["search"] != "c" or record["seed"] == 0]
+    assert set(report.mean_ranks(few, False, 10)) == {"a", "b"}
 
 
 def test_the_command_writes_tables_and_curves(tmp_path, capsys):
