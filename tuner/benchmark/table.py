@@ -44,6 +44,11 @@ def text(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
+def number_text(value: Any) -> str:
+    """Returns how a cell of `read_rows` stands in the file: whole numbers without a point."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
 def read_rows(path: Path = PATH) -> list[dict[str, Any]]:
     """Reads the rows of a table: settings as text, numbers as floats.
 

@@ -2,11 +2,13 @@
 
 Points that differ by their learning rate alone share a compiled model, which is put back to where
 it was before its training: that is what a new model of this seed would be, at a third of the time.
-The command goes on where it was stopped.
+The command goes on where it was stopped. Latencies are those of the machine while it trained:
+`--latencies` measures them all anew, on a machine at rest, in some minutes.
 """
 
 import argparse
 import csv
+import io
 import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,6 +22,7 @@ from rich.progress import Progress
 
 from bench.data import tasks
 from bench.profiling import timing
+from bench.records.store import write_whole
 from tuner.benchmark import grids, table
 from tuner.space.hypermodel import ZooHyperModel, declare, forward_macs, num_parameters
 from tuner.trials.objectives import OBJECTIVES
@@ -88,11 +91,10 @@ def rows(model: str, group: list[dict[str, Any]], dataset) -> Iterator[dict[str,
     space = grids.space(model)
     trainings = _Trainings(model, group[0], dataset, grids.SEEDS)
     built = trainings.model
-    inputs = tasks.inputs(built.task, dataset.validation)
     sizes = {
         "parameters": num_parameters(built),
         "macs": forward_macs(built),
-        "latency_ms": round(1e3 * timing.time_latency(built, inputs, **_LATENCY).median_seconds, 4),
+        "latency_ms": latency_ms(built, dataset),
     }
     for values in group:
         active = declare(space, _hyperparameters(values))
@@ -102,6 +104,42 @@ def rows(model: str, group: list[dict[str, Any]], dataset) -> Iterator[dict[str,
             for epoch, error in enumerate(trainings.errors(seed, active["learning_rate"]), start=1):
                 row[table.error_column(seed, epoch)] = float(f"{error:.6g}")
         yield row | sizes
+
+
+def latency_ms(model: keras.Model, dataset) -> float:
+    """Returns the median time of one image, in milliseconds."""
+    inputs = tasks.inputs(model.task, dataset.validation)
+    return round(1e3 * timing.time_latency(model, inputs, **_LATENCY).median_seconds, 4)
+
+
+def _groups(model: str) -> list[list[dict[str, Any]]]:
+    """Returns the settings of a model, those together that differ by their learning rate alone."""
+    every = itertools.groupby(
+        grids.settings(model), lambda values: values | {"learning_rate": None}
+    )
+    return [list(group) for _, group in every]
+
+
+def write_latencies(path: Path, num_images: int = grids.NUM_IMAGES) -> None:
+    """Measures the latencies of all rows anew, and writes the table at the end."""
+    dataset = grids.data(num_images)
+    found = table.read_rows(path)
+    with Progress() as progress:
+        for model in grids.MODELS:
+            rows_of = table.of_model(found, model)
+            for group in progress.track(_groups(model), description=model):
+                own = [rows_of.get(table.key({"model": model} | values)) for values in group]
+                if any(own):
+                    built = _Trainings(model, group[0], dataset, grids.SEEDS[:1]).model
+                    latency = latency_ms(built, dataset)
+                    for row in filter(None, own):
+                        row["latency_ms"] = latency
+    lines = [{name: table.number_text(value) for name, value in row.items()} for row in found]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, table.columns())
+    writer.writeheader()
+    writer.writerows(lines)
+    write_whole(path, text.getvalue().encode())
 
 
 def write(path: Path, num_images: int = grids.NUM_IMAGES, models=grids.MODELS) -> None:
@@ -114,10 +152,9 @@ def write(path: Path, num_images: int = grids.NUM_IMAGES, models=grids.MODELS) -
             csv.DictWriter(file, columns).writeheader()
     with Progress() as progress:
         for model in models:
-            every = list(grids.settings(model))
-            task = progress.add_task(model, total=len(every))
-            groups = itertools.groupby(every, lambda values: values | {"learning_rate": None})
-            for group in (list(group) for _, group in groups):
+            groups = _groups(model)
+            task = progress.add_task(model, total=sum(map(len, groups)))
+            for group in groups:
                 missing = [v for v in group if table.key({"model": model} | v) not in known]
                 found = list(rows(model, missing, dataset)) if missing else []
                 with path.open("a", newline="") as file:
@@ -131,7 +168,9 @@ def main(arguments: list[str] | None = None) -> None:
         getattr(tf.config.threading, f"set_{setting}_parallelism_threads")(1)
     parser = argparse.ArgumentParser(prog="python -m tuner.benchmark.train_table")
     parser.add_argument("path", type=Path, nargs="?", default=table.PATH)
-    write(parser.parse_args(arguments).path)
+    parser.add_argument("--latencies", action="store_true", help="only measure latencies anew")
+    options = parser.parse_args(arguments)
+    (write_latencies if options.latencies else write)(options.path)
 
 
 if __name__ == "__main__":

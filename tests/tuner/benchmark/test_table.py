@@ -30,3 +30,26 @@ def test_a_table_of_other_columns_is_refused(tmp_path):
         csv.writer(file).writerows([["model", "mse"], ["vae", math.pi]])
     with pytest.raises(BenchError, match="must have the columns model, latent_dim, depth"):
         table.read_rows(path)
+
+
+def test_latencies_are_measured_anew_and_nothing_else_changes(tmp_path, monkeypatch):
+    from tuner.benchmark import train_table
+
+    path = tmp_path / "table.csv"
+    kept = table.PATH.read_text().splitlines()
+    path.write_text("\n".join([kept[0], *kept[3:5]]) + "\n")  # of one network
+    before = table.read_rows(path)
+    monkeypatch.setattr(train_table, "latency_ms", lambda model, dataset: 7.5)
+    train_table.write_latencies(path, num_images=64)
+    assert table.read_rows(path) == [row | {"latency_ms": 7.5} for row in before]
+    changed = [line.rpartition(",")[0] for line in path.read_text().splitlines()]
+    assert changed == [line.rpartition(",")[0] for line in [kept[0], *kept[3:5]]]
+
+
+def test_the_committed_table_is_whole():
+    rows = table.read_rows()
+    for model in grids.MODELS:
+        of_model = table.of_model(rows, model)
+        assert set(of_model) == {table.key({"model": model} | v) for v in grids.settings(model)}
+    assert len(rows) == 576
+    assert all(0 < row[name] < 1 for row in rows for name in row if name.startswith("mse"))
