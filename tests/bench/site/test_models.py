@@ -36,7 +36,7 @@ def test_results_are_those_of_the_records_with_their_budget(models):
         if record["model"]["name"] == "wae_mmd"
     ]
     text = models.page("wae_mmd")
-    short, full = re.findall(r"^\| wae_mmd small \|.*$", text, re.MULTILINE)
+    full, short = re.findall(r"^\| wae_mmd small \|.*$", text, re.MULTILINE)  # more rows first
     assert f"| {sum(errors) / 3:.4f} ±" in short
     assert "†" in full  # of one seed
     assert "batch 128, Adam 0.003 falling to 0 (cosine). " in text
