@@ -36,7 +36,8 @@ def _contenders():
     for contender in ("zoo", "keras", "torch", "torch bfloat16", "pythae"):
         for network in SHAPES:
             if worker.does(contender, network, "train"):
-                yield contender, network
+                marks = pytest.mark.slow if network in ("upae", "unet") else ()
+                yield pytest.param(contender, network, marks=marks)
     yield "zoo bfloat16", "dense"
     yield "zoo model(x)", "dense"
 

@@ -13,15 +13,10 @@ from zoo.diagnostics.probe import Prober
 layers = keras.layers
 
 
-def train(
-    model, x, y=None, optimizer=None, loss=None, *, validation=None, check=None, eager=True, **fit
-):
-    """Compiles and trains a model with a `HealthCheck`, which is returned.
-
-    A few steps are faster without a graph.
-    """
+def train(model, x, y=None, optimizer=None, loss=None, *, validation=None, check=None, **fit):
+    """Compiles and trains a model with a `HealthCheck`, which is returned."""
     arguments = {} if loss is None else {"loss": loss}
-    model.compile(optimizer or keras.optimizers.Adam(3e-3), run_eagerly=eager, **arguments)
+    model.compile(optimizer or keras.optimizers.Adam(3e-3), **arguments)
     check = check or HealthCheck(x, y, verbose=0)
     fit = {"epochs": 3, "batch_size": 64, "verbose": 0, **fit}
     model.fit(x, y, validation_data=validation, callbacks=[check], **fit)
@@ -124,7 +119,7 @@ class TestBroken:
 
     def test_posterior_collapse(self, digits):
         model = zoo.create("vae", (8, 8, 1), widths=(), hidden_units=(64,), latent_dim=4, beta=50)
-        check = train(model, digits[:512], epochs=12, eager=False)
+        check = train(model, digits[:512], epochs=12)
         finding = found(check, "posterior_collapse")
         assert finding.severity in ("error", "warning")
         mean, log_var = (
@@ -136,9 +131,7 @@ class TestBroken:
     def test_tiny_dataset(self, digits):
         model = zoo.create("autoencoder", (8, 8, 1), widths=(), hidden_units=(128,))
         optimizer = keras.optimizers.Adam(0.01)
-        check = train(
-            model, digits[:8], None, optimizer, validation=digits[500:600], epochs=50, eager=False
-        )
+        check = train(model, digits[:8], None, optimizer, validation=digits[500:600], epochs=50)
         assert found(check, "overfitting").severity == "warning"
 
     def test_vanishing_gradients(self, digits):
@@ -237,7 +230,6 @@ class TestChangesNothing:
         def history(callbacks):
             keras.utils.set_random_seed(5)
             model = kit.make(name)
-            model.run_eagerly = name != "autoencoder"
             x, *y = kit.data(name, 0, 96)
             fit = {"batch_size": 32, "epochs": 2, "verbose": 0, "validation_data": (x, *y)}
             return model.fit(x, *y, callbacks=callbacks, **fit).history, model
