@@ -36,6 +36,7 @@ def request(output=None, model="autoencoder", **changes) -> Request:
         "limit": 128,
         "epochs": 1,
         "max_trials": 3,
+        "tuner": "random",
         "isolated": False,
     }
     return Request(model=model, **(settings | changes), output=output)

@@ -5,15 +5,16 @@ from pathlib import Path
 
 from bench.records import config
 from bench.runs import command_line
+from tuner.algorithms import names as algorithms
 from zoo.tracking import trackers
 
 EXAMPLES = """examples:
   python -m tuner search vae --dataset digits --objective psnr --max-trials 10
-  python -m tuner search vae --objective elbo --tuner bayesian --max-trials 30
+  python -m tuner search vae --objective elbo --max-trials 30
   python -m tuner search autoencoder --dataset my_images/ --resize 64x64 --max-parameters 500000
   python -m tuner search vae --set latent_dim=4,8,16 --set beta=1.0 --set learning_rate=0.001..0.01
   python -m tuner search unet --dataset composed_digits --tuner hyperband --epochs 27
-  python -m tuner search autoencoder --costs parameters --tuner bayesian --max-trials 40
+  python -m tuner search autoencoder --costs parameters --max-trials 40
   python -m tuner search vae --max-trials 40 --workers 4      four trials at a time
   python -m tuner search vae --max-trials 100 --engine ray --ray-address 192.168.1.4:6379
   python -m tuner show runs/search-vae-digits-psnr-random     the best trials, and a picture of all
@@ -62,9 +63,9 @@ def _add_aims(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--tuner",
-        default="random",
+        default=algorithms.DEFAULT,
         help="random, grid, bayesian, hyperband, or Optuna's: optuna:tpe, optuna:gp, optuna:cmaes, "
-        "optuna:nsgaii (default: random)",
+        "optuna:nsgaii (default: %(default)s)",
     )
     add("--max-trials", type=int, help="default: 20; of hyperband as many as it has")
     add("--epochs", type=int, help="of each trial (default: by the data)")

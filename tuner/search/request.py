@@ -68,7 +68,7 @@ class Request(Loading):
     model: str
     objective: str | None = None
     costs: tuple[str, ...] = ()
-    tuner: str = "random"
+    tuner: str = algorithms.DEFAULT
     max_trials: int | None = None
     epochs: int | None = None
     executions: int = 1
