@@ -162,6 +162,14 @@ def write(path: Path, num_images: int = grids.NUM_IMAGES, models=grids.MODELS) -
                 progress.advance(task, len(group))
 
 
+def show_effects(path: Path) -> None:
+    """Prints the share of the variance of log MSE that each setting alone explains."""
+    found = table.read_rows(path)
+    for model in grids.MODELS:
+        for name, (share, best) in table.effects(table.of_model(found, model).values()).items():
+            print(f"{model:12s} {name:14s} {100 * share:3.0f} %  best on average: {best or 'none'}")
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Reads the command line and writes the table."""
     for setting in ("intra_op", "inter_op"):  # small models: more threads only wait
@@ -169,7 +177,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tuner.benchmark.train_table")
     parser.add_argument("path", type=Path, nargs="?", default=table.PATH)
     parser.add_argument("--latencies", action="store_true", help="only measure latencies anew")
+    parser.add_argument("--effects", action="store_true", help="only show which setting matters")
     options = parser.parse_args(arguments)
+    if options.effects:
+        show_effects(options.path)
+        return
     (write_latencies if options.latencies else write)(options.path)
 
 

@@ -53,3 +53,16 @@ def test_the_committed_table_is_whole():
         assert set(of_model) == {table.key({"model": model} | v) for v in grids.settings(model)}
     assert len(rows) == 576
     assert all(0 < row[name] < 1 for row in rows for name in row if name.startswith("mse"))
+
+
+def test_effects_are_shares_of_the_variance():
+    """Of errors that are products of one factor for each setting, worked out by hand."""
+    rows = []
+    for rate, depth in itertools.product(("0.001", "0.01"), ("1", "2")):
+        error = {"0.001": math.e**3, "0.01": 1.0}[rate] * {"1": 1.0, "2": math.e}[depth]
+        row = dict.fromkeys(table.settings_columns(), "") | {"learning_rate": rate, "depth": depth}
+        rows.append(row | dict.fromkeys(table.columns()[-9:-3], error))
+    found = table.effects(rows)
+    assert list(found) == ["learning_rate", "depth"]  # logarithms 3 and 1 apart
+    assert found["learning_rate"] == (pytest.approx(0.9), "0.01")
+    assert found["depth"] == (pytest.approx(0.1), "1")
