@@ -1,5 +1,6 @@
 """The records of a comparison as tables and curves: median regret over seeds, with its interval."""
 
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -101,13 +102,16 @@ def _regret_rows(records: list[Record]) -> list[list[str]]:
     for name in _names(records, "problem"):
         every = {search: of(records, name, search) for search in _names(records, "search")}
         every = {search: regrets for search, regrets in every.items() if regrets}
-        best = {n: min(interval(r, n).median for r in every.values()) for n in SHOWN}
+        most = max(map(len, every.values()))
+        whole = [regrets for regrets in every.values() if 2 * len(regrets) >= most]
+        best = {n: min(interval(regrets, n).median for regrets in whole) for n in SHOWN}
         for search, regrets in every.items():
             cells = []
             for trials in SHOWN:
                 found = interval(regrets, trials)
                 text = f"{found.median:.2g} ({found.low:.2g} to {found.high:.2g})"
-                cells.append(f"**{text}**" if found.median <= best[trials] else text)
+                is_best = regrets in whole and found.median <= best[trials]
+                cells.append(f"**{text}**" if is_best else text)
             seconds = [
                 r["seconds"] for r in records if (r["problem"], r["search"]) == (name, search)
             ]
@@ -143,15 +147,22 @@ _RANK_TITLES = ("problems", "search", *(f"{trials} trials" for trials in SHOWN))
 
 def show(records: list[Record], console: Console) -> None:
     """Prints the medians and the mean ranks, a line for each search below its problem."""
+    medians = [
+        [*names, *(cell.partition(" (")[0] for cell in cells)]
+        for *names, cells in ((row[0], row[1], row[2:]) for row in _regret_rows(records))
+    ]
     for about, rows in (
-        ("median regret over seeds: lower is better", _regret_rows(records)),
-        ("mean rank over problems: 1 is best", _rank_rows(records)),
+        (f"median regret over seeds: lower is better, * the least; intervals: {TABLES}", medians),
+        ("mean rank over problems: 1 is best; in brackets the 95 % interval", _rank_rows(records)),
     ):
-        console.print(f"{about}; in brackets the 95 % interval", highlight=False)
+        console.print(about, highlight=False)
         parts: dict[str, list[list[str]]] = {}
         for part, search, *cells in rows:
             shown = cells[: len(SHOWN)]  # the rest is in the file
-            compact = [cell.replace("**", "").replace(" to ", "-") for cell in shown]
+            compact = [
+                ("*" * cell.startswith("**") + cell.replace("**", "")).replace(" to ", "-")
+                for cell in shown
+            ]
             parts.setdefault(part, []).append([search, *compact])
         head = _RANK_TITLES[1:]
         aligned.show(console, head, parts, numeric=head[1:], gives_way="search")
@@ -195,16 +206,18 @@ def draw(records: list[Record], target: style.Target, theme: str = "light") -> N
     across = min(3, len(names))
     down = -(-len(names) // across)
     with style.picture(target, theme, 10, 0.7 + 2.6 * down) as (figure, _):
-        panels = figure.subplots(down, across, squeeze=False).flat
+        panels = list(figure.subplots(down, across, squeeze=False).flat)
         for axes, name in zip(panels, names, strict=False):
             for colour, search in zip(_COLOURS, searches, strict=False):
                 regrets = of(records, name, search)
                 if regrets:
                     _draw_curve(axes, regrets, colour, search)
             axes.set_yscale("log")
-            axes.set_title(f"{name}: {_problem(name).about}", fontsize=8)
-        for axes in list(panels)[len(names) :]:
+            axes.set_title(f"{name}\n{textwrap.shorten(_problem(name).about, 42)}", fontsize=8)
+        for axes in panels[len(names) :]:
             axes.remove()
+        for axes in figure.axes[::across]:
+            axes.set_ylabel("regret, median over seeds", fontsize=8)
         for axes in figure.axes[-across:]:
             axes.set_xlabel("trials")
         lines = {line.get_label(): line for axes in figure.axes for line in axes.get_lines()}

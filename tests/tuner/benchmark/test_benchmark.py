@@ -1,6 +1,7 @@
 """The comparison of searches: known optima, what regret means, records, the table, its training."""
 
 import dataclasses
+import io
 import itertools
 
 import numpy as np
@@ -97,6 +98,24 @@ def test_the_command_writes_tables_and_curves(tmp_path, capsys):
     assert (tmp_path / report.CURVES).read_bytes()[:4] == b"\x89PNG"
     with pytest.raises(BenchError, match="Did you mean 'branin'"):
         command.command(_parsed(["--problems", "brann", "--output", str(tmp_path)]))
+
+
+def test_a_picture_has_as_many_panels_as_problems_and_few_seeds_are_not_the_best(monkeypatch):
+    records = [
+        {"problem": name, "search": search, "seed": seed, "regret": [value] * len(run.CHECKPOINTS)}
+        | {"seconds": 0.1, "refused": 0}
+        for name in ("branin", "mixed", "steep", "levy")
+        for search, value, num_seeds in (("a", 2.0, 3), ("b", 1.0, 1))
+        for seed in range(num_seeds)
+    ]
+    rows = [row for row in report.markdown(records).splitlines() if row.startswith("| levy")]
+    assert ["**" in row for row in rows] == [True, False]
+    drawn = []
+    monkeypatch.setattr(report, "_draw_curve", lambda axes, *rest: drawn.append(axes))
+    stream = io.BytesIO()
+    report.draw(records, stream)
+    assert len(drawn[0].figure.axes) == 4
+    assert drawn[0].get_title(loc="left") == "branin\nsmooth, 2 numbers"
 
 
 def _parsed(arguments):
