@@ -73,6 +73,10 @@ class Pages:
         if place.suffix == ".md" and place.with_suffix("").as_posix() in self.texts:
             name = "index" if path == f"{START}.md" else place.with_suffix("").as_posix()
             return _relative(f"{name}.md", page)
+        if place.suffix == ".md":  # of a folder of records
+            page_of = f"files/{place.with_suffix('').as_posix()}"
+            self.shown[page_of] = (self.root / path).read_text(encoding="utf-8")
+            return _relative(f"{page_of}.md", page)
         if (self.root / path).is_dir():
             self.shown.setdefault(f"files/{path}/index", "")
             self.shown[f"files/{path}/index"] = self._listed(path)

@@ -17,6 +17,7 @@ def small(tmp_path):
     (tmp_path / "code").mkdir()
     (tmp_path / "code/a.py").write_text('"""Text with ``` in it."""\n')
     (tmp_path / "code/b.jsonl").write_text("{}\n")
+    (tmp_path / "code/c.md").write_text("# Tables\n")
     (tmp_path / "README.md").write_text("# Start\n\n[a](docs/a.md) [code](code)\n")
     (tmp_path / "docs/a.md").write_text(
         "# A\n\n[start](../README.md) [py](../code/a.py) [b](../code/b.jsonl) [gone](gone.md)\n"
@@ -36,6 +37,8 @@ def test_links_lead_to_pages_files_and_lists(small):
     assert small.files == {"code/b.jsonl"}
     assert "[code](files/code/index.md)" in small.page("README")
     assert "- [a.py](../../files/code/a.py.md)" in small.shown["files/code/index"]
+    assert "- [c.md](../../files/code/c.md)" in small.shown["files/code/index"]
+    assert small.shown["files/code/c"] == "# Tables\n"  # a page, not a file that Sphinx finds
     assert "````python" in small.shown["files/code/a.py"]
 
 
