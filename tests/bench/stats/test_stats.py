@@ -129,3 +129,16 @@ def test_direction():
 def test_single_seeds_share_only_when_equal():
     table = [Interval(m, None, None, 1) for m in (1.0, 1.0, 1.001)]
     assert intervals.shared_ranks(table) == [1, 1, 3]
+
+
+@pytest.mark.parametrize("num", [2, 3, 5, 6, 9, 20, 41, 200])
+def test_intervals_are_those_of_scipys_distributions(num):
+    values = np.random.default_rng(num).normal(size=num)
+    for confidence in (0.5, 0.9, 0.95, 0.99):
+        mean = intervals.mean_interval(values, confidence)
+        half = scipy_stats.t.ppf(0.5 + confidence / 2, num - 1) * values.std(ddof=1) / num**0.5
+        assert mean.high - mean.mean == pytest.approx(half)
+        rank = max(1, int(scipy_stats.binom.ppf((1 - confidence) / 2, num, 0.5)))
+        median = intervals.median_interval(values, confidence)
+        ordered = np.sort(values)
+        assert (median.low, median.high) == (ordered[rank - 1], ordered[-rank])
