@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
+from bench.leaderboard import grouping
 from bench.leaderboard import rows as leaderboard_rows
 from bench.records import config as run_config
 from bench.records import rerun
@@ -49,7 +50,7 @@ def markdown(records: list[Record], entries: list[Any]) -> str:
     """
     rows = [row for row in leaderboard_rows.rows(records) if not row.failed]
     field, training = leaderboard_rows.training_speed(rows)
-    tables = _tables(rows)
+    tables = {group[0].table_key(): group for group in grouping.by_shown_table(rows)}
     marks = {key: chr(ord("a") + number) for number, key in enumerate(tables)}
     lines = []
     for entry in entries:
@@ -165,14 +166,6 @@ def with_half_width(interval, form: str) -> str:
     """Writes a mean with half its interval, as in `0.012 ± 0.003`."""
     half = leaderboard_rows.half_width(interval)
     return format(interval.mean, form) + ("" if half is None else f" ± {half:{form}}")
-
-
-def _tables(rows: list[leaderboard_rows.Row]) -> dict[Any, list[leaderboard_rows.Row]]:
-    """Returns the rows that are ranked together, by what they share."""
-    tables: dict[Any, list[leaderboard_rows.Row]] = {}
-    for row in rows:
-        tables.setdefault(row.table_key(), []).append(row)
-    return tables
 
 
 def _commands(tables: dict[Any, list[leaderboard_rows.Row]], marks: dict[Any, str]) -> list[str]:
