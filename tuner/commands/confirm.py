@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 EXAMPLES = """examples:
-  python -m tuner confirm runs/search-vae-digits-psnr-random --seeds 5
-  python -m tuner confirm runs/search-vae-digits-psnr-random --trial 7
+  python -m tuner confirm runs/search-vae-digits-psnr-bayesian --seeds 5
+  python -m tuner confirm runs/search-vae-digits-psnr-bayesian --trial 7
 """
 
 

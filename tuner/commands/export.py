@@ -6,8 +6,8 @@ from pathlib import Path
 from bench.errors import BenchError
 
 EXAMPLES = """examples:
-  python -m tuner export runs/search-vae-digits-psnr-random model.keras
-  python -m tuner export runs/search-vae-digits-psnr-random small.keras --trial 7
+  python -m tuner export runs/search-vae-digits-psnr-bayesian model.keras
+  python -m tuner export runs/search-vae-digits-psnr-bayesian small.keras --trial 7
 """
 
 

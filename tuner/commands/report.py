@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 EXAMPLES = """example:
-  python -m tuner report runs/search-vae-digits-psnr-random
+  python -m tuner report runs/search-vae-digits-psnr-bayesian
 """
 
 

@@ -17,8 +17,8 @@ EXAMPLES = """examples:
   python -m tuner search autoencoder --costs parameters --max-trials 40
   python -m tuner search vae --max-trials 40 --workers 4      four trials at a time
   python -m tuner search vae --max-trials 100 --engine ray --ray-address 192.168.1.4:6379
-  python -m tuner show runs/search-vae-digits-psnr-random     the best trials, and a picture of all
-  python -m tuner export runs/search-vae-digits-psnr-random model.keras
+  python -m tuner show runs/search-vae-digits-psnr-bayesian   the best trials, and a picture of all
+  python -m tuner export runs/search-vae-digits-psnr-bayesian model.keras
   python -m tuner space vae                                   what is searched, with its defaults
 
 Scores are of the validation split. Ctrl-C keeps what is finished; the same command goes on.

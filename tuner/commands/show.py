@@ -6,7 +6,7 @@ from pathlib import Path
 from bench.errors import BenchError
 
 EXAMPLES = """example:
-  python -m tuner show runs/search-vae-digits-psnr-random --all
+  python -m tuner show runs/search-vae-digits-psnr-bayesian --all
 """
 
 
