@@ -1,7 +1,7 @@
 """The records of a comparison as tables and curves: median regret over seeds, with its interval."""
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -63,11 +63,12 @@ def mean_ranks(records: list[Record], two_aims: bool, trials: int) -> dict[str, 
     }
     found = {search: each for search, each in found.items() if each and all(each)}
     shared = {search: set.intersection(*map(set, each)) for search, each in found.items()}
-    most = max(map(len, shared.values()), default=0)
-    found = {search: each for search, each in found.items() if 2 * len(shared[search]) >= most > 0}
+    found = {search: found[search] for search in _with_enough(shared)}
     if len(found) < 2:
         return {}
     seeds = sorted(set.intersection(*(shared[search] for search in found)))
+    if not seeds:
+        return {}
     place = CHECKPOINTS.index(trials)
     ranks = np.array(
         [
@@ -78,12 +79,16 @@ def mean_ranks(records: list[Record], two_aims: bool, trials: int) -> dict[str, 
             for seed in seeds
         ]
     )
-    if not seeds:
-        return {}
     of_seeds = ranks.mean(axis=1).T
     return {
         search: intervals.mean_interval(row) for search, row in zip(found, of_seeds, strict=True)
     }
+
+
+def _with_enough(seeds: dict[str, Collection[int]]) -> list[str]:
+    """Returns the searches with at least half as many seeds as another: few are soon the best."""
+    most = max(map(len, seeds.values()), default=0)
+    return [search for search, each in seeds.items() if 2 * len(each) >= most]
 
 
 def _names(records: Iterable[Record], field: str) -> list[str]:
@@ -102,15 +107,14 @@ def _regret_rows(records: list[Record]) -> list[list[str]]:
     for name in _names(records, "problem"):
         every = {search: of(records, name, search) for search in _names(records, "search")}
         every = {search: regrets for search, regrets in every.items() if regrets}
-        most = max(map(len, every.values()))
-        whole = [regrets for regrets in every.values() if 2 * len(regrets) >= most]
-        best = {n: min(interval(regrets, n).median for regrets in whole) for n in SHOWN}
+        enough = _with_enough(every)
+        best = {n: min(interval(every[each], n).median for each in enough) for n in SHOWN}
         for search, regrets in every.items():
             cells = []
             for trials in SHOWN:
                 found = interval(regrets, trials)
                 text = f"{found.median:.2g} ({found.low:.2g} to {found.high:.2g})"
-                is_best = regrets in whole and found.median <= best[trials]
+                is_best = search in enough and found.median <= best[trials]
                 cells.append(f"**{text}**" if is_best else text)
             seconds = [
                 r["seconds"] for r in records if (r["problem"], r["search"]) == (name, search)
@@ -147,14 +151,13 @@ _RANK_TITLES = ("problems", "search", *(f"{trials} trials" for trials in SHOWN))
 
 def show(records: list[Record], console: Console) -> None:
     """Prints the medians and the mean ranks, a line for each search below its problem."""
-    medians = [
-        [*names, *(cell.partition(" (")[0] for cell in cells)]
-        for *names, cells in ((row[0], row[1], row[2:]) for row in _regret_rows(records))
-    ]
+    medians = [[cell.partition(" (")[0] for cell in row] for row in _regret_rows(records)]
     for about, rows in (
         (f"median regret over seeds: lower is better, * the least; intervals: {TABLES}", medians),
         ("mean rank over problems: 1 is best; in brackets the 95 % interval", _rank_rows(records)),
     ):
+        if not rows:
+            continue
         console.print(about, highlight=False)
         parts: dict[str, list[list[str]]] = {}
         for part, search, *cells in rows:

@@ -1,6 +1,7 @@
 """Runs searches on problems and keeps a record of each; what is kept is not run again."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -108,7 +109,7 @@ def read(folder: Path) -> list[Record]:
     """Returns the records of a folder, or of a file of such lines; a cut off line is left out.
 
     Raises:
-        BenchError: if the file cannot be read.
+        BenchError: if the file cannot be read, or a regret in it is no finite number.
     """
     path = folder / FILE if folder.is_dir() or not folder.suffix else folder
     try:
@@ -120,7 +121,14 @@ def read(folder: Path) -> list[Record]:
     records = []
     for line in lines:
         try:
-            records.append(json.loads(line))
+            record = json.loads(line)
         except ValueError:
             continue
+        if not all(map(math.isfinite, record["regret"])):
+            raise BenchError(
+                f"tuner benchmark: {path} has a regret that is no finite number, of "
+                f"{record['search']} on {record['problem']}, seed {record['seed']}. "
+                "Remove the line: the search runs again."
+            )
+        records.append(record)
     return records

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -116,6 +117,23 @@ def test_a_picture_has_as_many_panels_as_problems_and_few_seeds_are_not_the_best
     report.draw(records, stream)
     assert len(drawn[0].figure.axes) == 4
     assert drawn[0].get_title(loc="left") == "branin\nsmooth, 2 numbers"
+
+
+@pytest.mark.parametrize("regret", ["NaN", "Infinity"])
+def test_a_regret_that_is_no_number_is_named(tmp_path, regret):
+    line = '{"problem": "branin", "search": "random", "seed": 3, "regret": [1.0, %s]}\n'
+    (tmp_path / run.FILE).write_text(line % regret)
+    with pytest.raises(BenchError, match=r"of random on branin, seed 3\. Remove the line"):
+        run.read(tmp_path)
+
+
+def test_one_search_has_no_table_of_ranks(tmp_path, capsys):
+    record = {"problem": "branin", "search": "random", "seed": 0, "refused": 0, "seconds": 0.0}
+    record["regret"] = [0.0] * len(run.CHECKPOINTS)
+    (tmp_path / run.FILE).write_text(json.dumps(record) + "\n")
+    assert command.command(_parsed(["--report", "--output", str(tmp_path)])) == 0
+    printed = capsys.readouterr().out
+    assert "median regret" in printed and "mean rank" not in printed
 
 
 def _parsed(arguments):
