@@ -187,5 +187,5 @@ def result_line(job: Job, record: Record) -> str:
     if "accuracy" in metrics:
         shown.append(f"accuracy {metrics['accuracy']:.3f}")
     if record.data.normal_class_name is not None:
-        title += f", {escape(record.data.normal_class_name)} is normal"
+        title += f" ({escape(record.data.normal_class_name)})"
     return f"[green]done[/]   {title}: {', '.join(shown)}{trained}"

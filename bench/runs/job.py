@@ -125,9 +125,13 @@ class Job:
 
     @property
     def name(self) -> str:
-        """What tells it from the others of its run; a baseline has no seeds."""
-        name = f"{self.title} seed {self.seed}" if self.kind == "model" else self.title
-        return name if self.config.fold is None else f"{name} fold {self.config.fold}"
+        """What tells it from the others of its run on the same data; a baseline has no seeds."""
+        parts = [f"seed {self.seed}"] if self.kind == "model" else []
+        for field in dataclasses.fields(self.config):
+            value = getattr(self.config, field.name)
+            if field.name in _OF_DATA and value != field.default:
+                parts.append(f"{field.name.replace('_', ' ')} {value}")
+        return " ".join((self.title, *parts))
 
 
 def model_jobs(

@@ -46,6 +46,26 @@ def test_a_baseline_does_not_depend_on_the_budget():
     assert short.id == long.id != dataclasses.replace(short, latent_size=5).id
 
 
+def test_names_tell_the_jobs_of_a_run_apart():
+    settings = [
+        {},
+        *({"normal_class": each} for each in (0, 6)),
+        {"normal_class": 6, "contamination": 0.1},
+        {"normal_class": 6, "num_normals": 20},
+        {"fold": 0},
+        {"fold": 1},
+    ]
+    jobs = [
+        case(config=dataclasses.replace(PLAN, **each), seed=seed, kind=kind)
+        for each in settings
+        for kind, seed in (("model", 0), ("model", 1), ("baseline", 0))
+    ]
+    assert len({each.name for each in jobs}) == len({each.id for each in jobs}) == 21
+    assert case(config=dataclasses.replace(PLAN, normal_class=6)).name == (
+        "vae:small seed 0 normal class 6"
+    )
+
+
 def test_core_suite_is_short_and_exists():
     for suite in suites.SUITES:
         chosen = selection.select(None, suite, "small", CATALOGUE)
