@@ -152,7 +152,7 @@ def _show(console: Any, packed: list, output: Path) -> None:
         moved = "kept" if each.difference is None else f"{each.difference:.0e}"
         measured = f"{name} {found['value']:.4g}"
         rows.append((each.name, seed, measured, size, str(each.bits), moved))
-    head = ("name", "seed", "on test images", "MB", "bits", "moved by")
+    head = ("name", "seed", "on test", "MB", "bits", "moved by")
     aligned.show(console, head, rows, numeric=("seed", "MB", "bits", "moved by"), gives_way="name")
     total = sum(len(each.content) for each in packed) / 1e6
     if any(each.difference is not None for each in packed):
