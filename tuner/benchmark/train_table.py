@@ -164,10 +164,20 @@ def write(path: Path, num_images: int = grids.NUM_IMAGES, models=grids.MODELS) -
 
 def show_effects(path: Path) -> None:
     """Prints the share of the variance of log MSE that each setting alone explains."""
+    from rich.console import Console
+
+    from zoo import aligned
+
     found = table.read_rows(path)
-    for model in grids.MODELS:
-        for name, (share, best) in table.effects(table.of_model(found, model).values()).items():
-            print(f"{model:12s} {name:14s} {100 * share:3.0f} %  best on average: {best or 'none'}")
+    parts = {
+        model: [
+            (name, f"{100 * share:.0f} %", best or "none")
+            for name, (share, best) in table.effects(table.of_model(found, model).values()).items()
+        ]
+        for model in grids.MODELS
+    }
+    head = ("setting", "explains", "best on average")
+    aligned.show(Console(), head, parts, numeric=("explains",))
 
 
 def main(arguments: list[str] | None = None) -> None:
