@@ -80,9 +80,10 @@ def make_room():
     TensorFlow keeps each function with a gradient of its own for good, and with it the graph that
     called it. Keras has one in every update, for replicas, but for the zoo's Adam.
     """
-    kept = sys.modules["tensorflow.python.framework.ops"].gradient_registry._registry
-    for name in [name for name in kept if name.startswith("CustomGradient-")]:
-        del kept[name]
+    with contextlib.suppress(AttributeError, KeyError):  # private: another version may differ
+        kept = sys.modules["tensorflow.python.framework.ops"].gradient_registry._registry
+        for name in [name for name in kept if name.startswith("CustomGradient-")]:
+            del kept[name]
     keras.backend.clear_session()
     with contextlib.suppress(OSError, AttributeError, TypeError):  # other systems have none
         ctypes.CDLL(None).malloc_trim(0)
