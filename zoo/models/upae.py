@@ -43,7 +43,9 @@ class UPAE(Autoencoder):
         hidden_units: Defaults to `(256,)`; the paper has `(2048,)`.
         kernel_size: Defaults to `4`, as in the paper.
         normalization: Defaults to `"batch"`, as in the paper.
-        unflatten_activation: Defaults to `"linear"`, as in the paper.
+        unflatten_activation: `None` means `"linear"` where the decoder has hidden dense layers
+            before it, as in the paper, and `activation` where it has none: linear, such a decoder
+            would have one nonlinear stage less than its encoder.
         head: `None` means `"transpose"`, as in the paper, unless `up` is another.
         kernel_initializer: Defaults to `"pytorch_uniform"`, as in the authors' code.
         log_variance_bounds: Pair `(low, high)` that `s` is kept between, smoothly, by a tanh;
@@ -103,7 +105,7 @@ class UPAE(Autoencoder):
         hidden_units=(256,),
         kernel_size=4,
         normalization="batch",
-        unflatten_activation="linear",
+        unflatten_activation=None,
         head=None,
         kernel_initializer="pytorch_uniform",
         log_variance_bounds=(-6.0, 6.0),
@@ -172,8 +174,11 @@ class UPAE(Autoencoder):
         return (16, 32, 64, 64)[: max(1, halvings)]
 
     def decoder_arguments(self):
-        mean_and_log_variance = 2 * self.image_shape[-1]
-        return {**super().decoder_arguments(), "channels": mean_and_log_variance}
+        arguments = super().decoder_arguments()
+        arguments["channels"] = 2 * self.image_shape[-1]  # means, then log-variances
+        if arguments["unflatten_activation"] is None and arguments["hidden_units"]:
+            arguments["unflatten_activation"] = "linear"
+        return arguments
 
     def forward(self, x, training=False):
         code = self.encode(x, training=training)

@@ -182,6 +182,24 @@ def test_paper_defaults_are_cut_to_the_shape():
     assert widths((9,)) == ()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "activations"),
+    [
+        ({"hidden_units": (16,)}, []),  # as in the paper, whose decoder begins with dense layers
+        ({"hidden_units": ()}, ["relu"]),
+        ({"hidden_units": (), "activation": "silu"}, ["silu"]),
+        ({"hidden_units": (16,), "mirror_hidden": False}, ["relu"]),
+        ({"hidden_units": (16,), "unflatten_activation": "tanh"}, ["tanh"]),
+        ({"hidden_units": (), "unflatten_activation": "linear"}, []),
+    ],
+)
+def test_the_map_is_linear_only_behind_dense_layers(arguments, activations):
+    model = make(**arguments)
+    for each in (model, type(model).from_config(model.get_config())):
+        found = [layer for layer in each.decoder.layers if layer.name == "unflatten_act"]
+        assert [layer.activation.__name__ for layer in found] == activations
+
+
 @pytest.mark.parametrize("bounds", [(1.0, -1.0), (0.0, 0.0), (1.0,), 5, "ab", (None, 1.0)])
 def test_bounds_that_are_no_rising_pair_are_refused(bounds):
     with pytest.raises(ValueError, match=r"UPAE: log_variance_bounds must be a pair \(low, high\)"):
