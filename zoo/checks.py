@@ -8,6 +8,7 @@ import re
 import numpy as np
 
 # By what share a faster way to compute may be worse than the plain one and still be as good.
+DEFAULT_LEARNING_RATE = 1e-3  # of Adam, where nobody chooses
 MOST_LOSS_OF_QUALITY = 0.001
 _ERROR_LENGTH = 500  # characters that are kept of an error
 _COLOURS = re.compile(r"\x1b\[[\d;]*m")  # of a terminal, in errors of Keras
@@ -21,21 +22,32 @@ def suggestion(value, allowed) -> str:
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
-class SizeError(ValueError, argparse.ArgumentTypeError):
-    """A text is no size; a command line shows the message too."""
+class TextError(ValueError, argparse.ArgumentTypeError):
+    """A text is not what it has to be; a command line shows the message too."""
 
 
 def size(text: str) -> tuple[int, int]:
     """Returns `(height, width)` in pixels of `"64x48"`.
 
     Raises:
-        SizeError: if the text is not two whole numbers of at least 1.
+        TextError: if the text is not two whole numbers of at least 1.
     """
     parts = text.lower().split("x")
     if len(parts) != 2 or not all(part.isdecimal() and int(part) for part in parts):
-        raise SizeError(f"must be HEIGHTxWIDTH, such as 64x64, not {text!r}")
+        raise TextError(f"must be HEIGHTxWIDTH, such as 64x64, not {text!r}")
     height, width = map(int, parts)
     return height, width
+
+
+def seed(text: str) -> int:
+    """Returns the seed of a text.
+
+    Raises:
+        TextError: if it is no whole number that NumPy takes.
+    """
+    if not text.isdecimal() or int(text) >= 2**32:
+        raise TextError(f"must be a whole number from 0 to {2**32 - 1}, not {text!r}")
+    return int(text)
 
 
 def one_line(error: BaseException, most: int = _ERROR_LENGTH, *, with_kind: bool = True) -> str:

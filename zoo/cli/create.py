@@ -9,8 +9,6 @@ from zoo.cli.files import CommandError
 from zoo.registry import entries, presets
 from zoo.tiles import crops
 
-LEARNING_RATE = 1e-3
-
 
 def parse_arguments(pairs: list[str]) -> dict:
     """Returns constructor arguments of `NAME=VALUE` words; a value that is no number, tuple,
@@ -63,7 +61,7 @@ def model(options, training: data.TrainingData):
         if "divisible" in str(error) and training.is_from_files:
             hint = " Images are resized by --resize HEIGHTxWIDTH."
         raise CommandError(f"{error}{hint}") from error
-    created.compile(keras.optimizers.Adam(options.learning_rate or LEARNING_RATE))
+    created.compile(keras.optimizers.Adam(options.learning_rate or checks.DEFAULT_LEARNING_RATE))
     shape = created.image_shape
     is_image = len(shape) == 3 and shape[-1] in (1, 3)
     created.card = dataclasses.replace(

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from zoo.inputs import arrays, checking, graph_check, pipeline
 from zoo.inputs.order import Source, orders_of_rows
-from zoo.training import adam, compilation, keras_contract
+from zoo.training import adam, compilation, keras_contract, learning_rates
 from zoo.training import device_data as resident_training
 from zoo.training import predict as device_prediction
 from zoo.training.data_checks import DataChecks
@@ -60,6 +60,7 @@ class Fitting(DataChecks, keras.Model):
             ValueError: for data that do not fit the model, or `resident=True` where it cannot be.
         """
         self._check_compiled()
+        learning_rates.warn_where_ended(self.optimizer, self.owner)
         kwargs = resident_training.bound(keras.Model.fit, (self, x, y, *args), kwargs)
         for name in ("self", "x", "y"):
             kwargs.pop(name, None)
