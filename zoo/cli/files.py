@@ -7,12 +7,28 @@ import itertools
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from zoo.data.files import normal
 from zoo.files import is_taken
 
 
 class CommandError(ValueError):
     """A failure that the user can mend; the command line prints it as one line."""
+
+
+def finite(values, model):
+    """Returns what a model gives.
+
+    Raises:
+        CommandError: if there is NaN or infinity in it.
+    """
+    if not np.isfinite(np.asarray(values)).all():
+        raise CommandError(
+            f"the {model.registry_name} gives NaN or infinity: its training diverged, or its "
+            "weights are damaged. Train it again, with a lower --learning-rate."
+        )
+    return values
 
 
 def check_file(path: Path, overwrite: bool, suffix: str, inputs: Path | None = None) -> None:

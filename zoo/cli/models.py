@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 import zoo
-from zoo import aligned
+from zoo import aligned, checks
 from zoo.cli import screen
-from zoo.cli.files import CommandError, check_file, check_folder, check_new
+from zoo.cli.files import CommandError, check_file, check_folder, check_new, finite
 from zoo.cli.use import check_can, reader_of
 from zoo.data import images
 from zoo.files import new_file, new_folder
@@ -75,7 +75,7 @@ def sample(options) -> int:
             f"{options.model}: the model must make grey or RGB images. Received: a model of "
             f"image_shape={model.image_shape}. Call it from Python."
         )
-    drawn = _draw(model, options)
+    drawn = finite(_draw(model, options), model)
     if options.grid:
         with new_file(options.output) as temporary:
             images.write_png(temporary, images.grid(drawn))
@@ -206,7 +206,9 @@ def add_parsers(commands) -> None:
     parser.add_argument("--num", type=int, default=25, help="number of images; default: 25")
     parser.add_argument("--grid", action="store_true", help="one picture of all images")
     parser.add_argument("--label", help="class, by number or name, of a conditional model")
-    parser.add_argument("--seed", type=int, default=0, help="same seed, same images; default: 0")
+    parser.add_argument(
+        "--seed", type=checks.seed, default=0, help="same seed, same images; default: 0"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace what is there")
 
     parser = new_command(

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 import zoo
+from zoo import aligned
 from zoo.cli import screen, thresholds
-from zoo.cli.files import CommandError, check_file, new_table
+from zoo.cli.files import CommandError, check_file, finite, new_table
 from zoo.data import reading, scaling
 from zoo.files import new_file
 from zoo.tabular import tables, windows
@@ -60,7 +61,7 @@ def run(options) -> int:
     screen.say(f"{len(scores)} {_what(rows)}: {options.output}")
     if rows.first_steps is not None:
         _write_steps(model, rows, scores, judged, options)
-    screen.say(judged.text)
+    screen.say(aligned.paragraph(judged.text, screen.console().width))
     return 0
 
 
@@ -172,7 +173,7 @@ def _check(model, path: Path, values: np.ndarray) -> None:
 def _scores(model, rows: Rows, options) -> np.ndarray:
     return np.concatenate(
         [
-            np.asarray(model.anomaly_score(rows.inputs[start : start + options.batch_size]))
+            finite(model.anomaly_score(rows.inputs[start : start + options.batch_size]), model)
             for start in range(0, len(rows.inputs), options.batch_size)
         ]
     )

@@ -1,6 +1,7 @@
 """Which epoch of a training is kept, and when it ends: options of `python -m zoo train`."""
 
 import argparse
+import math
 from pathlib import Path
 
 from zoo.cli import data, screen
@@ -86,6 +87,30 @@ def callbacks(model, validation, options: argparse.Namespace) -> list:
         unlabelled = _unlabelled(model, options)
     patience = options.patience or options.epochs
     return selection.callbacks(options.monitor or "val_loss", patience, normals, unlabelled)
+
+
+def at_divergence():
+    """Returns a Keras callback that ends `fit` at the first loss that is no number.
+
+    Raises:
+        CommandError: then; nothing is saved.
+    """
+    import keras
+
+    class AtDivergence(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            for name, value in (logs or {}).items():
+                if name in ("loss", "val_loss") and not math.isfinite(value):
+                    raise diverged(f"{name} is {value:g} after epoch {epoch + 1}")
+
+    return AtDivergence()
+
+
+def diverged(what: str) -> CommandError:
+    """Returns the error of a training that led nowhere."""
+    return CommandError(
+        f"the training diverged: {what}. Nothing is saved. Choose a lower --learning-rate."
+    )
 
 
 def _unlabelled(model, options: argparse.Namespace):

@@ -70,6 +70,8 @@ def check_held_out(options, num_held_out: int, model=None) -> None:
     Args:
         model: That is to give the scores; one that gives none needs no images.
     """
+    if getattr(options, "normals", None) is not None and num_held_out < 2:
+        raise CommandError(f"--normals needs 2 images or rows, or more. Received: {num_held_out}.")
     rate = options.false_alarm_rate
     if rate is None or (model is not None and not hasattr(model, "anomaly_score")):
         return

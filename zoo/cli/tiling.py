@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from zoo import checks
-from zoo.cli.files import CommandError
+from zoo.cli.files import CommandError, finite
 from zoo.tiles import grid, views
 
 _OVERLAP = 0.25
@@ -37,8 +37,8 @@ class Tiling:
             with_deviation: Whether a pair is returned, of it and the deviations over views.
         """
         if not self.is_on and self.views == "none":
-            return getattr(model, method)(inputs)
-        return model.predict_large(
+            return finite(getattr(model, method)(inputs), model)
+        found = model.predict_large(
             inputs,
             self.tile,
             self.overlap,
@@ -46,11 +46,14 @@ class Tiling:
             views=self.views,
             with_deviation=with_deviation,
         )
+        for each in found[0] if with_deviation else found:  # of its own size
+            finite(each, model)
+        return found
 
     def scores(self, model, inputs) -> np.ndarray:
         """Returns the anomaly score of each image: the mean of its map where tiles make it."""
         if not self.is_on and self.views == "none":
-            return np.asarray(model.anomaly_score(inputs))
+            return np.asarray(finite(model.anomaly_score(inputs), model))
         return np.array([each.mean() for each in self.apply(model, "score_map", inputs)])
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import zoo
+from zoo import checks
 from zoo.cli import (
     create,
     cropping,
@@ -169,11 +170,18 @@ def _resumed(options):
         )
     import keras
 
+    from zoo.training import learning_rates
+
     model = zoo.load(options.resume)
     if not model.compiled:
-        model.compile(keras.optimizers.Adam(options.learning_rate or create.LEARNING_RATE))
+        model.compile(keras.optimizers.Adam(options.learning_rate or checks.DEFAULT_LEARNING_RATE))
     elif options.learning_rate is not None:
-        model.optimizer.learning_rate = options.learning_rate
+        learning_rates.set_rate(model.optimizer, options.learning_rate)
+    elif learning_rates.has_ended(model.optimizer):
+        raise CommandError(
+            f"{options.resume}: its learning rate has come to 0 by its schedule, so nothing would "
+            f"be learnt. Give another: --learning-rate {checks.DEFAULT_LEARNING_RATE:g}."
+        )
     return model
 
 
@@ -198,7 +206,7 @@ def _fit_and_save(model, training, validation, options) -> int:
                 batch_size=options.batch_size if training.crop is None else None,
                 validation_batch_size=options.batch_size,
                 validation_data=held_out,
-                callbacks=[callback, *stopping_callbacks, *trackers],
+                callbacks=[callback, *stopping_callbacks, *trackers, stopping.at_divergence()],
                 verbose=0,
             )
         except KeyboardInterrupt:
@@ -209,7 +217,7 @@ def _fit_and_save(model, training, validation, options) -> int:
     if is_interrupted and int(model.optimizer.iterations) == 0:
         screen.say("stopped before the first step: nothing is saved.")
         return 130
-    _check_finite(model)
+    _check_weights(model)
     if not is_interrupted:
         stopping.say_best(stopping_callbacks, options)
     if not is_interrupted:
@@ -226,13 +234,10 @@ def _fit_and_save(model, training, validation, options) -> int:
     return 0
 
 
-def _check_finite(model) -> None:
+def _check_weights(model) -> None:
     for weight in model.trainable_weights:
         if not np.isfinite(weight.numpy()).all():
-            raise CommandError(
-                f"the training diverged: {weight.path} holds NaN or infinity. Nothing is saved. "
-                "Choose a lower --learning-rate."
-            )
+            raise stopping.diverged(f"{weight.path} holds NaN or infinity")
 
 
 def _report(model, training, validation, held_out, seconds: float, options) -> None:
@@ -304,8 +309,14 @@ def add_parser(commands) -> None:
     cropping.add_options(parser)
     parser.add_argument("--epochs", type=int, default=DEFAULT_EPOCHS, help="default: %(default)s")
     parser.add_argument("--batch-size", type=int, default=64, help="default: %(default)s")
-    parser.add_argument("--learning-rate", type=float, help="of Adam; default: 0.001")
-    parser.add_argument("--seed", type=int, default=0, help="of weights and noise; default: 0")
+    parser.add_argument(
+        "--learning-rate",
+        type=float,
+        help=f"of Adam; default: {checks.DEFAULT_LEARNING_RATE:g}, with --resume the model's",
+    )
+    parser.add_argument(
+        "--seed", type=checks.seed, default=0, help="of weights and noise; default: 0"
+    )
     parser.add_argument(
         "--validation-split", type=float, default=0.1, help="share held out; default: 0.1"
     )

@@ -147,6 +147,7 @@ def pretrained(folder: str | os.PathLike | None = None) -> Shelf:
 
     Raises:
         ValueError: if the index is missing or damaged.
+        TypeError: for a folder that is no path.
 
     Example:
         >>> import zoo
@@ -154,6 +155,8 @@ def pretrained(folder: str | os.PathLike | None = None) -> Shelf:
         >>> all(each.num_bytes < 5_000_000 for each in shelf.values())
         True
     """
+    if not isinstance(folder, str | os.PathLike | None):
+        raise TypeError(f"pretrained: folder must be a path or None. Received: {folder!r}.")
     folder = FOLDER if folder is None else Path(folder)
     path = folder / INDEX
     try:
@@ -161,7 +164,7 @@ def pretrained(folder: str | os.PathLike | None = None) -> Shelf:
     except OSError as error:
         raise ValueError(
             f"pretrained: the index of the weights cannot be read: {path} ({error.strerror}). "
-            f"Fix: {REINSTALL}"
+            f"{_fix(folder)}"
         ) from error
 
 
@@ -177,8 +180,14 @@ def _read(path: Path, changed: int) -> dict[str, Weights]:
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"pretrained: the index of the weights is damaged: {path}. Fix: {REINSTALL}"
+            f"pretrained: the index of the weights is damaged: {path}. {_fix(path.parent)}"
         ) from error
+
+
+def _fix(folder: Path) -> str:
+    if folder == FOLDER:
+        return f"Fix: {REINSTALL}"
+    return "Give a folder that was written by: python -m bench pack RUN --output FOLDER"
 
 
 def find(source: str | os.PathLike) -> Weights | str | None:

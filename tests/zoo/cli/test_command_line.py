@@ -2,6 +2,8 @@
 
 import csv
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -241,6 +243,24 @@ def test_resume_goes_on_from_the_saved_state(photos, tmp_path):
     assert float(zoo.load(path).optimizer.learning_rate.numpy()) == 0.5
 
 
+def test_resume_takes_a_rate_in_place_of_a_schedule(fails, photos, tmp_path):
+    path, further = tmp_path / "first.keras", tmp_path / "further.keras"
+    run("train", "autoencoder", photos, "--output", path, *QUICK)
+    model = zoo.load(path)
+    schedule = keras.optimizers.schedules.CosineDecay(1e-3, decay_steps=4)
+    model.compile(keras.optimizers.Adam(schedule))
+    model.optimizer.build(model.trainable_weights)
+    model.optimizer.iterations.assign(4)  # at its end
+    model.save(path)
+    go_on = ("train", "autoencoder", photos, "--resume", path, "--epochs", 1, "--output", further)
+    error = fails(*go_on)
+    assert "has come to 0 by its schedule" in error
+    assert "--learning-rate 0.001" in error
+    assert not further.exists()
+    assert run(*go_on, "--learning-rate", 0.5) == 0
+    assert float(zoo.load(further).optimizer.learning_rate) == 0.5
+
+
 def test_resume_refuses_what_the_model_has(fails, vae, photos, tmp_path):
     output = tmp_path / "x.keras"
     go_on = ("train", "vae", photos, "--resume", vae, "--output", output)
@@ -294,6 +314,8 @@ def test_npz(tmp_path, digits):
         (("--preset", "smal"), "Unknown preset 'smal' of 'vae'. Did you mean 'small'"),
         (("--resize", "10x10"), "Images are resized by --resize HEIGHTxWIDTH."),
         (("--positive", "a"), "--positive is for debiasing models"),
+        (("--seed", "-1"), "--seed must be a whole number from 0 to 4294967295, not '-1'"),
+        (("--seed", "5000000000"), "--seed must be a whole number from 0 to"),
         (("--output", "model.h5"), "--output must end in .keras. Received: model.h5"),
     ],
 )
@@ -432,6 +454,30 @@ def test_a_training_that_diverges_is_not_saved(fails, photos, tmp_path):
     train = ("train", "autoencoder", photos, "--output", tmp_path / "m.keras", *QUICK, *wild)
     assert "the training diverged" in fails(*train)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("held_out", [0.05, 0.2])
+def test_a_training_ends_at_the_first_loss_that_is_no_number(fails, photos, tmp_path, held_out):
+    """The weights may still be finite, as after a step of 1e30."""
+    wild = ("--learning-rate", "1e30", "--validation-split", held_out)
+    error = fails("train", "vae", photos, "--output", tmp_path / "m.keras", *QUICK, *wild)
+    assert re.search(r"diverged: (val_)?loss is (nan|inf) after epoch 1\.", error)
+    assert "Nothing is saved. Choose a lower --learning-rate" in error
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("command", "output"), [("score", "s.csv"), ("reconstruct", "r"), ("sample", "d")]
+)
+def test_what_a_broken_model_gives_is_not_written(fails, vae, photos, tmp_path, command, output):
+    model = zoo.load(vae)
+    for weight in model.decoder.trainable_weights:
+        weight.assign(np.full(weight.shape, np.nan))
+    model.save(tmp_path / "broken.keras")
+    folder = () if command == "sample" else (photos,)
+    given = fails(command, tmp_path / "broken.keras", *folder, "--output", tmp_path / output)
+    assert "the vae gives NaN or infinity" in given
+    assert names(tmp_path) == ["broken.keras"]
 
 
 # --- reconstruct ----------------------------------------------------------------------------
@@ -599,6 +645,14 @@ def test_score_maps_have_one_scale(vae, photos, tmp_path, capsys):
 def test_score_refuses_at_the_door(fails, vae, photos, tmp_path, options, text):
     assert text in fails("score", vae, photos, "--output", tmp_path / "s.csv", *options)
     assert not list(tmp_path.iterdir())
+
+
+def test_one_normal_image_gives_no_threshold(fails, vae, photos, tmp_path):
+    (tmp_path / "one").mkdir()
+    shutil.copy(photos / "a/00.png", tmp_path / "one")
+    score = ("score", vae, photos, "--output", tmp_path / "s.csv", "--normals", tmp_path / "one")
+    assert "--normals needs 2 images or rows, or more. Received: 1." in fails(*score)
+    assert names(tmp_path) == ["one/00.png"]
 
 
 # --- sample ---------------------------------------------------------------------------------

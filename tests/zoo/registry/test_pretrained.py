@@ -109,6 +109,17 @@ def test_a_damaged_index_is_told_with_the_fix(shelf, text):
         zoo.pretrained()
 
 
+def test_an_index_of_the_user_s_own_is_not_mended_by_pip(tmp_path):
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(ValueError, match=r"cannot be read: .* Give a folder that was written"):
+            zoo.pretrained(folder)
+    (tmp_path / "index.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"is damaged: .*python -m bench pack RUN --output FOLDER"):
+        zoo.pretrained(tmp_path)
+    with pytest.raises(TypeError, match=r"pretrained: folder must be a path or None. Received: 3"):
+        zoo.pretrained(3)
+
+
 def test_weights_of_another_model_are_refused(shelf, model):
     file = shelf / "garments/vae.npz"
     with np.load(file) as arrays:
