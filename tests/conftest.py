@@ -90,9 +90,11 @@ def make_room():
 
 
 @pytest.fixture(autouse=True, scope="module")
-def room_after_a_file():
-    """Makes room after each file; what is left then stays, and is not looked at again."""
-    yield
+def room_before_a_file():
+    """Makes room before each file; what is left by then stays, and is not looked at again.
+
+    After a file would be too early: pytest still holds what its last test was given.
+    """
     BUSY.clear()
     make_room()
     gc.freeze()
