@@ -4,18 +4,19 @@ import warnings
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from zoo.checks import DEFAULT_LEARNING_RATE
 
 
 def is_scheduled(optimizer: keras.Optimizer) -> bool:
     """Whether a schedule gives the rate of each update, and not a number."""
-    return isinstance(_found(optimizer.get_config()), dict)
+    return isinstance(optimizer.learning_rate, tf.Tensor)  # else a variable, or one per replica
 
 
 def has_ended(optimizer: keras.Optimizer) -> bool:
     """Whether a schedule has brought the rate to 0, so that no update changes a weight."""
-    return float(optimizer.learning_rate) == 0 and is_scheduled(optimizer)
+    return is_scheduled(optimizer) and float(optimizer.learning_rate) == 0
 
 
 def set_rate(optimizer: keras.Optimizer, rate: float) -> None:
@@ -53,10 +54,3 @@ def without_schedules(config: Any) -> Any:
         else without_schedules(value)
         for name, value in config.items()
     }
-
-
-def _found(config: Any) -> Any:
-    """Returns the rate of an optimizer's configuration, or of the one that it wraps."""
-    if "learning_rate" in config:
-        return config["learning_rate"]
-    return next((_found(each) for each in config.values() if isinstance(each, dict)), None)
