@@ -4,14 +4,13 @@ import warnings
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from zoo.checks import DEFAULT_LEARNING_RATE
 
 
 def is_scheduled(optimizer: keras.Optimizer) -> bool:
     """Whether a schedule gives the rate of each update, and not a number."""
-    return isinstance(optimizer.learning_rate, tf.Tensor)  # else a variable, or one per replica
+    return not hasattr(optimizer.learning_rate, "assign")  # as variables have, of replicas too
 
 
 def has_ended(optimizer: keras.Optimizer) -> bool:
