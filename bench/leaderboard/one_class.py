@@ -34,5 +34,5 @@ def values_by_seed(
     by_seed: dict[int | None, dict[int | None, float | None]] = {}
     for record, value in zip(records, values, strict=True):
         by_seed.setdefault(record.seed, {})[record.config.normal_class] = value
-    whole = [list(by_label.values()) for by_label in by_seed.values() if sorted(by_label) == labels]
+    whole = [list(each.values()) for each in by_seed.values() if each.keys() == set(labels)]
     return [None if None in each else statistics.fmean(each) for each in whole]

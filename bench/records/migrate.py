@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.records import schema
+from bench.records.metrics import METRICS, PREFIX
 
 OLD_VERSION = 1
 # What has another name now: the words of the field, and `config`, which is that of the run.
@@ -23,9 +24,17 @@ def migrated(old: Mapping[str, Any]) -> dict[str, Any]:
     """
     fields = {RENAMED.get(name, name): value for name, value in old.items()}
     del fields["schema_version"]
-    record = schema.from_fields({k: v for k, v in fields.items() if v is not None})
+    known = {name: value for name, value in fields.items() if value is not None}
+    odd = {name: known.pop(name) for name in list(known) if _is_no_number(name, known[name])}
+    record = schema.from_fields(known)
     record.quality.versions = dict.fromkeys(record.quality.metrics, 1)
+    record.quality.metrics |= {name.removeprefix(PREFIX): value for name, value in odd.items()}
     return record.to_json()
+
+
+def _is_no_number(name: str, value: Any) -> bool:
+    """Tells whether a damaged line has something else in the place of a metric's number."""
+    return name.removeprefix(PREFIX) in METRICS and not isinstance(value, int | float)
 
 
 def migrated_text(text: str) -> tuple[str, int]:

@@ -187,9 +187,9 @@ def from_json(
         others = dict(values)
         for field in leaves(type(owner)):
             value = others.pop(field.name, None)
-            if value is not None and not is_kind(value, field.metadata["kind"]):
-                kind = field.metadata["kind"].__name__
-                problems.append(f"{prefix}{field.name} is not {kind}; taken as unknown.")
+            problem = None if value is None else _problem(value, field)
+            if problem is not None:
+                problems.append(f"{prefix}{field.name} {problem}; taken as unknown.")
                 value = None
             setattr(owner, field.name, value)
         return others
@@ -204,7 +204,8 @@ def from_json(
     record.further = take(record, left, "")
     values = sections.pop("config")
     for name, kind in _config_kinds(config_class).items():
-        if values.get(name) is not None and not is_kind(values[name], kind):
+        value = values.get(name)
+        if value is not None and not (is_kind(value, kind) and _is_flat(value)):
             problems.append(f"config.{name} is not {kind.__name__}; taken as unknown.")
             values = {**values, name: None}
     record.config = _config(
@@ -228,9 +229,41 @@ def is_kind(value: Any, kind: type) -> bool:
     return isinstance(value, kind)
 
 
+def _problem(value: Any, field: dataclasses.Field) -> str | None:
+    """Returns why a value is not what its section declares, or None."""
+    kind, holds = field.metadata["kind"], field.metadata["holds"]
+    if not is_kind(value, kind):
+        return f"is not {kind.__name__}"
+    if holds is None or _holds(value, holds):
+        return None
+    return f"is not {kind.__name__} of {getattr(holds, '__name__', holds)}"
+
+
+def _holds(value: list | dict, holds: Any) -> bool:
+    """Tells whether all members are of a type, or not known."""
+    members = value.values() if isinstance(value, dict) else value
+    kind, inner = typing.get_origin(holds) or holds, typing.get_args(holds)
+    return all(
+        member is None or (is_kind(member, kind) and (not inner or _holds(member, inner[-1])))
+        for member in members
+    )
+
+
+def _is_flat(value: Any) -> bool:
+    """Tells whether an option's value is one, or a list of such: nothing in it holds others."""
+    return not isinstance(value, list) or not any(isinstance(v, list | dict) for v in value)
+
+
 def _take_metrics(quality: Quality, written: Mapping[str, Any], problems: list[str]) -> None:
     """Takes the metrics of today's versions."""
-    values, versions = written.get("metrics") or {}, written.get("versions") or {}
+    parts = []
+    for name in ("metrics", "versions"):
+        part = written.get(name) or {}
+        if not isinstance(part, dict):
+            problems.append(f"quality.{name} is not dict; taken as unknown.")
+            part = {}
+        parts.append(part)
+    values, versions = parts
     for name, value in values.items():
         if not is_kind(value, float):
             problems.append(f"quality.metrics.{name} is not float; taken as unknown.")

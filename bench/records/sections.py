@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def leaf(kind: type, name: str = "") -> Any:
+def leaf(kind: type, name: str = "", *, holds: Any = None) -> Any:
     """Declares a value of a section.
 
     Args:
         kind: Its type; None is a value of every kind: it is not known.
         name: Its name among all values, where the attribute's is not it.
+        holds: Type of the members of a list or a dict, such as `float` or `dict[str, float]`,
+            where what reads records counts on it; None: any.
     """
-    return dataclasses.field(default=None, metadata={"kind": kind, "name": name})
+    about = {"kind": kind, "name": name, "holds": holds}
+    return dataclasses.field(default=None, metadata=about)
 
 
 @dataclasses.dataclass
@@ -102,7 +105,7 @@ class Model:
     arithmetic_intensity: float | None = leaf(float)
     uncounted_layers: list | None = leaf(list)
     mac_counter: str | None = leaf(str)
-    structure: list | None = leaf(list)
+    structure: list | None = leaf(list, holds=dict)
     loss_terms: dict | None = leaf(dict)
 
 
@@ -126,11 +129,11 @@ class Training:
     seconds: float | None = leaf(float, "train_seconds")
     train_loss: float | None = leaf(float)
     val_loss: float | None = leaf(float)
-    history: dict | None = leaf(dict)
+    history: dict | None = leaf(dict, holds=list)
     diagnostics: dict | None = leaf(dict)
     best_epoch: int | None = leaf(int)
     quality_metric: str | None = leaf(str)
-    quality_curve: list | None = leaf(list)
+    quality_curve: list | None = leaf(list, holds=dict)
     target: float | None = leaf(float)
     images_to_target: int | None = leaf(int)
     seconds_to_target: float | None = leaf(float)
@@ -196,8 +199,8 @@ class Speed:
     end_to_end_num_epochs: int | None = leaf(int)
     end_to_end_images_per_epoch: int | None = leaf(int)
     end_to_end_stable: bool | None = leaf(bool)
-    infer_sweep: list | None = leaf(list)
-    train_sweep: list | None = leaf(list)
+    infer_sweep: list | None = leaf(list, holds=dict)
+    train_sweep: list | None = leaf(list, holds=dict)
     train_mfu: float | None = leaf(float)
     infer_mfu: float | None = leaf(float)
     mfu_unknown_reason: str | None = leaf(str)
@@ -228,23 +231,23 @@ class Quality:
 
     metrics: dict[str, float] = dataclasses.field(default_factory=dict)
     versions: dict[str, int] = dataclasses.field(default_factory=dict)
-    intervals: dict | None = leaf(dict, "test_intervals")
-    iou_per_class: list | None = leaf(list, "test_iou_per_class")
-    per_class: dict | None = leaf(dict, "test_per_class")
-    recall_per_group: list | None = leaf(list, "test_recall_per_group")
-    auroc_by_group: dict | None = leaf(dict, "test_auroc_by_group")
-    uncertainty_curves: dict | None = leaf(dict)
-    scores: dict | None = leaf(dict)
+    intervals: dict | None = leaf(dict, "test_intervals", holds=list[float])
+    iou_per_class: list | None = leaf(list, "test_iou_per_class", holds=float)
+    per_class: dict | None = leaf(dict, "test_per_class", holds=dict)
+    recall_per_group: list | None = leaf(list, "test_recall_per_group", holds=float)
+    auroc_by_group: dict | None = leaf(dict, "test_auroc_by_group", holds=float)
+    uncertainty_curves: dict | None = leaf(dict, holds=list[float])
+    scores: dict | None = leaf(dict, holds=dict[str, float])
     score_name: str | None = leaf(str)
     threshold: float | None = leaf(float)
     threshold_rule: str | None = leaf(str)
-    thresholds: dict | None = leaf(dict)
+    thresholds: dict | None = leaf(dict, holds=dict)
     likelihood: str | None = leaf(str, "test_likelihood")
     likelihood_intervals: dict | None = leaf(dict, "test_likelihood_intervals")
     likelihood_noise: dict | None = leaf(dict, "test_likelihood_noise")
     num_likelihood_images: int | None = leaf(int)
     nll_by_samples: dict | None = leaf(dict, "test_nll_by_samples")
-    kl_per_latent: list | None = leaf(list, "test_kl_per_latent")
+    kl_per_latent: list | None = leaf(list, "test_kl_per_latent", holds=float)
     sample_reference: dict | None = leaf(dict, "test_sample_reference")
     num_sample_images: int | None = leaf(int)
     sample_neighbours: int | None = leaf(int)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import typing
 from pathlib import Path
 
 import pytest
@@ -28,13 +29,21 @@ def old_records():
     return [json.loads(line) for line in OLD.read_text().splitlines()]
 
 
+def example_of(field):
+    kind, holds = field.metadata["kind"], field.metadata["holds"]
+    if holds is None:
+        return EXAMPLES[kind]
+    member = EXAMPLES[typing.get_origin(holds) or holds]
+    return [member] if kind is list else {"a": member}
+
+
 def full_fields():
     """A value of its kind for every name that a section has."""
     found = {"job_id": "a", "status": "ok", "kind": "model", "test_mse": 0.5}
     for owner in SECTIONS.values():
         for field in leaves(owner):
             name = field.metadata["name"] or field.name
-            found[name] = EXAMPLES[field.metadata["kind"]]
+            found[name] = example_of(field)
     return found
 
 

@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 import hashlib
 import importlib.metadata
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchError
-from bench.records import environment, schema, store
+from bench.leaderboard import rows
+from bench.records import environment, migrate, schema, store
 from bench.records.sections import Machine
 
 ROOT = Path(store.__file__).parents[2]  # where a fresh process finds the package
@@ -104,6 +106,12 @@ def test_a_bad_line_is_named_and_the_good_ones_are_kept(path, line, problem):
     ("place", "value"),
     [
         ("quality.metrics.mse", "0.1"),
+        ("quality.metrics", "x"),
+        ("quality.scores", {"error": "x"}),
+        ("quality.scores", {"error": {"auroc": "x"}}),
+        ("quality.auroc_by_group", {"scratch": [1]}),
+        ("quality.iou_per_class", ["x"]),
+        ("config.measures", [["generative"]]),
         ("seed", True),
         ("training.history", [1]),
         ("speed.noisy", 1),
@@ -126,6 +134,36 @@ def test_a_value_of_the_wrong_kind_is_unknown_and_named(path, place, value):
     for part in place.split("."):
         found = found.get(part, {})
     assert not found
+
+
+def places_of(value, place=()):
+    """The place of each value in a line, and of each thing that holds some."""
+    for name in value:
+        yield (*place, name)
+        if isinstance(value[name], dict):
+            yield from places_of(value[name], (*place, name))
+
+
+@pytest.mark.parametrize("wrong", ["x", 3.5, True, [[{}]], {"a": ["x"]}], ids=repr)
+@pytest.mark.parametrize("version", [1, 2])
+def test_any_value_of_any_wrong_kind_leaves_the_other_records_whole(path, version, wrong):
+    """Of a line of either version each value in turn is something else: no error comes of it."""
+    lines = (ROOT / "tests/bench/records/version_1.jsonl").read_text().splitlines()
+    line = json.loads(lines[0])
+    if version == 2:
+        line = migrate.migrated(line)
+    for place in places_of(line):
+        changed = copy.deepcopy(line)
+        owner = changed
+        for name in place[:-1]:
+            owner = owner[name]
+        owner[place[-1]] = wrong
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(changed) + "\n" + json.dumps(line) + "\n")
+        records, warnings = store.read(path)
+        assert records[-1].quality.metrics, place
+        assert all(warning.startswith("records.jsonl line 1: ") for warning in warnings), place
+        rows.rows(records)  # and what was taken can be grouped
 
 
 def test_numbers_that_json_or_python_overstep_are_unknown(path):
