@@ -20,7 +20,7 @@ from bench.commands import docs_tables
 from bench.errors import BenchError
 from bench.peers import roofline_bound
 from bench.peers import table as peers_table
-from bench.records import store
+from bench.records import reading, store
 from bench.records.schema import Record
 from bench.reproduce import table
 from bench.scaling import tables as scale_tables
@@ -229,7 +229,7 @@ def _ends(kind: str) -> tuple[str, str]:
 
 
 def _records(sources: Sequence[Path]) -> list[Record]:
-    return [record for source in sources for record in store.read(source)[0]]
+    return [record for source in sources for record in reading.read(source)[0]]
 
 
 def _lines(sources: Sequence[Path], command: str) -> list[dict[str, Any]]:

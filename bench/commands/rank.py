@@ -34,17 +34,12 @@ def command(options: argparse.Namespace) -> int:
     from rich.text import Text
 
     from bench.leaderboard import across
-    from bench.records import store
+    from bench.records import reading
     from bench.report import ranking
     from zoo import aligned
 
-    records = []
-    warnings = Console(stderr=True)
-    for folder in dict.fromkeys(options.folders):
-        found, problems = store.read(folder)
-        records += found
-        for problem in problems:
-            warnings.print(Text(f"warning: {folder}: {problem}"), soft_wrap=True)
+    folders = dict.fromkeys(options.folders)
+    records = [record for folder in folders for record in reading.read(folder)[0]]
     ranked = across.rank(records, options.metric, options.baselines)
     written = []
     if options.output is not None:

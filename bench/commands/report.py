@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def command(options: argparse.Namespace) -> int:
     """Writes the report, prints the path of each file, and returns the exit code 0."""
+    from bench.records import reading
     from bench.report import write
     from bench.reproduce import table
 
@@ -28,6 +29,7 @@ def command(options: argparse.Namespace) -> int:
         codes=options.codes,
         perplexity=options.perplexity,
         sections=table.sections(options.folder),
+        warn=reading.tell,
     )
     for path in written:
         print(path)

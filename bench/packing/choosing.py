@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.errors import BenchError
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import Row
-from bench.records import rerun, store
+from bench.records import reading, rerun, store
 from bench.records.schema import Record
 
 
@@ -49,8 +49,7 @@ def choose(folders: Sequence[Path], patterns: Sequence[str] | None = None) -> li
     """
     chosen: dict[str, Choice] = {}
     for folder in folders:
-        records, _ = store.read(folder)
-        records = store.latest(records)
+        records = store.latest(reading.read(folder)[0])
         rows = [row for row in leaderboard_rows.rows(records) if not (row.failed or row.baseline)]
         kept = [(row, best) for row in rows if (best := _best(row, folder)) is not None]
         if not kept:

@@ -5,6 +5,7 @@ defines what a line holds.
 """
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import math
@@ -24,6 +25,7 @@ from bench.records.schema import SCHEMA_VERSION, Record
 from zoo import files
 
 FILE_NAME = "records.jsonl"
+_MOST_RUNS = 8  # of lines, in a warning
 
 
 def append(path: str | Path, record: Record) -> None:
@@ -70,34 +72,95 @@ def append_line(path: str | Path, record: dict[str, Any]) -> dict[str, Any]:
     return json.loads(line)
 
 
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """What is wrong with lines of a record file.
+
+    Attributes:
+        problem: And what became of them, `"cut off or not JSON; left out."`.
+        lines: Their numbers, from 1, in order.
+    """
+
+    problem: str
+    lines: list[int]
+
+    @property
+    def what(self) -> str:
+        """What is wrong, as a part of a sentence."""
+        return self.problem.removesuffix(".").removesuffix("; left out")
+
+    @property
+    def where(self) -> str:
+        """`"line 5"`, or `"lines 1-4, 7"`."""
+        runs = _runs(self.lines)
+        shown = [str(first) if first == last else f"{first}-{last}" for first, last in runs]
+        left = sum(last - first + 1 for first, last in runs[_MOST_RUNS:])
+        more = f" and {left} more" if left else ""
+        return f"line{'s' * (len(self.lines) > 1)} {', '.join(shown[:_MOST_RUNS])}{more}"
+
+    @property
+    def text(self) -> str:
+        return f"{self.where}: {self.problem}"
+
+
 def read(
     path: str | Path, config_class: type[RunConfig] = RunConfig
 ) -> tuple[list[Record], list[str]]:
     """Reads every good line of a record file; lines of the version before are taken too.
+
+    Commands read by `bench.records.reading`, which tells the warnings.
 
     Args:
         path: The record file, or the folder that holds it as `records.jsonl`.
         config_class: Of the options.
 
     Returns:
-        The records in file order, and the warnings, one for each line or value that had to be
-        left out, with its line number.
+        The records in file order, and the warnings, one for each kind of line or value that had
+        to be left out, with the numbers of its lines.
 
     Raises:
         BenchError: if the file is missing or cannot be read.
     """
+    path = file_of(path)
+    records, problems = read_with_problems(path, config_class)
+    return records, [f"{path.name} {each.text}" for each in problems]
+
+
+def file_of(path: str | Path) -> Path:
+    """Returns the record file of a folder; of another path itself."""
     path = Path(path)
-    if path.is_dir():
-        path = path / FILE_NAME
-    records, warnings = [], []
+    return path / FILE_NAME if path.is_dir() else path
+
+
+def read_with_problems(
+    path: Path, config_class: type[RunConfig] = RunConfig
+) -> tuple[list[Record], list[Problem]]:
+    """Reads a record file as `read` does, and returns what is wrong with it line by line.
+
+    Raises:
+        BenchError: if the file is missing or cannot be read.
+    """
+    records, lines_of = [], {}
     for number, line in enumerate(_lines(path), start=1):
         if not line.strip():
             continue
         record, problems = _parse(line, config_class)
-        warnings.extend(f"{path.name} line {number}: {problem}" for problem in problems)
+        for problem in problems:
+            lines_of.setdefault(problem, []).append(number)
         if record is not None:
             records.append(record)
-    return records, warnings
+    return records, [Problem(problem, lines) for problem, lines in lines_of.items()]
+
+
+def _runs(numbers: list[int]) -> list[tuple[int, int]]:
+    """Returns the first and the last of each row of numbers without a gap."""
+    runs: list[tuple[int, int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return runs
 
 
 def _lines(path: Path) -> list[bytes]:

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.pareto import COSTS
 from bench.leaderboard.rows import Row
+from bench.records import reading
 from bench.records import store as record_store
 from bench.records.schema import Record
 from bench.report import (
@@ -58,6 +58,7 @@ def write(
     codes: str = "pca",
     perplexity: float = 30.0,
     sections: Sequence[Section] = (),
+    warn: reading.Warn | None = None,
 ) -> list[Path]:
     """Writes the report of a run into its folder.
 
@@ -68,6 +69,7 @@ def write(
         codes: How the codes of images are put on a plane, `"pca"` or `"t_sne"`.
         perplexity: Of t-SNE; see `plots.latents.codes`.
         sections: What a study adds to the page.
+        warn: Is told of what had to be left out, which the page says too; None: nobody is.
 
     Returns:
         The files written: `report.html`, `report.md`, `leaderboard.csv`, `records.csv` and the
@@ -77,12 +79,16 @@ def write(
         BenchError: if there is no readable record, or the folder cannot be written.
     """
     output = Path(output_folder)
-    records, warnings = _read(output)
+    records, warnings = reading.read(output / record_store.FILE_NAME, warn)
     record_store.check_writable(output / "plots")
     kept = record_store.latest(records)
     rows = leaderboard_rows.rows(kept)
     plane = {"method": codes, "perplexity": perplexity}
-    pictures, strips = _pictures(output, kept, rows, warnings, plane)
+    for text in _without_samples(output, kept):
+        warnings.append(text)
+        if warn is not None:
+            warn(f"{output}: {text}")
+    pictures, strips = _pictures(output, kept, rows, plane)
     gifs, in_cards = _of_cards(output, rows, plane)
     texts = {
         PAGE: page.page(
@@ -111,32 +117,20 @@ def write_page(output: Path, progress: str) -> None:
     Raises:
         BenchError: if there is no readable record.
     """
-    records, warnings = _read(output)
+    records, warnings = reading.read(output / record_store.FILE_NAME, warn=None)
     kept = record_store.latest(records)
     rows = leaderboard_rows.rows(kept)
     text = page.page(output, kept, rows, warnings, progress=progress)
     record_store.write_whole(output / PAGE, text.encode())
 
 
-def _read(output: Path) -> tuple[list[Record], list[str]]:
-    records, warnings = record_store.read(output / record_store.FILE_NAME)
-    if not records:
-        raise BenchError(
-            f"no readable record in {output / record_store.FILE_NAME}. "
-            f"Make some: python -m bench run --output {output}"
-        )
-    return records, warnings
-
-
 def _pictures(
     output: Path,
     records: list[Record],
     rows: list[Row],
-    warnings: list[str],
     plane: dict[str, Any],
 ) -> tuple[dict[str, tuple[bytes, bytes]], dict[int, bytes]]:
     """Draws the pictures of the whole run, light and dark, and the strip of each row."""
-    warnings += _without_samples(output, records)
     draw: dict[str, Callable[[io.BytesIO, str], bool]] = {
         "reconstructions": lambda f, theme: style.reconstruction_strip(output, records, f, theme),
         **{
