@@ -24,11 +24,12 @@ def command(options: argparse.Namespace) -> int:
     from bench.report import write
     from bench.reproduce import table
 
+    folder = reading.folder_of(options.folder)
     written = write.write(
-        options.folder,
+        folder,
         codes=options.codes,
         perplexity=options.perplexity,
-        sections=table.sections(options.folder),
+        sections=table.sections(folder),
         warn=reading.tell,
     )
     for path in written:

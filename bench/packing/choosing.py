@@ -48,6 +48,7 @@ def choose(folders: Sequence[Path], patterns: Sequence[str] | None = None) -> li
             configurations of one model, whose weights would have one name.
     """
     chosen: dict[str, Choice] = {}
+    folders = [reading.folder_of(folder) for folder in folders]
     for folder in folders:
         records = store.latest(reading.read(folder)[0])
         rows = [row for row in leaderboard_rows.rows(records) if not (row.failed or row.baseline)]

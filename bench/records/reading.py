@@ -53,6 +53,23 @@ def read(
     return records, [f"{file.name} {text}" for text in warnings]
 
 
+def folder_of(path: str | Path) -> Path:
+    """Returns the folder of a run: itself, or that of the record file that is named in its place.
+
+    Raises:
+        BenchError: for another file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        return path
+    if path.name != store.FILE_NAME:
+        raise BenchError(
+            f"the folder of a run is wanted, with {store.FILE_NAME} in it. Received: the file "
+            f"{path}."
+        )
+    return path.parent
+
+
 def _reasons(problems: list[store.Problem]) -> str:
     """Returns what is wrong with a file that has no record, the most frequent first."""
     if not problems:

@@ -99,3 +99,18 @@ def test_every_command_that_reads_records_says_the_same(run_of, name, capsys):
     assert code == 2
     assert f"no readable record in {file}: schema_version 3 is not 2 (line 1). Make" in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["report", "rank", "pack"])
+def test_the_record_file_stands_for_its_folder(run_of, name, capsys):
+    words = COMMANDS[name].format(folder=run_of(GOOD)).split()
+    by_folder = command_line.main(words), capsys.readouterr()
+    words[1] += f"/{store.FILE_NAME}"
+    assert (command_line.main(words), capsys.readouterr()) == by_folder
+
+
+@pytest.mark.parametrize("name", ["report", "pack"])
+def test_another_file_in_place_of_a_folder_is_refused(tmp_path, name, capsys):
+    (tmp_path / "page.html").write_text("")
+    assert command_line.main([name, str(tmp_path / "page.html")]) == 2
+    assert "error: the folder of a run is wanted, with records.jsonl" in capsys.readouterr().err
