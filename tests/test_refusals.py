@@ -61,6 +61,7 @@ REFUSED = {
         ("run --models nope.py:build --output r", "there is no nope.py"),
         ("run --models no.such:build --output r", "there is no module 'no.such'"),
         ("run --models fake.keras --output r", "is no Keras file"),
+        ("run --models fashion_mnist/vea --output r", "Did you mean 'fashion_mnist/vae'"),
         ("run --models vae.keras:fit --output r", "vae.keras:train"),
         ("run --models vae.keras --crop 8x8 --output r", "--crop is not for models of your own"),
         ("run --dataset digit --output r", "Did you mean 'digits'"),

@@ -11,7 +11,8 @@ _ANOMALIES = (
 )
 _OWN = (
     "your own: my_module:build or mine.py:build, a function that returns a keras.Model or a "
-    "detector; mine.keras, a saved model. docs/measure.md says what they must have"
+    "detector; mine.keras, a saved model, or a name that `python -m zoo pretrained` lists. "
+    "docs/measure.md says what they must have"
 )
 EXAMPLES = """examples:
   python -m bench list

@@ -1,14 +1,15 @@
 """Saved and exported files of one model on the same images: how fast each is, and how good.
 
-A process holds each file. They take turns, so that other load hits all of them alike; a ratio is
-that of one turn, and the interval that of the median over turns.
+The name of weights that come with the package, `fashion_mnist/vae`, is as good as a file. A process
+holds each. They take turns, so that other load hits all of them alike; a ratio is that of one turn,
+and the interval that of the median over turns.
 """
 
 import contextlib
 import dataclasses
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from bench.execution.contender_process import ContenderError, ContenderProcess
 from bench.stats import intervals
 from zoo import aligned
 from zoo.persistence import running
+from zoo.registry import pretrained
 
 MOST_IMAGES = 512
 _SINGLES = 16  # images of a turn that come one by one
@@ -52,22 +54,26 @@ class Row:
 
 
 def are_files(texts: Sequence[str]) -> bool:
-    """Tells whether contenders are saved files, by their names."""
-    return any(Path(text).suffix in running.SUFFIXES for text in texts)
+    """Tells whether contenders are saved files, or weights of the package, by their names."""
+    shelf = pretrained.pretrained()
+    return any(Path(text).suffix in running.SUFFIXES or text in shelf for text in texts)
 
 
 def check(texts: Sequence[str]) -> list[Path]:
-    """Returns the paths.
+    """Returns the paths; of weights their names, as paths.
 
     Raises:
         BenchError: where one is no such file, or there is but one.
     """
     paths = [Path(text) for text in texts]
     for path in paths:
+        if _weights(path) is not None:
+            continue
         if path.suffix not in running.SUFFIXES:
             raise BenchError(
-                f"all contenders must be files ending in {', '.join(running.SUFFIXES)} where one "
-                f"is. Received: {str(path)!r}."
+                f"all contenders must be files ending in {', '.join(running.SUFFIXES)}, or names "
+                f"of trained weights, where one is. Received: {str(path)!r}. "
+                "See: python -m zoo pretrained"
             )
         if not path.is_file():
             raise BenchError(f"{str(path)!r} must be a file that exists.")
@@ -98,9 +104,8 @@ def compare(
     with contextlib.ExitStack() as stack, console.status("starting") as status:
         workers: dict[int, ContenderProcess] = {}
         for number, row in enumerate(rows):
-            worker = ContenderProcess(
-                context, row.path.name, serve, row.path.resolve(), images, batch_size
-            )
+            place = row.path.resolve() if _weights(row.path) is None else row.path
+            worker = ContenderProcess(context, row.path.name, serve, place, images, batch_size)
             stack.callback(worker.close)
             try:
                 worker.answer()
@@ -152,7 +157,7 @@ def serve(connection, path: Path, images: np.ndarray, batch_size: int) -> None:
     made = []
 
     def build() -> None:
-        made.append(running.load(path))
+        made.append(running.load(path) if _weights(path) is None else _of_weights(path))
 
     def outputs() -> np.ndarray:
         parts = np.array_split(images, -(-len(images) // batch_size))
@@ -178,6 +183,20 @@ def serve(connection, path: Path, images: np.ndarray, batch_size: int) -> None:
     contender_process.serve(connection, answers, "build")
 
 
+def _weights(path: Path) -> pretrained.Weights | None:
+    return pretrained.pretrained().get(path.as_posix())
+
+
+def _of_weights(name: Path) -> Callable[[np.ndarray], np.ndarray]:
+    """Returns what `running.load` does, for weights of the package."""
+    from zoo.persistence import saving
+
+    model = saving.load(name)
+    return lambda images: np.asarray(
+        model.predict(images, batch_size=len(images), verbose=0), "float32"
+    )
+
+
 def _parts(images: np.ndarray, batch_size: int) -> list[np.ndarray]:
     """Returns whole batches; all images as one where they are fewer."""
     size = min(batch_size, len(images))
@@ -189,6 +208,9 @@ def _gain(first: list[float], seconds: list[float]) -> intervals.MedianInterval:
 
 
 def _size(path: Path) -> int:
+    found = _weights(path)
+    if found is not None:
+        return found.num_bytes
     weights = path.with_suffix(".bin")
     more = weights.stat().st_size if path.suffix == ".xml" else 0
     return path.stat().st_size + more

@@ -21,6 +21,8 @@ from bench.evaluation.own_detectors import Detector
 from bench.runs.job import Job
 from bench.runs.own import Source
 from zoo import checks
+from zoo.persistence import saving
+from zoo.registry import pretrained
 from zoo.training.model import ZooModel
 
 _NUM_TRIED = 2  # images that a model is called on before the work
@@ -62,6 +64,8 @@ def make(job: Job, dataset: Dataset) -> keras.Model | Detector:
 
 def _load(source: Source) -> keras.Model:
     try:
+        if pretrained.find(source.path) is not None:
+            return saving.load(source.path)
         return keras.saving.load_model(source.path)
     except (TypeError, ValueError, OSError, KeyError, AttributeError) as error:
         raise OwnModelError(

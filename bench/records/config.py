@@ -263,7 +263,7 @@ class Invocation:
     models: tuple[str, ...] | None = option(
         None,
         'wildcards, such as "*vae*" or "*"; vae:small:beta=4 changes an argument; your own: '
-        "my_module:build, mine.py:build, mine.keras",
+        "my_module:build, mine.py:build, mine.keras; trained weights: fashion_mnist/vae",
         "models",
         Kind(str, "NAME[:PRESET[:ARGUMENT=VALUE,...]]"),
         by_data="the suite",

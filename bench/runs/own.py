@@ -1,6 +1,7 @@
-"""Models of your own in a run: a function of a module or a file, or a saved `.keras` file.
+"""Models of your own in a run: a function of a module or a file, or a saved model.
 
-`my_module:build`, `models/mine.py:build:depth=3`, `mine.keras`. Nothing is imported or built here:
+`my_module:build`, `models/mine.py:build:depth=3`, `mine.keras`, or `fashion_mnist/vae`, the name of
+weights that come with the package, which is as good as a file. Nothing is imported or built here:
 what is missing is found by reading the files, before Keras is there.
 """
 
@@ -15,13 +16,14 @@ from bench.errors import BenchError
 from bench.runs import own_module
 from bench.runs.own_module import FUNCTIONS
 from zoo import checks
-from zoo.registry import saved_file
+from zoo.registry import pretrained, saved_file
 
 # What a function is given where it has a parameter of that name.
 GIVEN = ("image_shape", "output_shape", "seed", "random_state")
 _MOST_NAMES = 8  # in an error
 _IDENTIFIER = r"[^\W\d]\w*"
 _DOTTED = re.compile(rf"{_IDENTIFIER}(\.{_IDENTIFIER})*")
+_WEIGHTS = re.compile(r"(hf://[^:]*|[\w-]+/[\w-]+)(?::(.*))?")
 _OTHER_FILES = (".h5", ".hdf5", ".onnx", ".pt", ".pth", ".tflite", ".pkl", ".joblib", ".pb")
 
 
@@ -30,10 +32,10 @@ class Source:
     """Where a model of your own comes from.
 
     Attributes:
-        name: Of its row: `mine.py:build`, `my_module:build` or `mine.keras`.
+        name: Of its row: `mine.py:build`, `my_module:build`, `mine.keras` or `fashion_mnist/vae`.
         text: As it was asked for, without arguments.
         sha256: Of the file, and of the files beside it that it imports: what changed is a new row.
-        path: The file.
+        path: The file; of weights that come with the package, their name.
         attribute: Name of the function; None for a saved model.
         module: Name of the module; None for a file that is given by its path.
         folders: What is put in front of the path of modules.
@@ -79,7 +81,9 @@ def parse(text: str, names: Collection[str]) -> tuple[Source, str] | None:
     if head in names or any(sign in head for sign in "*?["):
         return None
     if saved := re.fullmatch(r"(.+?\.keras)(?::(.*))?", text):
-        return _saved(text, Path(saved[1]), saved[2] or ""), ""
+        return _saved(text, saved[1], saved[2] or ""), ""
+    if named := _WEIGHTS.fullmatch(text):
+        return _saved(text, named[1], named[2] or ""), ""
     if by_path := re.fullmatch(r"(.+?\.py)(?::(.*))?", text):
         path = Path(by_path[1])
         if not path.is_file():
@@ -105,21 +109,34 @@ def parse(text: str, names: Collection[str]) -> tuple[Source, str] | None:
     return _function(text, head, path, head, (str(root), str(Path.cwd())), rest)
 
 
-def _saved(text: str, path: Path, rest: str) -> Source:
+def _saved(text: str, path: str, rest: str) -> Source:
+    """Returns the source of a file, or of weights by their name."""
+    if path.startswith(pretrained.HUB):
+        raise BenchError(
+            f"--models {text}: a saved model must be on this machine. Save it first: "
+            f"zoo.load({path!r}).save('mine.keras')"
+        )
+    try:
+        weights = pretrained.find(path)
+        saved_file.contents(path)
+    except (FileNotFoundError, ValueError) as error:
+        raise BenchError(f"--models {text}: {str(error).removeprefix('load: ')}") from error
     if rest not in ("", "train"):
         raise BenchError(
             f"--models {text}: a saved model is measured as it is, or trained on: "
             f"{path}:train. Received: {rest!r}."
         )
-    try:
-        saved_file.contents(path)
-    except (FileNotFoundError, ValueError) as error:
-        raise BenchError(f"--models {text}: {str(error).removeprefix('load: ')}") from error
+    if weights is None:
+        file = Path(path)
+        name, place = file.name, str(file.resolve())
+        sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    else:
+        name, place, sha256 = weights.name, weights.name, weights.sha256
     return Source(
-        name=f"{path.name}:train" if rest else path.name,
+        name=f"{name}:train" if rest else name,
         text=text,
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-        path=str(path.resolve()),
+        sha256=sha256,
+        path=place,
         origin="file",
         is_trained=bool(rest),
     )

@@ -60,11 +60,24 @@ def test_what_is_shown_and_kept(rows, capsys):
     ]
 
 
+def test_weights_of_the_package_stand_for_their_file(tmp_path):
+    name = "fashion_mnist/masked_autoencoder"
+    zoo.load(name).save(tmp_path / "m.keras")
+    assert saved_files.are_files([name, "vae"])
+    paths = saved_files.check([str(tmp_path / "m.keras"), name])
+    images = np.random.default_rng(0).random((8, 28, 28, 1), "float32")
+    file, weights = saved_files.compare(paths, images, 4, 2)
+    assert weights.error is None
+    assert weights.fidelity.value == pytest.approx(weights.fidelity.reference, rel=1e-5)
+    assert weights.num_bytes == zoo.pretrained()[name].num_bytes < file.num_bytes
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (("nope.onnx", "m.keras"), "a file that exists"),
         (("m.keras", "vae"), "all contenders must be files ending in"),
+        (("fashion_mnist/vae", "fashion_mnist/vea"), "or names of trained weights"),
         (("vae", "vae@jit", "sparse"), "A and B must be two"),
         (("m.keras", "m.tflite", "--pairs", "0"), "--pairs must be at least 1"),
     ],

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import zoo
 from bench.data import anomaly, catalog
 from bench.evaluation import own_detectors, own_models, own_source, own_trial
 from bench.evaluation.own_detectors import Detector
@@ -69,6 +70,17 @@ def test_a_model_is_compiled_trained_and_measured(here, digits, tmp_path):
     assert len(fields["history"]["val_loss"]) == 1
     expected = np.square(model.predict(digits.test.images, verbose=0) - digits.test.images).mean()
     np.testing.assert_allclose(fields["test_mse"], expected, rtol=1e-5)
+
+
+def test_weights_of_the_package_are_measured_as_saved_and_their_shape_is_checked(digits):
+    source, _ = own.parse("fashion_mnist/masked_autoencoder", ())
+    job = Job(RunConfig("digits"), "ab", "model", source.name, None, 0, source=source)
+    garments = catalog.load("fashion_mnist_small", limit=20)
+    expected = zoo.load(source.name).predict(garments.test.images[:4], verbose=0)
+    made = own_source.make(job, garments)
+    np.testing.assert_array_equal(made.predict(garments.test.images[:4], verbose=0), expected)
+    with pytest.raises(own_source.OwnModelError, match="28 x 28 x 1, and those of digits are 8 x"):
+        own_source.make(job, digits)
 
 
 def test_a_step_of_its_own_gets_images_alone_and_no_method_of_ours_is_called(

@@ -9,6 +9,7 @@ import pytest
 from bench.errors import BenchError
 from bench.records.config import RunConfig
 from bench.runs import job, models, own, selection
+from zoo.registry import pretrained
 
 CATALOGUE = models.registry()
 MODULE = """
@@ -56,6 +57,16 @@ def test_functions_files_and_our_names_stand_in_one_list(here):
     assert (third.model, third.source.is_fixed) == ("a.keras", True)
     assert fourth == selection.ModelSpec("vae", "tiny")  # though there is a vae.py
     assert (fifth.model, fifth.source.is_fixed) == ("a.keras:train", False)
+
+
+def test_weights_of_the_package_are_as_a_saved_file(here):
+    name = "fashion_mnist/vae"
+    fixed, trained, file = choose(name, f"{name}:train", "a.keras")
+    assert (fixed.model, fixed.source.is_fixed, fixed.source.origin) == (name, True, "file")
+    assert (trained.model, trained.source.is_fixed) == (f"{name}:train", False)
+    assert fixed.source.sha256 == trained.source.sha256 == pretrained.pretrained()[name].sha256
+    assert (fixed.source.text, trained.source.text) == (name, f"{name}:train")
+    assert fixed.preset is file.preset is None
 
 
 def test_a_module_of_an_installed_package_is_found(here):
@@ -125,6 +136,10 @@ def test_a_saved_model_does_not_depend_on_the_budget_and_has_one_seed(here):
         ("b.keras", "must be a file that exists. Received: b.keras. There: 'a.keras'"),
         ("a.keras:fit", "trained on: a.keras:train"),
         ("models.keras", "b.keras"),
+        ("fashion_mnist/vea", "Did you mean 'fashion_mnist/vae'? See: python -m zoo pretrained"),
+        ("fashion_mnist/vae:fit", "trained on: fashion_mnist/vae:train. Received: 'fit'"),
+        ("models/mine:build", "neither a file nor weights are called 'models/mine'"),
+        ("hf://someone/vae", "Save it first: zoo.load('hf://someone/vae').save('mine.keras')"),
     ],
 )
 def test_what_is_not_there_is_named(here, text, message):
