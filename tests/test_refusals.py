@@ -68,6 +68,8 @@ REFUSED = {
         ("inspect vae.keras digit --maps --layer x --output m.png", "Did you mean 'digits'"),
         ("run --dataset digits --preset smal --output r", "Did you mean 'small'"),
         ("list vea", "Did you mean 'vae'"),
+        ("compare mine:build vae", "'mine:build' is a model of your own"),
+        ("compare vae mine.py:build", "'mine.py:build' is a model of your own"),
         ("docs nope.md", "nope.md cannot be read: No such file or directory."),
         ("report nope", "no records at nope"),
         ("pack", "name the folder of a run"),

@@ -21,6 +21,7 @@ _GIT = "git:"
 _NUM_BATCHES = 4
 _JIT = {"jit": True, "no_jit": False}
 _STEPS = re.compile(r"steps=([1-9]\d*)")
+_OWN = re.compile(r"[^:]+\.py(:|$)|[\w.]+:")  # a file of Python, or a function of a module
 SETTINGS = (*_JIT, *PRECISIONS, "steps=N")
 
 
@@ -55,7 +56,7 @@ def parse(text: str) -> Specification:
     """Reads a contender: `MODEL`, `git:REVISION` or `FOLDER`, with `@SETTING` behind it.
 
     Raises:
-        BenchError: for an unknown setting, or a folder that is no checkout.
+        BenchError: for an unknown setting, a folder that is no checkout, or a model of your own.
     """
     body, _, given = re.fullmatch(r"(.*?)((?:@[\w=-]+)*)", text).group(1, 0, 2)
     jit, precision, steps_per_execution = "auto", "float32", 1
@@ -79,6 +80,12 @@ def parse(text: str) -> Specification:
         where = {"revision": body.removeprefix(_GIT)}
     elif (Path(body) / "zoo" / "__init__.py").is_file():
         where = {"folder": Path(body).resolve()}
+    elif _is_own(body):
+        raise BenchError(
+            f"{text!r} is a model of your own, and compare takes models of the zoo, "
+            "NAME[:PRESET], checkouts, or saved files such as mine.keras. Measure its speed "
+            f"beside ours: python -m bench run --models vae {body}"
+        )
     elif re.match(r"[^:]*[/\\.]", body):
         raise BenchError(
             f"{body!r} must be a folder with zoo/__init__.py in it. "
@@ -87,6 +94,17 @@ def parse(text: str) -> Specification:
     return Specification(
         text, jit=jit, precision=precision, steps_per_execution=steps_per_execution, **where
     )
+
+
+def _is_own(body: str) -> bool:
+    """Tells whether `bench run` would take this for a model of your own, also for a wrong one."""
+    import zoo
+    from bench.runs import own
+
+    try:
+        return own.parse(body, zoo.names()) is not None
+    except BenchError:
+        return _OWN.match(body) is not None
 
 
 @contextlib.contextmanager
