@@ -154,15 +154,16 @@ def _print_layers(model: Any) -> None:
     from bench.introspection import summary
     from zoo import aligned
 
+    console = Console()
     for line in model.describe():
-        print(line)
+        print(aligned.paragraph(line, console.width))
     rows = []
     for row in summary.layer_rows(model):
         shape = row["output_shape"]
         shown = "-" if shape is None else " x ".join(map(str, shape))
         rows.append((row["layer"], row["kind"], shown, f"{row['parameters']:,}"))
     head = ("layer", "kind", "output", "parameters")
-    aligned.show(Console(), head, rows, numeric=("parameters",), gives_way="layer")
+    aligned.show(console, head, rows, numeric=("parameters",), gives_way="layer")
 
 
 # --- pictures -------------------------------------------------------------------------------

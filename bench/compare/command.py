@@ -22,14 +22,17 @@ SCHEMA_VERSION = 1
 COARSE_THRESHOLD = 0.1
 _TITLES = {"train": "training step", "infer": "inference", "latency": "latency"}
 _COLOURS = {"faster": "green", "slower": "red", "failed": "red", "not compared": "yellow"}
-DESCRIPTION = """Compares the speed of B with that of A: two models, or two versions of the code.
+DESCRIPTION = """Compares the speed of B with A's: two models, or two versions of the code.
 
-A and B are NAME[:PRESET[:ARGUMENT=VALUE,...]] with @SETTING behind it, or checkouts: git:REVISION
-or a folder. Settings: @jit, @no_jit, @float32, @mixed_bfloat16, @mixed_float16, and @steps=N for N
-training steps per call.
-The two run in turn, in processes that stay open. B counts as slower only when the 95 % interval
-of the ratio leaves out 1, the ratio is beyond what A differs from itself (at least 2 %), and both
-are found again in fresh processes. Quality is not compared.
+A and B are models of the zoo, NAME[:PRESET[:ARGUMENT=VALUE,...]] with @SETTING
+behind it, or checkouts: git:REVISION or a folder; or all are saved and
+exported files. Settings: @jit, @no_jit, @float32, @mixed_bfloat16,
+@mixed_float16, and @steps=N for N training steps per call.
+
+The two run in turn, in processes that stay open. B counts as slower only when
+the 95 % interval of the ratio leaves out 1, the ratio is beyond what A differs
+from itself (at least 2 %), and both are found again in fresh processes.
+Quality is not compared.
 """
 EXAMPLES = """examples:
   python -m bench compare vae:small vae:small@jit            does XLA pay on this machine?
@@ -48,8 +51,10 @@ exit code: 0 no regression, 1 B is slower than A or does not run, 2 wrong use
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `compare`."""
     default = Request("", "")
-    parser.add_argument("a", metavar="A", help="model, git:REVISION or folder to compare with")
-    parser.add_argument("b", metavar="B", help="model, git:REVISION or folder in question")
+    parser.add_argument(
+        "a", metavar="A", help="model, git:REVISION, folder or file to compare with"
+    )
+    parser.add_argument("b", metavar="B", help="model, git:REVISION, folder or file in question")
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help="more files, where A and B are saved or exported"
     )

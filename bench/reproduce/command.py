@@ -22,10 +22,10 @@ from zoo import aligned
 DEFAULT_SEEDS = 3
 DESCRIPTION = """Measures published numbers again, and tells which of ours agree.
 
-Each entry names its source, its recipe, the published value with the spread of its runs, and the
-distance that still agrees. Counts of parameters need no training. What is finished is kept: the
-same command goes on where it stopped. An entry whose data are missing is a row that says which
-files to put where.
+Each entry names its source, its recipe, the published value with the spread of
+its runs, and the distance that still agrees. Counts of parameters need no
+training. What is finished is kept: the same command goes on where it stopped.
+An entry whose data are missing is a row that says which files to put where.
 """
 EXAMPLES = """examples:
   python -m bench reproduce --list                       all entries, sources and needed data

@@ -21,13 +21,15 @@ from bench.scaling.memory import Flatness
 from bench.scaling.power_law import Line
 
 FILE_NAME, PICTURE_NAME = "scale.jsonl", "scale.png"
-DESCRIPTION = """Measures how cost grows: of a training step and of inference against batch size,
-image size and width, and of an epoch by fit and of predict against the number of images. One
-setting changes at a time; the base is 32 images of 32 x 32 x 1 at the preset's width. All points
-are timed in one process, in rounds, each in random order. A slope is the exponent of a power law
-with its 95 % interval: 1 is proportional, 2 quadratic; below that, overhead is paid.
+DESCRIPTION = """Measures how cost grows: of a training step and of inference against batch
+size, image size and width, and of an epoch by fit and of predict against the
+number of images. One setting changes at a time; the base is 32 images of 32 x
+32 x 1 at the preset's width. All points are timed in one process, in rounds,
+each in random order. A slope is the exponent of a power law with its 95 %
+interval: 1 is proportional, 2 quadratic; below that, overhead is paid.
 
-Every measurement is kept at once: the same command goes on where it was stopped.
+Every measurement is kept at once: the same command goes on where it was
+stopped.
 """
 EXAMPLES = """examples:
   python -m bench scale --quick                               three models, all axes, some minutes

@@ -44,6 +44,15 @@ def test_without_a_layer_the_layers_are_listed(saved, capsys):
         assert f"encoder/{layer.name}" in text
 
 
+@pytest.mark.parametrize("columns", [60, 80])
+def test_what_is_listed_keeps_to_the_terminal(capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    code, text = call(None, capsys, "fashion_mnist/vae")
+    assert code == 0
+    assert "anomalies: score above" in text
+    assert max(map(len, text.splitlines())) <= columns
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
