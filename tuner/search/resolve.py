@@ -27,6 +27,7 @@ class ResolvedRequest:
 
     Attributes:
         identity: Everything that can change the result, as plain data.
+        queue: Settings to try after the defaults, as keras-tuner has them.
         notes: What the user should know before the first trial.
         data_notes: What was read, and what was left out.
     """
@@ -35,6 +36,7 @@ class ResolvedRequest:
     schedule: Schedule
     objective: objectives.Objective
     identity: dict[str, Any]
+    queue: Sequence[dict[str, Any]]
     notes: tuple[str, ...]
     data_notes: tuple[str, ...] = ()
 
@@ -55,7 +57,7 @@ class ResolvedRequest:
             costs=self.request.costs,
             recorded=recorded,
             storage=self.request.folder / optuna_oracle.FILE,
-            queue=warm_start.enqueued(self.request.enqueue, self.schedule.space),
+            queue=self.queue,
             earlier=earlier,
             patience=self.request.search_patience,
             constraints=Constraints(
@@ -82,6 +84,7 @@ def resolve(request: Request, loaded: Loaded | None = None) -> ResolvedRequest:
     loaded = loaded or load(request)
     data, dataset, objective = loaded.data, loaded.dataset, loaded.objective
     space, notes = prepare_space(request.model, objective, dataset, request.settings)
+    queue = warm_start.enqueued(request.enqueue, space)
     batch_size = suites.default_batch_size(dataset.num_train)
     epochs = request.epochs or suites.epochs_of(dataset.num_train, batch_size)
     if request.tuner == "grid":
@@ -92,7 +95,9 @@ def resolve(request: Request, loaded: Loaded | None = None) -> ResolvedRequest:
     identity |= _limits(request, whole, dataset)
     arguments = tasks.arguments(zoo.get(request.model).task, dataset)
     schedule = Schedule(space, data, dataset.image_shape, arguments)
-    return ResolvedRequest(request, schedule, objective, identity, tuple(notes), loaded.notes)
+    return ResolvedRequest(
+        request, schedule, objective, identity, queue, tuple(notes), loaded.notes
+    )
 
 
 def prepare_space(

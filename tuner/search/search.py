@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from bench.data import cache
-from bench.records.store import check_writable, folder_lock
+from bench.records.store import folder_lock
 from tuner.search.loading import load
 from tuner.search.request import Request as Request
+from tuner.trials.store import SEARCH_FILE
 
 if TYPE_CHECKING:
     from tuner.search.session import Outcome
     from tuner.trials.store import Project
+
+_OF_LOCK = (".lock", ".owner")  # of `folder_lock`
 
 
 def search(
@@ -33,13 +39,39 @@ def search(
 
     Raises:
         BenchError: for wrong arguments, missing data, or a folder that holds another search: all
-            before the first training; and after three failures in a row.
+            before the first training, and with nothing left in the folder; and after three
+            failures in a row.
         KeyboardInterrupt: on Ctrl-C, after the running trials have been ended.
     """
     request.check()
-    check_writable(request.folder)
-    with folder_lock(request.folder), cache.opened(request.folder) as store:
+    with _claimed(request.folder), cache.opened(request.folder) as store:
         loaded = load(request, store)
         from tuner.search import session  # Keras starts here: what is refused, is refused before
 
         return session.run(request, loaded, console or Console(), after_trial)
+
+
+@contextlib.contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """Holds the lock of a folder; a search that does not come to begin leaves nothing there.
+
+    Raises:
+        BenchError: if another process holds the lock, or the folder cannot be written.
+    """
+    made = [each for each in (folder, *folder.parents) if not os.path.exists(each)]
+    new = [name for name in (SEARCH_FILE, *_OF_LOCK) if not os.path.exists(folder / name)]
+    try:
+        with folder_lock(folder):
+            try:
+                yield
+            except BaseException:
+                if SEARCH_FILE not in new or not (folder / SEARCH_FILE).exists():
+                    for name in set(_OF_LOCK) & set(new):
+                        with contextlib.suppress(OSError):  # Windows keeps what is locked
+                            (folder / name).unlink()
+                raise
+    except BaseException:
+        for each in made:
+            with contextlib.suppress(OSError):  # something is in it
+                each.rmdir()
+        raise

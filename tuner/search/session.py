@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from bench.execution import local
 from bench.execution.processes import forkserver
+from tuner.algorithms.earlier import Earlier
 from tuner.search import runner, warm_start
 from tuner.search.in_process import InProcessEngine
 from tuner.search.loading import Loaded
@@ -50,8 +51,9 @@ def run(
         BenchError: if the folder holds another search, or after three failures in a row.
     """
     resolved = resolve(request, loaded)
-    scheduler = start(resolved, console)
-    with contextlib.closing(_engine(request, scheduler.project)) as engine:
+    project, earlier = prepare(resolved, console)
+    with contextlib.closing(_engine(request)) as engine:
+        scheduler = begin(resolved, project, earlier)
         if engine.note:
             console.print(f"[yellow]note:[/] {escape(engine.note)}")
         num_run = runner.run(scheduler, engine, console, after_trial)
@@ -59,38 +61,50 @@ def run(
     return Outcome(scheduler.project, num_run, resolved.schedule.space)
 
 
-def start(resolved: ResolvedRequest, console: Console) -> Scheduler:
-    """Opens the folder of a search and brings its algorithm to where it was.
+def prepare(resolved: ResolvedRequest, console: Console) -> tuple[Project, list[Earlier]]:
+    """Returns a search and the trials that it learns from, and writes nothing.
 
     Raises:
-        BenchError: if the folder holds another search.
+        BenchError: if the folder holds another search, or for earlier ones that do not fit.
     """
     request = resolved.request
-    project = Project.start(request.folder, resolved.identity, request.fresh)
+    project = Project.prepared(request.folder, resolved.identity, request.fresh)
     for text in resolved.data_notes:
         console.print(escape(text), **WHOLE_WORDS)
     for text in (*resolved.notes, *project.warnings):
         console.print(f"[yellow]note:[/] {escape(text)}", **WHOLE_WORDS)
-    recorded = {event["number"]: event for event in project.events}
-    earlier, notes = warm_start.taken(
-        request.start_from, project.folder, resolved.schedule.space, resolved.identity
-    )
+    earlier, notes = warm_start.taken(request.start_from, project, resolved.schedule.space)
     for text in notes:
         console.print(escape(text), **WHOLE_WORDS)
+    return project, earlier
+
+
+def begin(resolved: ResolvedRequest, project: Project, earlier: list[Earlier]) -> Scheduler:
+    """Brings the algorithm of a search to where it was, and writes what the search is.
+
+    Raises:
+        BenchError: if the project's trials are of another search.
+    """
+    request = resolved.request
+    recorded = {event["number"]: event for event in project.events}
     oracle = resolved.oracle(recorded, earlier)
-    return Scheduler(resolved.schedule, project, oracle, request.max_total_seconds)
+    scheduler = Scheduler(resolved.schedule, project, oracle, request.max_total_seconds)
+    project.begin()
+    if request.start_from:
+        warm_start.keep(earlier, project)
+    return scheduler
 
 
-def _engine(request: Request, project: Project):
+def _engine(request: Request):
     if not request.isolated:
-        return InProcessEngine(project.folder)
+        return InProcessEngine(request.folder)
     options = {"num_workers": request.workers, "timeout_seconds": request.timeout_seconds}
     if request.engine == "ray":
         from bench.execution import ray_engine
 
         return ray_engine.RayEngine(
-            trial.run_job, project.folder, "", address=request.ray_address, **options
+            trial.run_job, request.folder, "", address=request.ray_address, **options
         )
     return local.LocalEngine(
-        forkserver(trial.PRELOAD), trial.run_job, project.folder, "", **options
+        forkserver(trial.PRELOAD), trial.run_job, request.folder, "", **options
     )

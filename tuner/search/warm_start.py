@@ -89,14 +89,13 @@ def _is_step(space: Space, name: str, value: Any) -> bool:
 
 
 def taken(
-    folders: Iterable[str | Path], folder: Path, space: Space, identity: Mapping[str, Any]
+    folders: Iterable[str | Path], project: Project, space: Space
 ) -> tuple[list[Earlier], list[str]]:
     """Takes the trials of earlier searches over, or those that were taken when this one began.
 
     Args:
         folders: Of the earlier searches.
-        folder: Of this search.
-        identity: Of this search.
+        project: This search; `keep` writes to its folder what was taken.
 
     Returns:
         The trials whose settings are of this space, and a note on each folder.
@@ -104,20 +103,26 @@ def taken(
     Raises:
         BenchError: if a folder holds no search, or one of another model or objective.
     """
-    path, folders = folder / EARLIER_FILE, list(folders)
+    path, folders = project.folder / EARLIER_FILE, list(folders)
     if not folders:
         return [], []
-    if path.exists():
+    if path.exists() and not project.is_new:
         lines = path.read_text(encoding="utf-8").splitlines()
         return [Earlier(**json.loads(line)) for line in lines], []
     found, notes = [], []
     for other in folders:
-        trials, note = _of(Project.open(other), space, identity)
+        trials, note = _of(Project.open(other), space, project.identity)
         found += trials
         notes.append(note)
-    text = "".join(f"{json.dumps(vars(each))}\n" for each in found)
-    write_whole(path, text.encode())
     return found, notes
+
+
+def keep(earlier: Iterable[Earlier], project: Project) -> None:
+    """Copies the trials that were taken into the folder of a search, when it begins."""
+    path = project.folder / EARLIER_FILE
+    if not path.exists():
+        text = "".join(f"{json.dumps(vars(each))}\n" for each in earlier)
+        write_whole(path, text.encode())
 
 
 def _of(project: Project, space: Space, identity: Mapping[str, Any]) -> tuple[list[Earlier], str]:

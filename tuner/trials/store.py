@@ -28,45 +28,63 @@ class Project:
 
     Attributes:
         identity: What the search is: everything that can change its result.
+        is_new: Whether nothing that is in the folder counts.
         events: Starts and ends of trials in their order, as records.
         trials: Records of finished trials, by number.
         warnings: One for each line that could not be read.
     """
 
-    def __init__(self, folder: str | Path, identity: dict[str, Any]):
+    def __init__(self, folder: str | Path, identity: dict[str, Any], is_new: bool = False):
         self.folder = Path(folder)
         self.identity = identity
-        self.events, self.warnings = _read_events(self.folder / TRIALS_FILE)
+        self.is_new = is_new
+        self.events, self.warnings = ([], []) if is_new else _read_events(self.folder / TRIALS_FILE)
         self.trials = {
             event["number"]: event for event in self.events if event["status"] != RUNNING
         }
 
     @classmethod
-    def start(cls, folder: str | Path, identity: dict[str, Any], fresh: bool = False) -> "Project":
-        """Opens the folder of a search, which may have begun before.
+    def prepared(
+        cls, folder: str | Path, identity: dict[str, Any], fresh: bool = False
+    ) -> "Project":
+        """Returns a search that goes on or is new, and leaves its folder as it is until `begin`.
+
+        Where no trial has begun, there is no search yet: it is new.
 
         Args:
-            fresh: Whether the trials that are there are deleted first.
+            fresh: Whether the trials that are there do not count.
 
         Raises:
             BenchError: if the folder holds another search.
         """
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
         identity = json.loads(json.dumps({"schema_version": SCHEMA_VERSION, **identity}))
-        if fresh:
-            for name in (SEARCH_FILE, TRIALS_FILE, EARLIER_FILE):
-                (folder / name).unlink(missing_ok=True)
-            for name in (MODELS, STATE):
-                shutil.rmtree(folder / name, ignore_errors=True)
-        if (folder / SEARCH_FILE).exists():
-            _check_same(folder, _read_identity(folder), identity)
-        elif (folder / TRIALS_FILE).exists():
+        if fresh or not (folder / TRIALS_FILE).exists():
+            return cls(folder, identity, is_new=True)
+        if not (folder / SEARCH_FILE).exists():
             raise BenchError(
                 f"{folder} holds trials but no {SEARCH_FILE}. Choose another --output, or --fresh."
             )
-        write_whole(folder / SEARCH_FILE, json.dumps(identity, indent=1).encode() + b"\n")
+        _check_same(folder, _read_identity(folder), identity)
         return cls(folder, identity)
+
+    def begin(self) -> None:
+        """Writes what the search is; of one that is new, what another has left goes first."""
+        if self.is_new:
+            has_trials = (self.folder / TRIALS_FILE).exists()
+            for name in (SEARCH_FILE, TRIALS_FILE, EARLIER_FILE):
+                (self.folder / name).unlink(missing_ok=True)
+            for name in (MODELS, STATE) if has_trials else ():
+                shutil.rmtree(self.folder / name, ignore_errors=True)
+        identity = json.dumps(self.identity, indent=1).encode() + b"\n"
+        write_whole(self.folder / SEARCH_FILE, identity)
+
+    @classmethod
+    def start(cls, folder: str | Path, identity: dict[str, Any], fresh: bool = False) -> "Project":
+        """Opens the folder of a search, which may have begun before: `prepared` and `begin`."""
+        project = cls.prepared(folder, identity, fresh)
+        project.begin()
+        return project
 
     @classmethod
     def open(cls, folder: str | Path) -> "Project":

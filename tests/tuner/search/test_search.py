@@ -1,6 +1,7 @@
 """The search: what is kept, how it goes on after an interruption, and its command line."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ import zoo
 from bench.data import catalog
 from bench.errors import BenchError
 from tuner import __main__ as command_line
+from tuner.search import search as search_module
 from tuner.search import table
 from tuner.search.search import search
-from tuner.trials.store import TRIALS_FILE, Project
+from tuner.trials.store import EARLIER_FILE, TRIALS_FILE, Project
 from zoo.data.images import write_png
 
 # --- real trainings -----------------------------------------------------------------------------
@@ -206,6 +208,93 @@ def test_wrong_use_is_one_line(arguments, message, tmp_path, monkeypatch, capsys
     assert error.startswith("error: ")
     assert message in error
     assert error.count("\n") == 1
+
+
+# What is refused at each step, from the arguments alone to the engine and the folder.
+REFUSED = {
+    "name in --enqueue": {"enqueue": ("latent_dims=8",)},
+    "value in --enqueue": {"enqueue": ("latent_dim=8", "latent_dim=100000")},
+    "no value in --enqueue": {"enqueue": ("latent_dim",)},
+    "fixed in --enqueue": {"enqueue": ("activation=relu",)},
+    "no search in --from": {"start_from": (Path("nowhere"),)},
+    "name in --set": {"settings": {"latent_dm": 4}},
+    "value in --set": {"settings": {"latent_dim": 1000}},
+    "limit": {"max_parameters": "half"},
+    "objective": {"objective": "psnrr"},
+    "objective of other data": {"objective": "auroc"},
+    "tuner": {"tuner": "optuna:tpee"},
+    "data": {"dataset": "nowhere.npz"},
+    "data of another kind": {"normal_class": "shoe"},
+    "model": {"model": "unet"},
+    "workers": {"workers": 1_000, "isolated": True},
+    "cluster": {"engine": "ray", "ray_address": "nowhere", "isolated": True},
+}
+
+
+def files(folder):
+    return {path: path.is_file() and path.read_bytes() for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize("changes", REFUSED.values(), ids=REFUSED)
+def test_what_is_refused_leaves_nothing_in_a_new_folder_and_all_in_an_old_one(
+    changes, tmp_path, pretend
+):
+    with pytest.raises(BenchError):
+        run(tmp_path / "runs/new", **changes)
+    assert not files(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/notes.txt").write_text("kept")
+    run(tmp_path / "old", max_trials=1)
+    before = files(tmp_path)
+    for fresh in (False, True):
+        for folder in ("mine", "old"):
+            with pytest.raises(BenchError):
+                run(tmp_path / folder, fresh=fresh, **changes)
+        assert files(tmp_path) == before
+
+
+def test_an_earlier_search_of_another_objective_and_a_missing_package_leave_nothing(
+    tmp_path, pretend, monkeypatch
+):
+    run(tmp_path / "old", max_trials=1)
+    before = files(tmp_path)
+    with pytest.raises(BenchError, match="must be a search of objective 'mse'"):
+        run(tmp_path / "new", objective="mse", start_from=(tmp_path / "old",))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(BenchError, match="needs optuna, which is not installed"):
+        run(tmp_path / "new", tuner="optuna:tpe")
+    assert files(tmp_path) == before
+
+
+def test_a_search_that_is_stopped_before_it_begins_leaves_nothing(tmp_path, monkeypatch):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(search_module, "load", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "runs/new")
+    assert not files(tmp_path)
+
+
+def test_the_corrected_command_searches_in_the_same_folder(tmp_path, pretend, capsys):
+    arguments = ["search", "autoencoder", "--dataset", "digits", "--limit", "128", "--epochs", "1"]
+    arguments += ["--in-process", "--confirm", "0", "--max-trials", "2"]
+    arguments += ["--output", str(tmp_path / "new")]
+    assert command_line.main([*arguments, "--enqueue", "latent_dims=8"]) == 2
+    assert "Did you mean 'latent_dim'?" in capsys.readouterr().err
+    assert command_line.main([*arguments, "--enqueue", "latent_dim=8"]) == 0
+    assert ended(tmp_path / "new")[1]["values"]["latent_dim"] == 8
+
+
+def test_a_folder_where_no_trial_began_holds_no_other_search(tmp_path, pretend):
+    """As older versions left it behind a command that was refused."""
+    first = run(tmp_path / "first", max_trials=2)
+    asked = {"start_from": (tmp_path / "first",), "max_trials": 1}
+    Project.start(tmp_path / "new", first.project.identity | {"enqueue": ["latent_dims=8"]})
+    (tmp_path / "new" / EARLIER_FILE).write_text("of that search")
+    run(tmp_path / "new", enqueue=("latent_dim=8",), **asked)
+    assert Project.open(tmp_path / "new").identity["enqueue"] == ["latent_dim=8"]
+    assert len((tmp_path / "new" / EARLIER_FILE).read_text().splitlines()) == 2
 
 
 def test_what_is_read_and_left_out_is_said_before_the_first_trial(tmp_path, pretend, capsys):
