@@ -12,13 +12,21 @@ Reference: Gardner et al., Bayesian Optimization with Inequality Constraints, 20
 https://proceedings.mlr.press/v32/gardner14.html
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from tuner.algorithms.gaussian_process import GaussianProcess
+from tuner.trials import costs
 
 FEWEST = 5  # sizes that a process is fitted to
+# Limits in a search's identity, by the field of a trial's record.
+LIMITS = {
+    "num_parameters": "max_parameters",
+    "forward_macs": "max_macs",
+    "expected_seconds": "max_trial_seconds",
+}
 
 
 class Constraints:
@@ -72,3 +80,32 @@ def _log_below(process: GaussianProcess, limit: float, candidates: np.ndarray) -
 
     mean, deviation = process.predict(candidates)
     return norm.logcdf((limit - mean) / np.maximum(deviation, 1e-9))
+
+
+def of(identity: Mapping[str, Any]) -> Constraints:
+    """Returns what the settings of a search must keep within."""
+    return Constraints({field: identity.get(name) for field, name in LIMITS.items()})
+
+
+def amount(field: str, size: float) -> str:
+    """Returns a size with its unit."""
+    if field == "expected_seconds":
+        return costs.seconds_text(size)
+    return f"{size:,.0f} {'parameters' if field == 'num_parameters' else 'MACs'}"
+
+
+def nearest(records: Iterable[Mapping[str, Any]], constraints: Constraints) -> str:
+    """Returns a sentence on the refused trial that broke the limits least; empty without one."""
+    least, sentence = float("inf"), ""
+    for record in records:
+        shares = {
+            field: record[field] / limit
+            for field, limit in constraints.limits.items()
+            if record["status"] == "over_budget" and record.get(field) is not None
+        }
+        field = max(shares, key=shares.__getitem__, default="")
+        if shares and shares[field] < least:
+            least, size = shares[field], amount(field, record[field])
+            limit = f"{constraints.limits[field]:,}"
+            sentence = f"The cheapest, trial {record['number']}, has {size} > limit {limit}."
+    return sentence

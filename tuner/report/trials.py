@@ -175,9 +175,7 @@ def without_score(project: Project) -> Markup:
     for record in sorted(project.trials.values(), key=lambda record: record["number"]):
         if record["status"] != "ok":
             reasons = groups.setdefault(record["status"], {})
-            reasons.setdefault(record.get("error") or "no reason given", []).append(
-                record["number"]
-            )
+            reasons.setdefault(table.reason(record), []).append(record["number"])
     known = [status for status in _STATUS if status in groups]
     order = known + [status for status in groups if status not in known]
     shown = [

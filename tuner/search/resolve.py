@@ -8,8 +8,7 @@ import zoo
 from bench.data import tasks
 from bench.data.dataset import Dataset
 from bench.runs import suites
-from tuner.algorithms import optuna_oracle, oracles
-from tuner.algorithms.constraints import Constraints
+from tuner.algorithms import constraints, optuna_oracle, oracles
 from tuner.algorithms.earlier import Earlier
 from tuner.search import keras_tuner_contract, warm_start
 from tuner.search.loading import Loaded, load
@@ -60,13 +59,7 @@ class ResolvedRequest:
             queue=self.queue,
             earlier=earlier,
             patience=self.request.search_patience,
-            constraints=Constraints(
-                {
-                    "num_parameters": self.identity["max_parameters"],
-                    "forward_macs": self.identity["max_macs"],
-                    "expected_seconds": self.identity["max_trial_seconds"],
-                }
-            ),
+            constraints=constraints.of(self.identity),
         )
         return keras_tuner_contract.checked(oracle, self.request.num_trials)
 

@@ -134,7 +134,7 @@ def result_line(project: Project, record: dict[str, Any]) -> str:
     if record["status"] != "ok":
         return (
             f"trial {record['number']}: {record['status'].replace('_', ' ')}: "
-            f"{escape(record['error'])}"
+            f"{escape(table.reason(record))}"
         )
     costs = "".join(f", {name} {value:,.6g}" for name, value in (record.get("costs") or {}).items())
     return f"trial {record['number']}: {escape(table.score_text(record))}{costs}"

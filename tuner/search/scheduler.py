@@ -14,6 +14,7 @@ from typing import Any
 import keras_tuner
 
 from bench.errors import BenchError
+from tuner.algorithms import constraints
 from tuner.search import keras_tuner_contract as contract
 from tuner.space.hypermodel import declare
 from tuner.space.space import Space
@@ -22,6 +23,7 @@ from tuner.trials.data import Data
 from tuner.trials.store import RUNNING, Project
 from tuner.trials.trial import Job
 
+REFUSED = ("over_budget", "refused")  # status of a trial that was never trained
 _FAILURES_IN_A_ROW = 3
 
 
@@ -197,7 +199,7 @@ class Scheduler:
             contract.complete(self.oracle, trial, metrics)
         else:
             contract.fail(self.oracle, trial, record["error"])
-        if record["status"] in ("over_budget", "refused"):
+        if record["status"] in REFUSED:
             self._make_up_for_refused(record)
 
     def _make_up_for_refused(self, record: dict[str, Any]) -> None:
@@ -205,10 +207,13 @@ class Scheduler:
         self.num_refused += 1
         wanted = self.project.identity["max_trials"]
         if self.num_refused > 5 * (wanted or 100) + 20:
-            raise BenchError(
-                f"{self.num_refused} settings were refused, the last: {record['error']} "
-                "Narrow the space with --set, or raise the limit."
+            within = constraints.of(self.project.identity)
+            parts = (
+                f"{self.num_refused} settings were refused, the last: {record['error']}",
+                constraints.nearest(self.project.trials.values(), within),
+                "Narrow the space with --set, or raise the limit.",
             )
+            raise BenchError(" ".join(part for part in parts if part))
         contract.allow_one_more(self.oracle)
 
     def _count_failures(self, record: dict[str, Any]) -> None:

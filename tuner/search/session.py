@@ -11,7 +11,7 @@ from rich.markup import escape
 from bench.execution import local
 from bench.execution.processes import forkserver
 from tuner.algorithms.earlier import Earlier
-from tuner.search import runner, warm_start
+from tuner.search import limits, runner, warm_start
 from tuner.search.in_process import InProcessEngine
 from tuner.search.loading import Loaded
 from tuner.search.request import Request
@@ -48,11 +48,13 @@ def run(
     """Searches until all trials have run; see `search.search`.
 
     Raises:
-        BenchError: if the folder holds another search, or after three failures in a row.
+        BenchError: if the folder holds another search, for limits that no setting keeps within,
+            and after three failures in a row.
     """
     resolved = resolve(request, loaded)
     project, earlier = prepare(resolved, console)
     with contextlib.closing(_engine(request)) as engine:
+        limits.check(resolved, project, engine)
         scheduler = begin(resolved, project, earlier)
         if engine.note:
             console.print(f"[yellow]note:[/] {escape(engine.note)}")

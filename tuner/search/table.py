@@ -112,6 +112,13 @@ def default_trial(project: Project) -> dict[str, Any] | None:
     return first
 
 
+def reason(record: dict[str, Any]) -> str:
+    """Returns why a trial has no score, without its status, which stands before it."""
+    error = record.get("error") or "no reason given"
+    title = f"{record['status'].replace('_', ' ')}: "
+    return error[len(title) :] if error.lower().startswith(title) else error
+
+
 def score_text(record: dict[str, Any], digits: int | None = None) -> str:
     """Returns the score, of several executions with their standard deviation.
 
@@ -144,8 +151,8 @@ def _caption(project: Project, running: str | None, digits: int) -> str:
     for status in ("over_budget", "refused", "diverged", "failed"):
         of_status = [each for each in project.trials.values() if each["status"] == status]
         if of_status:
-            error = of_status[-1]["error"] or ""
-            lines.append(f"{len(of_status)} {status.replace('_', ' ')}, the last: {error}")
+            title = f"{len(of_status)} {status.replace('_', ' ')}"
+            lines.append(f"{title}, the last: {reason(of_status[-1])}")
     if running:
         lines.append(running)
     return escape("\n".join(lines))

@@ -80,7 +80,10 @@ class ZooHyperModel(keras_tuner.HyperModel):
             OverBudgetError: with the number and the limit.
             RefusedError: if the model does not take these values together.
         """
-        values = declare(self.space, hp)
+        return self.build_of(declare(self.space, hp))
+
+    def build_of(self, values: dict[str, Any]):
+        """Returns the same of values by parameter, as `Space.arguments` takes them."""
         try:
             model = build_compiled(
                 self.space.model,
@@ -161,6 +164,16 @@ def declare(space: Space, hp: keras_tuner.HyperParameters) -> dict[str, Any]:
         if label is not None:  # None: not active
             active[name] = parameter.value_of(label) if isinstance(parameter, Choice) else label
     return active
+
+
+def labelled(space: Space, values: dict[str, Any]) -> dict[str, Any]:
+    """Returns the free and active ones of values by parameter, as `keras_tuner` has them."""
+    active = space.complete(values)
+    return {
+        name: _label(parameter, active[name])
+        for name, parameter in space.free.items()
+        if name in active
+    }
 
 
 def _label(parent: Parameter, value):

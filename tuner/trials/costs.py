@@ -51,6 +51,11 @@ def get(names: Iterable[str]) -> tuple[Cost, ...]:
     return tuple(costs.values())
 
 
+def seconds_text(seconds: float) -> str:
+    """Returns expected seconds as they are told: whole ones, below ten in two digits."""
+    return f"about {seconds:{'.0f' if seconds >= 10 else '.2g'}} seconds"
+
+
 def from_record(record: dict[str, Any], names: Iterable[str]) -> dict[str, float]:
     """Returns the costs of a trial by name; those that its record lacks are left out."""
     values = {cost.name: record.get(cost.field) for cost in get(names)}

@@ -30,7 +30,7 @@ from tuner.space.hypermodel import (
     num_parameters,
 )
 from tuner.space.space import Space
-from tuner.trials import objectives
+from tuner.trials import costs, objectives
 from tuner.trials.data import Data
 from tuner.trials.watching import DivergedError, Measured, Watch
 from zoo import checks
@@ -98,6 +98,10 @@ class Job:
         """Returns the result of a trial whose process could not send its own: it is lost."""
         return {"status": "failed", "error": error, "scores": [], "is_lost": True}
 
+    def work(self, output: Path, report: Report, result: dict[str, Any]) -> None:
+        """Does what the job is for, and adds to its result what comes of it."""
+        _run(self, output, report, result)
+
 
 def run_job(job: Job, output: Path, run_id: str, connection) -> None:
     """Runs a trial in this process and sends what there is to tell, the record last."""
@@ -123,7 +127,7 @@ def run(job: Job, output: Path, report: Report = lambda text: None) -> dict[str,
         "process": os.getpid(),
     }
     try:
-        _run(job, output, report, result)
+        job.work(output, report, result)
         result["status"] = "ok"
     except OverBudgetError as error:
         result |= {"status": "over_budget", "error": str(error), **error.sizes}
@@ -139,16 +143,19 @@ def run(job: Job, output: Path, report: Report = lambda text: None) -> dict[str,
 def _run(job: Job, output: Path, report: Report, result: dict[str, Any]) -> None:
     if job.max_parameters is not None or job.max_macs is not None:
         report("building")
-        _hypermodel(job, job.seeds[0]).build(job.hyperparameters)  # refused before data are read
+        hypermodel_of(job, job.seeds[0]).build(job.hyperparameters)  # refused before data are read
     report("loading")
-    dataset = _load(job.data, output)
+    dataset = load(job.data, output)
     result |= {"train_seconds": [], "train_loss": [], "num_epochs": []}
     for execution, seed in enumerate(job.seeds):
-        hypermodel = _hypermodel(job, seed)
-        training = _Training(job, hypermodel, dataset, report)
+        hypermodel = hypermodel_of(job, seed)
+        training = Training(job, hypermodel, dataset, report)
         report("building")
         if execution == 0 and job.max_seconds is not None:
-            result["expected_seconds"] = training.expected_seconds()
+            result["expected_seconds"] = seconds = training.expected_seconds()
+            if seconds > job.max_seconds:
+                text = f"{costs.seconds_text(seconds)} > limit {job.max_seconds:g}."
+                raise OverBudgetError(f"Over budget: {text}")
         model = training.model(output / job.start_from[execution] if job.start_from else None)
         if execution == 0:
             result["num_parameters"] = num_parameters(model)
@@ -169,7 +176,7 @@ def _run(job: Job, output: Path, report: Report, result: dict[str, Any]) -> None
         save(model, path)
 
 
-def _hypermodel(job: Job, seed: int) -> ZooHyperModel:
+def hypermodel_of(job: Job, seed: int) -> ZooHyperModel:
     return ZooHyperModel(
         job.space,
         job.image_shape,
@@ -181,7 +188,7 @@ def _hypermodel(job: Job, seed: int) -> ZooHyperModel:
     )
 
 
-class _Training:
+class Training:
     """One execution of a trial."""
 
     def __init__(self, job: Job, hypermodel: ZooHyperModel, dataset, report: Report):
@@ -233,11 +240,7 @@ class _Training:
         return found if job.medians is None else found | {"curves": stop.curve}
 
     def expected_seconds(self) -> float:
-        """Returns how long all executions would take, by a few steps of a model of its own.
-
-        Raises:
-            OverBudgetError: if that is over the limit, with both.
-        """
+        """Returns how long all executions would take, by a few steps of a model of its own."""
         job = self.job
         batch_size = job.space.training(job.values)["batch_size"]
         steps = math.ceil(self.dataset.num_train / batch_size)
@@ -252,18 +255,11 @@ class _Training:
             self.hypermodel.fit(self.hp, model, *some, epochs=1, verbose=0)
             seconds.append(time.perf_counter() - started)
         epochs = (job.epochs - job.initial_epoch) * len(job.seeds)
-        expected = seconds[0] + seconds[1] * steps / num_steps * epochs
-        if expected > job.max_seconds:
-            raise OverBudgetError(
-                f"Over budget: about {expected:.0f} seconds > limit {job.max_seconds:g}.",
-                {"expected_seconds": expected},
-            )
-        return expected
+        return seconds[0] + seconds[1] * steps / num_steps * epochs
 
 
 def _costs(job: Job, result: dict[str, Any], model, dataset) -> dict[str, float]:
     from bench.profiling import timing
-    from tuner.trials import costs
 
     if "latency" in job.costs:
         inputs = tasks.inputs(model.task, dataset.validation)
@@ -272,5 +268,5 @@ def _costs(job: Job, result: dict[str, Any], model, dataset) -> dict[str, float]
 
 
 @functools.lru_cache(maxsize=1)
-def _load(data: Data, output: Path) -> Dataset:
+def load(data: Data, output: Path) -> Dataset:
     return data.load(cache.DatasetCache(output))

@@ -154,7 +154,7 @@ def test_trials_without_a_score_are_counted_by_reason(project):
         ("over budget", "2 trials"),
         ("failed", "1 trial"),
     ]
-    assert "trials 2, 5: Over budget: 9 parameters &gt; limit 1." in text
+    assert "trials 2, 5: 9 parameters &gt; limit 1." in text
 
 
 def test_a_parameter_that_is_not_active_is_an_empty_cell(tmp_path):

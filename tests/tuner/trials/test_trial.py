@@ -24,7 +24,7 @@ def trained(tmp_path_factory):
 
 def test_a_trial_never_looks_at_the_test_split_and_repeats_exactly(trained, tmp_path, monkeypatch):
     blind = dataclasses.replace(catalog.load("digits", limit=128), test=None)
-    monkeypatch.setattr(trial, "_load", lambda data, output: blind)
+    monkeypatch.setattr(trial, "load", lambda data, output: blind)
     result = trial.run(make_job(), tmp_path)
     assert result["status"] == "ok", result["error"]
     assert result["scores"] == trained[1]["scores"]
