@@ -98,6 +98,11 @@ REFUSED = {
         ("search vae --tuner hyperband --costs macs", "takes no --costs"),
         ("search upae --objective nll", "no test value of nll to confirm"),
         ("search vae --confirm 1", "must be at least 2"),
+        ("search vae --num-labels 9", "for models that learn from few labels: semi_supervised"),
+        (
+            "search semi_supervised_vae --dataset digits --limit 200 --num-labels 201",
+            "--num-labels must be at most 200, the training images",
+        ),
         ("confirm nope", "no search in nope"),
         ("search vae --dataset huge --output s", "huge/1.png: cannot be read as an image"),
         ("search vae --dataset cell.csv --output s", "cell.csv: line 2 cannot be read as a row"),

@@ -133,7 +133,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     for option in config.DATA:
         add(option.flag, dest=option.name, **command_line.settings(option))
     add("--precision", default="float32", help="float32, mixed_bfloat16 or mixed_float16")
-    add("--num-labels", type=int, help="training rows that keep their label")
+    add("--num-labels", type=int, help="training rows that keep their label (semi-supervised)")
     add(
         "--normal-class",
         "--normal-classes",

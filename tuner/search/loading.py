@@ -34,7 +34,8 @@ def load(request: Request, store: cache.DatasetCache | None = None) -> Loaded:
         store: Where the data are kept for the trials.
 
     Raises:
-        BenchError: for missing data, or a model or an objective that does not fit them.
+        BenchError: for missing data, or a model, an objective or a number of labels that does not
+            fit them.
     """
     data = Data(request.dataset, num_labels=request.num_labels, **request.loading)
     dataset = data.load()
@@ -52,5 +53,10 @@ def load(request: Request, store: cache.DatasetCache | None = None) -> Loaded:
     incompatibility = tasks.incompatibility(task, dataset, is_one_class=is_one_class)
     if incompatibility is not None:
         raise BenchError(f"{request.model!r} does not fit these data: it {incompatibility}.")
+    if request.num_labels is not None and request.num_labels > dataset.num_train:
+        raise BenchError(
+            f"--num-labels must be at most {dataset.num_train:,}, the training images of these "
+            f"data. Received: {request.num_labels:,}. Without it all keep their label."
+        )
     objective = objectives.get(request.objective_name, request.model, dataset)
     return Loaded(data, dataset, objective, notes)

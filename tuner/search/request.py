@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import zoo
 from bench.errors import BenchError
 from bench.records import config
 from bench.records.config import Loading
@@ -16,6 +17,7 @@ from tuner.trials import costs, objectives
 from zoo import checks
 
 _DEFAULT_TRIALS = 20
+_OF_FEW_LABELS = "semi_supervised"  # the task of models that train with labels and without
 ENGINES = ("local", "ray")
 
 
@@ -143,6 +145,7 @@ class Request(Loading):
         counts = ("max_trials", "epochs", "executions", "patience", "num_labels", "workers")
         for name in (*counts, "search_patience"):
             self._check_least(name, 1)
+        self._check_labels()
         for name in ("max_parameters", "max_macs"):
             if isinstance(getattr(self, name), str):
                 share(name, getattr(self, name))
@@ -164,6 +167,15 @@ class Request(Loading):
             raise BenchError(
                 "--in-process runs one trial at a time, in this process. Leave it out."
             )
+
+    def _check_labels(self) -> None:
+        if self.num_labels is None or zoo.get(self.model).task == _OF_FEW_LABELS:
+            return
+        able = [name for name in zoo.names() if zoo.get(name).task == _OF_FEW_LABELS]
+        raise BenchError(
+            f"--num-labels is for models that learn from few labels: {', '.join(able)}. "
+            f"Received: model {self.model!r}. Leave it out."
+        )
 
     def _check_least(self, name: str, least: int) -> None:
         value = getattr(self, name)

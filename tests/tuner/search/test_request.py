@@ -4,15 +4,21 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tiny_search import request
 
+import zoo
+from bench.data import tasks
+from bench.data.dataset import Split
+from bench.errors import BenchError
 from bench.records import config, options
 from tuner import __main__ as command_line
 from tuner.commands import search as search_command
 from tuner.report import text
-from tuner.search import confirm
+from tuner.search import confirm, loading
 from tuner.search.resolve import resolve
+from tuner.space import ready
 from tuner.trials.store import Project
 
 COMMITTED = Path(__file__).parents[3] / "bench/results/search_autoencoder_fashion_mnist"
@@ -69,3 +75,30 @@ def test_options_at_their_default_leave_the_identity_of_older_searches():
     assert set(identity) | {"schema_version"} == set(committed)
     changed = resolve(dataclasses.replace(asked, skip_unreadable=False)).identity
     assert changed == identity
+
+
+@pytest.mark.parametrize("model", sorted(ready.SPACES))
+def test_a_number_of_labels_is_taken_where_it_has_an_effect_and_refused_elsewhere(model):
+    """What a trial trains on says which models it has an effect on."""
+    labels = np.arange(40) % 2
+    split = Split(np.zeros((40, 8, 8, 1), "float32"), labels=labels)
+    all_kept, few_kept = (tasks.pairs(zoo.get(model).task, split, n) for n in (None, 10))
+    has_effect = any(
+        not np.array_equal(ours, theirs)
+        for ours, theirs in zip(all_kept, few_kept, strict=True)
+        if not isinstance(ours, dict)
+    )
+    asked = request(None, model, settings={}, num_labels=10)
+    if has_effect:
+        asked.check()
+        return
+    with pytest.raises(BenchError, match=r"--num-labels is for models .*semi_supervised_m2") as e:
+        asked.check()
+    assert f"Received: model {model!r}. Leave it out." in str(e.value)
+
+
+def test_more_labels_than_training_images_are_refused_with_their_number():
+    asked = request(None, "semi_supervised_vae", settings={}, num_labels=128)
+    assert loading.load(asked).dataset.num_train == 128
+    with pytest.raises(BenchError, match=r"at most 128, the training images .*Received: 129"):
+        loading.load(dataclasses.replace(asked, num_labels=129))

@@ -226,6 +226,8 @@ REFUSED = {
     "data": {"dataset": "nowhere.npz"},
     "data of another kind": {"normal_class": "shoe"},
     "model": {"model": "unet"},
+    "labels of a model": {"num_labels": 10},
+    "labels of the data": {"model": "semi_supervised_vae", "settings": {}, "num_labels": 129},
     "workers": {"workers": 1_000, "isolated": True},
     "cluster": {"engine": "ray", "ray_address": "nowhere", "isolated": True},
 }
