@@ -5,6 +5,7 @@ quality stays within 0.1 % of that of the same configuration in float32, over th
 """
 
 from bench.leaderboard import rows as leaderboard_rows
+from bench.leaderboard import settings
 from bench.leaderboard.rows import METRICS, TIMINGS, Row
 from zoo.checks import MOST_LOSS_OF_QUALITY as TOLERANCE
 
@@ -50,7 +51,7 @@ def withheld(rows: list[Row]) -> dict[int, str]:
 
 
 def _precision(row: Row) -> str | None:
-    return leaderboard_rows.used_precision(row.record)
+    return settings.used_precision(row.record)
 
 
 def _reason(row: Row, references: list[Row]) -> str | None:

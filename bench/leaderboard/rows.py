@@ -16,8 +16,8 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.leaderboard import folds, one_class
-from bench.records import metrics, options, store
-from bench.records.config import AUTO
+from bench.leaderboard.settings import model_settings, run_settings
+from bench.records import metrics, store
 from bench.records.schema import Record
 from bench.stats import intervals
 from zoo.registry import table as models
@@ -40,44 +40,6 @@ TABLE_FIELDS = (
     *("task", "dataset", "noise", "dataset_checksum", "num_folds"),
     *("contamination", "num_normals"),
 )
-
-
-def run_settings(record: Record) -> dict[str, Any]:
-    """Returns in what the records of a row do not differ, beside the arguments of the model."""
-    apart = [
-        option.name for option in options.declared_by(record.config) if option.tells_rows_apart
-    ]
-    return {
-        "kind": record.kind,
-        "model": record.model.name,
-        "preset": record.model.preset,
-        "source_sha256": record.model.source_sha256,
-        "latent_size": record.model.latent_size,
-        "task": record.data.task,
-        "dataset": record.data.name,
-        "dataset_checksum": record.data.checksum,
-        **{name: getattr(record.config, name) for name in apart},
-        **({"num_folds": record.config.num_folds} if record.config.fold else {}),
-        "optimizer": record.training.optimizer,
-        "jit_compile": record.training.jit_compile,
-        **({"used_precision": used_precision(record)} if _is_chosen(record) else {}),
-        "device": record.machine.device,
-        "cpu_model": record.machine.cpu_model,
-    }
-
-
-def used_precision(record: Record) -> str | None:
-    """Returns the precision that a model was trained in: the one asked for, or the one chosen."""
-    return record.training.precision if _is_chosen(record) else record.config.precision
-
-
-def _is_chosen(record: Record) -> bool:
-    return record.config.precision == AUTO and record.is_ok
-
-
-def model_settings(record: Record) -> dict[str, Any]:
-    """Returns the arguments of the model's constructor, but for the seed."""
-    return {key: value for key, value in (record.model.config or {}).items() if key != "seed"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -362,14 +324,24 @@ def _rank_interval(row: Row, metric: str) -> intervals.Interval:
 
 
 def _told_apart(rows: list[Row]) -> list[Row]:
-    """Gives rows of one model, preset and dataset a detail: the settings in which they differ."""
+    """Gives rows of one model, preset and dataset a detail: the settings in which they differ.
+
+    Failures are told from each other, and by the arguments asked for from what did not fail.
+    """
     namesakes: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    asked: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in rows:
         namesakes.setdefault((row.failed, row.name, row.table), []).append(_settings(row))
+        asked.setdefault((row.name, row.table), []).append(row.record.model.arguments or {})
     told_apart = []
     for row in rows:
         same, own = namesakes[row.failed, row.name, row.table], _settings(row)
         differing = [key for key in own if any(own[key] != other.get(key) for other in same)]
+        if row.failed:
+            arguments, others = row.record.model.arguments or {}, asked[row.name, row.table]
+            more = [k for k in arguments if any(arguments[k] != other.get(k) for other in others)]
+            differing = list(dict.fromkeys([*differing, *more]))
+            own = arguments | own
         if len(differing) > 1 and "latent_size" in differing:  # follows from the rest
             differing.remove("latent_size")
         told = [f"{key}={own[key]}" for key in differing]

@@ -176,6 +176,28 @@ def test_namesakes_are_told_apart_by_what_differs():
     assert leaderboard_rows.rows(small + longer)[0].name == "vae small (epochs=5)"
 
 
+def test_a_failure_is_named_with_the_arguments_that_tell_it_apart():
+    """A model that failed before it was built has no configuration, but what was asked for."""
+
+    def failed(error="no luck", **arguments):
+        changes = FAILURE | {"error": error, "model_config": None, "arguments": arguments}
+        return make_records("vae", [None], **changes)
+
+    good = make_records("vae", [0.1], arguments={})
+    names = [row.name for row in leaderboard_rows.rows(good + failed(latent_dim=-1))]
+    assert names == ["vae small", "vae small (latent_dim=-1)"]
+    both = failed(latent_dim=-1) + failed(latent_dim=-2)  # the same error is not the same row
+    assert [row.name for row in leaderboard_rows.rows(both)] == [
+        "vae small (latent_dim=-1)",
+        "vae small (latent_dim=-2)",
+    ]
+    alone = failed(beta="x")
+    assert [row.name for row in leaderboard_rows.rows(alone)] == ["vae small"]
+    same = make_records("vae", [0.1], arguments={"beta": 2})
+    rows = leaderboard_rows.rows(same + failed(beta=2))
+    assert [row.name for row in rows] == ["vae small", "vae small"]
+
+
 def test_a_seed_in_the_configuration_is_a_seed():
     both = [
         record | {"model_config": {"seed": record["seed"]}}
