@@ -18,6 +18,7 @@ from bench.introspection import summary
 from bench.profiling import memory
 from bench.records.config import AUTO, COSINE
 from bench.runs.job import Job
+from zoo import checks
 from zoo.data import augmentation
 from zoo.inputs.augmented_batches import AugmentedBatches
 from zoo.tiles.crop_batches import CroppedBatches
@@ -255,6 +256,24 @@ def _build(job: Job, dataset, task: str, precision: str | None = None) -> keras.
         jit_compile=config.jit_compile,
         steps_per_execution=config.steps_per_execution,
     )
+
+
+def refused_arguments(job: Job, dataset) -> str | None:
+    """Builds the model of a job, and returns why its arguments are refused; None: they are not.
+
+    A model that cannot be built without them either, as for images whose size does not fit, is
+    left to its job.
+    """
+    task = zoo.get(job.model).model_class.task
+    try:
+        _build(job, dataset, task)
+    except Exception as error:
+        try:
+            _build(dataclasses.replace(job, arguments=()), dataset, task)
+        except Exception:
+            return None
+        return checks.one_line(error, 300, with_kind=not isinstance(error, TypeError | ValueError))
+    return None
 
 
 def _choose_precision(model, pairs: tuple, batch_size: int) -> dict[str, str]:

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,21 @@ def check_own(job: Job, output: Path, connection) -> None:
         connection.send(("failed", str(error)))
     except Exception as error:
         connection.send(("failed", f"{job.source.name}: {checks.one_line(error)}"))
+    connection.close()
+
+
+def check_arguments(jobs: Sequence[Job], output: Path, connection) -> None:
+    """Builds the models of jobs on the same data; see `bench.execution.argument_rows`."""
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    dataset = load(jobs[0], output)
+    for job in jobs:
+        connection.send(("next", ""))
+        problem = fit.refused_arguments(job, dataset)
+        if problem is not None:
+            connection.send(("refused", problem))
+            break
+    else:
+        connection.send(("done", ""))
     connection.close()
 
 

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import math
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from rich.markup import escape
 
 from bench.data import cache, catalog, tasks
 from bench.errors import BenchError
-from bench.execution import local, own_rows
+from bench.execution import argument_rows, local, own_rows
 from bench.execution.processes import forkserver
 from bench.execution.runner import OnRecord, Runner
 from bench.execution.tracking import Tracking
@@ -124,6 +125,7 @@ def _run(
             work = _resolve_all(requests, store)
         with console.status("trying your models"):
             work = [_tried(part, context, output) for part in work]
+            _check_arguments(work, context, output)
         stamp = {}
         if experiment is not None:
             stamp = {"experiment": experiment.name, "experiment_sha256": experiment.sha256}
@@ -202,11 +204,44 @@ def _tried(part: _Work, context, output: Path) -> _Work:
     return dataclasses.replace(part, models=tried)
 
 
+def _check_arguments(work: list[_Work], context, output: Path) -> None:
+    """Builds each model of the zoo with arguments of yours once, in a process for each data set.
+
+    Raises:
+        BenchError: for the first whose arguments are refused.
+    """
+    of_data: dict[str, dict[selection.ModelSpec, tuple[Request, job.Job]]] = {}
+    for part in work:
+        for choice in part.models:
+            if choice.source is None and choice.arguments:
+                wanted = job.Job(
+                    *(part.configs[0], part.checksum, "model", choice.model, choice.preset, 0),
+                    arguments=choice.arguments,
+                )
+                of_data.setdefault(part.checksum, {}).setdefault(choice, (part.request, wanted))
+    for asked in of_data.values():
+        jobs = [wanted for _, wanted in asked.values()]
+        refused = argument_rows.check(context, try_arguments, jobs, output)
+        if refused is None:
+            continue
+        number, text = refused
+        choice = list(asked)[number]
+        with asked[choice][0].placed(choice.text):
+            raise BenchError(f"{jobs[number].title}: {text}")
+
+
 def try_own(wanted: job.Job, output: Path, connection) -> None:
     """Tries a model of your own in its own process; see `bench.execution.own_rows`."""
     from bench.evaluation import job_runner
 
     job_runner.check_own(wanted, output, connection)
+
+
+def try_arguments(wanted: Sequence[job.Job], output: Path, connection) -> None:
+    """Builds models in their own process; see `bench.execution.argument_rows`."""
+    from bench.evaluation import job_runner
+
+    job_runner.check_arguments(wanted, output, connection)
 
 
 def run_job(wanted: job.Job, output: Path, run_id: str, connection) -> None:

@@ -25,12 +25,16 @@ class ModelSpec:
     """A model of a run: name, preset, and constructor arguments that differ from the preset's.
 
     One of your own has a source in place of a preset.
+
+    Attributes:
+        text: As it was asked for, perhaps with a wildcard.
     """
 
     model: str
     preset: str | None
     arguments: tuple[tuple[str, Any], ...] = ()
     source: own.Source | None = None
+    text: str = dataclasses.field(default="", compare=False)
 
 
 def select(
@@ -70,7 +74,8 @@ def select(
     for pattern in models:
         if (mine := own.parse(pattern, registry)) is not None:
             source, given = mine
-            chosen[ModelSpec(source.name, None, _arguments(pattern, given), source)] = None
+            choice = ModelSpec(source.name, None, _arguments(pattern, given), source, pattern)
+            chosen.setdefault(choice)
             continue
         wildcard, _, rest = pattern.partition(":")
         named, _, given = rest.partition(":")
@@ -96,7 +101,8 @@ def select(
                     f"{checks.suggestion(wanted, known.presets)} "
                     f"Its presets: {', '.join(known.presets)}."
                 )
-            chosen[ModelSpec(name, wanted, _arguments(name, given, known.arguments))] = None
+            arguments = _arguments(name, given, known.arguments)
+            chosen.setdefault(ModelSpec(name, wanted, arguments, text=pattern))
     if not chosen:
         raise BenchError(f"none of the models fits these data: {', '.join(models)}.")
     return list(chosen)
