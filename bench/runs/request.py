@@ -157,6 +157,12 @@ class _Asked(Invocation):
                 anomaly.check_training(
                     dataset, grid["normal_class"], grid["contamination"], grid["num_normals"]
                 )
+            num_images = self._num_train(dataset)
+            if self.num_labels is not None and self.num_labels > num_images:
+                raise BenchError(
+                    f"--num-labels must be at most the number of training images, {num_images:,}. "
+                    f"Received: {self.num_labels:,}."
+                )
             configs = [
                 self._make_config(dataset, dict(zip(grid, values, strict=True)))
                 for values in itertools.product(*grid.values())
@@ -171,11 +177,13 @@ class _Asked(Invocation):
 
     def images_per_epoch(self, dataset) -> int:
         """Returns how many images, or crops, a training sees in an epoch; of folds the first's."""
-        if self.folds is not None:
-            num = folds.of_fold(dataset, folds.names(self.folds)[0]).num_train
-        else:
-            num = dataset.num_train // (1 if self.normal_classes is None else dataset.num_classes)
+        num = self._num_train(dataset)
         return num * (1 if self.crop is None else self.crops_per_image or crops.PER_IMAGE)
+
+    def _num_train(self, dataset) -> int:
+        if self.folds is not None:
+            return folds.of_fold(dataset, folds.names(self.folds)[0]).num_train
+        return dataset.num_train // (1 if self.normal_classes is None else dataset.num_classes)
 
     def _grid(self, dataset) -> dict[str, tuple[Any, ...]]:
         """Returns the values of each field of the configuration, the normal class outermost."""

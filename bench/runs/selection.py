@@ -9,6 +9,9 @@ from typing import Any
 from bench.errors import BenchError
 from bench.runs import own, suites
 from zoo import checks
+from zoo.registry import saved_file
+
+SEMI_SUPERVISED = "semi_supervised"  # the task of models that take labels of some images
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +118,37 @@ def is_own(model: str, registry: dict[str, ModelInfo]) -> bool:
         BenchError: see `bench.runs.own.parse`.
     """
     return own.parse(model, registry) is not None
+
+
+def check_labels_are_used(chosen: list[ModelSpec], registry: dict[str, ModelInfo]) -> None:
+    """Refuses `--num-labels` where it changes nothing: no model learns from labels of some images.
+
+    What a function or a class of your own is, is not known here: it may be such a model.
+
+    Raises:
+        BenchError: if none of the models is semi-supervised.
+    """
+    if any(_may_use_labels(choice, registry) for choice in chosen):
+        return
+    names = ", ".join(dict.fromkeys(choice.model for choice in chosen))
+    fit = ", ".join(name for name, known in registry.items() if known.task == SEMI_SUPERVISED)
+    raise BenchError(
+        f"--num-labels is for models that learn from few labels: {fit}. Received: {names}. "
+        "Choose one of them by --models, or leave it out."
+    )
+
+
+def _may_use_labels(choice: ModelSpec, registry: dict[str, ModelInfo]) -> bool:
+    source = choice.source
+    if source is None:
+        return registry[choice.model].task == SEMI_SUPERVISED
+    if source.origin != "file" or not source.is_trained:
+        return source.is_trained
+    try:
+        known = saved_file.entry(source.path)
+    except ValueError:  # a model of Keras
+        return False
+    return known is None or known.task == SEMI_SUPERVISED
 
 
 def _arguments(

@@ -171,6 +171,15 @@ def test_errors_name_the_line(text, message, write):
         ("limit: 60\nepochs: 2\nevaluate_every: 3\n", ":3: --evaluate-every must be at most"),
         ("limit: 60\nmodels: [vae,\n  vea]\n", ":3: no model matches 'vea'. Did you mean 'vae'?"),
         ("limit: 60\nmodels:\n  - name: vae\n    arguments: {bete: 1}\n", ":3: unknown argument"),
+        ("limit: 60\nnum_labels: 5\n", ":2: --num-labels is for models that learn from few"),
+        (
+            "dataset: digits\nmodels: semi_supervised_vae\nnum_labels: 1500\n",
+            ":3: --num-labels must be at most the number of training images, 1,297. Received",
+        ),
+        (
+            "dataset: digits\nmodels: semi_supervised_vae\nnum_labels: 1200\nfolds: 3\n",
+            ":3: --num-labels must be at most the number of training images, 1,",
+        ),
         ("limit: 60\nmodels: unet\n", ":2: 'unet' does not fit these data"),
         (
             "limit: 60\nnormal_classes: [eleven]\n",
@@ -186,6 +195,17 @@ def test_what_only_the_data_and_the_models_tell_names_the_line_too(
         session.run_experiment(experiment.read(path, {"output": tmp_path / "runs"}), quiet)
     assert str(error.value).startswith(f"{path}{message}")
     assert not (tmp_path / "runs" / store.FILE_NAME).exists()
+
+
+@pytest.mark.slow  # several processes
+def test_of_several_experiments_one_may_use_the_labels(write, tmp_path, quiet):
+    """It is refused for what comes later, a wrong value."""
+    path = write(
+        "defaults:\n  dataset: digits\n  limit: 60\n  num_labels: 9\nexperiments:\n"
+        "  - models: vae:tiny\n  - models: semi_supervised_vae:tiny:latent_dim=0\n"
+    )
+    with pytest.raises(BenchError, match=r":7: semi_supervised_vae:tiny:latent_dim=0: SemiSuper"):
+        session.run_experiment(experiment.read(path, {"output": tmp_path / "runs"}), quiet)
 
 
 def test_options_that_say_what_runs_are_refused_beside_a_file(write):

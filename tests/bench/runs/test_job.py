@@ -1,8 +1,10 @@
 """What a run consists of."""
 
 import dataclasses
+import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -118,6 +120,37 @@ def test_models_that_do_not_fit_the_data():
 def test_unknown_names(arguments, message):
     with pytest.raises(BenchError, match=message):
         selection.select(*arguments, CATALOGUE)
+
+
+@pytest.mark.parametrize(
+    ("models", "are_used"),
+    [
+        (["autoencoder", "vae"], False),
+        (["conditional_vae"], False),  # takes the label of every image
+        (["autoencoder", "semi_supervised_vae"], True),
+        (["*vae*"], True),
+        (["fashion_mnist/semi_supervised_m2"], False),  # as saved
+        (["fashion_mnist/semi_supervised_m2:train"], True),
+        (["fashion_mnist/vae:train"], False),
+        (["plain.keras:train"], False),
+        (["mine.py:build"], True),  # perhaps
+    ],
+)
+def test_a_number_of_labels_needs_a_model_that_learns_from_few(
+    models, are_used, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text("def build(): ...")
+    header = {"class_name": "Functional", "module": "keras", "config": {}}
+    with zipfile.ZipFile(tmp_path / "plain.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps(header))
+    chosen = selection.select(models, "core", "small", CATALOGUE)
+    if are_used:
+        selection.check_labels_are_used(chosen, CATALOGUE)
+        return
+    message = r"^--num-labels is for models .*: semi_supervised_m2, semi_supervised_vae. Received: "
+    with pytest.raises(BenchError, match=message + chosen[0].model):
+        selection.check_labels_are_used(chosen, CATALOGUE)
 
 
 def test_rounds_hold_each_model_once_and_time_the_first():
