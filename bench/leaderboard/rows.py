@@ -140,8 +140,11 @@ class Row:
         config, data = self.record.config, self.record.data
         if self.baseline or known is None or not known.least_updates or not data.num_train:
             return ""
-        in_epoch = math.ceil(data.num_train / config.batch_size)
-        done = self.record.training.num_updates or config.epochs * in_epoch
+        done = self.record.training.num_updates
+        if not done:
+            if not (config.batch_size and config.epochs):  # of a damaged record
+                return ""
+            done = config.epochs * math.ceil(data.num_train / config.batch_size)
         return f"{done:,} of {known.least_updates:,} updates" * (done < known.least_updates)
 
     def monte_carlo_error(self, metric: str) -> float | None:

@@ -47,7 +47,7 @@ def of_table(members: Sequence[Row]) -> list[str]:
     if not models:
         return ["No model was measured, only what is in closed form."]
     if all(row.rank is None for row in models):
-        longer = f"--epochs {2 * models[0].record.config.epochs} or more"
+        longer = f"{_more_epochs(models[0])} or more"
         return [f"No model was trained for as long as it needs ({longer}), so none has a rank."]
     say = _Writer(members)
     second = anomaly_words.why() if say.below_chance else say.level()
@@ -117,7 +117,7 @@ class _Writer:
         if share > _STILL_FALLS and winner.record.data.task != "anomaly":
             last = f"{num_last} epochs" if num_last > 1 else "epoch"
             return (
-                f"train longer (--epochs {2 * winner.record.config.epochs}); the validation loss "
+                f"train longer ({_more_epochs(winner)}); the validation loss "
                 f"of {short_name(winner)} still fell by {100 * share:.0f} % in the last {last}"
             )
         if floor is not None and winner in self.below:
@@ -164,6 +164,12 @@ class _Writer:
         if self.metric in leaderboard_rows.LOG_METRICS and than > 0:
             return f"{100 * (1 - value / than):.0f} % below"
         return f"{abs(value - than):.2g} {'above' if self.higher else 'below'}"
+
+
+def _more_epochs(row: Row) -> str:
+    """Returns the option of twice the epochs; of a damaged record they are not known."""
+    known = row.record.config.epochs
+    return "--epochs" if known is None else f"--epochs {2 * known}"
 
 
 def short_name(row: Row) -> str:

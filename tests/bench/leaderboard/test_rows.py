@@ -134,6 +134,11 @@ def test_a_model_that_trained_for_less_than_it_needs_is_shown_but_has_no_rank():
     enough = make_records("masked_autoencoder", [0.001], **(budget | {"epochs": 64}))
     (row,) = leaderboard_rows.rows(enough)
     assert (row.rank, row.detail) == (1, "")
+    for name in ("epochs", "batch_size"):  # of a damaged record, nothing is known to be missing
+        (row,) = leaderboard_rows.rows(
+            make_records("masked_autoencoder", [0.001], **(budget | {name: None}))
+        )
+        assert row.rank == 1
 
 
 def test_monte_carlo_error_of_a_row_is_that_of_the_mean_over_its_seeds():

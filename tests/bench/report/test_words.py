@@ -95,6 +95,11 @@ def test_a_loss_that_falls_below_zero_still_falls():
     assert "train longer" in say(make_records("good", [0.01, 0.0101], **curve))[2]
 
 
+def test_a_record_whose_epochs_are_not_known_has_its_advice():
+    records = make_records("good", [0.01, 0.0101], epochs=None, **FALLING)
+    assert "train longer (--epochs); the validation loss of good" in say(records)[2]
+
+
 def test_higher_is_better_is_told_as_a_distance():
     values = {"task": "segmentation", "test_mse": None}
     records = [
