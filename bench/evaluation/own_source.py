@@ -216,9 +216,12 @@ def _check_model(source: Source, model: keras.Model, dataset: Dataset) -> None:
 
 def _check_of_zoo(source: Source, model: ZooModel, dataset: Dataset) -> None:
     if tuple(model.image_shape) != tuple(dataset.image_shape):
+        fix = "A function may take image_shape."
+        if source.origin == "file":
+            fix = "Give images of its shape; --resize makes those of a folder so."
         raise OwnModelError(
             f"{source.name}: is for images of {_shape(model.image_shape)}, and those of "
-            f"{dataset.name} are {_shape(dataset.image_shape)}. A function may take image_shape."
+            f"{dataset.name} are {_shape(dataset.image_shape)}. {fix}"
         )
     lacks = tasks.incompatibility(model.task, dataset, is_one_class=dataset.task == "anomaly")
     if lacks is not None:

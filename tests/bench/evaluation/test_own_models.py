@@ -79,7 +79,7 @@ def test_weights_of_the_package_are_measured_as_saved_and_their_shape_is_checked
     expected = zoo.load(source.name).predict(garments.test.images[:4], verbose=0)
     made = own_source.make(job, garments)
     np.testing.assert_array_equal(made.predict(garments.test.images[:4], verbose=0), expected)
-    with pytest.raises(own_source.OwnModelError, match="28 x 28 x 1, and those of digits are 8 x"):
+    with pytest.raises(own_source.OwnModelError, match=r"digits are 8 x 8 x 1\. Give .* --resize"):
         own_source.make(job, digits)
 
 
