@@ -33,7 +33,7 @@ tf.config.set_logical_device_configuration(
 # Optimizing a graph that runs for a few steps costs more than it gains. Processes that tests start,
 # and users, have it.
 tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-BUSY = []  # seconds of tests since room was made
+BUSY, SINCE_ALL = [], []  # seconds of tests since room was made, and since all was looked at
 
 
 def pytest_collection_finish():
@@ -91,10 +91,15 @@ def make_room():
 
 @pytest.fixture(autouse=True, scope="module")
 def room_before_a_file():
-    """Makes room before each file; what is left by then stays, and is not looked at again.
+    """Makes room before each file; what is left by then is set aside from the collector.
 
-    After a file would be too early: pytest still holds what its last test was given.
+    After a file would be too early: pytest still holds what its last test was given. What is set
+    aside may come to be garbage, as a model that several files shared: it is looked at again after
+    each twenty seconds of tests.
     """
+    if sum(SINCE_ALL) > 20:
+        SINCE_ALL.clear()
+        gc.unfreeze()
     BUSY.clear()
     make_room()
     gc.freeze()
@@ -105,7 +110,8 @@ def room_in_a_long_file():
     """Makes room after each ten seconds of tests."""
     start = time.process_time()
     yield
-    BUSY.append(time.process_time() - start)
+    for seconds in (BUSY, SINCE_ALL):
+        seconds.append(time.process_time() - start)
     if sum(BUSY) > 10:
         BUSY.clear()
         make_room()
