@@ -6,12 +6,7 @@ Names of arguments are checked without Keras; what a value may be only the const
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench.execution.processes import (
-    Child,
-    ChildEndedError,
-    end_with_the_parent,
-    leave_interrupts_to_the_parent,
-)
+from bench.execution.processes import Child, ChildEndedError, call
 from bench.runs.job import Job
 
 LIMIT_SECONDS = 300.0  # of building one model, and of the start of the process
@@ -39,7 +34,7 @@ def check(
     """
     if not jobs:
         return None
-    child, number = Child(context, _try, check_all, jobs, output), -1
+    child, number = Child(context, call, check_all, jobs, output), -1
     try:
         while True:
             if not child.connection.poll(limit_seconds):
@@ -54,9 +49,3 @@ def check(
         return max(number, 0), f"cannot be built: {error}."
     finally:
         child.end()
-
-
-def _try(connection, check_all: Check, jobs: Sequence[Job], output: Path) -> None:
-    leave_interrupts_to_the_parent()
-    end_with_the_parent()
-    check_all(jobs, output, connection)

@@ -10,12 +10,7 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.execution.engine import Job, Message, RunJob, too_late
-from bench.execution.processes import (
-    Child,
-    ChildEndedError,
-    end_with_the_parent,
-    leave_interrupts_to_the_parent,
-)
+from bench.execution.processes import Child, ChildEndedError, call
 
 _POLL_SECONDS = 0.2
 _END_SECONDS = 5.0
@@ -85,7 +80,8 @@ class LocalEngine:
         slot = min(set(range(len(self.shares))) - set(self.running))
         child = Child(
             self.context,
-            _run_in_child,
+            call,
+            _run_on_cores,
             self.run_job,
             job,
             self.output,
@@ -129,11 +125,9 @@ class LocalEngine:
         return limit is not None and time.monotonic() - running.started > limit
 
 
-def _run_in_child(
-    connection, run_job: RunJob, job: Job, output: Path, run_id: str, cores: frozenset[int] | None
+def _run_on_cores(
+    run_job: RunJob, job: Job, output: Path, run_id: str, cores: frozenset[int] | None, connection
 ) -> None:
-    leave_interrupts_to_the_parent()
-    end_with_the_parent()
     if cores is not None:
         os.sched_setaffinity(0, cores)  # before TensorFlow sizes its thread pools by it
     run_job(job, output, run_id, connection)

@@ -5,12 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench.errors import BenchError
-from bench.execution.processes import (
-    Child,
-    ChildEndedError,
-    end_with_the_parent,
-    leave_interrupts_to_the_parent,
-)
+from bench.execution.processes import Child, ChildEndedError, call
 from bench.records.config import RunConfig
 from bench.runs.job import Job
 from bench.runs.selection import ModelSpec
@@ -61,7 +56,7 @@ def checked(
 
 
 def _origin(context, check: Check, job: Job, output: Path, limit_seconds: float) -> str:
-    child = Child(context, _try, check, job, output)
+    child = Child(context, call, check, job, output)
     try:
         if not child.connection.poll(limit_seconds):
             raise BenchError(
@@ -76,9 +71,3 @@ def _origin(context, check: Check, job: Job, output: Path, limit_seconds: float)
     if status != "ok":
         raise BenchError(text)
     return text
-
-
-def _try(connection, check: Check, job: Job, output: Path) -> None:
-    leave_interrupts_to_the_parent()
-    end_with_the_parent()
-    check(job, output, connection)

@@ -88,6 +88,17 @@ def end_with_the_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
+def call(connection, function: Callable, *arguments) -> None:
+    """Target of a `Child` that obeys the process which started it.
+
+    Args:
+        function: Called with the arguments, and the connection behind them.
+    """
+    leave_interrupts_to_the_parent()
+    end_with_the_parent()
+    function(*arguments, connection)
+
+
 class ChildEndedError(EOFError):
     """A child ended without the message that was waited for; the text says how."""
 

@@ -118,10 +118,10 @@ def test_a_stopped_and_a_killed_run_go_on_and_leave_no_process(
 
 CHILD = """
 import multiprocessing, os, time
-from bench.execution import local
+from bench.execution import processes
 
 def work():
-    local.end_with_the_parent()
+    processes.end_with_the_parent()
     print(os.getpid(), flush=True)
     time.sleep(600)  # tells its parent nothing, as a case in a long step
 
