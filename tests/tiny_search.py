@@ -67,7 +67,8 @@ def make_job(resolved=None, **changes) -> trial.Job:
 
 def open_scheduler(resolved, folder, **options) -> Scheduler:
     """A scheduler that goes on from what is in the folder."""
-    project = Project.start(folder, resolved.identity)
+    project = Project.prepared(folder, resolved.identity)
+    project.begin()
     recorded = {event["number"]: event for event in project.events}
     return Scheduler(resolved.schedule, project, resolved.oracle(recorded), **options)
 

@@ -80,13 +80,6 @@ class Project:
         write_whole(self.folder / SEARCH_FILE, identity)
 
     @classmethod
-    def start(cls, folder: str | Path, identity: dict[str, Any], fresh: bool = False) -> "Project":
-        """Opens the folder of a search, which may have begun before: `prepared` and `begin`."""
-        project = cls.prepared(folder, identity, fresh)
-        project.begin()
-        return project
-
-    @classmethod
     def open(cls, folder: str | Path) -> "Project":
         """Opens a folder to read it.
 

@@ -69,7 +69,7 @@ def test_a_search_of_several_at_a_time_goes_on_exactly(tuner, tmp_path):
     assert len(whole.project.trials) == 9
     for cut in (1, len(lines) // 2, len(lines) - 1):
         folder = tmp_path / f"cut-{cut}"
-        Project.start(folder, resolved.identity)
+        Project.prepared(folder, resolved.identity).begin()
         (folder / TRIALS_FILE).write_text("".join(lines[:cut]))
         project = Project.open(folder)
         begun = {event["number"] for event in project.events} - set(project.trials)

@@ -292,7 +292,8 @@ def test_a_folder_where_no_trial_began_holds_no_other_search(tmp_path, pretend):
     """As older versions left it behind a command that was refused."""
     first = run(tmp_path / "first", max_trials=2)
     asked = {"start_from": (tmp_path / "first",), "max_trials": 1}
-    Project.start(tmp_path / "new", first.project.identity | {"enqueue": ["latent_dims=8"]})
+    other = first.project.identity | {"enqueue": ["latent_dims=8"]}
+    Project.prepared(tmp_path / "new", other).begin()
     (tmp_path / "new" / EARLIER_FILE).write_text("of that search")
     run(tmp_path / "new", enqueue=("latent_dim=8",), **asked)
     assert Project.open(tmp_path / "new").identity["enqueue"] == ["latent_dim=8"]
