@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 import zoo
-from zoo import aligned
 from zoo.cli import screen
 from zoo.parser import new_command
 from zoo.registry import pretrained, weights_card
@@ -24,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
         model = zoo.load(options.model)
         told = [*model.describe(), *lines(model.card)]
     for line in told:
-        screen.say(aligned.paragraph(line, screen.console().width))
+        screen.paragraph(line)
     return 0
 
 

@@ -57,7 +57,7 @@ def _show_presets(console, names: list[str]) -> None:
     aligned.show(console, head, [row[:2] for row in rows], numeric=("parameters",))
     for preset, _, source in rows:
         if preset not in presets.SIZES:
-            screen.say(aligned.paragraph(f"{preset}: {source}", console.width))
+            screen.paragraph(f"{preset}: {source}")
 
 
 def sample(options) -> int:

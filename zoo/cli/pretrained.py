@@ -13,7 +13,7 @@ def run(options: argparse.Namespace) -> int:
     shelf = pretrained.pretrained()
     console = screen.console()
     if not shelf:
-        screen.say(aligned.paragraph(pretrained.EMPTY, console.width))
+        screen.paragraph(pretrained.EMPTY)
         return 0
     rows = [
         (

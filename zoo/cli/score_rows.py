@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 import zoo
-from zoo import aligned
 from zoo.cli import screen, thresholds
 from zoo.cli.files import CommandError, check_file, finite, new_table
 from zoo.data import reading, scaling
@@ -61,7 +60,7 @@ def run(options) -> int:
     screen.say(f"{len(scores)} {_what(rows)}: {options.output}")
     if rows.first_steps is not None:
         _write_steps(model, rows, scores, judged, options)
-    screen.say(aligned.paragraph(judged.text, screen.console().width))
+    screen.paragraph(judged.text)
     return 0
 
 

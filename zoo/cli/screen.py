@@ -2,6 +2,8 @@
 
 import contextlib
 
+from zoo import aligned
+
 
 def console():
     """Returns the console of standard output."""
@@ -13,6 +15,11 @@ def console():
 def say(text: str) -> None:
     """Prints a line as it is: brackets in file names are no markup, and odd bytes are escaped."""
     console().print(text.encode("utf-8", "backslashreplace").decode(), markup=False)
+
+
+def paragraph(text: str) -> None:
+    """Prints a text in lines as wide as the console."""
+    say(aligned.paragraph(text, console().width))
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 import zoo
-from zoo import aligned
 from zoo.cli import score_rows, screen, thresholds, tiling
 from zoo.cli.files import (
     CommandError,
@@ -238,7 +237,7 @@ def score(options) -> int:
         for (name, value, share), more in zip(rows, judged.rows, strict=True):
             table.writerow((name, f"{value:.8g}", *more, *share))
     screen.say(f"{len(rows)} images: {options.output}")
-    screen.say(aligned.paragraph(judged.text, screen.console().width))
+    screen.paragraph(judged.text)
     if options.maps is not None:
         session.files = readable
         _write_maps(session, options.maps, highest)
