@@ -282,9 +282,7 @@ def _resolve_all(requests: list[Request], store: cache.DatasetCache) -> list[_Wo
     with_labels = [part for part in work.values() if part.request.num_labels is not None]
     if with_labels:  # of a file some experiments may have no such model
         with with_labels[0].request.placed("num_labels"):
-            selection.check_labels_are_used(
-                [c for part in with_labels for c in part.models], registry
-            )
+            selection.check_labels_are_used([c for part in with_labels for c in part.models])
     return [work[id(request)] for request in requests]
 
 

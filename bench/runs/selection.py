@@ -9,9 +9,9 @@ from typing import Any
 from bench.errors import BenchError
 from bench.runs import own, suites
 from zoo import checks
-from zoo.registry import saved_file
+from zoo.registry import entries, saved_file
 
-SEMI_SUPERVISED = "semi_supervised"  # the task of models that take labels of some images
+_FEW_LABELS = "semi_supervised"  # the task of models that take labels of some images
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +120,7 @@ def is_own(model: str, registry: dict[str, ModelInfo]) -> bool:
     return own.parse(model, registry) is not None
 
 
-def check_labels_are_used(chosen: list[ModelSpec], registry: dict[str, ModelInfo]) -> None:
+def check_labels_are_used(chosen: list[ModelSpec]) -> None:
     """Refuses `--num-labels` where it changes nothing: no model learns from labels of some images.
 
     What a function or a class of your own is, is not known here: it may be such a model.
@@ -128,27 +128,37 @@ def check_labels_are_used(chosen: list[ModelSpec], registry: dict[str, ModelInfo
     Raises:
         BenchError: if none of the models is semi-supervised.
     """
-    if any(_may_use_labels(choice, registry) for choice in chosen):
+    if any(map(_may_use_labels, chosen)):
         return
     names = ", ".join(dict.fromkeys(choice.model for choice in chosen))
-    fit = ", ".join(name for name, known in registry.items() if known.task == SEMI_SUPERVISED)
-    raise BenchError(
-        f"--num-labels is for models that learn from few labels: {fit}. Received: {names}. "
-        "Choose one of them by --models, or leave it out."
+    raise unused_labels(names, "Choose one of them by --models, or leave it out.")
+
+
+def learns_from_few_labels(name: str) -> bool:
+    """Tells whether a model of the zoo takes labels of some images: `--num-labels` is for these."""
+    return entries.get(name).task == _FEW_LABELS
+
+
+def unused_labels(received: str, fix: str) -> BenchError:
+    """Returns the error of a `--num-labels` that changes nothing."""
+    able = ", ".join(filter(learns_from_few_labels, entries.names()))
+    return BenchError(
+        f"--num-labels is for models that learn from few labels: {able}. Received: {received}. "
+        f"{fix}"
     )
 
 
-def _may_use_labels(choice: ModelSpec, registry: dict[str, ModelInfo]) -> bool:
+def _may_use_labels(choice: ModelSpec) -> bool:
     source = choice.source
     if source is None:
-        return registry[choice.model].task == SEMI_SUPERVISED
+        return learns_from_few_labels(choice.model)
     if source.origin != "file" or not source.is_trained:
         return source.is_trained
     try:
         known = saved_file.entry(source.path)
     except ValueError:  # a model of Keras
         return False
-    return known is None or known.task == SEMI_SUPERVISED
+    return known is None or known.task == _FEW_LABELS
 
 
 def _arguments(

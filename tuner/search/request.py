@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import zoo
 from bench.errors import BenchError
 from bench.records import config
 from bench.records.config import Loading
+from bench.runs import selection
 from tuner.algorithms import names as algorithms
 from tuner.space import ready
 from tuner.space.space import narrow
@@ -17,7 +17,6 @@ from tuner.trials import costs, objectives
 from zoo import checks
 
 _DEFAULT_TRIALS = 20
-_OF_FEW_LABELS = "semi_supervised"  # the task of models that train with labels and without
 ENGINES = ("local", "ray")
 
 
@@ -145,7 +144,8 @@ class Request(Loading):
         counts = ("max_trials", "epochs", "executions", "patience", "num_labels", "workers")
         for name in (*counts, "search_patience"):
             self._check_least(name, 1)
-        self._check_labels()
+        if self.num_labels is not None and not selection.learns_from_few_labels(self.model):
+            raise selection.unused_labels(f"model {self.model!r}", "Leave it out.")
         for name in ("max_parameters", "max_macs"):
             if isinstance(getattr(self, name), str):
                 share(name, getattr(self, name))
@@ -167,15 +167,6 @@ class Request(Loading):
             raise BenchError(
                 "--in-process runs one trial at a time, in this process. Leave it out."
             )
-
-    def _check_labels(self) -> None:
-        if self.num_labels is None or zoo.get(self.model).task == _OF_FEW_LABELS:
-            return
-        able = [name for name in zoo.names() if zoo.get(name).task == _OF_FEW_LABELS]
-        raise BenchError(
-            f"--num-labels is for models that learn from few labels: {', '.join(able)}. "
-            f"Received: model {self.model!r}. Leave it out."
-        )
 
     def _check_least(self, name: str, least: int) -> None:
         value = getattr(self, name)

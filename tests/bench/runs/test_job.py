@@ -146,11 +146,11 @@ def test_a_number_of_labels_needs_a_model_that_learns_from_few(
         archive.writestr("config.json", json.dumps(header))
     chosen = selection.select(models, "core", "small", CATALOGUE)
     if are_used:
-        selection.check_labels_are_used(chosen, CATALOGUE)
+        selection.check_labels_are_used(chosen)
         return
     message = r"^--num-labels is for models .*: semi_supervised_m2, semi_supervised_vae. Received: "
     with pytest.raises(BenchError, match=message + chosen[0].model):
-        selection.check_labels_are_used(chosen, CATALOGUE)
+        selection.check_labels_are_used(chosen)
 
 
 def test_rounds_hold_each_model_once_and_time_the_first():
