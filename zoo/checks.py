@@ -7,8 +7,9 @@ import re
 
 import numpy as np
 
-# By what share a faster way to compute may be worse than the plain one and still be as good.
 DEFAULT_LEARNING_RATE = 1e-3  # of Adam, where nobody chooses
+LARGEST_SEED = 2**32 - 1  # that NumPy takes
+# By what share a faster way to compute may be worse than the plain one and still be as good.
 MOST_LOSS_OF_QUALITY = 0.001
 _ERROR_LENGTH = 500  # characters that are kept of an error
 _COLOURS = re.compile(r"\x1b\[[\d;]*m")  # of a terminal, in errors of Keras
@@ -45,8 +46,8 @@ def seed(text: str) -> int:
     Raises:
         TextError: if it is no whole number that NumPy takes.
     """
-    if not text.isdecimal() or int(text) >= 2**32:
-        raise TextError(f"must be a whole number from 0 to {2**32 - 1}, not {text!r}")
+    if not text.isdecimal() or int(text) > LARGEST_SEED:
+        raise TextError(f"must be a whole number from 0 to {LARGEST_SEED}, not {text!r}")
     return int(text)
 
 

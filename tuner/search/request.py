@@ -156,6 +156,10 @@ class Request(Loading):
             if value is not None and not value > 0:
                 raise BenchError(f"--{name.replace('_', '-')} must be above 0. Received: {value}.")
         self._check_least("seed", 0)
+        if self.seed > checks.LARGEST_SEED:
+            raise BenchError(
+                f"--seed must be at most {checks.LARGEST_SEED}. Received: {self.seed}."
+            )
         if self.robust and self.executions != 1:
             raise BenchError("--robust chooses the number of trainings. Leave out --executions.")
         for name in ("robust", "prune"):

@@ -34,7 +34,7 @@ def warn_where_ended(optimizer: keras.Optimizer, owner: str) -> None:
             f"{owner}: the learning rate has come to 0 by its schedule, after "
             f"{int(optimizer.iterations):,} updates: nothing will be learnt. Compile the model "
             f"again: model.compile(keras.optimizers.Adam({DEFAULT_LEARNING_RATE:g})).",
-            stacklevel=4,
+            stacklevel=3,
         )
 
 

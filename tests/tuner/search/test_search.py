@@ -177,6 +177,7 @@ def test_hyperband_trains_the_better_ones_longer(tmp_path, pretend):
         ({"costs": ("weight",)}, "unknown cost 'weight'"),
         ({"patience": 0}, "--patience must be at least 1"),
         ({"workers": 1_000, "isolated": True}, "--workers must be at most the number of cores"),
+        ({"seed": 2**32}, "--seed must be at most 4294967295. Received: 4294967296"),
     ],
 )
 def test_wrong_requests(changes, message, tmp_path):

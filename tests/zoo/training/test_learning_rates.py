@@ -52,8 +52,11 @@ def test_only_a_schedule_ends():
         assert learning_rates.has_ended(model.optimizer) is has_ended
     model.compile(keras.optimizers.Adam(cosine(2)))
     model.fit(images, batch_size=16, verbose=0)
-    with pytest.warns(UserWarning, match=r"Autoencoder: .* by its schedule, after 2 updates"):
+    with pytest.warns(
+        UserWarning, match=r"Autoencoder: .* by its schedule, after 2 updates"
+    ) as told:
         model.fit(images, batch_size=16, verbose=0)
+    assert told[0].filename == __file__  # the line that called fit
 
 
 def test_shipped_weights_learn_on_at_a_constant_rate():
