@@ -101,7 +101,7 @@ REFUSED = {
         ("search vae --num-labels 9", "for models that learn from few labels: semi_supervised"),
         (
             "search semi_supervised_vae --dataset digits --limit 200 --num-labels 201",
-            "--num-labels must be at most 200, the training images",
+            "--num-labels must be at most the number of training images, 200.",
         ),
         ("confirm nope", "no search in nope"),
         ("search vae --dataset huge --output s", "huge/1.png: cannot be read as an image"),

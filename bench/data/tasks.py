@@ -128,6 +128,19 @@ def pairs(task: str, split: Split, num_labels: int | None = None, seed: int = 0)
     return (x,) if split.targets is None else (x, split.targets)
 
 
+def check_num_labels(num_labels: int | None, num_train: int) -> None:
+    """Refuses more labels than there are training images.
+
+    Raises:
+        BenchError: with both numbers.
+    """
+    if num_labels is not None and num_labels > num_train:
+        raise BenchError(
+            f"--num-labels must be at most the number of training images, {num_train:,}. "
+            f"Received: {num_labels:,}. Without it all keep their label."
+        )
+
+
 def keep_labels(labels: np.ndarray, num_labels: int | None, seed: int = 0) -> np.ndarray:
     """Returns labels of which all but `num_labels` are -1; each class keeps the same number.
 

@@ -157,12 +157,7 @@ class _Asked(Invocation):
                 anomaly.check_training(
                     dataset, grid["normal_class"], grid["contamination"], grid["num_normals"]
                 )
-            num_images = self._num_train(dataset)
-            if self.num_labels is not None and self.num_labels > num_images:
-                raise BenchError(
-                    f"--num-labels must be at most the number of training images, {num_images:,}. "
-                    f"Received: {self.num_labels:,}."
-                )
+            tasks.check_num_labels(self.num_labels, self._num_train(dataset))
             configs = [
                 self._make_config(dataset, dict(zip(grid, values, strict=True)))
                 for values in itertools.product(*grid.values())

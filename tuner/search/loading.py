@@ -53,10 +53,6 @@ def load(request: Request, store: cache.DatasetCache | None = None) -> Loaded:
     incompatibility = tasks.incompatibility(task, dataset, is_one_class=is_one_class)
     if incompatibility is not None:
         raise BenchError(f"{request.model!r} does not fit these data: it {incompatibility}.")
-    if request.num_labels is not None and request.num_labels > dataset.num_train:
-        raise BenchError(
-            f"--num-labels must be at most {dataset.num_train:,}, the training images of these "
-            f"data. Received: {request.num_labels:,}. Without it all keep their label."
-        )
+    tasks.check_num_labels(request.num_labels, dataset.num_train)
     objective = objectives.get(request.objective_name, request.model, dataset)
     return Loaded(data, dataset, objective, notes)
