@@ -1,7 +1,7 @@
 """The committed records: an experiment is a record file, with the picture of the same name."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench.leaderboard import rows as leaderboard_rows
@@ -41,16 +41,23 @@ class Experiment:
         return {row.record.model.name for row in self.rows if not row.baseline}
 
 
-def experiments(root: Path) -> list[Experiment]:
+def experiments(root: Path, tell: Callable[[str], None] = lambda text: None) -> list[Experiment]:
     """Returns the experiments of a repository, those of most models first.
 
     Files that hold no records of jobs are no experiments.
+
+    Args:
+        root: Folder of the repository.
+        tell: Takes a line on each kind of lines of an experiment that is left out.
     """
     found = []
     for path in sorted((root / FOLDER).rglob("*.jsonl")):
-        records = store.latest(store.read(path)[0])
+        every, left_out = store.read(path)
+        records = store.latest(every)
         rows = [row for row in leaderboard_rows.rows(records) if not row.failed]
         if rows:
+            for warning in left_out:
+                tell(f"warning: {warning}")
             picture = path.with_suffix(".png")
             found.append(
                 Experiment(

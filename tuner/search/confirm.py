@@ -15,7 +15,7 @@ from rich.console import Console
 
 from bench.errors import BenchError
 from bench.execution import session
-from bench.records import config, store
+from bench.records import config, reading, store
 from bench.stats import intervals
 from tuner.trials import objectives
 from tuner.trials.store import Project
@@ -146,13 +146,13 @@ def check(objective: str, num_seeds: int) -> None:
 
 
 def read(project: Project) -> Confirmation | None:
-    """Returns what was confirmed last, or None."""
+    """Returns what was confirmed last, or None; a record that cannot be read is told."""
     folder = project.folder / FOLDER
     try:
         roles = json.loads((folder / _FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    every, _ = store.read(folder)
+    every, _ = reading.read(folder)
     by_id = {record.job_id: record for record in store.latest(every)}
     if not all(job_id in by_id for role in ("winner", "default") for job_id in roles[role]):
         return None

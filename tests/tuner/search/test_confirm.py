@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 
 import numpy as np
 import pytest
@@ -94,6 +95,16 @@ def test_a_second_call_runs_nothing_and_writes_the_report(confirmed, project, ca
     assert (project.folder / "report.html").exists()
     parse = command_line.make_parser().parse_args
     assert parse(["re-evaluate", *asked]) == parse(["confirm", *asked])
+
+
+def test_a_record_that_cannot_be_read_is_told(confirmed, project, tmp_path, capsys):
+    folder = tmp_path / "search"
+    shutil.copytree(project.folder, folder)
+    path = folder / confirm.FOLDER / store.FILE_NAME
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0][:99], *lines[1:]]) + "\n")
+    assert confirm.read(Project.open(folder)) is None
+    assert f"warning: {path} line 1: cut off or not JSON; left out." in capsys.readouterr().err
 
 
 def test_the_command_is_what_was_run(confirmed, records, project):
