@@ -1,12 +1,13 @@
-"""What `predict` gains by convolutions of one output channel as products of matrices.
+"""What each part of `predict` and `predict_on_batch` gains.
 
-Both ways are of one model, and take turns in the order A B B A. `ratio` is the time of the ordinary
-way by that of products, with its 95 % interval over turns; `cpu_ratio` the same of the processor's
-time, which other programs on the machine change little.
+Two ways take turns in the order A B B A, the first that of the package. `ratio` is the time of the
+second by that of the first, with its 95 % interval over turns; `cpu_ratio` the same of the
+processor's time, which other programs on the machine change little.
 """
 
 import contextlib
 import time
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -18,12 +19,13 @@ from bench.stats.paired import Pair
 from zoo.training import predict
 
 TURNS = 24
-NUM_IMAGES = 512
-# Name, preset, image shape and batch size.
-CASES = {
-    "vae": ("vae", "keras_io", (28, 28, 1), 128),
-    "autoencoder": ("autoencoder", None, (28, 28, 1), 128),
-    "wide": ("autoencoder", None, (64, 64, 1), 32),
+# Name, preset, image shape and number of images.
+MODELS = {
+    "dense": ("autoencoder", "tf_tutorial_dense", (28, 28, 1), 8_192),
+    "tiny": ("autoencoder", "tiny", (28, 28, 1), 1_024),
+    "vae": ("vae", "keras_io", (28, 28, 1), 512),
+    "autoencoder": ("autoencoder", None, (28, 28, 1), 512),
+    "wide": ("autoencoder", None, (64, 64, 1), 512),
 }
 
 
@@ -31,38 +33,84 @@ class _Unchanged:
     by_products = staticmethod(lambda model: contextlib.nullcontext())
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_last_convolution(case, benchmark, monkeypatch):
-    name, preset, image_shape, batch_size = CASES[case]
-    images = np.random.default_rng(0).random((NUM_IMAGES, *image_shape), "float32")
+def _build(name: str):
+    kind, preset, image_shape, num_images = MODELS[name]
+    keras.utils.set_random_seed(0)
+    model = zoo.create(kind, image_shape, preset=preset, seed=0)
+    model.compile("adam")
+    return model, np.random.default_rng(0).random((num_images, *image_shape), "float32")
 
-    def build():
-        keras.utils.set_random_seed(0)
-        model = zoo.create(name, image_shape, preset=preset, seed=0)
-        model.compile("adam")
-        return model
 
-    by_products, ordinary = build(), build()
-    outputs = by_products.predict(images, batch_size=batch_size, verbose=0)
-    monkeypatch.setattr(predict, "single_channel", _Unchanged)  # while the other is traced
-    np.testing.assert_allclose(
-        ordinary.predict(images, batch_size=batch_size, verbose=0), outputs, atol=1e-5
-    )
+def _compare(benchmark, ours: Callable[[], np.ndarray], other: Callable[[], np.ndarray]) -> None:
+    """Times two ways to the same outputs."""
+    np.testing.assert_allclose(ours(), other(), atol=1e-5)
     pairs = []
 
-    def seconds(model) -> np.ndarray:
+    def seconds(way) -> np.ndarray:
         before = time.perf_counter(), time.process_time()
-        model.predict(images, batch_size=batch_size, verbose=0)
+        way()
         return np.subtract((time.perf_counter(), time.process_time()), before)
 
-    def turn():
-        order = by_products, ordinary, ordinary, by_products
-        pairs.append([seconds(model) for model in order])
-
-    benchmark.pedantic(turn, rounds=TURNS, warmup_rounds=1)
+    benchmark.pedantic(
+        lambda: pairs.append([seconds(way) for way in (ours, other, other, ours)]),
+        rounds=TURNS,
+        warmup_rounds=1,
+    )
     for place, key in enumerate(("ratio", "cpu_ratio")):
         logs = [Pair(*(part[place] for part in pair)).log_ratio for pair in pairs[1:]]
         found = intervals.bootstrap_interval(logs, lambda values: float(np.median(values)))
         ends = (found.mean, found.low, found.high)
         benchmark.extra_info[key] = [round(float(np.exp(part)), 4) for part in ends]
     benchmark.extra_info["turns"] = TURNS
+
+
+@pytest.mark.parametrize(("name", "batch_size"), [("vae", 128), ("autoencoder", 128), ("wide", 32)])
+def test_last_convolution(name, batch_size, benchmark, monkeypatch):
+    """By products of matrices, beside the ordinary one."""
+    (by_products, images), (ordinary, _) = _build(name), _build(name)
+    by_products.predict(images, batch_size=batch_size, verbose=0)
+    monkeypatch.setattr(predict, "single_channel", _Unchanged)  # while the other is traced
+    ways = [
+        lambda model=model: model.predict(images, batch_size=batch_size, verbose=0)
+        for model in (by_products, ordinary)
+    ]
+    _compare(benchmark, *ways)
+
+
+@pytest.mark.parametrize(
+    ("name", "batch_size"), [("dense", 32), ("dense", 128), ("tiny", 32), ("vae", 32)]
+)
+def test_small_batches_together(name, batch_size, benchmark):
+    """Beside a call for each batch."""
+    model, images = _build(name)
+    _compare(
+        benchmark,
+        lambda: model.predict(images, batch_size=batch_size, verbose=0),
+        lambda: predict.predict(model, images, batch_size, batch_size, 0),
+    )
+
+
+@pytest.mark.parametrize("name", ["dense", "vae"])
+def test_without_xla(name, benchmark, monkeypatch):
+    """Beside XLA, on a CPU."""
+    (model, images), (by_xla, _) = _build(name), _build(name)
+    monkeypatch.setattr(predict, "_is_by_xla", lambda model: model is by_xla)
+    _compare(
+        benchmark,
+        *(
+            lambda each=each: each.predict(images, batch_size=128, verbose=0)
+            for each in (model, by_xla)
+        ),
+    )
+
+
+@pytest.mark.parametrize("name", ["dense", "vae"])
+def test_one_image(name, benchmark):
+    """By `predict_on_batch`, beside that of Keras."""
+    model, images = _build(name)
+    few = np.split(images[:100], 100)
+    _compare(
+        benchmark,
+        lambda: np.concatenate([model.predict_on_batch(image) for image in few]),
+        lambda: np.concatenate([keras.Model.predict_on_batch(model, image) for image in few]),
+    )

@@ -106,10 +106,10 @@ def steps_per_call(model, batch_size: int, num_rows: int, callbacks: Any) -> int
     return math.ceil(num_batches / math.ceil(num_batches / most))
 
 
-def batches_of(model, batch_size: int) -> int:
+def batches_of(model, batch_size: int, macs_per_call: float = _MACS_PER_CALL) -> int:
     """Returns how many batches fill a call of inference."""
     macs = batch_size * max(1, _macs_per_image(model))
-    return int(min(MOST_STEPS, max(1, _MACS_PER_CALL // macs)))
+    return int(min(MOST_STEPS, max(1, macs_per_call // macs)))
 
 
 def _listed(callbacks: Any) -> list:

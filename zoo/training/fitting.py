@@ -277,11 +277,10 @@ class Fitting(DataChecks, keras.Model):
             return super().predict(**given | {"x": x})
         x = keras.tree.map_structure(np.asarray, x)
         batch_size = given.get("batch_size") or 32
-        many = device_prediction.batches_per_call(self, x, batch_size, given)
-        if many:
-            return device_prediction.predict(
-                self, x, batch_size, many, given.get("verbose", "auto")
-            )
+        num_rows = device_prediction.rows_per_call(self, x, batch_size, given)
+        if num_rows:
+            verbose = given.get("verbose", "auto")
+            return device_prediction.predict(self, x, batch_size, num_rows, verbose)
         return super().predict(**given | {"x": x})
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
@@ -301,7 +300,9 @@ class Fitting(DataChecks, keras.Model):
         """Returns the predictions of one batch, which is checked."""
         x = arrays.to_arrays(self.owner, x, "x")
         checking.Check(self, inputs_only=True).whole(x)
-        return super().predict_on_batch(_in_float_type(x))
+        if resident_training.reason_model_unsupported(self) is not None:
+            return super().predict_on_batch(_in_float_type(x))
+        return device_prediction.on_batch(self, x)
 
     @property
     def optimizers(self) -> list:

@@ -1,4 +1,7 @@
-"""`predict` on arrays: many batches per call, and no iterator."""
+"""`predict` on arrays, without an iterator: small batches together, and one batch by a call alone.
+
+bench/suites/test_predict.py measures what each part is worth.
+"""
 
 import contextlib
 from typing import Any
@@ -11,14 +14,18 @@ from zoo import inspection
 from zoo.inputs import arrays
 from zoo.training import device_data, single_channel
 
-_KEPT = "_resident_prediction"
-_MOST_BYTES = 2**24  # of the images of a call: more would leave the processor's caches
+_KEPT, _KEPT_OF_BATCH = "_resident_prediction", "_prediction_of_batch"
+# Of several batches, those of layers and the bytes of images: more is not faster. The latter keeps
+# in bounds what models compute beside their layers.
+_MACS_PER_CALL, _BYTES_PER_CALL = 2e8, 2**22
+_CALLS = ("predict_step", "call", "forward")  # what makes a prediction
 
 
-def batches_per_call(model, x: Any, batch_size: int, arguments: dict[str, Any]) -> int:
-    """Returns how many batches a call of `predict` is to work on; 0: Keras does it.
+def rows_per_call(model, x: Any, batch_size: int, arguments: dict[str, Any]) -> int:
+    """Returns how many rows a call of `predict` is to work on; 0: Keras does it.
 
-    Large batches are worked on one by one. That is still faster than Keras's way: the threads of
+    Small batches are put together, as what happens between two of them would take longer than they
+    do. Large ones are worked on one by one. That is still faster than Keras's way: the threads of
     Keras's iterator now and then take half the cores from the operations.
 
     Args:
@@ -28,37 +35,99 @@ def batches_per_call(model, x: Any, batch_size: int, arguments: dict[str, Any]) 
     is_plain = not arguments.get("steps") and not arguments.get("callbacks")
     if not is_plain or device_data.reason_model_unsupported(model) is not None:
         return 0
-    leaves = keras.tree.flatten(x)
-    fitting = _MOST_BYTES // max(1, sum(leaf[:batch_size].size * 4 for leaf in leaves))
-    whole = len(leaves[0]) // batch_size
-    return max(1, min(device_data.batches_of(model, batch_size), fitting, whole))
+    if not _rows_are_apart(model):
+        return batch_size
+    bytes_of_row = sum(4 * leaf[:1].size for leaf in keras.tree.flatten(x))
+    fitting = max(1, _BYTES_PER_CALL // (batch_size * max(1, bytes_of_row)))
+    return batch_size * min(fitting, device_data.batches_of(model, batch_size, _MACS_PER_CALL))
 
 
-def predict(model, x: Any, batch_size: int, num_batches: int, verbose) -> np.ndarray:
-    """Returns the predictions of arrays, `num_batches` batches per call.
+def _rows_are_apart(model) -> bool:
+    """Tells whether no row's prediction can depend on the others of its batch: in models of ours.
+
+    One of your own may take a mean over the batch.
+    """
+    kinds = [kind for kind in type(model).__mro__ if set(_CALLS) & set(vars(kind))]
+    return all(kind.__module__.startswith(("zoo.", "keras.")) for kind in kinds)
+
+
+def predict(model, x: Any, batch_size: int, num_rows: int, verbose) -> Any:
+    """Returns the predictions of arrays.
 
     Args:
+        num_rows: Of a call, a multiple of `batch_size`.
         verbose: As `predict` takes it.
     """
-    num_rows = len(keras.tree.flatten(x)[0])
-    bar = keras.utils.Progbar(
-        -(-num_rows // batch_size), verbose=1 if verbose == "auto" else int(verbose)
-    )
-    function, outputs, done = _function(model), None, 0
-    for start, count, size in _groups(num_rows, batch_size, num_batches):
-        rows = slice(start, start + count * size)
-        shape = (count, size)
-        group = keras.tree.map_structure(
-            lambda part, rows=rows, shape=shape: _tensor(part[rows], shape), x
-        )
-        values = function(group)
+    total = arrays.num_rows(x)
+    target = -(-total // batch_size)
+    bar = keras.utils.Progbar(target, verbose=1 if verbose == "auto" else int(verbose))
+    function, outputs = _function(model), None
+    for start in range(0, total, num_rows):
+        rows = slice(start, start + num_rows)
+        values = function(_tensors(keras.tree.map_structure(lambda part, rows=rows: part[rows], x)))
         if outputs is None:
-            outputs = np.empty((num_rows, *values.shape[2:]), values.dtype.as_numpy_dtype)
-        outputs[rows] = np.reshape(_view(values), outputs[rows].shape)
-        done += count
+            outputs = tf.nest.map_structure(
+                lambda part: np.empty((total, *part.shape[1:]), part.dtype.as_numpy_dtype), values
+            )
+        for kept, part in zip(tf.nest.flatten(outputs), tf.nest.flatten(values), strict=True):
+            kept[rows] = _view(part)
         if verbose:
-            bar.update(done, finalize=done == bar.target)
+            bar.update(min(target, rows.stop // batch_size), finalize=rows.stop >= total)
     return outputs
+
+
+def on_batch(model, x: Any) -> Any:
+    """Returns the predictions of one batch, by a graph that is kept as long as Keras's own.
+
+    For a single image Keras, and `tf.function`, spend most of the time on the way to the graph.
+
+    Args:
+        x: An array or a dict of arrays.
+    """
+    model.make_predict_function()  # another one wherever Keras has the model traced anew
+    kept = inspection.cached_while(model, _KEPT_OF_BATCH, model.predict_function)
+    tensors = _tensors(x)
+    key = tuple(x) if isinstance(x, dict) else None
+    key = key, *((leaf.dtype, *leaf.shape[1:]) for leaf in tf.nest.flatten(tensors))
+    if key not in kept:
+        kept[key] = _OneCall(model, tensors)
+    return kept[key](tensors)
+
+
+class _OneCall:
+    """A traced prediction of batches of any size, called by a single operation.
+
+    Args:
+        tensors: A batch.
+    """
+
+    def __init__(self, model, tensors):
+        spec = tf.nest.map_structure(
+            lambda x: tf.TensorSpec((None, *x.shape[1:]), x.dtype), tensors
+        )
+        self.function = _traced(model).get_concrete_function(spec)
+        self.captured, outputs = self.function.captured_inputs, self.function.outputs
+        self.dtypes, self.structure = [x.dtype for x in outputs], self.function.structured_outputs
+        # An operation does not tell XLA; and what is no tensor is no output of a graph.
+        is_plain = len(tf.nest.flatten(self.structure)) == len(outputs)
+        self.is_direct = is_plain and not _is_by_xla(model)
+
+    def __call__(self, tensors) -> Any:
+        if not self.is_direct:
+            return tf.nest.map_structure(_values, self.function(tensors))
+        inputs = [*tf.nest.flatten(tensors), *self.captured]
+        values = tf.raw_ops.StatefulPartitionedCall(args=inputs, Tout=self.dtypes, f=self.function)
+        return tf.nest.pack_sequence_as(self.structure, [value.numpy() for value in values])
+
+
+def _values(output) -> Any:
+    return output.numpy() if tf.is_tensor(output) else output
+
+
+def _tensors(x):
+    return keras.tree.map_structure(
+        lambda part: tf.convert_to_tensor(arrays.in_float_type(part)), x
+    )
 
 
 def _view(values: tf.Tensor) -> np.ndarray:
@@ -69,51 +138,30 @@ def _view(values: tf.Tensor) -> np.ndarray:
         return values.numpy()
 
 
-def _groups(num_rows: int, batch_size: int, num_batches: int):
-    """Yields first row, batches and their size: groups of whole batches, and the rows left over."""
-    num_full = num_rows // batch_size
-    for first in range(0, num_full, num_batches):
-        yield first * batch_size, min(num_batches, num_full - first), batch_size
-    if num_rows % batch_size:
-        yield num_full * batch_size, 1, num_rows % batch_size
-
-
-def _tensor(rows: np.ndarray, shape: tuple[int, int]) -> tf.Tensor:
-    rows = arrays.as_array(rows)
-    return tf.convert_to_tensor(rows.reshape(*shape, *rows.shape[1:]))
-
-
 def _function(model):
-    """Returns the graph of a model as it is compiled now, made once for many calls.
-
-    XLA compiles the whole loop, as the start of a compiled program costs as much as a small batch.
-    """
-    jit_compile = bool(model.jit_compile)
+    """Returns the graph of a model as it is compiled now, made once for many calls."""
     kept = inspection.cached_while(model, _KEPT, inspection.variables_of(model))
+    jit_compile = _is_by_xla(model)
     if jit_compile not in kept:
-        settings = {"jit_compile": jit_compile, "reduce_retracing": not jit_compile}
-        kept[jit_compile] = tf.function(_loop(model, jit_compile), autograph=False, **settings)
+        kept[jit_compile] = _traced(model)
     return kept[jit_compile]
 
 
-def _loop(model, jit_compile: bool):
-    def predict_step(data):
+def _is_by_xla(model) -> bool:
+    """Tells whether XLA compiles predictions: on a GPU, where the model is compiled with it.
+
+    On a CPU it takes up to three times as long as TensorFlow's own operations: its convolutions are
+    slow, and dense layers on the rows of a call leave nothing between two operations to save.
+    """
+    return bool(model.jit_compile) and bool(keras.distribution.list_devices("gpu"))
+
+
+def _traced(model):
+    jit_compile = _is_by_xla(model)
+
+    def predict_step(x):
         with contextlib.nullcontext() if jit_compile else single_channel.by_products(model):
-            return model.predict_step(data)
+            return model.predict_step((x,))
 
-    step = tf.function(predict_step, autograph=False)
-
-    def one(group, index):
-        return step((tf.nest.map_structure(lambda part: part[index], group),))
-
-    def run(group):
-        count = tf.shape(tf.nest.flatten(group)[0])[0]
-        first = one(group, 0)
-        values = tf.TensorArray(first.dtype, size=count, element_shape=first.shape).write(0, first)
-
-        def body(index, values):
-            return index + 1, values.write(index, one(group, index))
-
-        return tf.while_loop(lambda index, _: index < count, body, (1, values))[1].stack()
-
-    return run
+    settings = {"jit_compile": jit_compile, "reduce_retracing": not jit_compile}
+    return tf.function(predict_step, autograph=False, **settings)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import zoo
 from zoo.training import device_data, predict
@@ -73,12 +74,55 @@ def test_progress_is_shown(digits, autoencoder, many, capsys):
     assert not capsys.readouterr().out
 
 
-def test_groups_cover_each_row_once():
-    for num_rows in (1, 5, 16, 17, 100):
-        groups = list(predict._groups(num_rows, 5, 3))
-        rows = [row for start, count, size in groups for row in range(start, start + count * size)]
-        assert rows == list(range(num_rows))
-        assert all(count <= 3 and size <= 5 for _, count, size in groups)
+def test_small_batches_are_put_together_and_large_ones_are_not():
+    images = np.zeros((2, 28, 28, 1), "float32")  # 3,136 bytes each
+    dense = zoo.create("autoencoder", (28, 28, 1), preset="tf_tutorial_dense")  # 100,352 MACs
+    for batch_size in (1, 32, 128):
+        num_rows = predict.rows_per_call(dense, images, batch_size, {})
+        assert num_rows % batch_size == 0
+        assert 256 <= num_rows <= min(2e8 / 100_352, 2**22 / 3_136)
+    assert predict.rows_per_call(dense, images, 4_096, {}) == 4_096
+    large = np.zeros((2, 64, 64, 1), "float32")
+    assert (
+        predict.rows_per_call(zoo.create("unet", (64, 64, 1), preset="tiny"), large, 128, {}) == 128
+    )
+
+
+class OfTheBatch(type(make("autoencoder"))):
+    """Takes the mean over a batch off, as none of the zoo's does."""
+
+    def predict_step(self, data):
+        x = super().predict_step(data)
+        return x - keras.ops.mean(x, axis=0, keepdims=True)
+
+
+def test_batches_stay_as_they_are_where_a_row_may_depend_on_the_others(digits, many):
+    model = OfTheBatch((8, 8, 1), widths=(), hidden_units=(8,), latent_dim=3)
+    found = model.predict(digits[:70], batch_size=16, verbose=0)
+    np.testing.assert_allclose(found, _ordinary(model, digits[:70], 16), rtol=1e-5, atol=1e-6)
+    assert np.abs(found[:16].mean(axis=0)).max() < 1e-6
+
+
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_xla_compiles_them_on_a_gpu_alone(device, digits, many, monkeypatch):
+    """It does so here as there, for a model that believes to be on one."""
+    is_gpu, asked, function = device == "gpu", [], tf.function
+    monkeypatch.setattr(
+        keras.distribution, "list_devices", lambda kind=None: ["gpu:0"] if is_gpu else []
+    )
+    monkeypatch.setattr(
+        tf, "function", lambda *given, **how: asked.append(how) or function(*given, **how)
+    )
+    model = make("vae")
+    expected = _ordinary(model, digits[:70], 16)
+    model.compile("adam", jit_compile=True)
+    asked.clear()
+    found = model.predict(digits[:70], batch_size=16, verbose=0)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    found = model.predict_on_batch(digits[:70])
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    ours = [how["jit_compile"] for how in asked if how.get("autograph") is False]
+    assert ours == [is_gpu, is_gpu]
 
 
 def test_keras_does_what_asks_for_batches(digits, autoencoder):
@@ -89,3 +133,72 @@ def test_keras_does_what_asks_for_batches(digits, autoencoder):
     autoencoder.predict(digits[:64], batch_size=16, callbacks=[callback], verbose=0)
     assert seen == [0, 1, 2, 3]
     assert autoencoder.predict(digits[:64], batch_size=16, steps=2, verbose=0).shape[0] == 32
+
+
+class TestOneBatch:
+    """`predict_on_batch`, whose graph is kept as long as Keras's own."""
+
+    @pytest.fixture(autouse=True)
+    def never_by_keras(self, monkeypatch):
+        """Has Keras's own way fail, so that no test asks it about itself by mistake."""
+        self.by_keras = keras.Model.predict_on_batch
+        monkeypatch.setattr(keras.Model, "predict_on_batch", None)
+
+    @pytest.mark.parametrize("num_rows", [1, 2, 33])
+    def test_they_are_those_of_keras(self, num_rows, digits, vae):
+        found = vae.predict_on_batch(digits[:num_rows])
+        assert isinstance(found, np.ndarray)
+        assert found.flags.writeable
+        expected = self.by_keras(vae, digits[:num_rows])
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+    def test_inputs_with_labels(self, digits):
+        model = make("conditional_vae", num_classes=10)
+        x = {"image": digits[:3], "label": np.arange(3)}
+        expected = self.by_keras(model, x)
+        np.testing.assert_allclose(model.predict_on_batch(x), expected, rtol=1e-5, atol=1e-6)
+
+    @pytest.mark.parametrize("kind", ["float64", "float16", "list", "tensor"])
+    def test_other_forms(self, kind, digits, autoencoder):
+        rows = digits[:2]
+        forms = {"list": rows.tolist, "tensor": lambda: keras.ops.convert_to_tensor(rows)}
+        given = forms[kind]() if kind in forms else rows.astype(kind)
+        found = autoencoder.predict_on_batch(given)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, autoencoder.predict_on_batch(rows), atol=1e-3)
+
+    def test_outputs_of_several_arrays(self, digits):
+        class Both(type(make("autoencoder"))):
+            def predict_step(self, data):
+                x = data[0]
+                return {"image": x, "twice": 2 * self(x, training=False)}
+
+        model = Both((8, 8, 1), widths=(), hidden_units=(8,), latent_dim=3)
+        found, of_many = model.predict_on_batch(digits[:2]), model.predict(digits[:70], verbose=0)
+        np.testing.assert_array_equal(found["image"], digits[:2])
+        np.testing.assert_array_equal(of_many["image"], digits[:70])
+        np.testing.assert_allclose(found["twice"], 2 * model(digits[:2]), rtol=1e-5)
+        np.testing.assert_allclose(of_many["twice"], 2 * model(digits[:70]), rtol=1e-5, atol=1e-6)
+
+    def test_what_is_changed_is_seen(self, digits):
+        """New weights, another policy of compilation, quantised layers."""
+        model, x = make("autoencoder"), digits[:2]
+        before = model.predict_on_batch(x)
+        model.set_weights([weight / 2 for weight in model.get_weights()])
+        after = model.predict_on_batch(x)
+        assert np.abs(before - after).max() > 1e-3
+        model.compile("adam", jit_compile=True)
+        np.testing.assert_allclose(model.predict_on_batch(x), after, rtol=1e-4, atol=1e-5)
+        model.compile("adam", run_eagerly=True)
+        with pytest.raises(TypeError):  # Keras does it, layer by layer
+            model.predict_on_batch(x)
+        model.compile("adam")
+        model.quantize("int8")
+        found = model.predict_on_batch(x)
+        np.testing.assert_allclose(found, self.by_keras(model, x), rtol=1e-4, atol=1e-5)
+        assert np.abs(found - after).max() > 0
+
+    def test_a_batch_that_does_not_fit_is_refused(self, digits, autoencoder):
+        for wrong in (digits[:2] * 16, digits[:2, :7], digits[:0]):
+            with pytest.raises(ValueError, match="Autoencoder: x must"):
+                autoencoder.predict_on_batch(wrong)
