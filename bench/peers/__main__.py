@@ -22,7 +22,7 @@ installed are left out and named.
 """
 EXAMPLES = """examples:
   pip install -r bench/peers/requirements.txt     PyTorch, JAX and Pythae
-  python -m bench.peers                           all of it, about 100 minutes on 2 cores
+  python -m bench.peers                           all of it, about an hour on 2 cores
   python -m bench.peers --workloads dense32 vae   some
   python -m bench.peers --contenders zoo keras    without PyTorch
   python -m bench.peers --contenders zoo 'zoo bfloat16' torch 'torch bfloat16'

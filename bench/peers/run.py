@@ -42,7 +42,7 @@ class Request:
     contenders: tuple[str, ...] = tuple(worker.CONTENDERS)
     what: tuple[str, ...] = WHATS
     pairs: int = 2
-    rounds: int = 3
+    rounds: int = 2
 
 
 @dataclasses.dataclass
