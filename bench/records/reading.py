@@ -1,7 +1,7 @@
 """How commands read records: what is left out is told, and a file without any is refused."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench.errors import BenchError
@@ -46,11 +46,16 @@ def read(
         )
     warnings = [each.text for each in problems]
     if warn is not None:
-        for text in warnings[:_MOST_TOLD]:
-            warn(f"{file} {text}")
-        if len(warnings) > _MOST_TOLD:
-            warn(f"{file}: {len(warnings) - _MOST_TOLD} more of this kind.")
+        tell_left_out(file, problems, warn)
     return records, [f"{file.name} {text}" for text in warnings]
+
+
+def tell_left_out(file: Path, problems: Sequence[store.Problem], warn: Warn = tell) -> None:
+    """Tells what is left out of a record file, with its path."""
+    for each in problems[:_MOST_TOLD]:
+        warn(f"{file} {each.text}")
+    if len(problems) > _MOST_TOLD:
+        warn(f"{file}: {len(problems) - _MOST_TOLD} more of this kind.")
 
 
 def folder_of(path: str | Path) -> Path:

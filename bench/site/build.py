@@ -40,7 +40,7 @@ def build(root: Path, output: Path, tell: Callable[[str], None] = lambda text: N
     store.check_writable(output.parent)
     with tempfile.TemporaryDirectory(prefix=".site-", dir=output.parent) as made:
         folder = Path(made)
-        num = write_source(root, folder / "source", tell)
+        num = write_source(root, folder / "source")
         tell(f"{num} pages written; Sphinx makes HTML of them")
         warnings = run_sphinx(folder / "source", folder / "html", folder / "doctrees")
         warnings = warnings or links.broken(folder / "html")
@@ -62,16 +62,15 @@ def check(root: Path, output: Path) -> None:
         raise BenchError(f"{output} exists and holds no site. Name another folder by --output.")
 
 
-def write_source(root: Path, folder: Path, tell: Callable[[str], None] = lambda text: None) -> int:
+def write_source(root: Path, folder: Path) -> int:
     """Writes the Markdown of all pages, and the files that they show; returns how many pages.
 
     Args:
         root: Folder of the repository.
         folder: A new folder.
-        tell: Takes lines on records that are left out.
     """
     pages = Pages(root, table.MODELS)
-    found = experiments.experiments(root, tell)
+    found = experiments.experiments(root)
     reference = Reference(Source(root), pages.texts["ARCHITECTURE"])
     models = Models(root, reference, found, pages.guides)
     texts = {**reference.pages(), **models.pages(), leaderboard.PAGE: leaderboard.page(found)}

@@ -1,12 +1,12 @@
 """The committed records: an experiment is a record file, with the picture of the same name."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import Row
-from bench.records import store
+from bench.records import reading, store
 from bench.records.schema import Record
 from bench.report import text as report_text
 from zoo.registry.weights_card import rate_text
@@ -41,23 +41,19 @@ class Experiment:
         return {row.record.model.name for row in self.rows if not row.baseline}
 
 
-def experiments(root: Path, tell: Callable[[str], None] = lambda text: None) -> list[Experiment]:
+def experiments(root: Path) -> list[Experiment]:
     """Returns the experiments of a repository, those of most models first.
 
-    Files that hold no records of jobs are no experiments.
-
-    Args:
-        root: Folder of the repository.
-        tell: Takes a line on each kind of lines of an experiment that is left out.
+    Files that hold no records of jobs are no experiments. Of those that do, what is left out is
+    told.
     """
     found = []
     for path in sorted((root / FOLDER).rglob("*.jsonl")):
-        every, left_out = store.read(path)
+        every, problems = store.read_with_problems(path)
         records = store.latest(every)
         rows = [row for row in leaderboard_rows.rows(records) if not row.failed]
         if rows:
-            for warning in left_out:
-                tell(f"warning: {warning}")
+            reading.tell_left_out(path, problems)
             picture = path.with_suffix(".png")
             found.append(
                 Experiment(

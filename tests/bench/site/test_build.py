@@ -42,7 +42,7 @@ def test_a_build_that_is_stopped_leaves_the_site_that_was_there(tmp_path, monkey
     site.mkdir()
     (site / build.SIGN).write_text("earlier")
 
-    def stop(root, folder, tell):
+    def stop(root, folder):
         folder.mkdir()
         raise KeyboardInterrupt
 

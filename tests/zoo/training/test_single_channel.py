@@ -7,7 +7,7 @@ import tensorflow as tf
 from scipy.signal import correlate2d
 
 import zoo
-from zoo.training import single_channel
+from zoo.training import predict, single_channel
 
 
 def _model(**changes):
@@ -58,7 +58,7 @@ def test_other_convolutions_are_left_as_they_are(changes):
     assert _convolves(_model(**changes))
 
 
-def test_predict_uses_them(monkeypatch):
+def test_predict_uses_them_and_xla_does_not(monkeypatch):
     asked = []
     plain = single_channel.by_products
     monkeypatch.setattr(single_channel, "by_products", lambda m: asked.append(m) or plain(m))
@@ -72,3 +72,7 @@ def test_predict_uses_them(monkeypatch):
     asked.clear()
     np.testing.assert_allclose(model.predict_on_batch(images), expected, rtol=1e-5, atol=1e-6)
     assert asked
+    asked.clear()
+    monkeypatch.setattr(predict, "_is_by_xla", lambda model: True)  # as on a GPU
+    model.predict(images[:4], batch_size=4, verbose=0)
+    assert not asked
