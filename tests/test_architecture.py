@@ -31,7 +31,10 @@ MAY_IMPORT_TENSORFLOW = {
     "zoo/inputs/sources.py",
     *(f"zoo/layers/{name}.py" for name in ("batch_normalization", "gradients", "row_noise")),
     *(f"zoo/training/{name}.py" for name in ("adam", "device_data", "fitting")),
-    *(f"zoo/training/{name}.py" for name in ("keras_contract", "model", "predict")),
+    *(
+        f"zoo/training/{name}.py"
+        for name in ("faster_layers", "keras_contract", "model", "predict")
+    ),
     *(f"zoo/persistence/{name}.py" for name in ("converters", "running")),
     "zoo/testing/tensors.py",
 }

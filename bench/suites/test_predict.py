@@ -24,26 +24,32 @@ MODELS = {
     "dense": ("autoencoder", "tf_tutorial_dense", (28, 28, 1), 8_192),
     "tiny": ("autoencoder", "tiny", (28, 28, 1), 1_024),
     "vae": ("vae", "keras_io", (28, 28, 1), 512),
+    "upae": ("upae", "upae_paper", (64, 64, 1), 384),
     "autoencoder": ("autoencoder", None, (28, 28, 1), 512),
     "wide": ("autoencoder", None, (64, 64, 1), 512),
 }
 
 
 class _Unchanged:
-    by_products = staticmethod(lambda model: contextlib.nullcontext())
+    swapped_in = staticmethod(lambda model: contextlib.nullcontext())
 
 
-def _build(name: str):
+def _build(name: str, precision: str = "float32"):
     kind, preset, image_shape, num_images = MODELS[name]
     keras.utils.set_random_seed(0)
-    model = zoo.create(kind, image_shape, preset=preset, seed=0)
+    model = zoo.create(kind, image_shape, preset=preset, seed=0, dtype=precision)
     model.compile("adam")
     return model, np.random.default_rng(0).random((num_images, *image_shape), "float32")
 
 
-def _compare(benchmark, ours: Callable[[], np.ndarray], other: Callable[[], np.ndarray]) -> None:
+def _compare(
+    benchmark,
+    ours: Callable[[], np.ndarray],
+    other: Callable[[], np.ndarray],
+    tolerance: float = 1e-5,
+) -> None:
     """Times two ways to the same outputs."""
-    np.testing.assert_allclose(ours(), other(), atol=1e-5)
+    np.testing.assert_allclose(ours(), other(), atol=tolerance)
     pairs = []
 
     def seconds(way) -> np.ndarray:
@@ -64,21 +70,32 @@ def _compare(benchmark, ours: Callable[[], np.ndarray], other: Callable[[], np.n
     benchmark.extra_info["turns"] = TURNS
 
 
-@pytest.mark.parametrize(("name", "batch_size"), [("vae", 128), ("autoencoder", 128), ("wide", 32)])
-def test_last_convolution(name, batch_size, benchmark, monkeypatch):
-    """By products of matrices, beside the ordinary one."""
-    (by_products, images), (ordinary, _) = _build(name), _build(name)
-    by_products.predict(images, batch_size=batch_size, verbose=0)
-    monkeypatch.setattr(predict, "single_channel", _Unchanged)  # while the other is traced
+@pytest.mark.parametrize(
+    ("name", "batch_size", "precision"),
+    [
+        ("vae", 128, "float32"),
+        ("autoencoder", 128, "float32"),
+        ("wide", 32, "float32"),
+        ("upae", 64, "float32"),
+        ("vae", 128, "mixed_bfloat16"),
+        ("upae", 64, "mixed_bfloat16"),
+    ],
+)
+def test_faster_layers(name, batch_size, precision, benchmark, monkeypatch):
+    """Beside the ordinary ones. Of the UPAE it is the last layer; of the VAE in float32, too."""
+    (faster, images), (ordinary, _) = _build(name, precision), _build(name, precision)
+    faster.predict(images, batch_size=batch_size, verbose=0)
+    monkeypatch.setattr(predict, "faster_layers", _Unchanged)  # while the other is traced
     ways = [
         lambda model=model: model.predict(images, batch_size=batch_size, verbose=0)
-        for model in (by_products, ordinary)
+        for model in (faster, ordinary)
     ]
-    _compare(benchmark, *ways)
+    _compare(benchmark, *ways, tolerance=1e-5 if precision == "float32" else 0.05)
 
 
 @pytest.mark.parametrize(
-    ("name", "batch_size"), [("dense", 32), ("dense", 128), ("tiny", 32), ("vae", 32)]
+    ("name", "batch_size"),
+    [("dense", 32), ("dense", 128), ("tiny", 32), ("vae", 32), ("vae", 128), ("upae", 64)],
 )
 def test_small_batches_together(name, batch_size, benchmark):
     """Beside a call for each batch."""

@@ -9,6 +9,7 @@ and updates are those of the ordinary path.
 
 import inspect
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -106,10 +107,10 @@ def steps_per_call(model, batch_size: int, num_rows: int, callbacks: Any) -> int
     return math.ceil(num_batches / math.ceil(num_batches / most))
 
 
-def batches_of(model, batch_size: int, macs_per_call: float = _MACS_PER_CALL) -> int:
+def batches_of(model, batch_size: int) -> int:
     """Returns how many batches fill a call of inference."""
     macs = batch_size * max(1, _macs_per_image(model))
-    return int(min(MOST_STEPS, max(1, macs_per_call // macs)))
+    return int(min(MOST_STEPS, max(1, _MACS_PER_CALL // macs)))
 
 
 def _listed(callbacks: Any) -> list:
@@ -131,11 +132,24 @@ def _looks_at_batches(callback) -> bool:
 def _macs_per_image(model) -> int:
     """Returns about how many multiply-adds a forward pass takes."""
     total = 0
+    for layer, shape in _outputs(model):
+        places = math.prod(shape[:-1])
+        if isinstance(layer, keras.layers.Conv2DTranspose):  # each weight, for each input pixel
+            places /= math.prod(layer.strides)
+        total += places * sum(math.prod(weight.shape) for weight in layer.trainable_weights)
+    return int(total)
+
+
+def largest_output(model) -> int:
+    """Returns of how many numbers the largest output of a layer is, for an image."""
+    return max((math.prod(shape) for _, shape in _outputs(model)), default=0)
+
+
+def _outputs(model) -> Iterator[tuple[Any, tuple[int, ...]]]:
+    """Yields each layer and the shape of its output without the batch; `()` where none is known."""
     for layer in inspection.named_layers(model).values():
         shape = getattr(getattr(layer, "output", None), "shape", None) if layer.built else None
-        places = math.prod(size or 1 for size in shape[1:-1]) if shape is not None else 1
-        total += places * sum(math.prod(weight.shape) for weight in layer.trainable_weights)
-    return total
+        yield layer, tuple(size or 1 for size in shape[1:]) if shape is not None else ()
 
 
 class ResidentTraining:

@@ -12,12 +12,12 @@ import tensorflow as tf
 
 from zoo import inspection
 from zoo.inputs import arrays
-from zoo.training import device_data, single_channel
+from zoo.training import device_data, faster_layers
 
 _KEPT, _KEPT_OF_BATCH = "_resident_prediction", "_prediction_of_batch"
-# Of several batches, those of layers and the bytes of images: more is not faster. The latter keeps
-# in bounds what models compute beside their layers.
-_MACS_PER_CALL, _BYTES_PER_CALL = 2e8, 2**22
+# Of several batches, those of images and of the largest output of a layer. They keep the memory of
+# a call in bounds; beyond them more is hardly faster.
+_BYTES_OF_IMAGES, _BYTES_OF_LAYER = 2**24, 2**26
 
 
 def rows_per_call(model, x: Any, batch_size: int, arguments: dict[str, Any]) -> int:
@@ -37,8 +37,9 @@ def rows_per_call(model, x: Any, batch_size: int, arguments: dict[str, Any]) -> 
     if not _rows_are_apart(model):
         return batch_size
     bytes_of_row = sum(4 * leaf[:1].size for leaf in keras.tree.flatten(x))
-    fitting = max(1, _BYTES_PER_CALL // (batch_size * max(1, bytes_of_row)))
-    return batch_size * min(fitting, device_data.batches_of(model, batch_size, _MACS_PER_CALL))
+    bytes_of_layer = 4 * device_data.largest_output(model)
+    most = min(_BYTES_OF_IMAGES // max(1, bytes_of_row), _BYTES_OF_LAYER // max(1, bytes_of_layer))
+    return batch_size * min(max(1, most // batch_size), device_data.batches_of(model, batch_size))
 
 
 def _rows_are_apart(model) -> bool:
@@ -158,7 +159,7 @@ def _traced(model):
     jit_compile = _is_by_xla(model)
 
     def predict_step(x):
-        with contextlib.nullcontext() if jit_compile else single_channel.by_products(model):
+        with contextlib.nullcontext() if jit_compile else faster_layers.swapped_in(model):
             return model.predict_step((x,))
 
     settings = {"jit_compile": jit_compile, "reduce_retracing": not jit_compile}
