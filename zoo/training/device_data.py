@@ -255,6 +255,7 @@ class _Graphs:
 
     def __init__(self, model, batch_size: int, forms: tuple = (), by_xla: bool | None = None):
         jit_compile = bool(model.jit_compile)
+        by_xla = jit_compile if by_xla is None else by_xla
         step = tf.function(model.train_step, autograph=False)
         # A constant of the graph would be turned into a product by its reciprocal.
         divisors = [None if divisor is None else tf.constant(divisor) for _, divisor in forms]
@@ -269,7 +270,10 @@ class _Graphs:
 
         def run(data, order, start, count):
             def one(index):
-                return batch(data, tf.slice(order, [(start + index) * batch_size], [batch_size]))
+                first = (start + index) * batch_size
+                if by_xla:  # it would compile anew for each place of a slice
+                    return batch(data, tf.gather(order, first + tf.range(batch_size)))
+                return batch(data, tf.slice(order, [first], [batch_size]))
 
             def body(index):
                 one(index)
@@ -283,7 +287,7 @@ class _Graphs:
             settings = {"jit_compile": jit_compile, "reduce_retracing": not jit_compile}
             return tf.function(function, autograph=False, **settings)
 
-        self.run = compiled(run, jit_compile if by_xla is None else by_xla)
+        self.run = compiled(run, by_xla)
         self.batch = compiled(batch, jit_compile)
 
 

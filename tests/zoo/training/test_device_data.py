@@ -81,6 +81,21 @@ def test_the_loop_that_xla_compiles_does_the_same_updates(digits):
     assert_same(both(digits, fit, name="vae"))  # the noise too
 
 
+def test_xla_compiles_once_for_all_places_of_an_epoch(digits):
+    """What it compiles holds neither where a call begins nor how many updates it does."""
+    model = model_of()
+    model.compile("adam", jit_compile=True)
+    steps = device_data.TrainingSteps(model, (digits[:64],), 16)
+    steps(1)
+    programs = {
+        steps.graphs.run.experimental_get_compiler_ir(
+            steps.data, steps.order, tf.constant(start), tf.constant(count)
+        )(stage="hlo")
+        for start, count in ((0, 2), (1, 2), (0, 3))
+    }
+    assert len(programs) == 1
+
+
 def test_targets_and_weights_travel_along(digits):
     weights = np.linspace(0, 1, 90).astype("float32")
     noisy = np.clip(digits[:90] + 0.1, 0, 1)
