@@ -18,8 +18,8 @@ TURNS = 3
 NETWORKS = {"784-64": (), "784-512-256-64": (512, 256)}
 # Network, images of an update, updates in two epochs.
 CASES = (
-    *(("784-64", 32, count) for count in (10, 1000, 4000)),
-    *(("784-64", 128, count) for count in (10, 300, 1200)),
+    *(("784-64", 32, count) for count in (10, 1000, 2000, 4000)),
+    *(("784-64", 128, count) for count in (10, 300, 938)),
     *(("784-512-256-64", 32, count) for count in (10, 300, 1200)),
     *(("784-512-256-64", 128, count) for count in (300, 1200)),
 )

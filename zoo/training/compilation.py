@@ -13,10 +13,10 @@ from zoo import inspection
 from zoo.training import device_data
 
 FIRST_EPOCHS = 2  # in which the compilation has to pay
-# Estimates, on the side of no, for two cores with AVX-512. bench/suites/test_auto_jit.py measures
-# what the choice is worth.
-_COMPILE_SECONDS, _COMPILE_SECONDS_OF_LAYER = 0.9, 0.25
-_SAVED_SECONDS_OF_ROW, _SAVED_SECONDS_OF_WEIGHT = 2.5e-6, 3e-10  # of an update
+# Estimates for two cores with AVX-512. bench/suites/test_auto_jit.py measures what the choice is
+# worth.
+_COMPILE_SECONDS_OF_LAYER = 0.2
+_SAVED_SECONDS_OF_ROW, _SAVED_SECONDS_OF_WEIGHT = 4e-6, 4e-10  # of an update
 # Above that many multiply-adds of an update, products are all that counts, and XLA's are no faster.
 _MOST_MACS = 5e7
 _MOST_ROWS = 256
@@ -36,13 +36,16 @@ def pays(model, batch_size: int, num_updates: int) -> bool:
 
         num_updates * saved seconds of an update > seconds of the compilation
 
-    It depends on the network, the batch and the length of the training alone, not on a measurement:
-    the same call gives the same weights every time.
+    Who calls `fit` again and again, for a few updates each, will go on: updates of earlier calls
+    count, too. So the choice takes at most twice the time of the better one.
+
+    It depends on the network, the batch and the number of updates alone, not on a measurement: the
+    same calls give the same weights every time.
 
     Args:
         model: Compiled, on a machine without GPU.
         batch_size: Rows of an update.
-        num_updates: In the first two epochs, or in the only one.
+        num_updates: In the first two epochs, or in the only one, and in calls before.
     """
     if not is_dense(model):
         return False
@@ -53,7 +56,7 @@ def pays(model, batch_size: int, num_updates: int) -> bool:
         isinstance(layer, keras.layers.Dense) for layer in inspection.named_layers(model).values()
     )
     saved = _SAVED_SECONDS_OF_ROW * batch_size + _SAVED_SECONDS_OF_WEIGHT * num_weights
-    return num_updates * saved > _COMPILE_SECONDS + _COMPILE_SECONDS_OF_LAYER * num_layers
+    return num_updates * saved > _COMPILE_SECONDS_OF_LAYER * num_layers
 
 
 def is_dense(model) -> bool:

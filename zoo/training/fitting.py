@@ -24,6 +24,7 @@ class Fitting(DataChecks, keras.Model):
     steps_are_plain = False
     # Whether XLA compiled the updates of the last `fit`; None before.
     fitted_by_xla: bool | None = None
+    _updates_before = 0  # by `fit` on arrays, since the model was compiled
 
     def fit(
         self,
@@ -171,9 +172,11 @@ class Fitting(DataChecks, keras.Model):
         )
         self.steps_per_execution = num_steps  # until `make_train_function`
         try:
-            return super().fit(self.train_function.batches, shuffle=False, **arguments)
+            history = super().fit(self.train_function.batches, shuffle=False, **arguments)
         finally:
             self.steps_per_execution, self.train_function = compiled
+        self._updates_before += len(history.epoch) * (source.num_rows // source.batch_size)
+        return history
 
     def _is_to_be_compiled(self, source: Source, num_steps: int, arguments: dict) -> bool:
         """Tells whether XLA compiles the updates of this `fit`, by rule where it may choose."""
@@ -181,14 +184,15 @@ class Fitting(DataChecks, keras.Model):
             return bool(self.jit_compile)
         num_epochs = arguments.get("epochs", 1) - arguments.get("initial_epoch", 0)
         num_epochs = min(num_epochs, compilation.FIRST_EPOCHS)
-        in_epoch = source.num_rows // source.batch_size
-        return compilation.pays(self, source.batch_size, num_epochs * in_epoch)
+        num_updates = num_epochs * (source.num_rows // source.batch_size)
+        return compilation.pays(self, source.batch_size, self._updates_before + num_updates)
 
     def compile(self, optimizer="rmsprop", loss=None, loss_weights=None, *args, **kwargs):
         """Compiles as `keras.Model.compile` does, but without a loss, which the model has.
 
         `jit_compile="auto"`, the default, is Keras's, but for networks of dense layers on CPUs:
-        there XLA compiles the updates of a `fit` on arrays that is long enough for it to pay.
+        there XLA compiles the updates of a `fit` on arrays that is long enough for it to pay, alone
+        or with those before it.
 
         Raises:
             ValueError: for a loss or weights of losses.
@@ -206,6 +210,7 @@ class Fitting(DataChecks, keras.Model):
             keras.Model.compile, (self, None, None, None, *args), kwargs
         )
         self.is_jit_auto = given.get("jit_compile", "auto") == "auto"
+        self._updates_before = 0
 
     def __setattr__(self, name, value):
         if name == "jit_compile":  # no property: Keras does not set what is the same already

@@ -21,7 +21,6 @@ def compiled(name="autoencoder", metrics=None, dtype="float32", **arguments):
 @pytest.fixture
 def always(monkeypatch):
     """Compilation costs nothing: what may be compiled is."""
-    monkeypatch.setattr(compilation, "_COMPILE_SECONDS", 0.0)
     monkeypatch.setattr(compilation, "_COMPILE_SECONDS_OF_LAYER", 0.0)
 
 
@@ -31,6 +30,24 @@ def test_it_has_to_pay_within_two_epochs():
     assert compilation.pays(model, 32, 100_000)
     model.fit(IMAGES, epochs=1000, batch_size=32, verbose=0, callbacks=[Stop(1)])
     assert model.fitted_by_xla is False  # 2 updates in an epoch
+
+
+def test_short_trainings_pay_together(monkeypatch):
+    """From the fit on before whose end not compiling would have taken as long as compiling."""
+    monkeypatch.setattr(compilation, "_SAVED_SECONDS_OF_ROW", 0.0)
+    monkeypatch.setattr(compilation, "_SAVED_SECONDS_OF_WEIGHT", 0.0)
+    model = compiled()
+    num_weights = sum(weight.size for weight in model.get_weights())
+    seconds = 4 * compilation._COMPILE_SECONDS_OF_LAYER  # four dense layers
+    monkeypatch.setattr(compilation, "_SAVED_SECONDS_OF_WEIGHT", seconds / 11.5 / num_weights)
+    chosen = []
+    for _ in range(3):  # 4 updates in an epoch: 8, 8 + 8, ...
+        model.fit(IMAGES, epochs=2, batch_size=16, verbose=0)
+        chosen.append(model.fitted_by_xla)
+    assert chosen == [False, True, True]
+    model.compile(keras.optimizers.Adam(1e-2))
+    model.fit(IMAGES, epochs=1, batch_size=16, verbose=0)
+    assert model.fitted_by_xla is False
 
 
 def test_large_products_gain_nothing():
