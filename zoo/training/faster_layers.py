@@ -41,31 +41,38 @@ def swapped_in(model) -> contextlib.AbstractContextManager[None]:
 
 
 def _way(layer) -> Callable | None:
-    is_transposed = type(layer) is keras.layers.Conv2DTranspose
-    if not layer.built or not (is_transposed or type(layer) is keras.layers.Conv2D):
-        return None
-    is_plain = layer.padding == "same" and layer.data_format == "channels_last"
-    is_plain = is_plain and getattr(layer, "quantization_mode", None) is None
-    is_plain = is_plain and layer.dilation_rate == (1, 1) and getattr(layer, "groups", 1) == 1
-    if not is_plain:
-        return None
+    """Returns another way to compute a layer; None where it stays as it is."""
+    kinds = {
+        keras.layers.Conv2D: _way_of_convolution,
+        keras.layers.Conv2DTranspose: _way_of_transposed,
+    }
+    choose = kinds.get(type(layer))
+    return choose(layer) if choose and layer.built and _is_plain(layer) else None
+
+
+def _is_plain(layer) -> bool:
+    is_ordinary = getattr(layer, "quantization_mode", None) is None
+    is_ordinary = is_ordinary and getattr(layer, "groups", 1) == 1 and layer.dilation_rate == (1, 1)
+    return is_ordinary and layer.padding == "same" and layer.data_format == "channels_last"
+
+
+def _way_of_convolution(layer) -> Callable | None:
     height, width, before, after = layer.kernel.shape
-    if not is_transposed:
-        is_odd = height % 2 == 1 and width % 2 == 1 and 1 < height * width <= _MOST_PLACES
-        is_fit = after == 1 and before >= _LEAST_CHANNELS and layer.strides == (1, 1)
-        return _by_products if is_fit and is_odd and _is_in_float32(layer) else None
-    before, after = after, before  # a transposed kernel has the channels of the output first
+    is_odd = height % 2 == 1 and width % 2 == 1 and 1 < height * width <= _MOST_PLACES
+    is_fit = after == 1 and before >= _LEAST_CHANNELS and layer.strides == (1, 1)
+    in_float32 = layer.compute_dtype == layer.variable_dtype == "float32"
+    return _by_products if is_fit and is_odd and in_float32 else None
+
+
+def _way_of_transposed(layer) -> Callable | None:
     if layer.output_padding is not None:
         return None
-    of_one_pixel = after * layer.strides[0] * layer.strides[1]
-    if layer.strides[0] * layer.strides[1] > 1 and of_one_pixel <= _LANES <= before:
+    after, before = layer.kernel.shape[2:]
+    num_pixels = layer.strides[0] * layer.strides[1]  # that come of one
+    if num_pixels > 1 and after * num_pixels <= _LANES and before >= _LEAST_CHANNELS:
         return _by_convolution
     in_bfloat16 = layer.compute_dtype == "bfloat16"
     return _with_bias_at_once if in_bfloat16 and layer.use_bias else None
-
-
-def _is_in_float32(layer) -> bool:
-    return layer.compute_dtype == layer.variable_dtype == "float32"
 
 
 def _by_products(layer, call, x, *args, **kwargs):

@@ -60,10 +60,12 @@ def predict(model, x: Any, batch_size: int, num_rows: int, verbose) -> Any:
     total = arrays.num_rows(x)
     target = -(-total // batch_size)
     bar = keras.utils.Progbar(target, verbose=1 if verbose == "auto" else int(verbose))
-    function, outputs = _function(model), None
+    function = outputs = None
     for start in range(0, total, num_rows):
         rows = slice(start, start + num_rows)
-        values = function(_tensors(keras.tree.map_structure(lambda part, rows=rows: part[rows], x)))
+        tensors = _tensors(keras.tree.map_structure(lambda part, rows=rows: part[rows], x))
+        function = function or _function(model, tensors)
+        values = function(tensors)
         if outputs is None:
             outputs = tf.nest.map_structure(
                 lambda part: np.empty((total, *part.shape[1:]), part.dtype.as_numpy_dtype), values
@@ -101,10 +103,7 @@ class _OneCall:
     """
 
     def __init__(self, model, tensors):
-        spec = tf.nest.map_structure(
-            lambda x: tf.TensorSpec((None, *x.shape[1:]), x.dtype), tensors
-        )
-        self.function = _traced(model).get_concrete_function(spec)
+        self.function = _traced(model).get_concrete_function(_of_any_length(tensors))
         self.captured, outputs = self.function.captured_inputs, self.function.outputs
         self.dtypes, self.structure = [x.dtype for x in outputs], self.function.structured_outputs
         # An operation does not tell XLA; and what is no tensor is no output of a graph.
@@ -137,13 +136,19 @@ def _view(values: tf.Tensor) -> np.ndarray:
         return values.numpy()
 
 
-def _function(model):
+def _function(model, tensors):
     """Returns the graph of a model as it is compiled now, made once for many calls."""
     kept = inspection.cached_while(model, _KEPT, inspection.variables_of(model))
     jit_compile = _is_by_xla(model)
     if jit_compile not in kept:
-        kept[jit_compile] = _traced(model)
+        kept[jit_compile] = function = _traced(model)
+        if not jit_compile:  # else there would be one for the first number of rows alone
+            function.get_concrete_function(_of_any_length(tensors))
     return kept[jit_compile]
+
+
+def _of_any_length(tensors):
+    return tf.nest.map_structure(lambda x: tf.TensorSpec((None, *x.shape[1:]), x.dtype), tensors)
 
 
 def _is_by_xla(model) -> bool:

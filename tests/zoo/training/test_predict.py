@@ -67,6 +67,15 @@ def test_weights_may_change_between_calls(digits, many):
     np.testing.assert_allclose(after, _ordinary(model, digits[:64], 16), rtol=1e-5, atol=1e-6)
 
 
+def test_any_numbers_of_rows_are_traced_once(digits, many):
+    model, traced = make("autoencoder"), []
+    step = model.predict_step
+    model.predict_step = lambda data: traced.append(data[0].shape) or step(data)
+    for num_rows in (70, 64, 3, 1):  # with and without a rest
+        model.predict(digits[:num_rows], batch_size=16, verbose=0)
+    assert [tuple(shape) for shape in traced] == [(None, 8, 8, 1)]
+
+
 def test_progress_is_shown(digits, autoencoder, many, capsys):
     autoencoder.predict(digits[:70], batch_size=16)
     assert "5/5" in capsys.readouterr().out
