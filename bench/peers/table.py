@@ -111,7 +111,8 @@ def _short(record: dict[str, Any] | None, key: str) -> str:
     if record["status"] != "ok" or f"seconds_by_{key}" not in record:
         return "failed"
     mark = "" if record.get(f"same_loss_as_{key}", True) else " \\*"
-    return f"{_ratio(record, key)}{mark}"
+    kept_together = _ratio(record, key).replace(" to ", "\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}")
+    return f"{kept_together}{mark}"
 
 
 def show(records: Sequence[dict[str, Any]], console) -> None:
