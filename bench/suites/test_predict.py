@@ -18,7 +18,7 @@ from bench.stats import intervals
 from bench.stats.paired import Pair
 from zoo.training import predict
 
-TURNS = 24
+TURNS = 12
 # Name, preset, image shape and number of images.
 MODELS = {
     "dense": ("autoencoder", "tf_tutorial_dense", (28, 28, 1), 8_192),
