@@ -229,7 +229,7 @@ class TrainingSteps:
         self.data = _tensors(data)
         num_rows = len(keras.tree.flatten(data)[0])
         self.order = tf.constant(np.resize(np.arange(num_rows), MOST_STEPS * batch_size))
-        self.graphs = _Graphs(model, batch_size)
+        self.graphs = _Graphs(model, batch_size, bool(model.jit_compile))
 
     def __call__(self, count: int) -> dict[str, float]:
         """Does so many updates, and returns what `fit` shows of them."""
@@ -249,13 +249,11 @@ class _Graphs:
     Args:
         batch_size: Rows of an update.
         forms: See `Source`.
-        by_xla: Whether XLA compiles the loop; None: as the model is compiled. The batch that is
-            left over at the end of an epoch is not worth a compilation of its own.
+        by_xla: Whether XLA compiles the loop. The batch that is left over at the end of an epoch is
+            compiled as the model is: by rule it would not be worth a compilation of its own.
     """
 
-    def __init__(self, model, batch_size: int, forms: tuple = (), by_xla: bool | None = None):
-        jit_compile = bool(model.jit_compile)
-        by_xla = jit_compile if by_xla is None else by_xla
+    def __init__(self, model, batch_size: int, by_xla: bool, forms: tuple = ()):
         step = tf.function(model.train_step, autograph=False)
         # A constant of the graph would be turned into a product by its reciprocal.
         divisors = [None if divisor is None else tf.constant(divisor) for _, divisor in forms]
@@ -288,7 +286,7 @@ class _Graphs:
             return tf.function(function, autograph=False, **settings)
 
         self.run = compiled(run, by_xla)
-        self.batch = compiled(batch, jit_compile)
+        self.batch = compiled(batch, bool(model.jit_compile))
 
 
 def _graphs(model, source: Source, by_xla: bool | None) -> _Graphs:
@@ -300,7 +298,7 @@ def _graphs(model, source: Source, by_xla: bool | None) -> _Graphs:
     if key not in kept:
         if len(kept) == _MOST_GRAPHS:
             del kept[next(iter(kept))]
-        kept[key] = _Graphs(model, source.batch_size, source.forms, by_xla)
+        kept[key] = _Graphs(model, source.batch_size, by_xla, source.forms)
     return kept[key]
 
 

@@ -28,16 +28,18 @@ def swapped_in(model) -> contextlib.AbstractContextManager[None]:
     - Other transposed convolutions with a bias, in bfloat16: the bias is added by the kernel of
       batch normalisation.
 
-    On a GPU, and for layers of another kind, nothing is changed.
+    On a GPU, for layers of another kind and for images of unknown size, nothing is changed.
     """
     if keras.distribution.list_devices("gpu"):
         return contextlib.nullcontext()
-    ways = {id(layer): (layer, _way(layer)) for layer in inspection.named_layers(model).values()}
-    layers = [layer for layer, way in ways.values() if way is not None]
-    return inspection.calls_wrapped(
-        layers,
-        lambda layer, call, *args, **kwargs: ways[id(layer)][1](layer, call, *args, **kwargs),
-    )
+    layers = [layer for layer in inspection.named_layers(model).values() if _way(layer)]
+    return inspection.calls_wrapped(layers, _around)
+
+
+def _around(layer, call, x, *args, **kwargs):
+    if None in tuple(x.shape[1:3]):
+        return call(x, *args, **kwargs)
+    return _way(layer)(layer, x)
 
 
 def _way(layer) -> Callable | None:
@@ -75,7 +77,7 @@ def _way_of_transposed(layer) -> Callable | None:
     return _with_bias_at_once if in_bfloat16 and layer.use_bias else None
 
 
-def _by_products(layer, call, x, *args, **kwargs):
+def _by_products(layer, x):
     """Convolves by one product for all places of the kernel.
 
         y[i, j] = activation(b + sum over (u, v) of p[u, v, i + u - r, j + v - r])
@@ -86,8 +88,6 @@ def _by_products(layer, call, x, *args, **kwargs):
     """
     height, width, channels, _ = layer.kernel.shape
     rows, columns = x.shape[1:3]
-    if rows is None or columns is None:
-        return call(x, *args, **kwargs)
     kernel = ops.reshape(layer.kernel, (height * width, channels))
     planes = tf.linalg.matmul(kernel, ops.reshape(x, (-1, channels)), transpose_b=True)
     planes = ops.reshape(planes, (height * width, -1, rows, columns))
@@ -103,7 +103,7 @@ def _by_products(layer, call, x, *args, **kwargs):
     return layer.activation(total[..., None])
 
 
-def _by_convolution(layer, call, x, *args, **kwargs):
+def _by_convolution(layer, x):
     """Computes the `s * s` pixels that come of an input pixel as channels of a convolution.
 
         y[s i + r] = activation(b + sum over m of x[i - m] k[r + p + s m])
@@ -112,8 +112,6 @@ def _by_convolution(layer, call, x, *args, **kwargs):
     As above, the transposed convolution of oneDNN throws away most channels where they are few.
     """
     rows, columns = x.shape[1:3]
-    if rows is None or columns is None:
-        return call(x, *args, **kwargs)
     (high, wide), (height, width, after, before) = layer.strides, layer.kernel.shape
     zeros_above, borders_above = _of_direction(height, high)
     zeros_left, borders_left = _of_direction(width, wide)
@@ -138,7 +136,7 @@ def _of_direction(size: int, stride: int) -> tuple[tuple[int, int], tuple[int, i
     return zeros, (before, after)
 
 
-def _with_bias_at_once(layer, call, x, *args, **kwargs):
+def _with_bias_at_once(layer, x):
     """Adds the bias, and the ReLU that may follow, by one pass of the kernel of normalisation.
 
     By TensorFlow's own addition and ReLU they are two passes, which convert each value to float32

@@ -33,7 +33,7 @@ def test_it_has_to_pay_within_two_epochs():
 
 
 def test_short_trainings_pay_together(monkeypatch):
-    """From the fit on before whose end not compiling would have taken as long as compiling."""
+    """XLA begins with the `fit` in which it would have paid, had it begun with the first."""
     monkeypatch.setattr(compilation, "_SAVED_SECONDS_OF_ROW", 0.0)
     monkeypatch.setattr(compilation, "_SAVED_SECONDS_OF_WEIGHT", 0.0)
     model = compiled()
