@@ -15,7 +15,7 @@ from zoo.data import augmentation, images, mask_files
 from zoo.data import cache as pixel_cache
 from zoo.data.reader import Reader
 from zoo.inputs import pipeline
-from zoo.training import device_data as resident_training
+from zoo.training import device_data
 
 SHAPE = (16, 16, 3)
 
@@ -426,7 +426,7 @@ def test_pixels_are_the_same_bits_on_the_device(tmp_path):
         def train_step(self, data):
             return {"pixels": data}
 
-    logs = resident_training._Graphs(Model(), 1, source.forms).batch(
+    logs = device_data._Graphs(Model(), 1, by_xla=False, forms=source.forms).batch(
         tf.constant(source.data), tf.constant([0], tf.int64)
     )
     np.testing.assert_array_equal(logs["pixels"], levels / np.float32(255))
