@@ -26,6 +26,22 @@ _NUMBER = re.compile(r"argument (?P<what>[^:]+): invalid (?P<kind>int|float) val
 _REFUSED = re.compile(r"argument (?P<what>[^:]+): [\w ]*(?P<text>must be .*)")
 _KINDS = {"int": "a whole number", "float": "a number"}
 _NEGATIVE_RANGE = re.compile(r"-[\d.]+\.\.\S+")
+_OPTION_LINE = re.compile(r"^  (-.*)$", re.MULTILINE)
+_MOST_IN_USAGE = 6  # options; of more, the first line says that there are some
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Keeps words whole, and leaves many options to the list of them, out of the usage."""
+
+    def add_usage(self, usage, actions, groups, prefix=None):
+        needed = [action for action in actions if action.required or not action.option_strings]
+        if len(actions) - len(needed) > _MOST_IN_USAGE:
+            actions = [*needed, argparse.Action([], "options", metavar="[options]")]
+            groups = ()
+        super().add_usage(usage, actions, groups, prefix)
+
+    def _split_lines(self, text, width):
+        return _wrapped(text, width)
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -35,6 +51,12 @@ class CommandParser(argparse.ArgumentParser):
     """
 
     _commands = None
+
+    def __init__(self, *args, description: str | None = None, **settings):
+        if description is not None:
+            paragraphs = re.split(r"\n\s*\n", description.strip())
+            description = "\n\n".join(" ".join(each.split()) for each in paragraphs)
+        super().__init__(*args, description=description, formatter_class=_Formatter, **settings)
 
     def parse_known_args(self, args=None, namespace=None):
         joined: list[str] = []
@@ -72,7 +94,8 @@ class CommandParser(argparse.ArgumentParser):
     def _refuse(self, word: str) -> None:
         if not word.startswith("-"):
             self.error(f"there is one word too many: {word}")
-        options = re.findall(r"--[\w-]+", self.format_usage())
+        lines = " ".join(_OPTION_LINE.findall(self.format_help()))
+        options = re.findall(r"(?<!\w)--[\w-]+", lines)
         self.error(f"unknown option {word}.{checks.suggestion(word.partition('=')[0], options)}")
 
     def error(self, message: str):
@@ -88,12 +111,21 @@ def _fitted(line: str, places: int) -> str:
         return line
     text = line.lstrip(" ")
     indent = line[: len(line) - len(text)]
-    example, _, remark = text.partition("   ")
+    example, _, remark = text.partition("  ")
     if not example.startswith(("python ", "pip ", *SCRIPTS)):
-        return textwrap.fill(text, places, initial_indent=indent, subsequent_indent=indent)
+        if len(indent) > places // 2:  # a remark's second line
+            indent = " " * 6
+        return "\n".join(indent + part for part in _wrapped(text, places - len(indent)))
     parts = aligned.paragraph(example, places - 2, indent).splitlines()
     below = [aligned.paragraph(remark.strip(), places, f"{indent}    ")] if remark else []
     return "\n".join([" \\\n".join(parts), *below])
+
+
+def _wrapped(text: str, places: int) -> list[str]:
+    """Returns a text in lines of so many places; a word stays whole, to be copied."""
+    return textwrap.wrap(
+        " ".join(text.split()), places, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _in_words(message: str) -> str:
@@ -136,7 +168,6 @@ def program(name: str, description: str, examples: str) -> CommandParser:
         prog=name,
         description=description,
         epilog=examples,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
 
@@ -146,6 +177,7 @@ def new_command(
     run: Callable[[argparse.Namespace], int],
     about: str,
     examples: str = "",
+    description: str | None = None,
     **settings,
 ) -> CommandParser:
     """Adds a command to a program and returns its parser, to which its arguments are added.
@@ -155,13 +187,14 @@ def new_command(
         run: Takes the options and returns the exit code; it is their attribute `command`.
         about: What the command does, in a line.
         examples: Shown at the end of the help, as they are written.
-        **settings: What `argparse.ArgumentParser` takes beside, such as `description`.
+        description: Stands above the arguments; None: `about`.
+        **settings: What `argparse.ArgumentParser` takes beside, such as `aliases`.
     """
     parser = commands.add_parser(
         name,
         help=about,
         epilog=examples or None,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=description or f"{about[:1].upper()}{about[1:]}.",
         **settings,
     )
     parser.set_defaults(command=run)

@@ -1,5 +1,6 @@
 """The parser that the three command lines share."""
 
+import itertools
 import sys
 
 import pytest
@@ -36,6 +37,45 @@ def test_help_fits_80_columns(script, monkeypatch):
     for parser in (program, *program._commands.choices.values()):
         wide = [line for line in parser.format_help().splitlines() if len(line) > 80]
         assert [line for line in wide if " " in line.strip()] == []  # a word alone stays whole
+
+
+def _parsers(script):
+    program = MAINS[script].make_parser()
+    return [program, *program._commands.choices.values()]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_usage_is_short_and_names_what_must_be_given(script, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for parser in _parsers(script):
+        usage = parser.format_usage()
+        assert len(usage.splitlines()) <= 3, usage
+        options = [action for action in parser._actions if action.option_strings]
+        if "[options]" in usage:
+            options = [action for action in options if action.required]
+        assert [a.dest for a in options if a.option_strings[0] not in usage] == []
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_no_word_of_a_help_is_broken(script, columns, monkeypatch):
+    for parser in _parsers(script):
+        monkeypatch.setenv("COLUMNS", "500")
+        words = set(parser.format_help().split())
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert set(parser.format_help().split()) <= words | {"\\"}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_lines_of_a_description_are_filled(script, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for parser in _parsers(script):
+        text = parser.format_help()
+        for paragraph in (parser.description or "").split("\n\n"):
+            start = text.index(paragraph.split(" ")[0])
+            lines = text[start:].split("\n\n")[0].splitlines()
+            for line, after in itertools.pairwise(lines):
+                assert len(f"{line} {after.split(' ')[0]}") > 80
 
 
 @pytest.mark.parametrize(

@@ -294,9 +294,9 @@ def add_parser(commands) -> None:
     )
     parser.add_argument("model", help="registry name; see python -m zoo list")
     parser.add_argument("data", type=Path, help="folder of images, .npz file, or table")
-    parser.add_argument("--output", type=Path, required=True, help="file to write, .keras")
-    parser.add_argument("--preset", help="named set of arguments, such as tiny, small or base")
-    parser.add_argument(
+    group = parser.add_argument_group("model")
+    group.add_argument("--preset", help="named set of arguments, such as tiny, small or base")
+    group.add_argument(
         "--set",
         dest="arguments",
         nargs="+",
@@ -305,26 +305,34 @@ def add_parser(commands) -> None:
         metavar="NAME=VALUE",
         help="constructor arguments, such as latent_dim=8 widths=32,64",
     )
-    reading_options.add(parser)
-    cropping.add_options(parser)
-    parser.add_argument("--epochs", type=int, default=DEFAULT_EPOCHS, help="default: %(default)s")
-    parser.add_argument("--batch-size", type=int, default=64, help="default: %(default)s")
-    parser.add_argument(
+    group.add_argument(
+        "--positive", metavar="CLASS", help="debiasing models: the class to be debiased"
+    )
+    group.add_argument("--resume", type=Path, metavar="FILE", help="train this model further")
+    group = parser.add_argument_group("data")
+    reading_options.add(group)
+    cropping.add_options(group)
+    group.add_argument(
+        "--validation-split",
+        type=float,
+        default=0.1,
+        metavar="SHARE",
+        help="of the images that is held out; default: 0.1",
+    )
+    group = parser.add_argument_group("training")
+    group.add_argument("--epochs", type=int, default=DEFAULT_EPOCHS, help="default: %(default)s")
+    group.add_argument("--batch-size", type=int, default=64, help="default: %(default)s")
+    group.add_argument(
         "--learning-rate",
         type=float,
         help=f"of Adam; default: {checks.DEFAULT_LEARNING_RATE:g}, with --resume the model's",
     )
-    parser.add_argument(
+    group.add_argument(
         "--seed", type=checks.seed, default=0, help="of weights and noise; default: 0"
     )
-    parser.add_argument(
-        "--validation-split", type=float, default=0.1, help="share held out; default: 0.1"
-    )
-    stopping.add_options(parser)
-    tracking.add_options(parser)
-    thresholds.add(parser, "of the held-out images")
-    parser.add_argument(
-        "--positive", metavar="CLASS", help="debiasing models: the class to be debiased"
-    )
-    parser.add_argument("--resume", type=Path, metavar="FILE", help="train this model further")
-    parser.add_argument("--overwrite", action="store_true", help="replace the output file")
+    stopping.add_options(group)
+    thresholds.add(parser.add_argument_group("anomaly threshold"), "of the held-out images")
+    group = parser.add_argument_group("output")
+    group.add_argument("--output", type=Path, required=True, help="file to write, .keras")
+    group.add_argument("--overwrite", action="store_true", help="replace the output file")
+    tracking.add_options(group)
