@@ -8,9 +8,8 @@ import tensorflow as tf
 
 from zoo.inputs import arrays, checking, graph_check, pipeline
 from zoo.inputs.order import Source, orders_of_rows
-from zoo.training import adam, compilation, keras_contract, learning_rates
-from zoo.training import device_data as resident_training
-from zoo.training import predict as device_prediction
+from zoo.training import adam, compilation, device_data, keras_contract, learning_rates
+from zoo.training import predict as prediction
 from zoo.training.data_checks import DataChecks
 
 
@@ -62,7 +61,7 @@ class Fitting(DataChecks, keras.Model):
         """
         self._check_compiled()
         learning_rates.warn_where_ended(self.optimizer, self.owner)
-        kwargs = resident_training.bound(keras.Model.fit, (self, x, y, *args), kwargs)
+        kwargs = device_data.bound(keras.Model.fit, (self, x, y, *args), kwargs)
         for name in ("self", "x", "y"):
             kwargs.pop(name, None)
         self._check_class_weight(kwargs.get("class_weight"))
@@ -81,7 +80,7 @@ class Fitting(DataChecks, keras.Model):
             kwargs["validation_data"] = validation
         data = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
         kept = pipeline.cached_source(source) if kwargs.get("batch_size") is None else None
-        reason_unsupported = resident_training.reason_unsupported(
+        reason_unsupported = device_data.reason_unsupported(
             self, data if kept is None else kept.data, kwargs
         )
         may_stay = reason_unsupported is None and resident is not False
@@ -163,11 +162,11 @@ class Fitting(DataChecks, keras.Model):
         batch_size = arguments.get("validation_batch_size") or source.batch_size
         arguments["validation_batch_size"] = batch_size
         compiled = self.steps_per_execution, self.train_function
-        num_steps = resident_training.steps_per_call(
+        num_steps = device_data.steps_per_call(
             self, source.batch_size, source.num_rows, arguments.get("callbacks")
         )
         self.fitted_by_xla = self._is_to_be_compiled(source, num_steps, arguments)
-        self.train_function = resident_training.ResidentTraining(
+        self.train_function = device_data.ResidentTraining(
             self, source, num_steps, self.fitted_by_xla
         )
         self.steps_per_execution = num_steps  # until `make_train_function`
@@ -206,9 +205,7 @@ class Fitting(DataChecks, keras.Model):
                     "extra measures as metrics=[...]."
                 )
         super().compile(optimizer, None, None, *args, **kwargs)
-        given = resident_training.bound(
-            keras.Model.compile, (self, None, None, None, *args), kwargs
-        )
+        given = device_data.bound(keras.Model.compile, (self, None, None, None, *args), kwargs)
         self.is_jit_auto = given.get("jit_compile", "auto") == "auto"
         self._updates_before = 0
 
@@ -237,7 +234,7 @@ class Fitting(DataChecks, keras.Model):
         The optimizer gets its variables here: made inside the step, they have it traced twice.
         """
         self.build_optimizers()
-        if isinstance(self.train_function, resident_training.ResidentTraining):
+        if isinstance(self.train_function, device_data.ResidentTraining):
             self.steps_per_execution = self.train_function.compiled_steps
             if force:
                 self.train_function.trace_anew()
@@ -249,7 +246,7 @@ class Fitting(DataChecks, keras.Model):
         self._check_compiled()
         if keras_contract.is_validation_of_fit(kwargs):  # `fit` has checked its data
             return super().evaluate(x, y, *args, **kwargs)
-        given = resident_training.bound(keras.Model.evaluate, (self, x, y, *args), kwargs)
+        given = device_data.bound(keras.Model.evaluate, (self, x, y, *args), kwargs)
         del given["self"]
         self._check_batch_size(given.get("batch_size"))
         x, y, sample_weight = self._checked_arrays(x, y, given.pop("sample_weight", None))
@@ -268,7 +265,7 @@ class Fitting(DataChecks, keras.Model):
 
         Those of `zoo.batches` are in the order of its rows, of images that `augment` left alone.
         """
-        given = resident_training.bound(keras.Model.predict, (self, x, *args), kwargs)
+        given = device_data.bound(keras.Model.predict, (self, x, *args), kwargs)
         del given["self"]
         self._check_batch_size(given.get("batch_size"))
         x = arrays.to_arrays(self.owner, x, "x")
@@ -282,10 +279,10 @@ class Fitting(DataChecks, keras.Model):
             return super().predict(**given | {"x": x})
         x = keras.tree.map_structure(np.asarray, x)
         batch_size = given.get("batch_size") or 32
-        num_rows = device_prediction.rows_per_call(self, x, batch_size, given)
+        num_rows = prediction.rows_per_call(self, x, batch_size, given)
         if num_rows:
             verbose = given.get("verbose", "auto")
-            return device_prediction.predict(self, x, batch_size, num_rows, verbose)
+            return prediction.predict(self, x, batch_size, num_rows, verbose)
         return super().predict(**given | {"x": x})
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
@@ -305,9 +302,9 @@ class Fitting(DataChecks, keras.Model):
         """Returns the predictions of one batch, which is checked."""
         x = arrays.to_arrays(self.owner, x, "x")
         checking.Check(self, inputs_only=True).whole(x)
-        if resident_training.reason_model_unsupported(self) is not None:
+        if device_data.reason_model_unsupported(self) is not None:
             return super().predict_on_batch(_in_float_type(x))
-        return device_prediction.on_batch(self, x)
+        return prediction.on_batch(self, x)
 
     @property
     def optimizers(self) -> list:
