@@ -95,9 +95,16 @@ def one_of(owner: str, **arguments) -> None:
 
 def positive_int(owner: str, **arguments) -> None:
     """Checks that each argument is an int of at least 1."""
+    int_from(1, owner, **arguments)
+
+
+def int_from(least: int, owner: str, **arguments) -> None:
+    """Checks that each argument is an int of at least `least`."""
     for name, value in arguments.items():
-        if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{owner}: {name} must be an int >= 1. Received: {name}={value!r}.")
+        if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
+            raise ValueError(
+                f"{owner}: {name} must be an int >= {least}. Received: {name}={value!r}."
+            )
 
 
 def number(owner: str, *, low=-np.inf, high=np.inf, **arguments) -> None:

@@ -57,12 +57,17 @@ def is_source(data: Any) -> bool:
     )
 
 
-def has_no_end(source) -> bool:
-    """Tells whether a source of batches goes on for ever, or may do so."""
+def is_endless(source) -> bool:
+    """Tells whether a source of batches says of itself that it goes on for ever."""
     if isinstance(source, tf.data.Dataset):
         return bool(source.cardinality() == tf.data.INFINITE_CARDINALITY)
-    if isinstance(source, keras.utils.PyDataset):
-        return source.num_batches is None
+    return isinstance(source, keras.utils.PyDataset) and source.num_batches is None
+
+
+def has_no_end(source) -> bool:
+    """Tells whether a source of batches goes on for ever, or may do so."""
+    if isinstance(source, (tf.data.Dataset, keras.utils.PyDataset)):
+        return is_endless(source)
     return not hasattr(source, "__len__")
 
 

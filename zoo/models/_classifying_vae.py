@@ -1,7 +1,6 @@
 """What VAEs that also tell classes share: a head of class logits beside the code."""
 
 import inspect
-import math
 
 import keras
 from keras import ops
@@ -88,11 +87,11 @@ class ClassifyingVAE(VAE):
                 f"{self.owner}: y must hold labels for some rows. Received: -1 in all "
                 f"{len(y)} rows. Without labels use 'vae'."
             )
-        share = given.pop("validation_split", 0.0)
+        self._check_numbers(given)
+        share = given.pop("validation_split", None)
         if share and given.get("validation_data") is None:
-            cut = math.floor(len(x) * (1 - share))  # the last rows, as Keras does
-            given["validation_data"] = (x[cut:], y[cut:])
-            x, y = x[:cut], y[:cut]
+            (x, y, _), held_out = self._parted(x, y, None, share)
+            given["validation_data"] = held_out[:2]
         seed = self.seed
         if seed is None:
             seed = int(keras.random.randint((), 0, 2**31 - 1))

@@ -1,11 +1,23 @@
 """How a model takes data: each of its methods reads and checks them by `zoo.inputs.checking`."""
 
+from collections.abc import Collection
+
 import keras
 
 from zoo import checks
-from zoo.inputs import arrays, checking, pipeline
+from zoo.inputs import arrays, checking, pipeline, sources
 
 TASKS_WITH_LABELS = ("semi_supervised", "debiasing")
+# Arguments of `fit`, `evaluate` and `predict` that are numbers, with the least of each.
+_COUNTS = {
+    "batch_size": 1,
+    "validation_batch_size": 1,
+    "epochs": 0,
+    "initial_epoch": 0,
+    "steps": 1,
+    "steps_per_epoch": 1,
+    "validation_steps": 1,
+}
 
 
 class DataChecks:
@@ -52,18 +64,51 @@ class DataChecks:
             y = checking.no_target(x)
         return x, y, sample_weight
 
-    def _checked_source(self, source, **how):
+    def _checked_source(self, source, steps: int | None, name: str = "steps", **how):
         """Returns a source of batches that checks each; arrays, checked already, as they are.
 
         Args:
+            steps: Batches that are taken of it; None: all.
+            name: What the user calls `steps`.
             **how: `inputs_only`, `every_batch` and `step`, see `checking.Check`.
         """
         if arrays.is_array(source):
             return source
+        if steps is None and sources.is_endless(source):
+            raise ValueError(
+                f"{self.owner}: {name} must be given, as the data have no end. Received: "
+                f"{name}=None. Give the number of batches, or data without repeat()."
+            )
         return checking.Check(self, **how).source(source)
 
-    def _checked_validation(self, validation, batch_size: int | None, every_batch: bool = True):
-        """Returns validation data, in any form that `fit` takes, as Keras is to have them."""
+    def _parted(self, x, y, sample_weight, share: float) -> tuple[tuple, tuple]:
+        """Returns the rows to train on, and the last ones, which Keras would hold out."""
+        if not arrays.is_array(x):
+            raise ValueError(
+                f"{self.owner}: validation_split must be left out, as it is for arrays. Received: "
+                f"validation_split={share!r} and x of type {type(x).__name__}. "
+                "Give validation_data=... in its place."
+            )
+        num_rows = arrays.num_rows(x)
+        num_training = int(num_rows * (1.0 - share))
+        if not 0 < num_training < num_rows:
+            raise ValueError(
+                f"{self.owner}: validation_split must leave images to train on, and hold out some. "
+                f"Received: validation_split={share!r}, which holds out "
+                f"{num_rows - num_training} of {num_rows}."
+            )
+        data = x, y, sample_weight
+        return tuple(
+            keras.tree.map_structure(lambda part, rows=rows: _rows(part, rows), data)
+            for rows in (slice(num_training), slice(num_training, None))
+        )
+
+    def _checked_validation(self, validation, arguments: dict, every_batch: bool = True):
+        """Returns validation data, in any form that `fit` takes, as Keras is to have them.
+
+        Args:
+            arguments: Those of `fit`, by name.
+        """
         if validation is None:
             return None
         is_packed = isinstance(validation, (tuple, list))
@@ -72,15 +117,20 @@ class DataChecks:
         )
         x, y, weight = self._checked_arrays(x, y, weight)
         if not arrays.is_array(x):
-            return self._checked_source(x, every_batch=every_batch)
-        packed = keras.utils.pack_x_y_sample_weight(x, y, weight)
-        if pipeline.is_mapped(packed):
-            return pipeline.from_mapped(packed, batch_size)
-        return x, y, weight
+            steps = arguments.get("validation_steps")
+            return self._checked_source(x, steps, "validation_steps", every_batch=every_batch)
+        return as_validation(x, y, weight, arguments)
 
-    def _check_batch_size(self, batch_size) -> None:
-        if batch_size is not None:
-            checks.positive_int(self.owner, batch_size=batch_size)
+    def _check_numbers(self, arguments: dict) -> None:
+        """Refuses numbers of which Keras makes nothing, or something else than was meant."""
+        for name, least in _COUNTS.items():
+            if arguments.get(name) is not None:
+                checks.int_from(least, self.owner, **{name: arguments[name]})
+        share, every = (arguments.get(f"validation_{name}") for name in ("split", "freq"))
+        if share is not None:
+            checks.number(self.owner, low=0, high=1, validation_split=share)
+        if every is not None and (isinstance(every, str) or not isinstance(every, Collection)):
+            checks.positive_int(self.owner, validation_freq=every)
 
     def _check_class_weight(self, class_weight) -> None:
         """Refuses weights of classes where the targets are no class numbers."""
@@ -91,3 +141,16 @@ class DataChecks:
             f"class_weight={class_weight!r}. Use sample_weight, one weight per image"
             + (", or mask_loss='dice' for small objects." if self.task == "segmentation" else ".")
         )
+
+
+def as_validation(x, y, weight, arguments: dict):
+    """Returns arrays as Keras is to have them; of those in a file it would copy all to memory."""
+    packed = keras.utils.pack_x_y_sample_weight(x, y, weight)
+    if not pipeline.is_mapped(packed):
+        return x, y, weight
+    batch_size = arguments.get("validation_batch_size") or arguments.get("batch_size")
+    return pipeline.from_mapped(packed, batch_size)
+
+
+def _rows(part, rows: slice):
+    return None if part is None else part[rows]

@@ -49,7 +49,7 @@ def reason_unsupported(model, data: Any, arguments: dict[str, Any]) -> str | Non
     model_reason = reason_model_unsupported(model)
     if model_reason is not None:
         return model_reason
-    for name in ("steps_per_epoch", "class_weight", "validation_split"):
+    for name in ("steps_per_epoch", "class_weight"):
         if arguments.get(name):
             return f"{name} is given"
     if arguments.get("shuffle", True) not in (True, False):

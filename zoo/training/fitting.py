@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from zoo.inputs import arrays, checking, graph_check, pipeline
 from zoo.inputs.order import Source, orders_of_rows
-from zoo.training import adam, compilation, device_data, keras_contract, learning_rates
+from zoo.training import adam, compilation, device_data, keras_contract, optimizers
 from zoo.training import predict as prediction
-from zoo.training.data_checks import DataChecks
+from zoo.training.data_checks import DataChecks, as_validation
 
 
 class Fitting(DataChecks, keras.Model):
@@ -47,9 +47,9 @@ class Fitting(DataChecks, keras.Model):
                 and several updates run per call: faster for small models, with the order, the
                 updates and the history of the ordinary path. None does so where it can: for
                 arrays that fit, and `zoo.batches` of files that are kept or of an array, without
-                replicas, `steps_per_epoch`, `class_weight` and `validation_split`. A callback
-                that looks at batches still sees each, unless its attribute `looks_at_batches` is
-                False: it then sees the last of each call.
+                replicas, `steps_per_epoch` and `class_weight`. A callback that looks at batches
+                still sees each, unless its attribute `looks_at_batches` is False: it then sees the
+                last of each call.
             check_every_batch: Whether each batch of a data set or a generator is checked before it
                 is trained on, or the first alone; arrays are checked as a whole. The error names
                 the batch. Those of a data set are looked at inside the training step; docs/speed.md
@@ -60,24 +60,27 @@ class Fitting(DataChecks, keras.Model):
             ValueError: for data that do not fit the model, or `resident=True` where it cannot be.
         """
         self._check_compiled()
-        learning_rates.warn_where_ended(self.optimizer, self.owner)
+        optimizers.warn_where_ended(self.optimizer, self.owner)
         kwargs = device_data.bound(keras.Model.fit, (self, x, y, *args), kwargs)
         for name in ("self", "x", "y"):
             kwargs.pop(name, None)
         self._check_class_weight(kwargs.get("class_weight"))
-        self._check_batch_size(kwargs.get("batch_size"))
+        self._check_numbers(kwargs)
         x, y, sample_weight = self._checked_arrays(x, y, kwargs.pop("sample_weight", None))
-        step = self._check_of_steps()
-        source, x = x, self._checked_source(x, every_batch=check_every_batch, step=step)
+        share, validation = (kwargs.pop(f"validation_{name}", None) for name in ("split", "data"))
+        if share and validation is None:
+            (x, y, sample_weight), held_out = self._parted(x, y, sample_weight, share)
+            kwargs["validation_data"] = as_validation(*held_out, kwargs)
+        elif validation is not None:
+            kwargs["validation_data"] = self._checked_validation(
+                validation, kwargs, check_every_batch
+            )
+        step, steps = self._check_of_steps(), kwargs.get("steps_per_epoch")
+        how = {"every_batch": check_every_batch, "step": step}
+        source, x = x, self._checked_source(x, steps, "steps_per_epoch", **how)
         self._look_in_steps(step, kwargs)
         if isinstance(x, (tf.data.Dataset, collections.abc.Iterator)):
             kwargs.setdefault("shuffle", False)  # else Keras warns that True is ignored
-        batch_size = kwargs.get("validation_batch_size") or kwargs.get("batch_size")
-        validation = self._checked_validation(
-            kwargs.pop("validation_data", None), batch_size, check_every_batch
-        )
-        if validation is not None:
-            kwargs["validation_data"] = validation
         data = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
         kept = pipeline.cached_source(source) if kwargs.get("batch_size") is None else None
         reason_unsupported = device_data.reason_unsupported(
@@ -93,7 +96,7 @@ class Fitting(DataChecks, keras.Model):
         self.fitted_by_xla = bool(self.jit_compile)
         try:
             with checking.errors_of_batches(self.owner):
-                started = self.start_from(_to_train_on(data, kwargs), source)
+                started = self.start_from(data, source)
                 if not arrays.is_array(data):
                     x = data = started
                 if may_stay:
@@ -140,14 +143,6 @@ class Fitting(DataChecks, keras.Model):
         arguments = dict(arguments)
         batch_size = arguments.pop("batch_size", None)
         arguments["validation_batch_size"] = arguments.get("validation_batch_size") or batch_size
-        share = arguments.pop("validation_split", None)
-        if share and arguments.get("validation_data") is None:
-            num_training = int(arrays.num_rows(data) * (1.0 - share))  # the last rows, as in Keras
-            held_out = keras.tree.map_structure(lambda part: part[num_training:], data)
-            data = keras.tree.map_structure(lambda part: part[:num_training], data)
-            arguments["validation_data"] = pipeline.from_mapped(
-                held_out, arguments["validation_batch_size"]
-            )
         dataset = pipeline.from_mapped(data, batch_size, bool(arguments.get("shuffle", True)))
         return super().fit(dataset, **arguments | {"shuffle": False})
 
@@ -194,7 +189,7 @@ class Fitting(DataChecks, keras.Model):
         or with those before it.
 
         Raises:
-            ValueError: for a loss or weights of losses.
+            ValueError: for a loss or weights of losses, and for what is no optimizer.
         """
         for name, given in (("loss", loss), ("loss_weights", loss_weights)):
             if given is not None:
@@ -204,7 +199,7 @@ class Fitting(DataChecks, keras.Model):
                     f"{', '.join(self.term_weights)}: choose them in the constructor, and pass "
                     "extra measures as metrics=[...]."
                 )
-        super().compile(optimizer, None, None, *args, **kwargs)
+        super().compile(optimizers.read(self.owner, optimizer), None, None, *args, **kwargs)
         given = device_data.bound(keras.Model.compile, (self, None, None, None, *args), kwargs)
         self.is_jit_auto = given.get("jit_compile", "auto") == "auto"
         self._updates_before = 0
@@ -248,9 +243,9 @@ class Fitting(DataChecks, keras.Model):
             return super().evaluate(x, y, *args, **kwargs)
         given = device_data.bound(keras.Model.evaluate, (self, x, y, *args), kwargs)
         del given["self"]
-        self._check_batch_size(given.get("batch_size"))
+        self._check_numbers(given)
         x, y, sample_weight = self._checked_arrays(x, y, given.pop("sample_weight", None))
-        x = self._checked_source(x)
+        x = self._checked_source(x, given.get("steps"))
         data = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
         if pipeline.is_mapped(data):
             x = pipeline.from_mapped(data, given.pop("batch_size", None))
@@ -267,11 +262,12 @@ class Fitting(DataChecks, keras.Model):
         """
         given = device_data.bound(keras.Model.predict, (self, x, *args), kwargs)
         del given["self"]
-        self._check_batch_size(given.get("batch_size"))
+        self._check_numbers(given)
         x = arrays.to_arrays(self.owner, x, "x")
         if not arrays.is_array(x):
             with checking.errors_of_batches(self.owner):
-                source = self._checked_source(pipeline.in_order(x), inputs_only=True)
+                in_order, steps = pipeline.in_order(x), given.get("steps")
+                source = self._checked_source(in_order, steps, inputs_only=True)
                 return super().predict(**given | {"x": source})
         checking.Check(self, inputs_only=True).whole(x)
         if pipeline.is_mapped(x):
@@ -326,15 +322,6 @@ class Fitting(DataChecks, keras.Model):
                 "was built for others: of another model, or before some were frozen or released. "
                 "Give each model its own: model.compile(keras.optimizers.Adam(1e-3))."
             )
-
-
-def _to_train_on(data, arguments: dict):
-    """Returns arrays without the last rows, which `validation_split` holds out as Keras does."""
-    share = arguments.get("validation_split")
-    if not share or not arrays.is_array(data):
-        return data
-    num_training = int(arrays.num_rows(data) * (1.0 - share))
-    return keras.tree.map_structure(lambda part: part[:num_training], data)
 
 
 def _in_float_type(data):

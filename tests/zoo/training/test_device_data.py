@@ -391,7 +391,6 @@ def test_saved_and_loaded_training_goes_on(digits, tmp_path):
     ("change", "reason"),
     [
         ({"steps_per_epoch": 2}, "steps_per_epoch is given"),
-        ({"validation_split": 0.5}, "validation_split is given"),
         ({"shuffle": "batch"}, "shuffle is 'batch'"),
     ],
 )
