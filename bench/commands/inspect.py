@@ -99,6 +99,12 @@ def command(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace, what: str) -> None:
     if what == "layers":
+        given = [name for name in ("images", "--output") if getattr(options, name.lstrip("-"))]
+        if given:
+            raise BenchError(
+                f"{given[0]} must come with what is to be drawn: --maps --layer NAME, --filters "
+                "--layer NAME, --traversal or --interpolation. Without, the layers are listed."
+            )
         return
     if what in ("filters", "maps") and options.layer is None:
         raise BenchError(
@@ -109,7 +115,9 @@ def _check(options: argparse.Namespace, what: str) -> None:
             f"--{what} needs images: the name of a data set, a folder, an image file or an .npz, "
             f"such as python -m bench inspect {options.model} digits ..."
         )
-    if options.output is None or options.output.suffix.lower() != ".png":
+    if options.output is None:
+        raise BenchError(f"--{what} needs --output FILE.png.")
+    if options.output.suffix.lower() != ".png":
         raise BenchError(f"--output must be a .png file. Received: {options.output}.")
     if min(options.image) < 0:
         raise BenchError(f"--image must be at least 0. Received: {min(options.image)}.")

@@ -130,7 +130,10 @@ def test_models_without_a_code_and_wrong_files_are_named(saved, capsys, tmp_path
     assert code == 2
     assert "must be a file that exists" in text
     code, text = call(saved, capsys, saved / "vae.keras", "digits", "--traversal")
-    assert (code, "--output must be a .png file" in text) == (2, True)
+    assert (code, "--traversal needs --output FILE.png" in text) == (2, True)
+    for words, named in ((("digits",), "images"), (("--output", output), "--output")):
+        code, text = call(saved, capsys, saved / "vae.keras", *words)
+        assert (code, f"{named} must come with what is to be drawn" in text) == (2, True)
     code, text = call(
         saved, capsys, saved / "vae.keras", "digits", "--traversal", "--output", tmp_path / "a.jpg"
     )
