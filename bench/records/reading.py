@@ -41,8 +41,7 @@ def read(
     records, problems = store.read_with_problems(file, config_class)
     if not records:
         raise BenchError(
-            f"no readable record in {file}{_reasons(problems)}. "
-            f"Make some: python -m bench run --output {file.parent}"
+            f"no readable record in {file}{_reasons(problems)}. {store.how_to_make(file)}"
         )
     warnings = [each.text for each in problems]
     if warn is not None:

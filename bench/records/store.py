@@ -132,6 +132,12 @@ def file_of(path: str | Path) -> Path:
     return path / FILE_NAME if path.is_dir() else path
 
 
+def how_to_make(path: Path) -> str:
+    """Returns a sentence about a record file, or a folder, that has no records."""
+    folder = path.parent if path.suffix == Path(FILE_NAME).suffix else path
+    return f"Make some: python -m bench run --output {folder}"
+
+
 def read_with_problems(
     path: Path, config_class: type[RunConfig] = RunConfig
 ) -> tuple[list[Record], list[Problem]]:
@@ -167,9 +173,7 @@ def _lines(path: Path) -> list[bytes]:
     try:
         return path.read_bytes().split(b"\n")
     except FileNotFoundError as error:
-        raise BenchError(
-            f"no records at {path}. Make some: python -m bench run --output {path.parent}"
-        ) from error
+        raise BenchError(f"no records at {path}. {how_to_make(path)}") from error
     except OSError as error:
         raise BenchError(f"cannot read records from {path}: {error.strerror}.") from error
 

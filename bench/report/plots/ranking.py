@@ -94,7 +94,7 @@ def profiles(found: Ranking, target: plot_style.Target, theme: str = "light") ->
             )
         plot_style.log_if_wide(axes, "x", [1.0, most])
         axes.set_xlim(1, most)
-        axes.set_ylim(0, 1.04)
+        axes.set_ylim(-0.04, 1.04)  # room between the first numbers of both axes
         axes.set_xlabel("cost by the lowest of the data set, at most")
         axes.set_ylabel("share of data sets")
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)

@@ -60,5 +60,8 @@ def test_a_run_of_several_data_sets_shows_the_ranking_and_one_of_one_does_not(tm
 
 
 def test_what_is_not_there_is_refused_in_one_line(tmp_path, capsys):
-    assert command_line.main(["rank", str(tmp_path / "nope")]) == 2
-    assert capsys.readouterr().err.startswith("error: no records at")
+    for path in (tmp_path / "nope", tmp_path / "nope" / "records.jsonl"):
+        assert command_line.main(["rank", str(path)]) == 2
+        text = capsys.readouterr().err
+        assert text.startswith("error: no records at")
+        assert text.endswith(f"--output {tmp_path / 'nope'}\n")
