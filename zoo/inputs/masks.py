@@ -111,15 +111,18 @@ def without_void(target):
     return ops.maximum(target, 0.0)
 
 
-def class_counts(values, num_classes: int, ignore_label: int | None = None) -> np.ndarray:
+def class_counts(
+    values, spatial: tuple[int, ...], num_classes: int, ignore_label: int | None = None
+) -> np.ndarray:
     """Returns the number of pixels of each class, void left out, in masks that `check` passes.
 
     Args:
         values: `(batch, *spatial)`, or with a last axis of 1 or of `num_classes`.
+        spatial: `(height, width)` or `(length,)`; a width may be the number of classes, too.
         num_classes: `1` for masks of 0 and 1: two classes are counted.
     """
     values, num = np.asarray(values), max(2, num_classes)
-    if values.ndim > 2 and num_classes > 1 and values.shape[-1] == num_classes:
+    if _is_one_hot(values.shape, spatial, num_classes):
         return values.reshape(-1, num_classes).sum(axis=0).astype("int64")
     counts = np.zeros(num, "int64")
     for mask in values:

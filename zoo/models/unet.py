@@ -215,7 +215,9 @@ class UNet(PixelWeights, UNetFamily):
         counts = np.zeros(self.class_balance.shape, "int64")
         for each in sources.targets_of(self.owner, x, y, self.required_target):
             self.check_targets(each)
-            counts += masks.class_counts(each, self.num_classes, self.ignore_label)
+            counts += masks.class_counts(
+                each, self.image_shape[:-1], self.num_classes, self.ignore_label
+            )
         self.class_balance.assign(mask_weights.balanced_weights(counts))
 
     def compile(self, *args, **kwargs):

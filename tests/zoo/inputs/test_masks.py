@@ -102,3 +102,24 @@ def test_text_is_no_mask():
 def test_unknown_sizes_pass():
     masks.check_shape("Owner", (None, None, None, None), (2, 2), 1)
     masks.check_shape("Owner", (None, 2, 2), (2, 2), 1)
+
+
+@pytest.mark.parametrize(
+    ("spatial", "num_classes"), [((4, 3), 3), ((3, 3), 3), ((3,), 3), ((4, 2), 1), ((4, 5), 3)]
+)
+def test_pixels_of_each_class_are_counted(spatial, num_classes):
+    """Whatever the sizes: an image may be as wide as there are classes."""
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, max(2, num_classes), (6, *spatial))
+    labels[:2] = 0  # not all alike
+    expected = np.bincount(labels.ravel(), minlength=max(2, num_classes))
+    forms = [labels, labels[..., None]]
+    if num_classes > 1:
+        forms.append((labels[..., None] == np.arange(num_classes)).astype("float32"))
+    for form in forms:
+        found = masks.class_counts(form, spatial, num_classes)
+        np.testing.assert_array_equal(found, expected)
+    labels[0] = 255
+    expected = np.bincount(labels[1:].ravel(), minlength=max(2, num_classes))
+    found = masks.class_counts(labels, spatial, num_classes, ignore_label=255)
+    np.testing.assert_array_equal(found, expected)
