@@ -309,7 +309,7 @@ def segment(options) -> int:
                 if doubt is not None:
                     doubt = images.resized(2 * doubt, whole.shape)  # at most 1/2: white
                     images.write_png(folder / "doubts" / names[path], doubt)
-                shares = [f"{np.mean(mask == number):.6g}" for number in classes]
+                shares = [f"{np.mean(whole == number):.6g}" for number in classes]
                 table.writerow((session.name(path), *shares))
                 num_images += 1
         if objects is not None:

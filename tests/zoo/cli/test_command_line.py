@@ -775,6 +775,17 @@ def test_masks_of_several_classes(cells, tmp_path):
     assert float(row["class_2"]) == pytest.approx((mask == 2).mean(), abs=1e-6)
 
 
+def test_shares_are_those_of_the_masks_that_are_written(unet, tmp_path):
+    """In the file's own size, whatever the model's."""
+    generator, folder = np.random.default_rng(0), tmp_path / "images"
+    for side, size in enumerate([(1, 1), (5, 31), (37, 9), (40, 40)]):
+        images.write_png(folder / f"{side}.png", generator.random((*size, 1)))
+    assert run("segment", unet, folder, "--output", tmp_path / "out") == 0
+    for row in table(tmp_path / "out/shares.csv"):
+        written = images.read_mask(tmp_path / "out/masks" / row["file"])
+        assert float(row["foreground"]) == pytest.approx((written == 255).mean(), abs=1e-6)
+
+
 def test_segmentation_data_are_checked(fails, cells, photos, vae, tmp_path):
     output = ("--output", tmp_path / "x.keras")
     assert "folders images/ and masks/" in fails("train", "unet", photos, *output)
