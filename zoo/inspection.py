@@ -52,7 +52,12 @@ def variables_of(model) -> tuple:
 
 
 def cached_while(model, name: str, state: Any) -> dict:
-    """Returns a dict that the model keeps under a name; a new, empty one when the state changed."""
+    """Returns a dict that the model keeps under a name; a new, empty one when the state changed.
+
+    After `compile` it is a new one too, as what Keras has traced is: what changed in a layer then
+    holds.
+    """
+    state = (model.num_compilations, state)
     of_state, kept = model.__dict__.get(name, (None, {}))
     if of_state != state:
         kept = {}

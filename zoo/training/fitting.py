@@ -24,6 +24,7 @@ class Fitting(DataChecks, keras.Model):
     # Whether XLA compiled the updates of the last `fit`; None before.
     fitted_by_xla: bool | None = None
     _updates_before = 0  # by `fit` on arrays, since the model was compiled
+    num_compilations = 0  # what was traced before the last one is not called again
 
     def fit(
         self,
@@ -203,6 +204,7 @@ class Fitting(DataChecks, keras.Model):
         given = device_data.bound(keras.Model.compile, (self, None, None, None, *args), kwargs)
         self.is_jit_auto = given.get("jit_compile", "auto") == "auto"
         self._updates_before = 0
+        self.num_compilations += 1
 
     def __setattr__(self, name, value):
         if name == "jit_compile":  # no property: Keras does not set what is the same already
@@ -278,7 +280,9 @@ class Fitting(DataChecks, keras.Model):
         num_rows = prediction.rows_per_call(self, x, batch_size, given)
         if num_rows:
             verbose = given.get("verbose", "auto")
-            return prediction.predict(self, x, batch_size, num_rows, verbose)
+            found = prediction.predict(self, x, batch_size, num_rows, verbose)
+            if found is not None:
+                return found
         return super().predict(**given | {"x": x})
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):

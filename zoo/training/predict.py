@@ -51,7 +51,7 @@ def _rows_are_apart(model) -> bool:
 
 
 def predict(model, x: Any, batch_size: int, num_rows: int, verbose) -> Any:
-    """Returns the predictions of arrays.
+    """Returns the predictions of arrays; None where they are not one row for each of the input.
 
     Args:
         num_rows: Of a call, a multiple of `batch_size`.
@@ -66,6 +66,8 @@ def predict(model, x: Any, batch_size: int, num_rows: int, verbose) -> Any:
         tensors = _tensors(keras.tree.map_structure(lambda part, rows=rows: part[rows], x))
         function = function or _function(model, tensors)
         values = function(tensors)
+        if not _are_rows(values, min(num_rows, total - start)):
+            return None
         if outputs is None:
             outputs = tf.nest.map_structure(
                 lambda part: np.empty((total, *part.shape[1:]), part.dtype.as_numpy_dtype), values
@@ -75,6 +77,12 @@ def predict(model, x: Any, batch_size: int, num_rows: int, verbose) -> Any:
         if verbose:
             bar.update(min(target, rows.stop // batch_size), finalize=rows.stop >= total)
     return outputs
+
+
+def _are_rows(values, number: int) -> bool:
+    """Tells whether each output has so many rows. One of a model of your own may be of a batch."""
+    leaves = tf.nest.flatten(values)
+    return all(tf.is_tensor(leaf) and leaf.shape[:1] == (number,) for leaf in leaves)
 
 
 def on_batch(model, x: Any) -> Any:

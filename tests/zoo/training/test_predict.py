@@ -123,6 +123,54 @@ def test_batches_stay_as_they_are_where_a_row_may_depend_on_the_others(digits, m
     assert np.abs(found[:16].mean(axis=0)).max() < 1e-6
 
 
+class OfOtherRows(type(make("autoencoder"))):
+    """Gives for a batch what `of_batch` makes of its predictions."""
+
+    def predict_step(self, data):
+        return self.of_batch(super().predict_step(data))
+
+
+@pytest.mark.parametrize(
+    "of_batch",
+    [
+        lambda x: keras.ops.mean(x, axis=0, keepdims=True),  # one row a batch
+        lambda x: keras.ops.repeat(x, 2, axis=0),
+        lambda x: {"all": x, "first": x[:1]},
+        lambda x: keras.ops.zeros((16, 3)),  # as many as a full batch has
+    ],
+)
+def test_outputs_of_another_number_of_rows_are_those_of_keras(of_batch, digits, many):
+    model = OfOtherRows((8, 8, 1), widths=(), hidden_units=(8,), latent_dim=3)
+    model.of_batch = of_batch
+    expected = _ordinary(model, digits[:70], 16)
+    found = model.predict(digits[:70], batch_size=16, verbose=0)
+    for ours, theirs in zip(*map(keras.tree.flatten, (found, expected)), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_what_changed_in_a_layer_holds_after_compile(digits, many):
+    """As with Keras, whose optimizer may stay the same; in each method that keeps a graph."""
+    model, optimizer, images = make("autoencoder"), keras.optimizers.SGD(0.0), digits[:64]
+    ways = {
+        "predict": lambda: model.predict(images, batch_size=16, verbose=0),
+        "predict_on_batch": lambda: model.predict_on_batch(images),
+        "reconstruct": lambda: model.reconstruct(images),
+    }
+    model.compile(optimizer)
+    before = {name: way() for name, way in ways.items()}
+    loss = model.fit(images, verbose=0).history["loss"][-1]
+    hidden = [layer for layer in model.encoder.layers if hasattr(layer, "activation")]
+    hidden[0].activation = keras.activations.softplus
+    model.compile(optimizer)
+    expected = np.asarray(model(images, training=False))
+    for name, way in ways.items():
+        assert np.abs(before[name] - expected).max() > 1e-3
+        np.testing.assert_allclose(way(), expected, rtol=1e-5, atol=1e-6, err_msg=name)
+    later = model.fit(images, verbose=0).history["loss"][-1]
+    assert later == pytest.approx(model.evaluate(images, verbose=0)[0], rel=1e-5)
+    assert abs(later - loss) > 1e-5
+
+
 @pytest.mark.parametrize("device", ["cpu", "gpu"])
 def test_xla_compiles_them_on_a_gpu_alone(device, digits, many, monkeypatch):
     """It does so here as there, for a model that believes to be on one."""
