@@ -33,6 +33,8 @@ def lines(card: ModelCard) -> list[str]:
     reading = []
     if card.resize is not None:
         reading.append("resized to " + "x".join(map(str, card.resize)))
+    if card.crop is not None:
+        reading.append("in their own size, on tiles of " + "x".join(map(str, card.crop)))
     if card.color is not None:
         reading.append(card.color)
     if card.value_range is not None:

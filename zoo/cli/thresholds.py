@@ -83,6 +83,25 @@ def check_held_out(options, num_held_out: int, model=None) -> None:
         )
 
 
+def leave_out_others(model, scored: str | None, options) -> None:
+    """Takes out of a model's card what belongs to scores that were made in another way.
+
+    Args:
+        scored: How they are made now: see `ModelCard`.
+        options: With `threshold` and `normals`, which give others.
+    """
+    card = model.card
+    if card.scored == scored:
+        return
+    model.card = card.without_thresholds()
+    if card.threshold is not None and options.threshold is None and options.normals is None:
+        plain = "of images as the model reads them by itself"
+        screen.paragraph(
+            f"left out: the model's threshold, which is for scores {card.scored or plain}; these "
+            f"are {scored or plain}"
+        )
+
+
 def set_by_hand(model, threshold: float) -> None:
     """Sets the threshold of a model to a number."""
     model.card = dataclasses.replace(model.card, threshold=threshold, threshold_rule="set by hand")
@@ -180,7 +199,7 @@ def judged(card, scores: list[float], fdr: float | None) -> Judged:
         is_strange = np.array(scores) > card.threshold
         text = f"{int(is_strange.sum())} above {card.threshold:.5g} ({card.threshold_rule})"
     else:
-        text = "the model has no threshold. Give --threshold, or --normals FOLDER."
+        text = "there is no threshold. Give --threshold, or --normals FOLDER."
     if is_strange is not None:
         names.append("is_anomaly")
         columns.append([str(bool(flag)).lower() for flag in is_strange])

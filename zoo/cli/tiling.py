@@ -30,6 +30,15 @@ class Tiling:
     def is_on(self) -> bool:
         return self.tile is not None
 
+    def unlike(self, card) -> str | None:
+        """Returns in words how this is not what a model does by its card; None where it is.
+
+        Overlaps are not told apart: scores hardly depend on them.
+        """
+        told = [] if self.tile == card.crop else ["on tiles of {}x{}".format(*self.tile)]
+        told += [] if self.views == "none" else [f"averaged over {self.views}"]
+        return ", ".join(told) or None
+
     def apply(self, model, method: str, inputs, *, with_deviation: bool = False) -> Any:
         """Returns what a method of a model gives for inputs; images in their own size if on.
 

@@ -1,6 +1,7 @@
 """`python -m zoo reconstruct | score | segment`: a saved model on a folder of images."""
 
 import contextlib
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -245,7 +246,8 @@ def score(options) -> int:
 
 
 def _choose_threshold(session: Session, options) -> None:
-    model = session.model
+    model, scored = session.model, session.tiling.unlike(session.model.card)
+    thresholds.leave_out_others(model, scored, options)
     if options.threshold is not None:
         thresholds.set_by_hand(model, options.threshold)
     elif options.normals is not None:
@@ -257,6 +259,7 @@ def _choose_threshold(session: Session, options) -> None:
         scores = np.concatenate([session.tiling.scores(model, inputs) for inputs in batches])
         highest = thresholds.highest(model, batches, session.batch_size) if is_whole else []
         thresholds.from_scores(model, scores, options, highest)
+    model.card = dataclasses.replace(model.card, scored=scored)
     thresholds.keep(model, options, "FOLDER")
 
 

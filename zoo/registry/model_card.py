@@ -32,6 +32,8 @@ class ModelCard:
         pixel_threshold_rule: Where that comes from, in words.
         held_out_scores: Anomaly scores of held-out normal images, rising, that p-values are
             taken from, or `()`.
+        scored: How images were worked on for these scores and thresholds, in words, where the
+            command line was told, such as "on tiles of 64x64"; None: as the card says.
         class_names: Names of the labels `0, 1, ...`, or `()`.
         trained_on: Folder or file that the model was trained on, and how many images.
         data: What was read of it, and what was left out, or None.
@@ -49,6 +51,7 @@ class ModelCard:
     pixel_threshold: float | None = None
     pixel_threshold_rule: str | None = None
     held_out_scores: tuple[float, ...] = ()
+    scored: str | None = None
     class_names: tuple[str, ...] = ()
     trained_on: str | None = None
     crop: tuple[int, int] | None = None
@@ -99,6 +102,7 @@ class ModelCard:
             pixel_threshold=None,
             pixel_threshold_rule=None,
             held_out_scores=(),
+            scored=None,
         )
 
     @classmethod

@@ -53,6 +53,7 @@ class HasThresholds:
             threshold=threshold,
             threshold_rule=f"{rule} of {len(scores)} held-out scores",
             held_out_scores=tuple(np.asarray(scores, "float64").tolist()),
+            scored=None,
         )
         return self.card.threshold
 

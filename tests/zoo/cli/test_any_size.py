@@ -88,6 +88,43 @@ def test_autoencoders_train_on_crops_and_score_and_repair_whole_images(pairs, tm
             assert images.size_of(tmp_path / place / f"{number}.png") == size
 
 
+def test_a_threshold_judges_scores_that_were_made_alike(pairs, tmp_path, capsys):
+    """Those on tiles, or over views, are others: of resized images it would flag any share."""
+    path, folder = tmp_path / "m.keras", pairs / "images"
+    settings = ("--preset", "tiny", "--validation-split", 0.3, "--epochs", 1, "--resize", "16x16")
+    assert run("train", "autoencoder", folder, "--output", path, *settings) == 0
+
+    def columns(*options):
+        output = tmp_path / "s.csv"
+        assert run("score", path, folder, "--output", output, "--overwrite", *options) == 0
+        with output.open(newline="") as file:
+            return next(csv.reader(file))[2:]
+
+    judged, tiles = ["p_value", "is_anomaly"], ("--tile", 16)
+    assert columns() == judged
+    capsys.readouterr()
+    for options, how in (
+        (tiles, "on tiles of 16x16"),
+        (("--views", "flips"), "averaged over flips"),
+    ):
+        assert columns(*options) == []
+        said = " ".join(capsys.readouterr().out.split())
+        assert "left out: the model's threshold" in said and f"these are {how}" in said
+    assert columns(*tiles, "--threshold", 0.1) == ["is_anomaly"]
+    capsys.readouterr()
+    (tmp_path / "normals").mkdir()
+    for number in range(2):
+        image = images.read(folder / f"{number}.png")
+        images.write_png(tmp_path / "normals" / f"{number}.png", image)
+    assert columns(*tiles, "--normals", tmp_path / "normals", "--keep") == judged
+    assert zoo.load(path).card.scored == "on tiles of 16x16"
+    capsys.readouterr()
+    assert columns(*tiles, "--overlap", 0.5) == judged
+    assert "left out: the model's" not in capsys.readouterr().out
+    assert columns() == []
+    assert "scores on tiles of 16x16" in " ".join(capsys.readouterr().out.split())
+
+
 def test_objects_are_labelled_and_listed(unet, pairs, tmp_path, monkeypatch):
     squares = np.zeros((40, 24), "uint8")
     squares[2:8, 2:8] = squares[20:30, 5:15] = 1

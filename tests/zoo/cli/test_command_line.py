@@ -568,7 +568,7 @@ def test_score_without_a_threshold_does_not_judge(photos, tmp_path, capsys):
     assert "training loss" in capsys.readouterr().out
     assert run("score", path, photos, "--output", tmp_path / "s.csv") == 0
     assert list(table(tmp_path / "s.csv")[0]) == ["file", "score"]
-    assert "has no threshold" in capsys.readouterr().out
+    assert "there is no threshold" in capsys.readouterr().out
 
 
 def test_thresholds_by_hand_and_from_normals(vae, photos, tmp_path):
