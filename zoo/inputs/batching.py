@@ -31,6 +31,7 @@ def batched(check):
     def decorate(method):
         @functools.wraps(method)
         def wrapper(self, x, *args, batch_size: int = BATCH_SIZE, **kwargs):
+            args, kwargs = keras.tree.map_structure(_plain, (args, kwargs))
             if _INSIDE.get() or _is_of_graph(x):
                 return method(self, x, *args, **kwargs)
             x = arrays.to_arrays(self.owner, x, "x")
@@ -59,6 +60,12 @@ def inside():
         yield
     finally:
         _INSIDE.reset(token)
+
+
+def _plain(argument):
+    """Returns a number of numpy as Python has it: the graph would be given a tensor."""
+    is_number = isinstance(argument, (np.generic, np.ndarray)) and np.ndim(argument) == 0
+    return argument.item() if is_number else argument
 
 
 def _is_of_graph(x) -> bool:

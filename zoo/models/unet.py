@@ -8,7 +8,7 @@ from keras import ops
 
 from zoo import checks, losses
 from zoo.inputs import masks, sources
-from zoo.inputs.batching import batched
+from zoo.inputs.batching import BATCH_SIZE, batched
 from zoo.losses import mask_weights
 from zoo.models._unet_family import UNetFamily
 from zoo.networks import encoders
@@ -256,16 +256,21 @@ class UNet(PixelWeights, UNetFamily):
         )
         return self._loss_of_logits(target, logits, weights, balance)
 
-    @batched(check_images)
-    def segment(self, x, threshold: float = 0.5):
+    def segment(self, x, threshold: float = 0.5, *, batch_size: int = BATCH_SIZE):
         """Returns the masks, uint8, `(batch, height, width)` or `(batch, length)`.
 
         Args:
             x: Images, tensor or array.
             threshold: Probability in `[0, 1]` above which a place is 1. Several classes need
                 none: the most probable one wins.
+            batch_size: Images at a time.
         """
         checks.number(self.owner, low=0.0, high=1.0, threshold=threshold)
+        # A tensor: of another number a graph would be traced anew.
+        return self._masks(x, ops.cast(threshold, "float32"), batch_size=batch_size)
+
+    @batched(check_images)
+    def _masks(self, x, threshold):
         return self.to_masks(self.call(x, training=False), threshold)
 
     @batched(check_images)

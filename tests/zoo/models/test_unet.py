@@ -109,6 +109,21 @@ def test_segment_splits_at_the_threshold():
         model.segment(images, threshold=2.0)
 
 
+def test_any_number_is_a_threshold_and_none_has_the_model_traced_anew(monkeypatch):
+    """A threshold that was searched for is a number of NumPy."""
+    model, traced = make(seed=1), []
+    images, _ = squares(4)
+    probabilities = model.predict(images, verbose=0)[..., 0]
+    call = model.call
+    monkeypatch.setattr(model, "call", lambda *x, **how: traced.append(x) or call(*x, **how))
+    for kind in (float, np.float32, np.float64):
+        for number in np.quantile(probabilities, [0.2, 0.5, 0.8]):
+            found = model.segment(images, threshold=kind(number))
+            sure = np.abs(probabilities - number) > 1e-5
+            np.testing.assert_array_equal(found[sure], (probabilities > number)[sure])
+    assert len(traced) == 1
+
+
 def test_segment_takes_the_most_probable_class():
     model = make(num_classes=3, seed=1)
     images, _ = squares(4)

@@ -131,6 +131,8 @@ def test_the_loss_is_the_negative_elbo():
 def test_bounds_are_the_same_at_each_call(inexact, method):
     first, second = (getattr(inexact.model, method)(inexact.x, num_samples=3) for _ in range(2))
     np.testing.assert_array_equal(first, second)
+    of_numpy = getattr(inexact.model, method)(inexact.x, num_samples=np.int64(3))
+    np.testing.assert_array_equal(of_numpy, first)
     with pytest.raises(ValueError, match=r"VAE: num_samples must be an int >= 1"):
         getattr(inexact.model, method)(inexact.x, num_samples=0)
 
