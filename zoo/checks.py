@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import inspect
 import numbers
 import re
 
@@ -21,6 +22,30 @@ def suggestion(value, allowed) -> str:
     """Returns `" Did you mean 'x'?"` for the nearest allowed name, or an empty string."""
     near = difflib.get_close_matches(str(value), [str(name) for name in allowed], n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def bound(owner: str, function, args: tuple, kwargs: dict) -> dict:
+    """Returns the arguments of a call by name.
+
+    Args:
+        owner: Class name for the message.
+        function: What is called; of a method the first argument is `self`.
+
+    Raises:
+        TypeError: for arguments that it does not have, or has twice.
+    """
+    signature = inspect.signature(function)
+    try:
+        return dict(signature.bind_partial(*args, **kwargs).arguments)
+    except TypeError as error:
+        known = [name for name in signature.parameters if name != "self"]
+        unknown = [name for name in kwargs if name not in known]
+        if not unknown:
+            raise TypeError(f"{owner}.{function.__name__}: {error}.") from None
+        raise TypeError(
+            f"{owner}.{function.__name__}: unknown argument {unknown[0]!r}."
+            f"{suggestion(unknown[0], known)} Its arguments: {', '.join(known)}."
+        ) from None
 
 
 class TextError(ValueError, argparse.ArgumentTypeError):

@@ -3,6 +3,7 @@
 import contextlib
 import contextvars
 import functools
+import inspect
 
 import keras
 import numpy as np
@@ -39,14 +40,22 @@ def batched(check):
                 check(self, arrays.values_of(x))
                 with inside():
                     return method(self, x, *args, **kwargs)
+            checks.bound(self.owner, wrapper, (self, x, *args), kwargs)
             checks.positive_int(self.owner, batch_size=batch_size)
             function = _compiled(self, method)
             parts = []
             for batch in _batches(self, x, check, batch_size):
                 batch = keras.tree.map_structure(tf.convert_to_tensor, arrays.as_arrays(batch))
                 parts.append(keras.tree.map_structure(np.asarray, function(batch, *args, **kwargs)))
+            if not parts:
+                raise checking.no_batches(self.owner, x)
             return keras.tree.map_structure(lambda *p: np.concatenate(p), *parts)
 
+        signature = inspect.signature(method)
+        by_name = inspect.Parameter.KEYWORD_ONLY
+        batch_size = inspect.Parameter("batch_size", by_name, default=BATCH_SIZE, annotation=int)
+        parameters = [*signature.parameters.values(), batch_size]
+        wrapper.__signature__ = signature.replace(parameters=parameters)
         return wrapper
 
     return decorate

@@ -88,6 +88,8 @@ class Check:
         if isinstance(source, tf.data.Dataset):
             return self._data_set(source, stream)
         if isinstance(source, keras.utils.PyDataset):
+            if source.num_batches == 0:
+                raise no_batches(self.model.owner, source)
             return _CheckedPyDataset(source, stream)
         if isinstance(source, collections.abc.Iterator):
             return (stream(batch, number) for number, batch in enumerate(source, 1))
@@ -128,9 +130,7 @@ class Check:
             return dataset
         first = next(iter(pipeline.in_order(dataset).take(1)), None)
         if first is None:
-            raise ValueError(
-                f"{self.model.owner}: x must hold at least one batch. Received: an empty data set."
-            )
+            raise no_batches(self.model.owner, dataset)
         packed = stream(first, 1)
         is_in_step = self.every_batch and self.step is not None
         if is_in_step and graph_check.can_tell(self.model, dataset.element_spec):
@@ -162,10 +162,7 @@ class Check:
         """Checks the first batch, as it lies on each replica: later ones cannot be reached."""
         first = next(iter(source), None)
         if first is None:
-            raise ValueError(
-                f"{self.model.owner}: x must hold at least one batch. Received: an empty "
-                "DistributedDataset."
-            )
+            raise no_batches(self.model.owner, source)
         strategy = self.model.distribute_strategy
         parts = [strategy.experimental_local_results(leaf) for leaf in tf.nest.flatten(first)]
         for of_replica in zip(*parts, strict=True):
@@ -188,10 +185,7 @@ class Check:
         """Returns a data set of batches that are iterated over anew for each epoch."""
         first = next(iter(source), None)
         if first is None:
-            raise ValueError(
-                f"{self.model.owner}: x must hold at least one batch. "
-                f"Received: an empty {type(source).__name__}."
-            )
+            raise no_batches(self.model.owner, source)
 
         def spec(part):
             return tf.TensorSpec((None, *part.shape[1:]), part.dtype)
@@ -324,6 +318,12 @@ def errors_of_batches(owner: str):
         if match is None:
             raise
         raise {"ValueError": ValueError, "TypeError": TypeError}[match[1]](match[2]) from None
+
+
+def no_batches(owner: str, source) -> ValueError:
+    """Returns the error of a source that ends before its first batch."""
+    kind = "data set" if isinstance(source, tf.data.Dataset) else type(source).__name__
+    return ValueError(f"{owner}: x must hold at least one batch. Received: an empty {kind}.")
 
 
 def is_placeholder(y) -> bool:

@@ -1,7 +1,5 @@
 """The U-Net."""
 
-import inspect
-
 import keras
 import numpy as np
 from keras import ops
@@ -222,8 +220,7 @@ class UNet(PixelWeights, UNetFamily):
 
     def compile(self, *args, **kwargs):
         """Compiles as `ZooModel.compile` does; a metric may read masks one-hot or as numbers."""
-        signature = inspect.signature(keras.Model.compile)
-        given = dict(signature.bind_partial(self, *args, **kwargs).arguments)
+        given = checks.bound(self.owner, keras.Model.compile, (self, *args), kwargs)
         del given["self"]
         for name in ("metrics", "weighted_metrics"):
             if name in given:

@@ -7,7 +7,6 @@ resident tensors in the order of the epoch, and updates the weights once per bat
 and updates are those of the ordinary path.
 """
 
-import inspect
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -300,8 +299,3 @@ def _graphs(model, source: Source, by_xla: bool | None) -> _Graphs:
             del kept[next(iter(kept))]
         kept[key] = _Graphs(model, source.batch_size, by_xla, source.forms)
     return kept[key]
-
-
-def bound(function, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Returns the arguments of a call by name."""
-    return dict(inspect.signature(function).bind_partial(*args, **kwargs).arguments)

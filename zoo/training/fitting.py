@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo import checks
 from zoo.inputs import arrays, checking, graph_check, pipeline
 from zoo.inputs.order import Source, orders_of_rows
 from zoo.training import adam, compilation, device_data, keras_contract, optimizers
@@ -62,7 +63,7 @@ class Fitting(DataChecks, keras.Model):
         """
         self._check_compiled()
         optimizers.warn_where_ended(self.optimizer, self.owner)
-        kwargs = device_data.bound(keras.Model.fit, (self, x, y, *args), kwargs)
+        kwargs = checks.bound(self.owner, keras.Model.fit, (self, x, y, *args), kwargs)
         for name in ("self", "x", "y"):
             kwargs.pop(name, None)
         self._check_class_weight(kwargs.get("class_weight"))
@@ -200,8 +201,10 @@ class Fitting(DataChecks, keras.Model):
                     f"{', '.join(self.term_weights)}: choose them in the constructor, and pass "
                     "extra measures as metrics=[...]."
                 )
+        given = checks.bound(
+            self.owner, keras.Model.compile, (self, None, None, None, *args), kwargs
+        )
         super().compile(optimizers.read(self.owner, optimizer), None, None, *args, **kwargs)
-        given = device_data.bound(keras.Model.compile, (self, None, None, None, *args), kwargs)
         self.is_jit_auto = given.get("jit_compile", "auto") == "auto"
         self._updates_before = 0
         self.num_compilations += 1
@@ -243,7 +246,7 @@ class Fitting(DataChecks, keras.Model):
         self._check_compiled()
         if keras_contract.is_validation_of_fit(kwargs):  # `fit` has checked its data
             return super().evaluate(x, y, *args, **kwargs)
-        given = device_data.bound(keras.Model.evaluate, (self, x, y, *args), kwargs)
+        given = checks.bound(self.owner, keras.Model.evaluate, (self, x, y, *args), kwargs)
         del given["self"]
         self._check_numbers(given)
         x, y, sample_weight = self._checked_arrays(x, y, given.pop("sample_weight", None))
@@ -262,7 +265,7 @@ class Fitting(DataChecks, keras.Model):
 
         Those of `zoo.batches` are in the order of its rows, of images that `augment` left alone.
         """
-        given = device_data.bound(keras.Model.predict, (self, x, *args), kwargs)
+        given = checks.bound(self.owner, keras.Model.predict, (self, x, *args), kwargs)
         del given["self"]
         self._check_numbers(given)
         x = arrays.to_arrays(self.owner, x, "x")

@@ -368,6 +368,26 @@ def test_a_source_without_an_end_has_no_scores(autoencoder):
     assert "must have an end" in refused(autoencoder.encode, iter([(GOOD,)]))
 
 
+@pytest.mark.parametrize(
+    "empty",
+    [Batches([]), Loader([]), data_set([(GOOD,)]).take(0)],
+    ids=["PyDataset", "loader", "tf.data"],
+)
+def test_a_source_of_no_batch_is_refused_alike_at_every_door(autoencoder, empty):
+    for name in ("fit", "evaluate", "predict", "reconstruct", "anomaly_score", "encode"):
+        said = refused(getattr(autoencoder, name), empty)
+        assert "Autoencoder: x must hold at least one batch. Received: an empty" in said, name
+
+
+def test_an_unknown_argument_is_named_at_every_door(autoencoder):
+    for name in ("fit", "predict", "compile", "reconstruct", "anomaly_score", "encode"):
+        wrong, right = ("metric", "metrics") if name == "compile" else ("batchsize", "batch_size")
+        door = getattr(autoencoder, name)
+        said = refused(lambda door=door, wrong=wrong: door(GOOD, **{wrong: 4}))
+        expected = f"Autoencoder.{name}: unknown argument '{wrong}'. Did you mean '{right}'?"
+        assert said.startswith(expected), said
+
+
 def test_masks_given_to_batches_are_checked_whole():
     images, masks = np.concatenate([GOOD, GOOD]), np.concatenate([MASKS, MASKS * 255])
     said = refused(lambda: zoo.batches(images, masks=masks, batch_size=4, shuffle=False))
