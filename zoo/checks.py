@@ -24,12 +24,13 @@ def suggestion(value, allowed) -> str:
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
-def bound(owner: str, function, args: tuple, kwargs: dict) -> dict:
+def bound(owner: str, function, args: tuple, kwargs: dict, others: tuple[str, ...] = ()) -> dict:
     """Returns the arguments of a call by name.
 
     Args:
         owner: Class name for the message.
         function: What is called; of a method the first argument is `self`.
+        others: Names of arguments that may be given beside its own, and were taken out.
 
     Raises:
         TypeError: for arguments that it does not have, or has twice.
@@ -38,7 +39,7 @@ def bound(owner: str, function, args: tuple, kwargs: dict) -> dict:
     try:
         return dict(signature.bind_partial(*args, **kwargs).arguments)
     except TypeError as error:
-        known = [name for name in signature.parameters if name != "self"]
+        known = [*(name for name in signature.parameters if name != "self"), *others]
         unknown = [name for name in kwargs if name not in known]
         if not unknown:
             raise TypeError(f"{owner}.{function.__name__}: {error}.") from None

@@ -1,6 +1,5 @@
 """What VAEs that also tell classes share: a head of class logits beside the code."""
 
-import inspect
 
 import keras
 from keras import ops
@@ -9,9 +8,8 @@ from zoo import checks, losses
 from zoo.inputs import arrays, labels
 from zoo.inputs.batching import batched
 from zoo.models.vae import VAE
+from zoo.training.fitting import OURS_IN_FIT
 from zoo.training.image_to_image import check_images
-
-_FIT = inspect.signature(keras.Model.fit)
 
 
 class ClassifyingVAE(VAE):
@@ -65,14 +63,16 @@ class ClassifyingVAE(VAE):
     def resampled(self, x, y, batch_size: int, seed: int):
         """Returns a source of training batches to use in place of arrays, or None."""
 
-    def fit(self, x=None, y=None, *args, resident: bool | None = None, **kwargs):
+    def fit(self, x=None, y=None, *args, **kwargs):
         """Trains the model as `ZooModel.fit` does.
 
         Arrays are drawn as `resampled` says, but where `shuffle=False`, `sample_weight` or
         `class_weight` ask for the rows as they come. What is drawn is no array and does not stay
         on the device.
         """
-        given = dict(_FIT.bind(self, x, y, *args, **kwargs).arguments) | {"resident": resident}
+        ours = {name: kwargs.pop(name) for name in OURS_IN_FIT if name in kwargs}
+        args = (self, x, y, *args)
+        given = checks.bound(self.owner, keras.Model.fit, args, kwargs, OURS_IN_FIT) | ours
         del given["self"]
         asks_for_rows = given.get("shuffle", True) is not True or any(
             given.get(name) is not None for name in ("sample_weight", "class_weight")

@@ -13,6 +13,8 @@ from zoo.training import adam, compilation, device_data, keras_contract, optimiz
 from zoo.training import predict as prediction
 from zoo.training.data_checks import DataChecks, as_validation
 
+OURS_IN_FIT = ("resident", "check_every_batch")  # arguments that Keras's does not have
+
 
 class Fitting(DataChecks, keras.Model):
     """Trains and predicts as `keras.Model` does, on data that stay on the device where it can."""
@@ -63,7 +65,8 @@ class Fitting(DataChecks, keras.Model):
         """
         self._check_compiled()
         optimizers.warn_where_ended(self.optimizer, self.owner)
-        kwargs = checks.bound(self.owner, keras.Model.fit, (self, x, y, *args), kwargs)
+        args = (self, x, y, *args)
+        kwargs = checks.bound(self.owner, keras.Model.fit, args, kwargs, OURS_IN_FIT)
         for name in ("self", "x", "y"):
             kwargs.pop(name, None)
         self._check_class_weight(kwargs.get("class_weight"))

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from kinds import every_model
 
 import zoo
 
@@ -386,6 +387,15 @@ def test_an_unknown_argument_is_named_at_every_door(autoencoder):
         said = refused(lambda door=door, wrong=wrong: door(GOOD, **{wrong: 4}))
         expected = f"Autoencoder.{name}: unknown argument '{wrong}'. Did you mean '{right}'?"
         assert said.startswith(expected), said
+
+
+@pytest.mark.parametrize("name", every_model())
+def test_every_model_takes_the_arguments_of_fit_that_are_ours(kit, name):
+    model, data = kit[name].plain(1.0), kit.data(name, 0, 8)
+    model.run_eagerly = True
+    model.fit(*data, check_every_batch=False, resident=False, verbose=0)
+    said = refused(lambda: model.fit(*data, check_every_bach=False))
+    assert f"{model.owner}.fit: unknown argument 'check_every_bach'. Did you mean 'check_e" in said
 
 
 def test_masks_given_to_batches_are_checked_whole():
