@@ -1,6 +1,5 @@
 """What VAEs that also tell classes share: a head of class logits beside the code."""
 
-
 import keras
 from keras import ops
 

@@ -75,7 +75,9 @@ class WithoutVoid(keras.metrics.Metric):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         weights = masks.counted(y_true)[..., 0]  # (batch, ...)
-        if sample_weight is not None:
+        if sample_weight is None:
+            weights = ops.cast(weights, "int32")  # Keras warns where pixels are counted by floats
+        else:
             given = ops.cast(sample_weight, "float32")
             if len(given.shape) > len(weights.shape):
                 given = given[..., 0]

@@ -35,6 +35,7 @@ def crossentropies(model, num_classes):
 
 
 @both
+@pytest.mark.filterwarnings("error:You are passing weight as `float`")
 def test_void_has_no_loss_and_no_metric(num_classes):
     kind = keras.metrics.BinaryIoU if num_classes == 1 else keras.metrics.MeanIoU
     iou = kind(threshold=0.51) if num_classes == 1 else kind(num_classes, sparse_y_pred=False)
