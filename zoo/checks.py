@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import functools
 import inspect
 import numbers
 import re
@@ -35,7 +36,7 @@ def bound(owner: str, function, args: tuple, kwargs: dict, others: tuple[str, ..
     Raises:
         TypeError: for arguments that it does not have, or has twice.
     """
-    signature = inspect.signature(function)
+    signature = _signature(function)
     try:
         return dict(signature.bind_partial(*args, **kwargs).arguments)
     except TypeError as error:
@@ -47,6 +48,9 @@ def bound(owner: str, function, args: tuple, kwargs: dict, others: tuple[str, ..
             f"{owner}.{function.__name__}: unknown argument {unknown[0]!r}."
             f"{suggestion(unknown[0], known)} Its arguments: {', '.join(known)}."
         ) from None
+
+
+_signature = functools.cache(inspect.signature)
 
 
 class TextError(ValueError, argparse.ArgumentTypeError):

@@ -121,13 +121,18 @@ def test_without_xla(name, benchmark, monkeypatch):
     )
 
 
-@pytest.mark.parametrize("name", ["dense", "vae"])
-def test_one_image(name, benchmark):
-    """By `predict_on_batch`, beside that of Keras."""
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [("dense", "predict_on_batch"), ("vae", "predict_on_batch"), ("dense", "predict")],
+)
+def test_one_image(name, method, benchmark):
+    """Beside the same method of Keras."""
     model, images = _build(name)
     few = np.split(images[:100], 100)
+    how = {"verbose": 0} if method == "predict" else {}
+    ours, other = getattr(model, method), getattr(keras.Model, method)
     _compare(
         benchmark,
-        lambda: np.concatenate([model.predict_on_batch(image) for image in few]),
-        lambda: np.concatenate([keras.Model.predict_on_batch(model, image) for image in few]),
+        lambda: np.concatenate([ours(image, **how) for image in few]),
+        lambda: np.concatenate([other(model, image, **how) for image in few]),
     )

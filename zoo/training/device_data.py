@@ -24,7 +24,7 @@ from zoo.training import keras_contract
 # between two calls is little, short enough that progress is seen.
 _MACS_PER_CALL = 4e9
 MOST_STEPS = 256
-_KEPT = "_resident_graphs"
+_KEPT, _KEPT_SIZES = "_resident_graphs", "_sizes_of_layers"
 _MOST_SHARE = 0.25  # of a GPU's memory
 _SAFE_BYTES = 2**30  # on a GPU whose memory is not known
 _MOST_GRAPHS = 4  # of a model that are kept
@@ -130,18 +130,27 @@ def _looks_at_batches(callback) -> bool:
 
 def _macs_per_image(model) -> int:
     """Returns about how many multiply-adds a forward pass takes."""
-    total = 0
-    for layer, shape in _outputs(model):
-        places = math.prod(shape[:-1])
-        if isinstance(layer, keras.layers.Conv2DTranspose):  # each weight, for each input pixel
-            places /= math.prod(layer.strides)
-        total += places * sum(math.prod(weight.shape) for weight in layer.trainable_weights)
-    return int(total)
+    return _sizes(model)[0]
 
 
 def largest_output(model) -> int:
     """Returns of how many numbers the largest output of a layer is, for an image."""
-    return max((math.prod(shape) for _, shape in _outputs(model)), default=0)
+    return _sizes(model)[1]
+
+
+def _sizes(model) -> tuple[int, int]:
+    """Returns multiply-adds and the largest output, counted anew when a layer was replaced."""
+    kept = inspection.cached_while(model, _KEPT_SIZES, inspection.variables_of(model))
+    if not kept:
+        macs, largest = 0, 0
+        for layer, shape in _outputs(model):
+            places = math.prod(shape[:-1])
+            if isinstance(layer, keras.layers.Conv2DTranspose):  # each weight, for each input pixel
+                places /= math.prod(layer.strides)
+            macs += places * sum(math.prod(weight.shape) for weight in layer.trainable_weights)
+            largest = max(largest, math.prod(shape))
+        kept["sizes"] = int(macs), largest
+    return kept["sizes"]
 
 
 def _outputs(model) -> Iterator[tuple[Any, tuple[int, ...]]]:
