@@ -352,6 +352,11 @@ def check_weight_shape(owner: str, shape) -> None:
         )
 
 
+def weights_by_row(weight):
+    """Returns weights `(batch, -1)`, also those of a graph that does not know their rank."""
+    return tf.reshape(weight, (tf.shape(weight)[0], -1))
+
+
 def _passed_on(tensor, first):
     """Returns a tensor, of the rank of the first batch where its own is not known."""
     if tensor is None:

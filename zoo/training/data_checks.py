@@ -44,6 +44,14 @@ class DataChecks:
         """Raises ValueError when `sample_weight` of this shape does not fit the model."""
         checking.check_weight_shape(self.owner, shape)
 
+    def weight_of_metrics(self, sample_weight):
+        """Returns the weights that the weighted metrics of `compile` are given, or None.
+
+        A graph that has seen them with and without an axis of 1 does not know their rank.
+        """
+        is_known = sample_weight is None or sample_weight.shape.rank is not None
+        return sample_weight if is_known else checking.weights_by_row(sample_weight)[:, 0]
+
     def _check_compiled(self) -> None:
         if not self.compiled:
             raise ValueError(

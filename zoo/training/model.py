@@ -328,12 +328,14 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
         adam.apply_gradients(self, gradients, weights)
         self.after_update(outputs, self._per_sample_weight(sample_weight))
         compared = self.for_metrics(target, outputs)
+        sample_weight = self.weight_of_metrics(sample_weight)
         return self.compute_metrics(x, *compared, sample_weight=sample_weight)
 
     def test_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         _, target, outputs = self._tracked_loss(x, y, sample_weight, training=False)
         compared = self.for_metrics(target, outputs)
+        sample_weight = self.weight_of_metrics(sample_weight)
         return self.compute_metrics(x, *compared, sample_weight=sample_weight)
 
     def _tracked_loss(self, x, y, sample_weight, training: bool):

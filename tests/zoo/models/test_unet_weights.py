@@ -142,3 +142,54 @@ def test_void_must_be_named_and_weights_must_fit():
         unet(1).fit(X, MASKS[1], sample_weight=np.ones((6, 4, 8)), verbose=0)
     with pytest.raises(ValueError, match="class_weights as numbers"):
         unet(1, class_weights="balanced").fit(iter([(X, MASKS[1])]), steps_per_epoch=1)
+
+
+@pytest.mark.parametrize(
+    ("shape", "num_classes", "mask_loss"),
+    [
+        ((8, 8, 1), 1, "crossentropy"),
+        pytest.param((8, 8, 1), 3, "dice", marks=pytest.mark.slow),
+        ((8, 1), 1, "dice"),
+    ],
+)
+def test_one_graph_takes_weights_of_images_and_of_pixels(shape, num_classes, mask_loss):
+    """After the second form the graph no longer knows their rank."""
+    generator = np.random.default_rng(0)
+    images = generator.random((4, *shape), "float32")
+    masks = generator.integers(0, max(2, num_classes), (4, *shape[:-1]))
+    of_pixels = generator.random((4, *shape[:-1]))
+    forms = [[1.0, 2.0, 0.0, 0.5], [[1.0], [2.0], [0.0], [0.5]], of_pixels, of_pixels[..., None]]
+
+    def make():
+        model = zoo.create(
+            *("unet", shape),
+            widths=(2, 2),
+            convs_per_stage=1,
+            num_classes=num_classes,
+            mask_loss=mask_loss,
+            seed=0,
+        )
+        model.set_weights([np.full(value.shape, 0.1) for value in model.get_weights()])
+        model.compile(keras.optimizers.SGD(0.0), weighted_metrics=["accuracy"])
+        return model
+
+    one = make()
+    for weight in map(np.asarray, (*forms, *forms)):
+        expected = make().evaluate(images, masks, sample_weight=weight, verbose=0)
+        found = one.evaluate(images, masks, sample_weight=weight, verbose=0)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, err_msg=str(weight.shape))
+        trained = one.train_on_batch(images, masks, sample_weight=weight)
+        np.testing.assert_allclose(trained, expected, rtol=1e-5, err_msg=str(weight.shape))
+
+
+def test_one_graph_takes_weights_with_and_without_an_axis():
+    """Of a model of images alone."""
+    model = zoo.create("autoencoder", (4, 4, 1), widths=(), hidden_units=(), latent_dim=2)
+    model.compile("sgd", weighted_metrics=["mae"])
+    images = np.random.default_rng(0).random((3, 4, 4, 1), "float32")
+    weight = np.array([1.0, 2.0, 0.5])
+    found = [
+        model.evaluate(images, sample_weight=each, verbose=0)
+        for each in (weight, weight[:, None], weight)
+    ]
+    np.testing.assert_allclose(found, [found[0]] * 3, rtol=1e-6)
