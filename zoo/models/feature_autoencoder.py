@@ -22,6 +22,7 @@ UNITS, SHARED_UNITS = 64, 16
 NUM_STORED = 2_000  # codes of normal images that are kept for the distance to the nearest
 NUM_NEIGHBOURS = 5
 ERROR_WEIGHT = 0.5  # chosen on training images of all classes: docs/study.md
+SMALLEST_ERROR = 1e-6  # of scaled features, whose mean square is 1
 
 
 @listed
@@ -277,10 +278,8 @@ class FeatureAutoencoder(ZooModel):
         axes = (0, 1, 2) if self.shared else 0
         self.feature_mean.assign(features.mean(axis=axes))
         spread = features.std(axis=axes) if self.shared else features.std(axis=0).mean()
-        floor = 1e-3 * np.max(spread) + np.finfo("float32").tiny
-        self.feature_scale.assign(
-            np.broadcast_to(np.maximum(spread, floor), self.feature_scale.shape)
-        )
+        spread = normal_images.never_zero(spread, features)
+        self.feature_scale.assign(np.broadcast_to(spread, self.feature_scale.shape))
 
     def measure_normals(self, images) -> None:
         """Measures how codes and errors of normal images spread; `fit` ends with it.
@@ -294,7 +293,7 @@ class FeatureAutoencoder(ZooModel):
             np.concatenate([np.asarray(p) for p in each]) for each in zip(*parts, strict=True)
         )
         keep = self._store if self.num_neighbours else self._take_gaussians
-        self.normal_error.assign(max(keep(codes, errors), np.finfo("float32").tiny))
+        self.normal_error.assign(max(keep(codes, errors), SMALLEST_ERROR))
 
     def _take_gaussians(self, codes, errors) -> float:
         """Takes how codes spread, and returns the mean error."""
@@ -363,6 +362,7 @@ class FeatureAutoencoder(ZooModel):
         if not self.shared:
             return (distance[:, None, None] + error) / size
         of_places = error + normal_images.mahalanobis(codes, self.place_mean, self.place_precision)
+        of_places = of_places + keras.config.epsilon() ** 2  # where none is strange
         share = of_places / ops.mean(of_places, axis=(1, 2), keepdims=True)
         return distance[:, None, None] / self.num_distances * share
 

@@ -7,6 +7,7 @@ from keras import ops
 BATCH_SIZE = 100
 _SMALLEST = 1e-6  # added before a logarithm
 _SMALLEST_SHARE = 1e-4  # of the mean variance, added to each: units that are constant
+_SMALLEST_SPREADS = 1e-3, 1e-4, 1e-8  # of the largest, of the features, and of features of zeros
 
 
 def batches(images):
@@ -20,6 +21,12 @@ def first(some_batches, most: int) -> np.ndarray | None:
     parts = [keras.utils.unpack_x_y_sample_weight(batch)[0] for batch in some_batches]
     parts = [np.asarray(part, "float32") for part in parts if part is not None and len(part)]
     return np.concatenate(parts)[:most] if parts else None
+
+
+def never_zero(spread: np.ndarray, features: np.ndarray) -> np.ndarray:
+    """Returns spreads of features that can be divided by, where images are alike or empty too."""
+    sizes = np.max(spread), np.abs(features).max(), 1.0
+    return np.maximum(spread, np.max(np.multiply(_SMALLEST_SPREADS, sizes)))
 
 
 def numbers_of_places(codes, errors, with_spread: bool):

@@ -278,3 +278,20 @@ def test_data_sets_and_generators_are_looked_at_too(kit):
         assert np.any(model.feature_mean.numpy()) and float(model.normal_error) != 1
         scores.append(model.anomaly_score(images[:5]))
     assert all(np.isfinite(score).all() for score in scores)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"num_neighbours": 0}, {"shared": True}])
+@pytest.mark.parametrize("kind", ["black", "grey", "one image", "one image many times"])
+def test_normals_that_are_all_alike(kit, kind, arguments):
+    """No spread, and no error: what they look like scores low, all else high and finite."""
+    first = kit.images[:1]
+    normals = {
+        "black": np.zeros_like(kit.images[:8]),
+        "grey": np.full_like(kit.images[:8], 0.5),
+        "one image": first,
+        "one image many times": np.repeat(first, 8, axis=0),
+    }[kind]
+    model = trained(normals, epochs=1, **arguments)
+    own, others = (np.asarray(model.score_map(x)) for x in (normals, kit.images[1:30]))
+    assert np.isfinite(own).all() and np.isfinite(others).all()
+    assert own.mean(axis=(1, 2)).max() < 1e-3 * others.mean(axis=(1, 2)).min()
