@@ -206,9 +206,11 @@ def _fit_and_save(model, training, validation, options) -> int:
                 batch_size=options.batch_size if training.crop is None else None,
                 validation_batch_size=options.batch_size,
                 validation_data=held_out,
-                callbacks=[callback, *stopping_callbacks, *trackers, stopping.at_divergence()],
+                callbacks=[stopping.at_divergence(), callback, *stopping_callbacks, *trackers],
                 verbose=0,
             )
+        except FloatingPointError as error:
+            raise stopping.diverged(str(error)) from error
         except KeyboardInterrupt:
             is_interrupted = True
             for tracker in trackers:

@@ -68,3 +68,12 @@ def test_models_without_scores_are_refused(folders, capsys):
     words = ["train", "unet", str(folders / "normal"), "--output", str(folders / "u.keras")]
     assert main([*words, "--monitor", "auroc_synthetic"]) == 2
     assert "is for models that find anomalies" in capsys.readouterr().err
+
+
+def test_scores_that_are_no_numbers_end_the_training_in_a_line(folders, capsys, monkeypatch):
+    model_class = type(zoo.create("autoencoder", (8, 8, 1)))
+    monkeypatch.setattr(model_class, "anomaly_score", lambda _, x: np.full(len(x), np.nan))
+    assert train(folders, "--monitor", "auroc_synthetic") == 2
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "the training diverged: the anomaly scores hold NaN or infinity. Nothing is" in line
+    assert not (folders / "m.keras").exists()
