@@ -213,12 +213,12 @@ def score(options) -> int:
     session = Session(options, "anomaly_score", "score images")
     model = session.model
     _choose_threshold(session, options)
-    card, rows, readable, highest = model.card, [], [], 0.0
+    card, rows, readable, scale = model.card, [], [], _Scale()
     for files, _, inputs in session.batches():
         maps = None
         if options.maps is not None:
             maps = np.asarray(session.apply("score_map", inputs))
-            highest = max(highest, float(np.max(maps)))
+            scale = scale.with_room_for(maps)
         is_of_map = maps is not None and session.tiling.is_on
         scores = (
             [each.mean() for each in maps] if is_of_map else session.tiling.scores(model, inputs)
@@ -241,7 +241,7 @@ def score(options) -> int:
     screen.paragraph(judged.text)
     if options.maps is not None:
         session.files = readable
-        _write_maps(session, options.maps, highest)
+        _write_maps(session, options.maps, scale)
     return 0
 
 
@@ -270,16 +270,47 @@ def _check_for_rows(options) -> None:
             raise CommandError(f"{flag} is for tables and series. Received: {options.folder}.")
 
 
-def _write_maps(session: Session, path: Path, highest: float) -> None:
-    """Writes score maps on one scale for the whole folder: black is 0, white the highest."""
+@dataclasses.dataclass(frozen=True)
+class _Scale:
+    """What is black and white in the score maps of a folder.
+
+    Black is 0. Logarithms of likelihoods fall below it, and their highest is far above the others:
+    then black is the lowest, and the greys follow the logarithm of the distance from it.
+    """
+
+    lowest: float = 0.0
+    highest: float = 0.0
+
+    def with_room_for(self, maps: np.ndarray) -> "_Scale":
+        low, high = float(np.min(maps)), float(np.max(maps))
+        return _Scale(min(self.lowest, low), max(self.highest, high))
+
+    @property
+    def is_from_below(self) -> bool:
+        return self.lowest < -1e-4 * self.highest  # not by rounding
+
+    def greys(self, score_map: np.ndarray) -> np.ndarray:
+        """Returns scores as what is drawn, 0 is black and 1 white."""
+        if not self.is_from_below:
+            return score_map / (self.highest or 1.0)
+        return np.log1p(score_map - self.lowest) / np.log1p(self.highest - self.lowest)
+
+    def __str__(self) -> str:
+        if not self.is_from_below:
+            return f"white is {self.highest:.5g}"
+        return f"black is {self.lowest:.5g}, white {self.highest:.5g}, by logarithm above black"
+
+
+def _write_maps(session: Session, path: Path, scale: _Scale) -> None:
+    """Writes score maps on one scale for the whole folder."""
     names = png_names(session.files, session.folder)
     with new_folder(path) as folder:
         for files, _, inputs in session.batches():
-            maps = np.asarray(session.apply("score_map", inputs)) / (highest or 1.0)
+            maps = np.asarray(session.apply("score_map", inputs))
             for file, score_map in zip(files, maps, strict=True):
-                shown = images.resized(score_map, images.size_of(file))
+                shown = images.resized(scale.greys(score_map), images.size_of(file))
                 images.write_png(folder / names[file], shown)
-    screen.say(f"score maps, white is {highest:.5g}: {path}")
+    screen.say(f"score maps, {scale}: {path}")
 
 
 # --- segment --------------------------------------------------------------------------------

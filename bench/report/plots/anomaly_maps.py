@@ -24,9 +24,9 @@ def score_maps(
 
     From above: the input, with the true mask in orange where it is known and a line around what
     the model finds strange; where there are any, the reconstruction, the squared error and the
-    predicted uncertainty; the score of each pixel. The last is divided by what 1 % of the pixels of
-    held-out normals exceed, so that its scale, from 0 to 3, is the same for all models. Of series
-    the values are drawn as lines.
+    predicted uncertainty; the score of each pixel. The last, less the lowest where that is below 0,
+    is divided by what 1 % of the pixels of held-out normals exceed, so that its scale, from 0 to 3,
+    is the same for all models. Of series the values are drawn as lines.
 
     Args:
         records: Those of one row; the first that has a file is drawn.
@@ -55,7 +55,9 @@ def _load_maps(output_folder: str | Path, record: Record) -> dict[str, Any] | No
     for key in _SHOWN_IF_THERE:
         maps |= plot_style.load_arrays(output_folder, name, (key,)) or {}
     limit = float(maps.pop("pixel_limit"))
-    maps["score_maps"] = maps["score_maps"] / max(limit, np.finfo("float32").tiny)
+    lowest = min(0.0, float(maps["score_maps"].min()), limit)  # below 0: of likelihoods
+    unit = max(limit - lowest, np.finfo("float32").tiny)
+    maps["score_maps"] = (maps["score_maps"] - lowest) / unit
     return maps
 
 

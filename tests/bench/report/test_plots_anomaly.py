@@ -221,3 +221,13 @@ class TestPictures:
         # From no false alarm up to one of two: one of two anomalies; then all of them.
         np.testing.assert_allclose([found[1], found[half - 1]], 0.5, atol=1e-9)
         np.testing.assert_allclose(found[-1], 1.0)
+
+
+@pytest.mark.parametrize("shift", [0.0, -3.0, -0.4])
+def test_a_score_map_is_drawn_from_its_lowest(tmp_path, shift):
+    """Logarithms of likelihoods lie below 0, and so may what 1 % of normal pixels exceed."""
+    scores = np.linspace(0, 1, 6 * 64).reshape(6, 8, 8)
+    changes = {"score_maps": scores + shift, "pixel_limit": np.array(0.5 + shift)}
+    record = make(anomaly_file=write_file(tmp_path, "a.npz", **changes))
+    drawn = anomaly_maps._load_maps(tmp_path, record)["score_maps"]
+    np.testing.assert_allclose(drawn, 2 * scores, rtol=1e-6)

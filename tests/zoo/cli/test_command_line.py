@@ -628,6 +628,26 @@ def test_score_maps_have_one_scale(vae, photos, tmp_path, capsys):
     assert f"white is {maps.max():.3g}"[:12] in capsys.readouterr().out
 
 
+def test_score_maps_of_likelihoods_show_what_is_below_0(tmp_path, capsys):
+    """Most pixels of garments score below 0, and one that is damaged above 100."""
+    pixels = np.zeros((3, 28, 28), "uint8")
+    pixels[1, 6:22, 8:20] = np.random.default_rng(0).integers(100, 255, (16, 12))
+    pixels[2, 1, 1] = 255
+    for number, image in enumerate(pixels):
+        images.write_png(tmp_path / "x" / f"{number}.png", image)
+    path = "fashion_mnist/upae"
+    command = ("score", path, tmp_path / "x", "--output", tmp_path / "s.csv")
+    assert run(*command, "--maps", tmp_path / "maps") == 0
+    scores = np.asarray(zoo.load(path).score_map(pixels[..., None] / np.float32(255)))
+    assert np.median(scores) < 0 < 100 < scores.max()
+    shown = np.stack([images.read(tmp_path / "maps" / f"{n}.png")[..., 0] for n in range(3)])
+    assert (shown.min(), shown.max()) == (0, 1) == (shown.flat[scores.argmin()], shown[2, 1, 1])
+    assert (np.diff(shown.ravel()[np.argsort(scores, axis=None)]) >= -1.01 / 255).all()
+    assert len(np.unique(shown[scores < 0])) > 20  # greys, not one black
+    said = f"black is {scores.min():.3g}"[:12]
+    assert said in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [
