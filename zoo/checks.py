@@ -142,10 +142,9 @@ def number(owner: str, *, low=-np.inf, high=np.inf, **arguments) -> None:
     for name, value in arguments.items():
         is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
         if not is_number or not np.isfinite(value) or not low <= value <= high:
-            raise ValueError(
-                f"{owner}: {name} must be a number in [{low:g}, {high:g}]. "
-                f"Received: {name}={value!r}."
-            )
+            is_bounded = np.isfinite(low) or np.isfinite(high)
+            kind = f"a number in [{low:g}, {high:g}]" if is_bounded else "a finite number"
+            raise ValueError(f"{owner}: {name} must be {kind}. Received: {name}={value!r}.")
 
 
 def ints(owner: str, name: str, values, *, allow_empty: bool = False) -> tuple[int, ...]:

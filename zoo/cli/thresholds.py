@@ -51,6 +51,8 @@ def check_score_options(options) -> None:
                 f"--{name.replace('_', '-')} needs --normals FOLDER: a threshold comes from normal "
                 "images that the model was not trained on, not from the images to judge."
             )
+    if options.threshold is not None and not np.isfinite(options.threshold):
+        raise CommandError(f"--threshold must be a finite number. Received: {options.threshold}.")
     if options.fdr is not None and not 0 < options.fdr < 1:
         raise CommandError(f"--fdr must lie between 0 and 1. Received: {options.fdr}.")
     if options.fdr is not None and options.threshold is not None:
@@ -115,12 +117,19 @@ def keep(model, options, normals: str) -> None:
         normals: What `--normals` takes, for the error.
 
     Raises:
-        CommandError: for `--fdr` and a model without scores of held-out normals.
+        CommandError: for `--fdr` and a model with no, or too few, scores of held-out normals.
     """
     if options.fdr is not None and not model.card.held_out_scores:
         raise CommandError(
             f"--fdr needs p-values, and {options.model} keeps no scores of held-out normals. Give "
             f"--normals {normals}."
+        )
+    num = len(model.card.held_out_scores)
+    if options.fdr is not None and num < conformal.fewest_scores(options.fdr):
+        raise CommandError(
+            f"--fdr {options.fdr:g} needs {conformal.fewest_scores(options.fdr)} held-out scores "
+            f"or more: of fewer no p-value is so low. Received: {num}. Give more by --normals "
+            f"{normals}, or a higher share."
         )
     if options.keep:
         with new_file(options.model) as temporary:
@@ -195,6 +204,12 @@ def judged(card, scores: list[float], fdr: float | None) -> Judged:
             "is a false alarm, on average (Benjamini-Hochberg on the p-values of "
             f"{len(card.held_out_scores)} held-out scores)"
         )
+        fewest = conformal.fewest_flagged(len(scores), len(card.held_out_scores), fdr)
+        if not is_strange.any() and fewest > 1:
+            text += (
+                f". So few held-out scores can flag no less than {fewest} of {len(scores)}: give "
+                "more normals"
+            )
     elif card.threshold is not None:
         is_strange = np.array(scores) > card.threshold
         text = f"{int(is_strange.sum())} above {card.threshold:.5g} ({card.threshold_rule})"

@@ -41,6 +41,21 @@ def held_out_scores(owner: str, scores) -> np.ndarray:
     return scores
 
 
+def comparable(owner: str, scores) -> np.ndarray:
+    """Returns scores as float64; NaN is neither above a threshold nor below.
+
+    Raises:
+        ValueError: if one is NaN.
+    """
+    scores = np.asarray(scores, "float64")
+    if np.isnan(scores).any():
+        raise ValueError(
+            f"{owner}: scores must be numbers. Received: NaN in {int(np.isnan(scores).sum())} of "
+            f"{scores.size}. Train the model again."
+        )
+    return scores
+
+
 def fewest_scores(false_alarm_rate: float) -> int:
     """Returns how many held-out scores a rate needs: `ceil(1 / rate) - 1`."""
     return math.ceil(1 / false_alarm_rate - _ROUNDING) - 1
@@ -102,9 +117,13 @@ def realised_rate(num_scores: int, false_alarm_rate: float) -> tuple[float, floa
 
 
 def p_values(scores, held_out) -> np.ndarray:
-    """Returns `(1 + #{held-out >= score}) / (n + 1)` of each score, in (0, 1]."""
+    """Returns `(1 + #{held-out >= score}) / (n + 1)` of each score, in (0, 1].
+
+    Raises:
+        ValueError: if a score is NaN.
+    """
     held_out = np.sort(np.asarray(held_out, "float64"))
-    scores = np.asarray(scores, "float64")
+    scores = comparable("p_values", scores)
     at_least = len(held_out) - np.searchsorted(held_out, scores, side="left")
     return (1 + at_least) / (len(held_out) + 1)
 
@@ -121,16 +140,31 @@ def benjamini_hochberg(p_values, false_discovery_rate: float) -> np.ndarray:
     Returns:
         Booleans, `(m,)`.
 
+    Raises:
+        ValueError: for other p-values, or another rate.
+
     Reference: Benjamini and Hochberg, 1995. https://doi.org/10.1111/j.2517-6161.1995.tb02031.x
     """
-    p_values = np.asarray(p_values, "float64")
-    checks.number(
-        "benjamini_hochberg", low=0.0, high=1.0, false_discovery_rate=false_discovery_rate
-    )
+    owner, p_values = "benjamini_hochberg", np.asarray(p_values, "float64")
+    if p_values.ndim != 1 or not ((p_values >= 0) & (p_values <= 1)).all():
+        lies = f", {np.min(p_values):g} to {np.max(p_values):g}" if p_values.size else ""
+        raise ValueError(
+            f"{owner}: p_values must be a vector of numbers in [0, 1]. Received: shape "
+            f"{p_values.shape}{lies}. Use model.p_values(images)."
+        )
+    checks.number(owner, low=0.0, high=1.0, false_discovery_rate=false_discovery_rate)
     ordered = np.sort(p_values)
     limits = false_discovery_rate * np.arange(1, len(ordered) + 1) / max(1, len(ordered))
     passed = np.flatnonzero(ordered <= limits + 1e-12)
     return p_values <= ordered[passed[-1]] if len(passed) else np.zeros(len(p_values), bool)
+
+
+def fewest_flagged(num_files: int, num_scores: int, false_discovery_rate: float) -> int:
+    """Returns how many of a batch `benjamini_hochberg` flags at least, if it flags any.
+
+    No p-value is below `1 / (n + 1)`, so k of m need `1 / (n + 1) <= k rate / m`.
+    """
+    return max(1, math.ceil(num_files * lowest_rate(num_scores) / false_discovery_rate - _ROUNDING))
 
 
 def _beta_quantile(place: int, num_scores: int, share: float) -> float:

@@ -103,7 +103,7 @@ class HasThresholds:
 
         Raises:
             TypeError: if the model gives no anomaly scores.
-            ValueError: if no held-out scores are kept: call `set_threshold`.
+            ValueError: if no held-out scores are kept: call `set_threshold`; or a score is NaN.
         """
         owner = f"{type(self).__name__}.p_values"
         self._check_scores(owner)
@@ -123,7 +123,7 @@ class HasThresholds:
 
         Raises:
             TypeError: if the model gives no anomaly scores.
-            ValueError: if no threshold is set.
+            ValueError: if no threshold is set, or a score is NaN.
         """
         owner = f"{type(self).__name__}.is_anomaly"
         self._check_scores(owner)
@@ -132,7 +132,9 @@ class HasThresholds:
                 f"{owner}: card.threshold must be set. Received: card.threshold=None. "
                 "Call model.set_threshold(model.anomaly_score(held_out_normals))."
             )
-        return self.anomaly_score(x) > self.card.threshold
+        scores = self.anomaly_score(x)
+        conformal.comparable(owner, ops.convert_to_numpy(scores))
+        return scores > self.card.threshold
 
     def _check_scores(self, owner: str) -> None:
         if not hasattr(self, "anomaly_score"):

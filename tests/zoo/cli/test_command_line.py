@@ -603,6 +603,10 @@ def test_p_values_of_a_folder_and_a_bound_over_it(vae, photos, tmp_path, capsys,
         assert (row["is_anomaly"] == "true") == (float(row["p_value"]) <= 0.1)
     assert run(*score, "--fdr", 0.5) == 0
     assert "at most 50 % of what is flagged" in capsys.readouterr().out
+    assert run(*score, "--fdr", 0.08) == 0  # no p-value is below 1/13: 24 of 24 files or none
+    said = " ".join(capsys.readouterr().out.split())
+    assert "0 flagged" in said and "can flag no less than 24 of 24: give more normals" in said
+    assert "--fdr 0.05 needs 19 held-out scores" in fails(*score, "--fdr", 0.05)
     text = fails(*score[:-1], "--overwrite", "--normals", photos / "a", "--false-alarm-rate", 0.01)
     assert "--false-alarm-rate 0.01 needs 99 held-out normal images" in text
 
@@ -658,7 +662,7 @@ def test_score_maps_of_likelihoods_show_what_is_below_0(tmp_path, capsys):
         (("--keep",), "--keep needs --threshold or --normals"),
         (("--normals", "x", "--quantile", 1), "between 0 and 1"),
         (("--normals", "nowhere"), "nowhere: must be a folder of images"),
-        (("--threshold", "nan"), "threshold must be a number"),
+        (("--threshold", "nan"), "--threshold must be a finite number"),
         (("--batch-size", 0), "--batch-size must be at least 1"),
     ],
 )

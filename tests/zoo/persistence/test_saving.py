@@ -94,7 +94,7 @@ def test_a_clone_carries_the_card(model):
     [
         ("color", "gray", "color must be one of 'grey', 'rgb'.*Did you mean 'grey'"),
         ("resize", (8,), r"resize must be \(height, width\)"),
-        ("threshold", float("nan"), "threshold must be a number"),
+        ("threshold", float("nan"), "threshold must be a finite number"),
     ],
 )
 def test_a_wrong_card_is_refused(field, value, text):
@@ -149,6 +149,15 @@ def test_wrong_scores_are_refused(model, scores, options, text):
 def test_is_anomaly_needs_a_threshold(model, digits):
     with pytest.raises(ValueError, match=r"card.threshold must be set.*set_threshold"):
         model.is_anomaly(digits[:2])
+
+
+@pytest.mark.parametrize("judge", ["is_anomaly", "p_values"])
+def test_scores_that_are_no_numbers_are_not_judged(model, digits, monkeypatch, judge):
+    """NaN is above no threshold, so it would pass for normal; as a rank it would be the rarest."""
+    model.set_threshold(np.arange(30.0))
+    monkeypatch.setattr(model, "anomaly_score", lambda x: np.full(len(x), np.nan, "float32"))
+    with pytest.raises(ValueError, match=r"scores must be numbers. Received: NaN in 2 of 2"):
+        getattr(model, judge)(digits[:2])
 
 
 def test_p_values_and_thresholds_stay_in_the_file(model, digits, tmp_path):

@@ -66,3 +66,28 @@ def test_few_of_the_flagged_are_false_alarms():
         flagged = conformal.benjamini_hochberg(p_values, 0.1)
         shares.append(flagged[10:].sum() / max(1, flagged.sum()))
     assert 0.02 < np.mean(shares) < 0.11
+
+
+@pytest.mark.parametrize(
+    ("num_files", "num_scores", "rate"), [(20, 40, 0.1), (7, 9, 0.1), (3, 99, 0.5)]
+)
+def test_how_few_can_be_flagged(num_files, num_scores, rate):
+    """The k lowest possible p-values among ones: the first k that are flagged."""
+    flagged = [
+        conformal.benjamini_hochberg([1 / (num_scores + 1)] * k + [1.0] * (num_files - k), rate)
+        for k in range(num_files + 1)
+    ]
+    first = next(k for k, found in enumerate(flagged) if found.any())
+    assert conformal.fewest_flagged(num_files, num_scores, rate) == first
+
+
+@pytest.mark.parametrize("p_values", [[2, -1], [0.1, np.nan], [[0.1, 0.2]], 0.1, [[]]])
+def test_what_are_no_p_values(p_values):
+    with pytest.raises(ValueError, match=r"^benjamini_hochberg: p_values must be a vector of"):
+        conformal.benjamini_hochberg(p_values, 0.1)
+
+
+def test_nan_is_no_rare_score():
+    with pytest.raises(ValueError, match="NaN in 1 of 2"):
+        conformal.p_values([np.nan, 1.0], [1.0, 2.0])
+    np.testing.assert_allclose(conformal.p_values([np.inf, -np.inf], [1.0, 2.0]), [1 / 3, 1])

@@ -24,7 +24,7 @@ def test_standard_deviations_by_hand():
     [
         (SCORES, {"quantile": 1.0}, "quantile must be above 0 and below 1"),
         (SCORES, {"quantile": "0.9"}, "quantile must be a number"),
-        (SCORES, {"num_sigmas": np.inf}, "num_sigmas must be a number"),
+        (SCORES, {"num_sigmas": np.inf}, "num_sigmas must be a finite number"),
         (SCORES, {"quantile": 0.9, "num_sigmas": 1}, "Choose one"),
         (SCORES, {"quantile": 0.9, "false_alarm_rate": 0.1}, "Choose one"),
         (SCORES, {"false_alarm_rate": 0}, "false_alarm_rate must be above 0 and below 1"),

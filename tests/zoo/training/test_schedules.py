@@ -117,7 +117,7 @@ def test_a_schedule_of_ones_own():
     ("make_schedule", "message"),
     [
         (lambda: schedules.LinearWarmUp(0), r"LinearWarmUp: num_epochs must be an int >= 1"),
-        (lambda: schedules.LinearWarmUp(2, end="x"), r"LinearWarmUp: end must be a number"),
+        (lambda: schedules.LinearWarmUp(2, end="x"), r"LinearWarmUp: end must be a finite number"),
         (lambda: schedules.CyclicalAnnealing(0), r"CyclicalAnnealing: cycle_epochs must be an int"),
         (
             lambda: schedules.CyclicalAnnealing(2, ramp_fraction=0.0),
@@ -125,7 +125,7 @@ def test_a_schedule_of_ones_own():
         ),
         (
             lambda: schedules.CyclicalAnnealing(2, end=np.nan),
-            r"CyclicalAnnealing: end must be a number",
+            r"CyclicalAnnealing: end must be a finite number",
         ),
     ],
 )
