@@ -30,6 +30,9 @@ def read(path: Path, options: Options, only, needed) -> Contents:
     files = [file for split in wanted for file in listings[split].files]
     kept, images = reader.all(files)
     masks, num_mask_classes = _masks(layout, pairs, kept, images, options)
+    notes = reader.notes()
+    if masks and layout.kind == "inspection":
+        notes += _said_of_defects(layout, pairs["test"], kept, masks)
     kept_places = {file: row for row, file in enumerate(kept)}
     parts, class_names, loose = {}, _class_names(layout, listings, wanted), None
     for split in wanted:
@@ -76,7 +79,7 @@ def read(path: Path, options: Options, only, needed) -> Contents:
         bit_depths=reader.depths(),
         left_out=(*layout.left_out, *reader.said(), *unread),
         skipped=tuple(reader.skipped),
-        notes=tuple(reader.notes()),
+        notes=tuple(notes),
     )
     return Contents(layout.kind, parts, description, class_names, loose)
 
@@ -98,9 +101,7 @@ def _mask_files(layout: Layout, split: str, files: list[Path]) -> dict[Path, Pat
         return {}
     may_lack = []
     if layout.kind == "inspection":
-        may_lack = [
-            file for file in files if file.relative_to(folder).parts[0].lower() in layouts.NORMAL
-        ]
+        may_lack = [file for file in files if _is_normal(file, folder)]
     masks_of = mask_files.match(files, folder, masks, may_lack=may_lack)
     pairs = {file: mask for file, mask in zip(files, masks_of, strict=True) if mask is not None}
     for file, mask in pairs.items():
@@ -131,3 +132,33 @@ def _masks(layout: Layout, pairs, kept: list[Path], images: np.ndarray, options:
     if layout.kind == "inspection":  # a defect of whatever kind
         rule = mask_files.Rule(True, 2, options.ignore_label)
     return {row: rule.apply(each) for row, each in numbers.items()}, rule.num_classes
+
+
+def _is_normal(file: Path, folder: Path) -> bool:
+    """Tells whether an image of an inspection shows no defect, by its folder."""
+    return file.relative_to(folder).parts[0].lower() in layouts.NORMAL
+
+
+def _said_of_defects(layout: Layout, mask_of, kept: list[Path], masks) -> list[str]:
+    """Returns a line on defects without a pixel in their masks.
+
+    Raises:
+        ValueError: if the mask of a normal image marks a defect.
+    """
+    empty, num_defects = [], 0
+    for row, file in enumerate(kept):
+        if file not in mask_of:
+            continue
+        is_marked, is_defect = (masks[row] == 1).any(), not _is_normal(file, layout.images["test"])
+        if is_marked and not is_defect:
+            raise ValueError(
+                f"{mask_of[file]}: must mark nothing, as its image lies with the normals. Move "
+                f"both to the folder of the defect, or remove the mask. The image is {file}."
+            )
+        num_defects += is_defect
+        if is_defect and not is_marked:
+            empty.append(mask_of[file])
+    if not empty:
+        return []
+    shown = f"{len(empty)} of {num_defects} defects have masks without a pixel at this size"
+    return [f"{shown}, such as {empty[0]}"]

@@ -92,7 +92,16 @@ def recognise(folder, layout: str | None = None) -> Layout:
             "and test/ with a sub-folder for each kind of defect."
         )
     if layout == "inspection" or (layout is None and is_inspection(inner)):
+        for split, path in splits.items():
+            left_out += _without_images([path], inner[split])
         return _inspection(folder, places, splits, tops, left_out)
+    if TRUTH in tops and layout is None and NORMAL & {name.lower() for name in inner["train"]}:
+        more = sorted(name for name in inner["train"] if name.lower() not in NORMAL)
+        raise ValueError(
+            f"{splits['train']}: of an inspection, must hold normals alone, in "
+            f"{', '.join(sorted(NORMAL))}. Received: {', '.join(more[:5])} too. Move what is no "
+            "normal to test/ and its masks to ground_truth/, or give --layout splits."
+        )
     others = tops - {path.name for path in splits.values()}
     if others and layout is None:
         names = sorted(path.name for path in splits.values())
@@ -275,8 +284,8 @@ def _splits(folder: Path, tops: set[str], is_asked: bool = False) -> dict[str, P
     if "train" not in folders and (folders or is_asked):
         beside = ", ".join(sorted(path.name for path in folders.values())) or "the others"
         raise ValueError(
-            f"{folder}: must have a folder train/ beside {beside}. Add it, name the folder to "
-            "read, or give --layout classes."
+            f"{folder}: must have a folder train/ with images beside {beside}. Add them, name the "
+            "folder to read, or give --layout classes."
         )
     return folders
 

@@ -71,7 +71,7 @@ def test_a_layout_that_is_named_is_taken(tmp_path, layout, places, kind, splits,
     ("layout", "places", "message"),
     [
         ("classes", ("",), "--layout classes needs a sub-folder for each class"),
-        ("splits", ("a", "b"), "must have a folder train/ beside the others"),
+        ("splits", ("a", "b"), "must have a folder train/ with images beside the others"),
         ("inspection", ("train/a", "test/b"), "--layout inspection needs train/ with good"),
         ("pairs", ("train/a", "test/b"), "--layout pairs needs images/ and masks/"),
         ("pear", ("a",), "must be one of 'flat'"),
@@ -94,7 +94,11 @@ def test_a_class_called_train_is_a_class(tmp_path):
     ("places", "message"),
     [
         (("train", "test", "extra"), "test, train beside extra.*--layout splits"),
-        (("test/a", "val/a"), "must have a folder train/ beside test, val.*--layout classes"),
+        (("test/a", "val/a"), "train/ with images beside test, val.*--layout classes"),
+        (
+            ("train/good", "train/crack", "test/crack", "ground_truth/crack"),
+            r"train: of an inspection, must hold normals alone.* crack too\. Move",
+        ),
         (("train", "val", "valid"), "one folder for each split. Received: val and valid"),
         (("train/images", "train/masks", "test"), r"test: must hold images/ and masks/"),
     ],
@@ -211,6 +215,24 @@ def test_an_inspection_has_normals_to_train_on_and_defects_with_masks(tmp_path):
     assert len(reading.read(tmp_path, only=("train",), needed="images").parts["train"]) == 3
     (tmp_path / "ground_truth/crack/1_mask.png").unlink()
     with pytest.raises(ValueError, match=r"crack/1\.png: has no mask"):
+        reading.read(tmp_path)
+
+
+def test_masks_of_an_inspection_agree_with_its_folders(tmp_path):
+    """A defect that is marked nowhere is said, and so is an empty folder; a marked normal is not
+    read."""
+    fill(tmp_path, "train/good", "test/good", "test/crack")
+    (tmp_path / "test/dent").mkdir()
+    marked, nothing = (GREY > 200) * np.uint8(255), GREY * 0
+    for row, mask in enumerate((marked, nothing, marked)):
+        save(tmp_path / f"ground_truth/crack/{row}_mask.png", mask)
+    save(tmp_path / "ground_truth/good/1_mask.png", nothing)
+    found = reading.read(tmp_path)
+    (line,) = said(found, "without a pixel")
+    assert line.startswith("note: 1 of 3 defects have masks") and line.endswith("crack/1_mask.png")
+    assert said(found, "test/dent: no images in it")
+    save(tmp_path / "ground_truth/good/1_mask.png", marked)
+    with pytest.raises(ValueError, match=r"good/1_mask\.png: must mark nothing, as its image lies"):
         reading.read(tmp_path)
 
 
