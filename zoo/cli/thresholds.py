@@ -156,6 +156,10 @@ def from_scores(model, scores: np.ndarray, options, highest=()) -> None:
     screen.say(f"anomaly threshold {threshold:.5g}: {model.card.threshold_rule}")
     if len(highest) and rate is not None:
         model.set_pixel_threshold(np.array(highest)[:, None], false_alarm_rate=rate)
+    else:  # one of before is of other normals, or of whole images
+        model.card = dataclasses.replace(
+            model.card, pixel_threshold=None, pixel_threshold_rule=None
+        )
 
 
 def highest(model, batches, batch_size: int) -> list[float]:

@@ -584,6 +584,8 @@ def test_thresholds_by_hand_and_from_normals(vae, photos, tmp_path):
     dark = [float(row["score"]) for row in table(output) if row["file"].startswith("a/")]
     assert kept.threshold == pytest.approx(np.quantile(dark, 0.75), rel=1e-3)
     assert kept.threshold_rule == "0.75 quantile of 12 held-out scores"
+    assert zoo.load(vae).card.pixel_threshold is not None
+    assert kept.pixel_threshold is None  # of other normals
 
 
 def test_p_values_of_a_folder_and_a_bound_over_it(vae, photos, tmp_path, capsys, fails):
