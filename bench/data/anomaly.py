@@ -114,11 +114,13 @@ def check_training(
 ) -> None:
     """Checks that the training split has as many normals and anomalies as are asked for.
 
+    A share that is rounded to no anomaly is not that share.
+
     Args:
         labels: Of the classes that are normal in turn.
 
     Raises:
-        BenchError: if it has fewer.
+        BenchError: if it has fewer, or a share is less than one image.
     """
     for label in labels:
         num = int((dataset.train.labels == label).sum())
@@ -128,6 +130,14 @@ def check_training(
                 f"--num-normals must be at most {num}, the training images of class {label} of "
                 f"{dataset.name}. Received: {most}."
             )
+        fewest = min((each or num for each in nums_normals), default=num)
+        for share in contaminations:
+            if share and not num_of_anomalies(fewest, share):
+                raise BenchError(
+                    f"--contamination {share:g} is less than one anomaly beside {fewest} normal "
+                    f"images, of class {label} of {dataset.name}. Give a larger share, or more "
+                    "--num-normals."
+                )
         wanted, others = num_of_anomalies(most, max(contaminations)), dataset.num_train - num
         if wanted > others:
             raise BenchError(

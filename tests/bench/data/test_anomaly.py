@@ -190,6 +190,8 @@ class TestTrainingImages:
         [
             ([0.0], [10_000], "--num-normals must be at most"),
             ([0.0, 0.95], [None], "--contamination 0.95 needs"),
+            ([0.0, 0.01], [60, 40], "--contamination 0.01 is less than one anomaly beside 40"),
+            ([0.3], [1], "--contamination 0.3 is less than one anomaly beside 1 normal"),
         ],
     )
     def test_too_few_images(self, all_digits, shares, nums, message):
