@@ -8,6 +8,7 @@ noticed.
 import concurrent.futures
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -57,8 +58,9 @@ def write(path: Path, mark: bytes, make: Callable[[Callable], None]) -> np.ndarr
             a file, which it may call again.
 
     Raises:
-        ValueError: if the file cannot be written.
+        ValueError: if the file cannot be written, or holds an array of the user's.
     """
+    _check_may_be_replaced(path)
     try:
         with new_file(path) as temporary:
 
@@ -80,6 +82,26 @@ def write(path: Path, mark: bytes, make: Callable[[Callable], None]) -> np.ndarr
             'or cache="memory".'
         ) from error
     return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def _check_may_be_replaced(path: Path) -> None:
+    """Raises ValueError for an array of the user's: what is behind a pixel file's is missing."""
+    try:
+        with open(path, "rb") as file:
+            is_first = np.lib.format.read_magic(file) == (1, 0)
+            of_first, of_later = (
+                np.lib.format.read_array_header_1_0,
+                np.lib.format.read_array_header_2_0,
+            )
+            shape, _, dtype = (of_first if is_first else of_later)(file)
+            rest = os.path.getsize(path) - file.tell()
+    except (OSError, ValueError):
+        return  # not there, or no array: a pixel file that was cut off
+    if dtype.hasobject or rest == dtype.itemsize * math.prod(shape):
+        raise ValueError(
+            f"{path}: cache must be a new file, or one that zoo.batches has written. Received: the "
+            f"name of an array of shape {shape}, which would be lost. Give another name."
+        )
 
 
 def over_all(work: Callable[[int], Any], num: int) -> list:

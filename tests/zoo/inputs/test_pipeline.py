@@ -265,6 +265,16 @@ def test_a_damaged_cache_is_made_again(folder, tmp_path, damage):
     np.testing.assert_array_equal(found, plain(folder))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "uint8", object])
+@pytest.mark.parametrize("name", ["pixels.npy", "pixels.masks.npy"])
+def test_an_array_of_the_users_is_no_cache_and_stays(cells, tmp_path, dtype, name):
+    np.save(tmp_path / name, np.ones((3, 2), dtype))
+    before = (tmp_path / name).read_bytes()
+    with pytest.raises(ValueError, match=rf"{name}: cache must be a new .*\(3, 2\), which would"):
+        zoo.batches(cells / "images", SHAPE, masks=cells / "masks", cache=tmp_path / "pixels.npy")
+    assert (tmp_path / name).read_bytes() == before
+
+
 def test_a_cache_that_failed_is_not_there_and_the_earlier_one_stays(folder, tmp_path):
     path = tmp_path / "pixels.npy"
     zoo.batches(folder, SHAPE, cache=path)
