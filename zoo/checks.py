@@ -137,6 +137,19 @@ def int_from(least: int, owner: str, **arguments) -> None:
             )
 
 
+def seed_number(owner: str, seed) -> int | None:
+    """Returns a seed as an int; None stays None."""
+    if seed is None:
+        return None
+    is_int = isinstance(seed, numbers.Integral) and not isinstance(seed, bool)
+    if not is_int or not 0 <= seed <= LARGEST_SEED:
+        raise ValueError(
+            f"{owner}: seed must be an int from 0 to {LARGEST_SEED}, or None. "
+            f"Received: seed={seed!r}."
+        )
+    return int(seed)
+
+
 def number(owner: str, *, low=-np.inf, high=np.inf, **arguments) -> None:
     """Checks that each argument is a finite number in `[low, high]`."""
     for name, value in arguments.items():
@@ -307,8 +320,26 @@ def keys(owner: str, values, expected: tuple[str, ...], name: str = "x") -> None
         )
 
 
-def array_shape(owner: str, received, shape: tuple[int, ...], name: str = "x") -> None:
-    """Checks `(batch, *shape)`; unknown (None) sizes pass."""
+def codes(owner: str, values, shape: tuple[int, ...], name: str = "codes") -> None:
+    """Checks codes `(batch, *shape)`: at least one, and finite."""
+    array_shape(owner, np.shape(values), shape, name, or_else="Give codes as encode returns them.")
+    if np.shape(values)[0] == 0:
+        raise ValueError(f"{owner}: {name} must hold at least one code. Received: 0 codes.")
+    finite(owner, values, name)
+
+
+def array_shape(
+    owner: str,
+    received,
+    shape: tuple[int, ...],
+    name: str = "x",
+    or_else: str | None = None,
+) -> None:
+    """Checks `(batch, *shape)`; unknown (None) sizes pass.
+
+    Args:
+        or_else: What to do where no change of the array is the remedy; that of images by default.
+    """
     received = tuple(received)
     expected = f"(batch, {', '.join(map(str, shape))})"
     if len(received) == len(shape) + 1 and all(
@@ -325,6 +356,8 @@ def array_shape(owner: str, received, shape: tuple[int, ...], name: str = "x") -
         fix = f"Height comes before width: {name}.swapaxes(1, 2)."
     elif _holds_in_this_order(received[1:], shape):
         fix = f"Reshape it: {name}.reshape((-1, {', '.join(map(str, shape))}))."
+    elif or_else is not None:
+        fix = or_else
     elif len(received) > 1:
         fix = f"Create the model with image_shape={received[1:]}, or resize the images."
     else:

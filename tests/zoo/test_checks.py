@@ -306,3 +306,29 @@ def test_what_is_no_defect_is_said_in_a_line(error, line):
     else:
         assert line in said
         assert "\n" not in said
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "a", True, 2**32, np.nan])
+def test_what_is_no_seed_is_refused(seed):
+    with pytest.raises(ValueError, match=r"Me: seed must be an int from 0 to 4294967295"):
+        checks.seed_number("Me", seed)
+
+
+def test_seeds_are_plain_ints():
+    assert checks.seed_number("Me", None) is None
+    assert type(checks.seed_number("Me", np.int64(3))) is int
+
+
+@pytest.mark.parametrize(
+    ("codes", "message"),
+    [
+        (np.zeros((3, 2)), r"shape \(batch, 4\).*Give codes as encode returns them"),
+        (np.zeros(4), "Add the batch axis"),
+        (np.zeros((0, 4)), "must hold at least one code"),
+        (np.full((3, 4), np.nan), "must be finite"),
+    ],
+)
+def test_wrong_codes_are_refused(codes, message):
+    with pytest.raises(ValueError, match=message):
+        checks.codes("Me", codes, (4,))
+    checks.codes("Me", np.zeros((3, 4)), (4,))

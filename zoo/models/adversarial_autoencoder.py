@@ -119,5 +119,6 @@ class AdversarialAutoencoder(Adversarial, Autoencoder):
             Array `(num_images, *image_shape)`.
         """
         checks.positive_int(self.owner, num_images=num_images)
+        seed = checks.seed_number(self.owner, seed)
         source = self.seed_generator if seed is None else seed
         return self.decode(ops.convert_to_numpy(self.draw_prior(num_images, source)))

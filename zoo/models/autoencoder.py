@@ -20,9 +20,7 @@ _FIRST_WIDTHS = (32, 64)
 
 
 def _check_codes(model, codes) -> None:
-    shape = tuple(model.decoder.input_shape[1:])
-    checks.array_shape(model.owner, codes.shape, shape, "codes")
-    checks.finite(model.owner, codes, "codes")
+    checks.codes(model.owner, codes, tuple(model.decoder.input_shape[1:]))
 
 
 # Losses of single pixels, without a window: sums are all that is to be compiled.

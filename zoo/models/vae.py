@@ -270,6 +270,7 @@ class VAE(Autoencoder):
     def _prior_codes(self, num_images, temperature, seed):
         checks.positive_int(self.owner, num_images=num_images)
         checks.number(self.owner, low=0.0, temperature=temperature)
+        seed = checks.seed_number(self.owner, seed)
         source = self.seed_generator if seed is None else seed
         codes = temperature * keras.random.normal((num_images, self.latent_dim), seed=source)
         return ops.convert_to_numpy(codes)

@@ -11,8 +11,7 @@ from zoo.inputs.batching import batched
 
 def _check_codes(model, x) -> None:
     checks.keys(model.owner, x, ("code", "label"), "codes")
-    checks.array_shape(model.owner, np.shape(x["code"]), (model.latent_dim,), "codes['code']")
-    checks.finite(model.owner, x["code"], "codes['code']")
+    checks.codes(model.owner, x["code"], (model.latent_dim,), "codes['code']")
     labels.check(model.owner, x["label"], model.num_classes, name="codes['label']")
 
 

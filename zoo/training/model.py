@@ -90,8 +90,8 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
         checks.channels_last(self.owner)
         super().__init__(**kwargs)
         self.image_shape = checks.image_shape(self.owner, image_shape)
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed = checks.seed_number(self.owner, seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.loss_tracker = keras.metrics.Mean(name="loss")
         self.card = ModelCard()
 

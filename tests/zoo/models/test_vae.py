@@ -290,6 +290,20 @@ def test_sample():
     assert np.abs(model.sample(5) - model.sample(5)).max() > 0
 
 
+@pytest.mark.parametrize("name", ["vae", "autoencoder", "adversarial_autoencoder"])
+def test_seeds_and_codes_are_checked_at_the_door(name):
+    with pytest.raises(ValueError, match="seed must be an int from 0 to"):
+        zoo.create(name, (8, 8, 1), preset="tiny", seed=-1)
+    model = zoo.create(name, (8, 8, 1), preset="tiny", latent_dim=4)
+    with pytest.raises(ValueError, match="codes must hold at least one code"):
+        model.decode(np.zeros((0, 4), "float32"))
+    with pytest.raises(ValueError, match=r"codes must have shape.*Give codes as encode"):
+        model.decode(np.zeros((2, 3), "float32"))
+    if hasattr(model, "sample"):
+        with pytest.raises(ValueError, match="seed must be an int from 0 to"):
+            model.sample(2, seed=1.5)
+
+
 def test_temperature_zero_is_the_image_of_the_origin():
     model = make()
     origin = model.decode(np.zeros((1, 4), "float32"))
