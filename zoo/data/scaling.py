@@ -92,6 +92,20 @@ def parse_range(text: str) -> tuple[float, float]:
     return bounds
 
 
+def check_range(owner: str, value_range) -> None:
+    """Raises ValueError for what is no `(low, high)` of two finite numbers in this order."""
+    try:
+        low, high = map(float, value_range)
+        is_range = low < high and bool(np.isfinite([low, high]).all())
+    except (TypeError, ValueError):
+        is_range = False
+    if not is_range or isinstance(value_range, str):
+        raise ValueError(
+            f"{owner}: value_range must be (low, high), two numbers in this order, such as "
+            f"(0, 4095). Received: value_range={value_range!r}."
+        )
+
+
 def range_text(found: Sequence[float]) -> str:
     """Returns a range as `parse_range` takes it."""
     return "..".join(repr(float(value)).removesuffix(".0") for value in found)

@@ -3,7 +3,6 @@
 A source is checked before the first batch: an error names the file or the argument that is wrong.
 """
 
-import os
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from zoo.data import cache as pixel_cache
 from zoo.data.augmentation import Augmentation
 from zoo.data.folder import Folder
 from zoo.data.mask_numbers import Seen, distinct
-from zoo.inputs import pipeline
+from zoo.inputs import batches_arguments, pipeline
 from zoo.inputs.augmented_batches import augmented
 from zoo.inputs.order import orders_of_rows
 
@@ -83,6 +82,7 @@ def batches(
     Raises:
         ValueError: for a folder without images, a file that cannot be read, an image without a
             mask, or arguments out of range.
+        TypeError: for a source that is neither files nor an array.
 
     Example:
 
@@ -94,16 +94,14 @@ def batches(
     >>> [tuple(batch.shape) for batch in found]
     [(4, 16, 16, 1), (1, 16, 16, 1)]
     """
-    checks.positive_int(_OWNER, batch_size=batch_size)
-    if _is_array(source):
-        if foreground is not None:
-            raise ValueError(
-                f"{_OWNER}: foreground is for mask files. Received: foreground={foreground!r}, and "
-                "source is an array. Give masks > 0."
-            )
-        parts = _arrays(
-            source, image_shape, masks, cache, check, value_range, num_classes, ignore_label
-        )
+    batches_arguments.check(
+        *(source, batch_size, masks, value_range, cache, augment, seed),
+        num_classes=num_classes,
+        foreground=foreground,
+        ignore_label=ignore_label,
+    )
+    if batches_arguments.is_array(source):
+        parts = _arrays(source, image_shape, masks, check, value_range, num_classes, ignore_label)
     else:
         settings = {
             "value_range": value_range,
@@ -136,16 +134,11 @@ def _augmentation(text: str, shape: tuple[int, ...]) -> Augmentation:
 # --- sources --------------------------------------------------------------------------------
 
 
-def _is_array(source) -> bool:
-    if isinstance(source, (str, Path)):
-        return Path(source).suffix == ".npy" and not Path(source).is_dir()
-    return hasattr(source, "shape")
-
-
 def _loaded(name: str, source) -> np.ndarray:
     """Returns an array, or that of an `.npy` file, mapped."""
-    if not isinstance(source, (str, Path)):
-        return source
+    if not isinstance(source, (str, Path)):  # a tensor has a type of its own
+        has_type = isinstance(getattr(source, "dtype", None), np.dtype)
+        return source if has_type else np.asarray(source)
     try:
         return np.load(source, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -156,13 +149,9 @@ def _loaded(name: str, source) -> np.ndarray:
 
 
 def _arrays(
-    source, image_shape, masks, cache, check: bool, value_range, num_classes, ignore_label
+    source, image_shape, masks, check: bool, value_range, num_classes, ignore_label
 ) -> list[pipeline.Rows]:
     pixels = _loaded("source", source)
-    if cache not in ("auto", None):
-        raise ValueError(
-            f"{_OWNER}: cache must be left out, as source is an array. Received: cache={cache!r}."
-        )
     if pixels.dtype.kind not in "bf" and pixels.dtype.name not in scaling.TOPS:
         raise ValueError(
             f"{_OWNER}: source must hold 8 or 16 bits, or floats in [0, 1]. Received: dtype "
@@ -182,6 +171,7 @@ def _arrays(
                 f"{_OWNER}: masks must have one row per image. "
                 f"Received: {len(numbers)} for {len(pixels)} images."
             )
+        batches_arguments.check_masks(numbers, pixels.shape[1:-1], with_values=check)
         if check:
             numbers = _class_numbers(numbers, num_classes, ignore_label)
         parts.append(_mask_rows(numbers))
@@ -236,11 +226,6 @@ def _files(source, image_shape, masks, cache, check: bool, settings) -> list[pip
             )
         return parts
     path = None if cache == "memory" else Path(cache)
-    if path is not None and path.suffix != ".npy":
-        raise ValueError(
-            f"{_OWNER}: cache must be None, 'auto', 'memory' or the name of an .npy file. "
-            f"Received: cache={os.fspath(cache)!r}."
-        )
     parts = [_image_rows(_kept(folder, "images", folder.images_into, path))]
     if masks is not None:
         path = path and path.with_suffix(".masks.npy")

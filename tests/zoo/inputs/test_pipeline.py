@@ -356,14 +356,53 @@ def test_wrong_masks(cells, cache):
         ({"source": []}, "at least one file"),
         ({"augment": "turn:3"}, "augment must name flip, shift:SHARE"),
         ({"source": np.zeros((3, 4)), "augment": "flip"}, "augment must be left out"),
+        ({"augment": 3}, "augment must be a text"),
+        ({"cache": 3}, "cache must be None, 'auto', 'memory' or the name of an .npy file"),
+        ({"seed": -1}, "seed must be an int from 0 to"),
+        ({"seed": "x"}, "seed must be an int from 0 to"),
+        ({"num_classes": 3}, "num_classes is for masks, and none are given"),
+        ({"ignore_label": 3}, "ignore_label is for masks, and none are given"),
+        *(
+            ({"value_range": value}, "value_range must be (low, high), two numbers")
+            for value in ((255, 0), (5, 5), (0, 1, 2), (0, np.nan), "0..255", 255)
+        ),
+        *(
+            ({"source": np.zeros((3, 4, 4, 1)), "masks": np.full((3, 4, 4), value)}, message)
+            for value, message in ((0.5, "fractions or NaN"), (np.nan, "fractions or NaN"))
+        ),
+        ({"source": np.zeros((3, 4, 4, 1)), "masks": np.zeros((3, 2, 4), "u1")}, "(n, 4, 4)"),
+        ({"source": np.zeros((3, 4, 4, 1)), "masks": np.full((3, 4, 4), "a")}, "whole numbers"),
     ],
 )
 def test_wrong_arguments(folder, settings, message):
     if not isinstance(settings.get("source", ""), str) and not isinstance(settings["source"], list):
         settings = {"image_shape": None} | settings
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises((ValueError, TypeError)) as caught:
         zoo.batches(**{"source": folder, "image_shape": SHAPE} | settings)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("source", [None, 5, b"photos", [np.zeros((4, 4, 1))], {"a": 1}])
+def test_what_is_no_source_is_told_so(source):
+    with pytest.raises(TypeError, match="source must be a folder, a list of image files, or an"):
+        zoo.batches(source, SHAPE)
+
+
+def test_an_npz_is_told_to_name_its_array(tmp_path):
+    np.savez(tmp_path / "several.npz", images=np.zeros((3, 4, 4, 1)))
+    with pytest.raises(ValueError, match=r"several\.npz, which holds several\. Name one: numpy"):
+        zoo.batches(tmp_path / "several.npz", SHAPE)
+
+
+def test_tensors_and_whole_floats_are_taken():
+    pixels = np.random.default_rng(0).random((5, 4, 4, 1), "float32")
+    numbers = np.arange(80).reshape(5, 4, 4) % 3
+    batches = zoo.batches(
+        keras.ops.convert_to_tensor(pixels), masks=numbers.astype("float64"), shuffle=False
+    )
+    ((images_found, masks_found),) = batches
+    np.testing.assert_array_equal(images_found, pixels)
+    np.testing.assert_array_equal(masks_found, numbers)
 
 
 def test_class_numbers():
