@@ -123,6 +123,21 @@ def one_of(owner: str, **arguments) -> None:
             )
 
 
+def known_arguments(owner: str, names, allowed, taken=()) -> None:
+    """Raises TypeError for the first name, by the alphabet, that is none of those allowed.
+
+    Args:
+        taken: Arguments that are shown beside those allowed: these must not come twice.
+    """
+    unknown = sorted(set(names) - set(allowed))
+    if unknown:
+        shown = [*taken, *allowed]
+        raise TypeError(
+            f"{owner}: unknown argument {unknown[0]!r}.{suggestion(unknown[0], shown)} "
+            f"Its arguments: {', '.join(shown)}."
+        )
+
+
 def positive_int(owner: str, **arguments) -> None:
     """Checks that each argument is an int of at least 1."""
     int_from(1, owner, **arguments)

@@ -33,9 +33,10 @@ ROOMS: dict[str, tuple[Room, ...]] = {
     "zoo": (
         Room(
             "(root)",
-            "arguments, files, version, watching layer calls, command lines, tables in a terminal",
+            "arguments, hooks, files, version, watching layer calls, command lines, tables in a "
+            "terminal",
             without_keras=True,
-            modules=("checks", "files", "version", "inspection", "parser", "aligned"),
+            modules=("checks", "hooks", "files", "version", "inspection", "parser", "aligned"),
         ),
         Room("losses", "terms of losses, no model"),
         Room("layers", "Keras layers and operations"),

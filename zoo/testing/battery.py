@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from zoo import checks as arguments
+from zoo import checks as checked
 from zoo.testing import (
     call_checks,
     config_checks,
@@ -79,11 +79,15 @@ class Report:
         for finding in self.findings:
             count[finding.status] += 1
         numbers = ", ".join(f"{number} {status}" for status, number in count.items())
-        lines = [f"{self.model_class.__name__}: {numbers}"]
+        lines, first_with = [f"{self.model_class.__name__}: {numbers}"], {}
         for status in (FAILED, EXCUSED):
             for finding in self.findings:
-                if finding.status == status:
-                    lines.append(f"{status}: {finding.name}: {finding.text}\n    {finding.reason}")
+                if finding.status != status:
+                    continue
+                first = first_with.setdefault(finding.reason, finding.name)
+                is_first = first == finding.name
+                lines.append(f"{status}: {finding.name}: {finding.text}")
+                lines.append(f"    {finding.reason if is_first else f'as {first}'}")
         return "\n".join(lines)
 
 
@@ -143,6 +147,14 @@ def check_model(
             f"check_model: images must be at least {NUM_IMAGES}. Received: {len(images)} images. "
             "Leave them out to have some drawn."
         )
+    if images is None and labels is not None:
+        raise ValueError(
+            "check_model: labels are those of images of your own. Received: labels alone. Give "
+            "images too, or leave the labels out."
+        )
+    allowed = [*model_class.argument_names(), "name", "dtype"]
+    for given in (arguments, changed):
+        checked.known_arguments(model_class.__name__, given or (), allowed)
     _check_names("only", only or ())
     _check_names("EXCEPTIONS", _declared(model_class))
     subject = Subject(
@@ -163,7 +175,7 @@ def check_model(
 def run(subject: Subject, name: str) -> Finding:
     """Runs one check; whatever an error of the model is, it is a failure with its text."""
     check = CHECKS[name]
-    text = (check.__doc__ or "").strip()
+    text = " ".join((check.__doc__ or "").partition("\n\n")[0].split())
     if reason := subject.excuse(name):
         return Finding(name, EXCUSED, text, reason)
     start = time.perf_counter()
@@ -184,4 +196,4 @@ def _declared(model_class: type) -> list[str]:
 
 def _check_names(owner: str, names) -> None:
     for name in names:
-        arguments.one_of("check_model", **{owner: (name, (*CHECKS, *PROPERTIES))})
+        checked.one_of("check_model", **{owner: (name, (*CHECKS, *PROPERTIES))})

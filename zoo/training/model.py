@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from zoo import checks
+from zoo import checks, hooks
 from zoo.inputs import batching, checking
 from zoo.layers.row_noise import RowNoise
 from zoo.registry.model_card import ModelCard
@@ -26,6 +26,7 @@ TASKS = (
     *("reconstruction", "features", "conditional", "semi_supervised", "debiasing"),
     "segmentation",
 )
+_OF_KERAS = ("name", "dtype", "trainable")  # arguments of `keras.Model`
 _NOISE_STATE = "noise_state"  # Keras does not save seed generators; training goes on with it
 
 
@@ -84,9 +85,7 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
     required_target: str | None = None
 
     def __init__(self, image_shape, *, seed=None, **kwargs):
-        unknown = set(kwargs) - {"name", "dtype", "trainable"}
-        if unknown:
-            self._raise_unknown_argument(sorted(unknown)[0])
+        checks.known_arguments(self.owner, kwargs, _OF_KERAS, self.argument_names())
         checks.channels_last(self.owner)
         super().__init__(**kwargs)
         self.image_shape = checks.image_shape(self.owner, image_shape)
@@ -103,7 +102,7 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
 
     def build_networks(self) -> None:
         """Makes the children from the constructor's arguments."""
-        raise NotImplementedError
+        raise hooks.missing(self.owner, "build_networks")
 
     def corrupt(self, x, training: bool):
         """Returns the damaged input that the model sees; the target stays clean."""
@@ -111,7 +110,7 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
 
     def forward(self, x, training: bool = False) -> dict:
         """Returns the named tensors of one pass, with `"prediction"` among them."""
-        raise NotImplementedError
+        raise hooks.missing(self.owner, "forward")
 
     def loss_terms(self, x, target, outputs: dict) -> dict:
         """Returns the unweighted loss terms, each of shape `(batch,)`.
@@ -119,7 +118,7 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
         `outputs` is what `forward` gave, and `"sample_weight"`, `(batch,)`, where `fit` has
         weights: a term that is a statistic of the batch leaves rows of weight 0 out of it.
         """
-        raise NotImplementedError
+        raise hooks.missing(self.owner, "loss_terms")
 
     @property
     def term_weights(self) -> dict:
@@ -217,6 +216,7 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
         return type(self).__name__
 
     def _build_from_arguments(self) -> None:
+        hooks.check_constructed(self)
         self.build_networks()
         terms = [*self.term_weights, *(["regularization"] if self.losses else [])]
         self.term_trackers = {name: keras.metrics.Mean(name=name) for name in terms}
@@ -264,7 +264,7 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
 
     def get_config(self) -> dict:
         """Returns every constructor argument, read back from its attribute, and the card."""
-        arguments = {name: getattr(self, name) for name in self.argument_names()}
+        arguments = {name: hooks.argument_of(self, name) for name in self.argument_names()}
         return {
             "name": self.name,
             "trainable": self.trainable,
@@ -292,14 +292,6 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
         model.card = ModelCard.from_config(config.get("card"))
         return model
 
-    @classmethod
-    def _raise_unknown_argument(cls, name: str):
-        allowed = [*cls.argument_names(), "name", "dtype", "trainable"]
-        raise TypeError(
-            f"{cls.__name__}: unknown argument {name!r}.{checks.suggestion(name, allowed)} "
-            f"Its arguments: {', '.join(allowed)}."
-        )
-
     # --- calling ----------------------------------------------------------------------------
 
     @property
@@ -312,7 +304,7 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
             return super().__call__(*args, **kwargs)
 
     def call(self, x, training=None):
-        return self.forward(x, training=bool(training))["prediction"]
+        return hooks.outputs_of(self, self.forward(x, training=bool(training)))["prediction"]
 
     # --- training ---------------------------------------------------------------------------
 
@@ -351,16 +343,12 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
         target = self.weighed_target(self.target_of(x, y), sample_weight)
         inputs = self.corrupt(x, training) if y is None else x
         with batching.inside():
-            outputs = self.forward(inputs, training=training)
+            outputs = hooks.outputs_of(self, self.forward(inputs, training=training))
         sample_weight = self._per_sample_weight(sample_weight)
         if sample_weight is not None:
             outputs = {**outputs, "sample_weight": sample_weight}
-        terms = self.loss_terms(inputs, target, outputs)
         weights = self.term_weights
-        if set(terms) != set(weights):
-            raise ValueError(
-                f"{self.owner}.loss_terms() must return {tuple(weights)}. Received: {tuple(terms)}."
-            )
+        terms = hooks.terms_of(self, self.loss_terms(inputs, target, outputs), weights)
         batch_size = ops.shape(next(iter(terms.values())))[0]
         loss = 0.0
         for name, term in terms.items():

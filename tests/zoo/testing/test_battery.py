@@ -80,7 +80,7 @@ def test_a_model_that_is_right_passes():
     ],
 )
 def test_what_is_wrong_is_named(model_class, check, message):
-    changed = {"gain": 2.5}
+    changed = {"gain": 2.5} if model_class is Forgets else None
     with pytest.raises(ModelCheckError, match=message) as error:
         check_model(model_class, arguments=SMALL, changed=changed, only=(check, CHEAP[0]))
     report = error.value.report
@@ -121,6 +121,35 @@ def test_wrong_calls_are_refused():
         check_model(Fine, only=("everything",))
     with pytest.raises(ValueError, match="images must be at least 1250"):
         check_model(Fine, images=np.zeros((3, 8, 8, 1), "float32"))
+    with pytest.raises(ValueError, match="Received: labels alone"):
+        check_model(Fine, labels=np.zeros(1250, int))
+    for name in ("arguments", "changed"):
+        with pytest.raises(TypeError, match=r"unknown argument 'gian'\. Did you mean 'gain'"):
+            check_model(Fine, **{name: {"gian": 2.5}})
+
+
+class NotConstructed(zoo.models.Autoencoder):
+    """Forgets the constructor of its base."""
+
+    def __init__(self, image_shape, **kwargs):
+        self.gain = 1.0
+
+
+def test_a_reason_is_said_once_and_a_property_in_a_line():
+    only = ("loss_falls", "every_weight_gets_a_gradient", "sample_weights_count")
+    report = check_model(NotConstructed, only=only, raises=False)
+    assert str(report).splitlines() == [
+        "NotConstructed: 0 passed, 0 excused, 3 failed",
+        "failed: loss_falls: Four epochs lower the loss.",
+        "    TypeError: NotConstructed.__init__() must call super().__init__(image_shape, "
+        "**kwargs), as its first line. Received: no such call.",
+        "failed: every_weight_gets_a_gradient: One step of SGD moves every trainable weight, "
+        "and leaves it finite.",
+        "    as loss_falls",
+        "failed: sample_weights_count: Rows of weight 0 do not count, weight 2 counts twice, "
+        "and parts add up to the whole.",
+        "    as loss_falls",
+    ]
 
 
 MODULE = """
