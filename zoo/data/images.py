@@ -26,12 +26,14 @@ class Facts:
         is_transparent: Whether it has an alpha that hides something, which is left out.
         top: Highest value of the type: 255, 65535, or 1 for floats and bits.
         highest: Highest value in the file.
+        is_cut: Whether the pixels have 16 bits a colour, of which Pillow reads the upper 8.
     """
 
     num_frames: int
     is_transparent: bool
     top: float
     highest: float
+    is_cut: bool = False
 
 
 def read(
@@ -45,6 +47,7 @@ def read(
 
     A camera's rotation mark is applied, of moving pictures the first frame is read, and alpha is
     left out. Pixels of 16 bits are divided by 65535, of 8 bits by 255; floats lie in `[0, 1]`.
+    Of colours of 16 bits the upper 8 are read.
 
     Args:
         file: Path of the file.
@@ -71,24 +74,38 @@ def read_with_facts(
     """Reads an image as `read` does, and what else the file holds."""
     from PIL import Image
 
-    with opened(file) as image:
+    with opened(file, load=False) as image:
+        is_cut = _is_cut(image)
+        image.load()
         num_frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         image = upright(image)
         is_transparent = _hides(image)
-        top = {"F": 1.0, "I": 65_535.0}.get(image.mode[0], 255.0)
+        unit = 257.0 if is_cut else 1.0  # 65535 / 255
+        top = unit * {"F": 1.0, "I": 65_535.0}.get(image.mode[0], 255.0)
         image = _simple_mode(image)
-        low, highest = _extremes(image)
-        facts = Facts(num_frames, is_transparent, top, highest)
+        low, highest = (unit * value for value in _extremes(image))
+        facts = Facts(num_frames, is_transparent, top, highest, is_cut)
         _check_range(file, low, highest, top, value_range)
         if color == "grey" and image.mode == "RGB":
             image = image.convert("L")
         if resize is not None:
             image = image.resize((resize[1], resize[0]), Image.Resampling.BOX)
         pixels = np.asarray(image, dtype="float32")
+    pixels = pixels * np.float32(unit) if is_cut else pixels
     pixels = Scale(*(value_range or (0.0, top))).apply(pixels)
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], 3 if color == "rgb" else 1, axis=-1)
     return pixels, facts
+
+
+def _is_cut(image) -> bool:
+    """Tells whether an opened image, not yet loaded, has 16 bits where Pillow makes it 8."""
+    if image.mode.startswith(("I", "F")):
+        return False
+    decoded = [each[3] for each in image.tile]  # how the file holds its pixels
+    parts = [part for each in decoded for part in (each if isinstance(each, tuple) else (each,))]
+    is_netpbm = image.format == "PPM" and any(isinstance(p, int) and p > 255 for p in parts)
+    return is_netpbm or any(isinstance(part, str) and ";16" in part for part in parts)
 
 
 def _simple_mode(image):

@@ -86,6 +86,12 @@ class Reader:
         hidden = [file for file, facts in self._facts.items() if facts.is_transparent]
         if hidden:
             lines.append(f"transparency of {_count(hidden)}, such as {_shown(hidden[0])}")
+        cut = [file for file, facts in self._facts.items() if facts.is_cut]
+        if cut:
+            lines.append(
+                f"the lower 8 of 16 bits a colour, of {_count(cut)}, such as {_shown(cut[0])}: an "
+                ".npz holds them all"
+            )
         return lines
 
     def notes(self) -> list[str]:

@@ -93,6 +93,49 @@ def test_sixteen_bits_are_scaled_by_their_own_range(tmp_path):
     assert images.read(file, color="rgb").shape == (2, 2, 3)
 
 
+def write_16_bits(path, values):
+    """Writes colours, or greys with alpha, of 16 bits: PNG by hand, or PPM."""
+    height, width, channels = values.shape
+    big_endian = values.astype(">u2")
+    if path.suffix == ".ppm":
+        path.write_bytes(b"P6 %d %d 65535\n" % (width, height) + big_endian.tobytes())
+        return
+    kind = {2: 4, 3: 2, 4: 6}[channels]
+    header = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
+    rows = b"".join(b"\0" + row.tobytes() for row in big_endian)
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize(("suffix", "channels"), [("png", 2), ("png", 3), ("png", 4), ("ppm", 3)])
+def test_colours_of_sixteen_bits_are_in_their_range_and_said_to_be_cut(tmp_path, suffix, channels):
+    values = np.random.default_rng(0).integers(0, 65_536, (6, 5, channels))
+    file = tmp_path / f"a.{suffix}"
+    write_16_bits(file, values)
+    color = values[..., :1] if channels == 2 else values[..., :3]
+    reader = Reader()
+    (_, (found,)) = reader.all([file])
+    np.testing.assert_allclose(found - color / 65_535, 0, atol=1 / 255)
+    assert reader.depths() == "16 bits"
+    assert [line for line in reader.said() if "lower 8 of 16 bits a colour, of 1 file" in line]
+
+
+def test_a_range_is_of_the_sixteen_bits_that_a_colour_has(tmp_path):
+    values = np.random.default_rng(0).integers(0, 3840, (6, 5, 3))  # 12 bits in 16
+    write_16_bits(tmp_path / "a.png", values)
+    found = images.read(tmp_path / "a.png", value_range=(0, 4095))
+    np.testing.assert_allclose(found, values / 4095, atol=257 / 4095)
+    reader = Reader()
+    reader.all([tmp_path / "a.png"])
+    assert "of 65535: images are dark" in reader.notes()[0]
+    with pytest.raises(ValueError, match=r"a\.png: pixels must lie in the range 0\.\.255"):
+        images.read(tmp_path / "a.png", value_range=(0, 255))
+
+
 def test_alpha_palettes_and_bits(tmp_path, pixels):
     with_alpha = np.concatenate([pixels, np.full((6, 4, 1), 7, "uint8")], axis=-1)
     found = images.read(written(tmp_path / "alpha.png", with_alpha))
