@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data import scaling
+from zoo.data import memory, scaling
 from zoo.data.images import Facts, UnreadableImageError, read_with_facts, to_bytes
 from zoo.data.opening import OutOfRangeError
 
@@ -51,8 +51,10 @@ class Reader:
         With `keep_sizes` it is an array of objects, `(n,)`: the images.
 
         Raises:
-            ValueError: if sizes differ, no file could be read, or bytes hold 0 and 1 alone.
+            ValueError: if sizes differ, no file could be read, bytes hold 0 and 1 alone, or the
+                array would not fit into memory.
         """
+        self._check_memory(files)
         kept, images = self._read(files)
         if not kept:
             raise ValueError(f"none of {len(files)} files can be read. {self.skipped[0]}")
@@ -111,6 +113,17 @@ class Reader:
 
     def _highest(self) -> float:
         return max(facts.highest for facts in self._facts.values())
+
+    def _check_memory(self, files) -> None:
+        """Raises ValueError where the files, as large as the first, are more than memory holds."""
+        if self.keep_sizes or not files:
+            return
+        try:
+            first = read_with_facts(files[0], color=self.color, value_range=self.value_range)[0]
+        except UnreadableImageError:
+            return  # told, or left out, when it is read in its turn
+        shape = (*(self.resize or first.shape[:2]), first.shape[-1])
+        memory.check_fits(os.path.commonpath([file.parent for file in files]), len(files), shape)
 
     def _check_white(self, files) -> None:
         is_bytes = all(facts.top > 1 for facts in self._facts.values())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo.data import images
+from zoo.data import images, memory
 from zoo.data.reader import Reader
 
 
@@ -236,6 +236,27 @@ def test_batches_are_all_files_in_order(folder):
     assert all(values.shape[1:] == (3, 2, 3) for _, values in batches)
     values = np.concatenate([values for _, values in batches])
     np.testing.assert_allclose(values[:, 0, 0, 0] * 255, [0, 10, 30, 40], atol=1e-5)
+
+
+@pytest.mark.parametrize("resize", [None, (16, 16)])
+def test_images_that_do_not_fit_into_memory_are_refused_before_they_are_read(
+    tmp_path, monkeypatch, resize
+):
+    for number in range(3):
+        written(tmp_path / f"{number}.png", np.zeros((16, 16, 3), "uint8"))
+    (tmp_path / "2.png").write_bytes(b"not read")
+    need = 2 * 4 * 3 * 16 * 16 * 3
+    monkeypatch.setattr(memory, "most_bytes", lambda: need - 1)
+    with pytest.raises(ValueError, match=r"must fit into memory\. Received: 3 of 16x16x3, which"):
+        Reader(resize=resize).all(images.find(tmp_path))
+    monkeypatch.setattr(memory, "most_bytes", lambda: need)
+    with pytest.raises(ValueError, match=r"2\.png: cannot be read"):
+        Reader(resize=resize).all(images.find(tmp_path))
+    assert len(Reader(resize=resize, skip_unreadable=True).all(images.find(tmp_path))[0]) == 2
+
+
+def test_the_memory_of_this_machine_is_known():
+    assert memory.most_bytes() is None or memory.most_bytes() > 2**28
 
 
 def test_no_readable_file_is_an_error(tmp_path):
