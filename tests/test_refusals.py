@@ -42,6 +42,7 @@ REFUSED = {
         ("score vae.keras photos --output s.csv --normals nope", "nope"),
         ("train vae photos --output m.keras --track-to t", "--track-to needs --track"),
         ("check nope", "nope"),
+        ("train conditional_vae some.npz --output m.keras", "Received: -1 for 2 of 4"),
         ("check huge", "huge/1.png: cannot be read as an image (Image size (10000000000 pixels)"),
         ("check cell.csv", "cell.csv: line 2 cannot be read as a row (field larger than"),
         ("train vae cell.csv --output m.keras", "cell.csv: line 2"),
@@ -146,6 +147,7 @@ def here(tmp_path_factory):
     (folder / "txt.txt").write_text("text")
     (folder / "mine.py").write_text("import keras\ndef build(depth): ...")
     (folder / "cell.csv").write_text("a,b\n1," + "9" * 200_000 + "\n")
+    np.savez(folder / "some.npz", images=np.zeros((4, 8, 8, 1)), labels=[-1, 0, -1, 1])
     (folder / "huge").mkdir()
     (folder / "huge/1.png").write_bytes(png_of_size(100_000, 100_000))
     (folder / "fake.keras").write_text("no model")

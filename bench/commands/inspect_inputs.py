@@ -56,10 +56,11 @@ def load(model: Any, source: str, most: int = MAX_IMAGES) -> Any:
         BenchError: if there is nothing to read, or it does not fit the model.
     """
     from bench.data import catalog
+    from zoo.data import npz
 
     check(source)
     path = Path(source)
-    if source in catalog.names() or path.suffix == ".npz":
+    if source in catalog.names() or npz.is_npz(path):
         images, labels = _of_dataset(source)
     else:
         images, labels = _of_files(model, path, most)

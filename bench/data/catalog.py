@@ -29,7 +29,7 @@ from bench.data import noise as input_noise
 from bench.data.dataset import Dataset as Dataset
 from bench.data.dataset import Split as Split
 from bench.errors import BenchError
-from zoo.data import reading
+from zoo.data import npz, reading
 from zoo.tabular import tables
 
 
@@ -237,7 +237,7 @@ def _load_path(
             f"{path} is VisA, which is read by its name. Set ZOO_DATA_DIR to {path}, and give "
             "--dataset visa, or visa/CATEGORY."
         )
-    if path.is_dir() or (path.is_file() and (path.suffix == ".npz" or tables.is_table(path))):
+    if path.is_dir() or (path.is_file() and (npz.is_npz(path) or tables.is_table(path))):
         return custom.load(path, seed, options, group_pattern)
     from zoo import checks
 

@@ -165,6 +165,14 @@ def _check_labels(path: Path, task: str, contents: reading.Contents) -> None:
             if contents.kind == "table":
                 holder = "a column of labels, named by --label-column"
             raise CommandError(f"{path}: must hold {holder}, as the model needs labels.")
+        for split, part in contents.parts.items():
+            num_without = int((part.labels == reading.UNLABELLED).sum())
+            if num_without and task != "semi_supervised":
+                raise CommandError(
+                    f"{path}, {split} split: each row must have a label, a number from 0 on. "
+                    f"Received: -1 for {num_without} of {len(part.labels)}. "
+                    "Rows without a label are for semi-supervised models."
+                )
         return
     if len(contents.class_names) < 2:
         raise CommandError(

@@ -8,7 +8,7 @@ import numpy as np
 import zoo
 from zoo.cli import screen, thresholds
 from zoo.cli.files import CommandError, check_file, finite, new_table
-from zoo.data import reading, scaling
+from zoo.data import npz, reading, scaling
 from zoo.files import new_file
 from zoo.tabular import tables, windows
 
@@ -81,7 +81,7 @@ def read(model, options, path: Path) -> Rows:
             f"{path}: must be a folder of images or an .npz. Received: a table, and a model of "
             f"image_shape={model.image_shape}."
         )
-    if not path.is_file() or not (tables.is_table(path) or path.suffix == ".npz"):
+    if not path.is_file() or not (tables.is_table(path) or npz.is_npz(path)):
         raise CommandError(f"{path}: must be a table (.csv, .tsv) or an .npz file that exists.")
     return (
         _of_table(model, options, path) if tables.is_table(path) else _of_npz(model, options, path)

@@ -20,7 +20,7 @@ from zoo.cli import (
     tracking,
 )
 from zoo.cli.files import CommandError, check_file
-from zoo.data import reading, scaling
+from zoo.data import npz, reading, scaling
 from zoo.files import new_file
 from zoo.parser import new_command
 from zoo.registry import entries, saved_file
@@ -82,7 +82,7 @@ def _reading(options, resumed, task: str) -> reading.Options:
     is_series = (
         isinstance(shape, tuple)
         and len(shape) == 2
-        and options.data.suffix == ".npz"
+        and npz.is_npz(options.data)
         and options.window is None
     )
     is_segmentation = task == "segmentation" and isinstance(num_classes, int)

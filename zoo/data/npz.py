@@ -26,6 +26,7 @@ from zoo.tabular import windows
 
 _MOST_CHANNELS = 4  # of a series without a key that says so
 _MOST_CLASSES = 10_000
+_NUMBERED = "numpy.unique(labels, return_inverse=True)[1]"
 _KEYS = {
     "train": (
         ("x_train", "images", "x", "series", "series_train"),
@@ -119,6 +120,11 @@ def read(
             f"{path}: cannot be read as .npz of plain arrays ({reason}). Write it with "
             "numpy.savez, without object arrays."
         ) from error
+
+
+def is_npz(path) -> bool:
+    """Tells whether a file is an `.npz`, by its suffix."""
+    return Path(path).suffix.lower() == ".npz"
 
 
 class _ContentError(ValueError):
@@ -258,12 +264,16 @@ def _labels(path, split: str, labels: np.ndarray, num: int) -> np.ndarray:
         )
     labels = labels.reshape(-1)
     if len(labels) != num or labels.dtype.kind not in "buif":
+        fix = f" Number them: {_NUMBERED}." if labels.dtype.kind in "US" else ""
         raise _ContentError(
             f"{path}: {split} labels must be one whole number per image. Received: {len(labels)} "
-            f"labels of {labels.dtype} for {num} images."
+            f"labels of {labels.dtype} for {num} images.{fix}"
         )
-    if not np.array_equal(labels, np.floor(labels)):
-        raise _ContentError(f"{path}: {split} labels must be whole numbers, without NaN.")
+    if not np.isfinite(labels).all() or not np.array_equal(labels, np.floor(labels)):
+        raise _ContentError(
+            f"{path}: {split} labels must be whole numbers, without NaN and infinity. Received: "
+            f"{labels.dtype} of others."
+        )
     if len(labels) and labels.min() < UNLABELLED:
         raise _ContentError(
             f"{path}: {split} labels must be class numbers from 0 on, or -1 for a row without a "
@@ -272,7 +282,7 @@ def _labels(path, split: str, labels: np.ndarray, num: int) -> np.ndarray:
     if len(labels) and labels.max() >= _MOST_CLASSES:
         raise _ContentError(
             f"{path}: {split} labels must be class numbers below {_MOST_CLASSES}. Received: "
-            f"{labels.max():g}. Number them: numpy.unique(labels, return_inverse=True)[1]."
+            f"{labels.max():g}. Number them: {_NUMBERED}."
         )
     return labels.astype("int64")
 

@@ -6,7 +6,7 @@ is white is in `scaling`.
 
 from pathlib import Path
 
-from zoo.data import image_folder, npz, scaling
+from zoo.data import files, image_folder, npz, scaling
 from zoo.data.contents import UNLABELLED as UNLABELLED
 from zoo.data.contents import Contents as Contents
 from zoo.data.contents import Options as Options
@@ -40,20 +40,33 @@ def read(
     _check_fits(path, options)
     if path.is_dir():
         contents = image_folder.read(path, options, only, needed)
-    elif path.suffix == ".npz" and is_file:
+    elif npz.is_npz(path) and is_file:
         contents = _npz(path, options, only, needed)
     elif tables.is_table(path) and is_file:
         contents = _table(path, options)
     else:
         raise ValueError(
-            f"{path}: must be a folder of images or an .npz file, or a table (.csv, .tsv), that "
-            "exists. The folder's sub-folders may be classes."
+            f"{path}: must be a folder of images or an .npz file, or a table (.csv, .tsv). "
+            f"Received: {_what_else(path)}"
         )
     for name in ("foreground", "ignore_label", "mask_classes"):
         if getattr(options, name) is not None and not contents.num_mask_classes:
             why = f"{path} has none" if needed in (None, "masks") else "the model takes none"
             raise ValueError(f"{flag(name)} is for data with masks, and {why}. Leave it out.")
     return contents
+
+
+def _what_else(path: Path) -> str:
+    """Returns what a path is that is not read, and the remedy."""
+    if not path.exists():
+        return "a path that does not exist."
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        write = f"numpy.savez('{path.stem}.npz', images=numpy.load('{path.name}'))"
+        return f"an .npy file. Put the array into an .npz: {write}."
+    if suffix in files.suffixes():
+        return "one image file. Give the folder that it lies in."
+    return f"a file {f'ending in {suffix}' if suffix else 'without a suffix'}."
 
 
 _FOR = {

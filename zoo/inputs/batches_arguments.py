@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo import checks
-from zoo.data import scaling
+from zoo.data import npz, scaling
 
 _OWNER = "batches"
 
@@ -70,7 +70,7 @@ def _check_source(source) -> None:
     if is_array(source):
         return
     if isinstance(source, (str, Path)):
-        if Path(source).suffix == ".npz" and Path(source).is_file():
+        if npz.is_npz(source) and Path(source).is_file():
             raise ValueError(
                 f"{_OWNER}: source must be a folder, or one array. Received: {source}, which holds "
                 "several. Name one: numpy.load(source)['images']."

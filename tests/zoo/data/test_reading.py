@@ -342,7 +342,7 @@ def test_series_of_an_npz(tmp_path, arrays, data, shape):
     ("arrays", "message"),
     [
         ({"images": np.ones((4, 6, 8)), "y": np.eye(4)}, "From one-hot vectors"),
-        ({"images": np.ones((4, 6, 8)), "y": np.array(list("abcd"))}, "labels of <U1"),
+        ({"images": np.ones((4, 6, 8)), "y": np.array(list("abcd"))}, "labels of <U1.*return_inv"),
         ({"images": np.ones((4, 6, 8)), "y": [0, 10**9, 1, 2]}, "return_inverse=True"),
         ({"images": np.ones((4, 6, 8)), "masks": np.ones((4, 6, 7))}, "class number per pixel"),
         ({"images": np.ones((4, 6, 8)), "masks": np.ones((4, 6, 8), "S1")}, "class number per"),
@@ -351,12 +351,36 @@ def test_series_of_an_npz(tmp_path, arrays, data, shape):
         ({"images": np.ones((4, 6, 8), complex)}, "must be numbers"),
         ({"images": np.ones((4, 3, 8, 8))}, r"channels last.*transpose\(0, 2, 3, 1\)"),
         ({"images": np.ones((4, 1, 8, 6))}, "channels last.*--data images"),
+        ({"images": np.ones((2, 6, 8)), "y": np.array([0, np.inf])}, "without NaN and infinity"),
     ],
 )
 def test_wrong_arrays_are_named(tmp_path, arrays, message):
     np.savez(tmp_path / "x.npz", **arrays)
     with pytest.raises(ValueError, match=message):
         npz.class_numbers("x", npz.read(tmp_path / "x.npz"))
+
+
+def test_an_npz_in_capitals_is_one(tmp_path):
+    np.savez(tmp_path / "a.npz", images=np.zeros((3, 4, 4, 1)))
+    (tmp_path / "a.npz").rename(tmp_path / "A.NPZ")
+    assert reading.read(tmp_path / "A.NPZ").kind == "npz"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a.npy", r"an \.npy file\. Put .*savez\('a\.npz', images=numpy\.load\('a\.npy'\)\)"),
+        ("a.PNG", "one image file. Give the folder"),
+        ("a.h5", r"a file ending in \.h5"),
+        ("a", "a file without a suffix"),
+        ("nothing/", "a path that does not exist"),
+    ],
+)
+def test_a_path_of_another_kind_is_named(tmp_path, name, message):
+    if not name.endswith("/"):
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(ValueError, match=rf"must be a folder of images or .*Received: {message}"):
+        reading.read(tmp_path / name)
 
 
 def test_truncated_files_are_one_line_or_whole(tmp_path):
