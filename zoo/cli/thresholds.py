@@ -7,7 +7,6 @@ import numpy as np
 
 from zoo.cli import screen
 from zoo.cli.files import CommandError
-from zoo.files import new_file
 from zoo.registry import conformal, pretrained
 from zoo.registry.model_card import FALSE_ALARM_RATE
 
@@ -132,8 +131,7 @@ def keep(model, options, normals: str) -> None:
             f"{normals}, or a higher share."
         )
     if options.keep:
-        with new_file(options.model) as temporary:
-            model.save(temporary)
+        model.save(options.model)
 
 
 def from_scores(model, scores: np.ndarray, options, highest=()) -> None:

@@ -21,7 +21,6 @@ from zoo.cli import (
 )
 from zoo.cli.files import CommandError, check_file
 from zoo.data import npz, reading, scaling
-from zoo.files import new_file
 from zoo.parser import new_command
 from zoo.registry import entries, saved_file
 
@@ -224,8 +223,7 @@ def _fit_and_save(model, training, validation, options) -> int:
         stopping.say_best(stopping_callbacks, options)
     if not is_interrupted:
         _report(model, training, validation, held_out, seconds, options)
-    with new_file(options.output) as temporary:
-        model.save(temporary)
+    model.save(options.output)
     if is_interrupted:
         screen.say(
             f"stopped after {callback.num_epochs} of {options.epochs} epochs. What was trained so "

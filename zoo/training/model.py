@@ -2,13 +2,15 @@
 
 import functools
 import inspect
+import os
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from zoo import checks, hooks
+from zoo import checks, files, hooks
 from zoo.inputs import batching, checking
 from zoo.layers.row_noise import RowNoise
 from zoo.registry.model_card import ModelCard
@@ -272,6 +274,16 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
             **{key: _plain(value) for key, value in arguments.items()},
             "card": self.card.get_config(),
         }
+
+    def save(self, filepath, overwrite: bool = True, zipped: bool | None = None, **kwargs) -> None:
+        """Saves as `keras.Model.save` does; a `.keras` file is complete, or as it was before."""
+        is_here = str(filepath).endswith(".keras") and "://" not in str(filepath)
+        asks_first = not overwrite and os.path.exists(filepath)
+        if not is_here or asks_first or zipped is False:
+            super().save(filepath, overwrite, zipped, **kwargs)
+            return
+        with files.new_file(Path(os.path.realpath(filepath))) as temporary:
+            super().save(temporary, zipped=zipped, **kwargs)
 
     def save_own_variables(self, store):
         super().save_own_variables(store)

@@ -437,11 +437,11 @@ def test_ctrl_c_while_saving_keeps_the_old_file(photos, tmp_path, monkeypatch, c
     path = tmp_path / "model.keras"
     path.write_bytes(b"the old one")
 
-    def half(self, target):
+    def half(self, target, **settings):
         target.write_bytes(b"half a file")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(zoo.ZooModel, "save", half)
+    monkeypatch.setattr(keras.Model, "save", half)
     train = ("train", "autoencoder", photos, "--output", path, *QUICK, "--overwrite")
     assert run(*train) == 130
     assert "Nothing is half-written" in capsys.readouterr().err

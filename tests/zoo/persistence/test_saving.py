@@ -312,3 +312,39 @@ def test_a_save_that_fails_leaves_the_old_file(model, file, tmp_path, monkeypatc
         saving.save(model, path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("hook", ["get_config", "save_own_variables"])
+def test_the_models_own_save_that_fails_leaves_the_old_file(
+    model, file, tmp_path, monkeypatch, hook
+):
+    path, link = tmp_path / "model.keras", tmp_path / "link.keras"
+    shutil.copy(file, path)
+    link.symlink_to(path)
+    before = path.read_bytes()
+
+    def fails(*arguments):
+        raise RuntimeError("in the middle")
+
+    with monkeypatch.context() as patched, pytest.raises(RuntimeError, match="in the middle"):
+        patched.setattr(type(model), hook, fails)
+        model.save(path)
+    assert path.read_bytes() == before
+    assert sorted(tmp_path.iterdir()) == [link, path]
+    model.save(link)
+    assert link.is_symlink()
+    assert path.read_bytes() != before
+    assert zoo.load(path).count_params() == model.count_params()
+
+
+def test_an_earlier_file_is_asked_about_where_it_may_not_be_replaced(
+    model, file, tmp_path, monkeypatch
+):
+    path = tmp_path / "model.keras"
+    shutil.copy(file, path)
+    before = path.read_bytes()
+    monkeypatch.setattr("builtins.input", lambda *_: "n")
+    model.save(path, overwrite=False)
+    assert path.read_bytes() == before
+    model.save(tmp_path / "unzipped", zipped=False)
+    assert (tmp_path / "unzipped" / "config.json").exists()
