@@ -68,7 +68,7 @@ class TrainingData:
 
     def split(self, share: float) -> tuple["TrainingData", "TrainingData | None"]:
         """Returns training and validation rows: those that the data bring along, or a choice that
-        depends on the number of rows alone."""
+        depends on the number of rows, and on their classes, alone."""
         if self.held_out is not None and share > 0:
             return self, self.held_out
         num_held_out = round(share * len(self))
@@ -86,13 +86,33 @@ class TrainingData:
                 )
             return self.rows(kept), self.rows(last)
         order = np.random.default_rng(SPLIT_SEED).permutation(len(self))
-        return self.rows(np.sort(order[num_held_out:])), self.rows(np.sort(order[:num_held_out]))
+        is_held_out = _is_held_out(order, self.labels, num_held_out)
+        return self.rows(~is_held_out), self.rows(is_held_out)
 
     def scaled(self, scale: scaling.Columns) -> "TrainingData":
         """Returns the values of a table in `[0, 1]`."""
         return dataclasses.replace(
             self, images=scale.apply(self.images), scale=scale, needs_scale=False
         )
+
+
+def _is_held_out(order: np.ndarray, labels: np.ndarray | None, num: int) -> np.ndarray:
+    """Tells for each row whether it is one of about `num` that are held out, the first in an order.
+
+    Where there are labels each class has its share of them, and keeps a row to train on.
+    """
+    if labels is None or len(np.unique(labels)) == len(labels):
+        labels = np.zeros(len(order), int)
+    classes, counts = np.unique(labels, return_counts=True)
+    shares = num * counts / len(order)
+    quotas = np.minimum(shares.astype(int), counts - 1)
+    for place in np.argsort(quotas - shares, kind="stable"):  # the largest remainder first
+        if quotas.sum() < num and quotas[place] < counts[place] - 1:
+            quotas[place] += 1
+    is_held_out = np.zeros(len(order), bool)
+    for each, quota in zip(classes, quotas, strict=True):
+        is_held_out[order[labels[order] == each][:quota]] = True
+    return is_held_out
 
 
 _IMAGES_ALONE = ("reconstruction", "features")  # tasks that look at no labels

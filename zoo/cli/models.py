@@ -106,17 +106,18 @@ def _draw(model, options) -> np.ndarray:
 
 
 def _label(model, text: str) -> int:
-    """Returns the number of a class given by its name or its number."""
+    """Returns the number of a class given by its name, or by its number where no name is one."""
     names = model.card.class_names
     if text in names:
         return names.index(text)
-    if text.isdecimal() and int(text) < model.num_classes:
+    are_numbers = any(name.isdecimal() for name in names)  # "0" would mean another class then
+    if text.isdecimal() and int(text) < model.num_classes and not are_numbers:
         return int(text)
-    shown = ", ".join(names) or "none named"
-    raise CommandError(
-        f"--label must be a class of the model, 0 to {model.num_classes - 1} ({shown}). "
-        f"Received: {text}."
-    )
+    numbers = f"0 to {model.num_classes - 1}"
+    expected = f"a class of the model, {numbers} ({', '.join(names) or 'none named'})"
+    if are_numbers:
+        expected = f"the name of a class: {', '.join(names)}"
+    raise CommandError(f"--label must be {expected}. Received: {text}.")
 
 
 def export(options) -> int:

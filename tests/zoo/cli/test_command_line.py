@@ -1,6 +1,7 @@
 """`python -m zoo`: every command end to end on tiny images, and every error in one line."""
 
 import csv
+import dataclasses
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ from PIL import Image
 
 import zoo
 from zoo.__main__ import main
-from zoo.cli import create, data, files
+from zoo.cli import create, data, files, models
 from zoo.data import images
 from zoo.data.reader import Reader
 
@@ -899,6 +900,53 @@ def test_check_says_what_is_read_and_left_out(photos, tmp_path, capsys, fails):
     assert f"(test {NUM_IMAGES}, train {NUM_IMAGES})" in shown
     assert "left out: 1 file of no image format: 1 .dcm" in shown
     assert "--range" in fails("check", tmp_path, "--range", "5..1")
+
+
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.9])
+@pytest.mark.parametrize("seed", range(5))
+def test_each_class_has_its_share_held_out_and_keeps_a_row(share, seed):
+    generator = np.random.default_rng(seed)
+    labels = np.sort(generator.choice(6, 60, p=generator.dirichlet(np.ones(6)))) - 1
+    rows = np.arange(60, dtype="float32")
+    training, validation = data.TrainingData(rows, labels).split(share)
+    assert sorted([*training.images, *validation.images]) == rows.tolist()
+    for label in np.unique(labels):
+        num, num_held_out = (labels == label).sum(), (validation.labels == label).sum()
+        assert num_held_out < num
+        assert abs(num_held_out - share * num) < 1 or num_held_out == num - 1
+    if all((1 - share) * (labels == label).sum() >= 2 for label in np.unique(labels)):
+        assert len(validation) == max(1, round(share * 60))
+    again = data.TrainingData(rows, labels).split(share)[1]
+    np.testing.assert_array_equal(again.images, validation.images)
+
+
+@pytest.mark.parametrize("labels", [None, np.arange(20)])
+def test_without_classes_to_share_the_first_rows_of_the_order_are_held_out(labels):
+    rows = np.arange(20, dtype="float32")
+    order = np.random.default_rng(data.SPLIT_SEED).permutation(20)
+    _, validation = data.TrainingData(rows, labels).split(0.25)
+    np.testing.assert_array_equal(validation.images, np.sort(rows[order[:5]]))
+
+
+@pytest.mark.parametrize(
+    ("names", "text", "number"),
+    [
+        (("1", "10", "2"), "2", 2),
+        (("1", "10", "2"), "10", 1),
+        (("1", "10", "2"), "0", None),
+        (("a", "b", "c"), "0", 0),
+        (("a", "b", "c"), "3", None),
+        ((), "2", 2),
+    ],
+)
+def test_a_label_is_a_name_or_a_number_where_no_name_is_one(conditional, names, text, number):
+    model = zoo.load(conditional)
+    model.num_classes, model.card = 3, dataclasses.replace(model.card, class_names=names)
+    if number is not None:
+        assert models._label(model, text) == number
+        return
+    with pytest.raises(files.CommandError, match=f"--label must be .*Received: {text}"):
+        models._label(model, text)
 
 
 def test_train_leaves_the_test_split_alone(photos, tmp_path, capsys):
