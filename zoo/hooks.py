@@ -1,4 +1,8 @@
-"""What the hooks of a model give, checked where they are called: an error names the hook."""
+"""What a model's constructor and hooks give, checked: an error names the argument or the hook."""
+
+import inspect
+
+import numpy as np
 
 HOOKS = {
     "build_networks": "make the children of the model from its arguments",
@@ -19,6 +23,24 @@ def check_constructed(model) -> None:
             f"{model.owner}.__init__() must call super().__init__(image_shape, **kwargs), as its "
             "first line. Received: no such call."
         )
+
+
+def check_flags(model_class: type, arguments: dict) -> None:
+    """Raises TypeError where an argument of the zoo that is on or off is given something else.
+
+    A text such as `"false"` would turn it on.
+    """
+    for base in model_class.__mro__:
+        if "__init__" not in vars(base) or not base.__module__.startswith("zoo."):
+            continue
+        for name, parameter in inspect.signature(base.__init__).parameters.items():
+            value = arguments.get(name, True)
+            is_flag = isinstance(value, (bool, np.bool_, int)) and value in (0, 1)
+            if isinstance(parameter.default, bool) and not is_flag:
+                raise TypeError(
+                    f"{model_class.__name__}: {name} must be True or False. "
+                    f"Received: {name}={value!r}."
+                )
 
 
 def argument_of(model, name: str):

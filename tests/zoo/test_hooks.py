@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 import zoo
+from zoo.testing.arguments import AT_DEFAULT, OFF_DEFAULT
 
 SHAPE = (6, 6, 1)
 IMAGES = np.random.default_rng(0).random((8, *SHAPE), "float32")
@@ -96,3 +97,28 @@ def test_an_argument_that_is_not_kept_is_named():
 
     with pytest.raises(AttributeError, match=r"Drops: the argument 'gain' .*self\.gain = gain"):
         Drops(SHAPE, widths=()).get_config()
+
+
+FLAGS = [
+    (name, argument)
+    for name in zoo.names()
+    for argument in zoo.get(name).argument_names
+    if isinstance(OFF_DEFAULT.get(argument), bool) and argument not in AT_DEFAULT
+]
+
+
+@pytest.mark.parametrize(("name", "argument"), FLAGS)
+def test_what_is_on_or_off_is_no_text(name, argument):
+    with pytest.raises(TypeError, match=rf"{argument} must be True or False\. .*='false'"):
+        zoo.create(name, (16, 16, 1), preset="tiny", **{argument: "false"})
+
+
+def test_an_argument_of_ones_own_may_be_on_off_or_more():
+    class Clips(zoo.models.Autoencoder):
+        """Clips at a number, at 1, or not at all."""
+
+        def __init__(self, image_shape, *, clip=False, **kwargs):
+            super().__init__(image_shape, **kwargs)
+            self.clip = clip
+
+    assert Clips(SHAPE, widths=(), clip=0.5, pad_to_fit=np.bool_(True)).clip == 0.5

@@ -33,10 +33,12 @@ _NOISE_STATE = "noise_state"  # Keras does not save seed generators; training go
 
 
 def _then_build(model_class, init):
-    """Wraps a constructor so that the outermost one ends by building the model."""
+    """Wraps a constructor so that the outermost one checks flags, and builds the model."""
 
     @functools.wraps(init)
     def constructor(self, *args, **kwargs):
+        if type(self) is model_class:
+            hooks.check_flags(model_class, kwargs)
         init(self, *args, **kwargs)
         if type(self) is model_class:
             self._build_from_arguments()
