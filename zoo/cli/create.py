@@ -3,6 +3,8 @@
 import ast
 import dataclasses
 
+import numpy as np
+
 from zoo import checks
 from zoo.cli import data
 from zoo.cli.files import CommandError
@@ -98,12 +100,26 @@ def positive_or_not(training: data.TrainingData, options, resumed) -> data.Train
     )
 
 
+def with_classes_of(model, training: data.TrainingData) -> data.TrainingData:
+    """Returns the data with the class numbers of a saved model, where its classes are among them.
+
+    What has another class is returned as it is, for `check_fits`.
+    """
+    names, own = model.card.class_names, training.class_names
+    if training.labels is None or own == names or not set(own) <= set(names):
+        return training
+    numbers = np.array([names.index(name) for name in own], training.labels.dtype)
+    labels = np.where(training.labels < 0, training.labels, numbers[training.labels])
+    held_out = training.held_out and with_classes_of(model, training.held_out)
+    return dataclasses.replace(training, labels=labels, class_names=names, held_out=held_out)
+
+
 def check_fits(model, training: data.TrainingData) -> None:
     """Raises ValueError when the data are not what the model takes."""
     names = model.card.class_names
     if names and training.class_names and names != training.class_names:
         raise CommandError(
-            f"the data's classes must be those of the saved model: {', '.join(names)}. "
+            f"the data's classes must be among those of the saved model: {', '.join(names)}. "
             f"Received: {', '.join(training.class_names)}."
         )
     some = training if training.crop is None else training.rows(slice(1))

@@ -51,6 +51,8 @@ def run(options: argparse.Namespace) -> int:
     keras.utils.set_random_seed(options.seed)
     if task == "debiasing":
         whole = create.positive_or_not(whole, options, resumed)
+    elif resumed is not None:
+        whole = create.with_classes_of(resumed, whole)
     training, validation = whole.split(options.validation_split)
     num_between = len(whole) - len(training) - len(validation or ())
     if num_between > 0 and whole.first_steps is not None:

@@ -262,6 +262,33 @@ def test_resume_takes_a_rate_in_place_of_a_schedule(fails, photos, tmp_path):
     assert float(zoo.load(further).optimizer.learning_rate) == 0.5
 
 
+def test_data_of_some_classes_have_the_numbers_of_the_saved_model(conditional):
+    model = zoo.load(conditional)
+    model.card = dataclasses.replace(model.card, class_names=("a", "b", "c"))
+    held_out = data.TrainingData(np.zeros(2), np.array([1, 0]), class_names=("b", "c"))
+    some = data.TrainingData(np.zeros(4), np.array([1, 0, -1, 1]), class_names=("a", "c"))
+    found = create.with_classes_of(model, dataclasses.replace(some, held_out=held_out))
+    assert found.class_names == found.held_out.class_names == ("a", "b", "c")
+    assert found.labels.tolist() == [2, 0, -1, 2]
+    assert found.held_out.labels.tolist() == [2, 1]
+    foreign = dataclasses.replace(some, class_names=("a", "fox"))
+    assert create.with_classes_of(model, foreign) is foreign
+
+
+def test_resume_goes_on_with_some_of_the_classes(fails, photos, tmp_path):
+    start, path = tmp_path / "start", tmp_path / "m.keras"
+    for name, source in (("a", "a"), ("b", "b"), ("c", "a")):
+        shutil.copytree(photos / source, start / name)
+    assert run("train", "conditional_vae", start, "--output", path, *QUICK) == 0
+    go_on = ("train", "conditional_vae", start, "--resume", path, "--epochs", 1, "--output")
+    shutil.rmtree(start / "a")
+    assert run(*go_on, tmp_path / "further.keras") == 0
+    assert zoo.load(tmp_path / "further.keras").card.class_names == ("a", "b", "c")
+    (start / "b").rename(start / "fox")
+    said = fails(*go_on, tmp_path / "foreign.keras")
+    assert "must be among those of the saved model: a, b, c. Received: c, fox" in said
+
+
 def test_resume_refuses_what_the_model_has(fails, vae, photos, tmp_path):
     output = tmp_path / "x.keras"
     go_on = ("train", "vae", photos, "--resume", vae, "--output", output)
