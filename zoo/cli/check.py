@@ -10,7 +10,9 @@ from zoo.parser import new_command
 
 def run(options: argparse.Namespace) -> int:
     """Prints what is read, and what is left out and why."""
-    contents = reading.read(options.data, reading_options.from_arguments(options))
+    contents = reading.read(
+        options.data, reading_options.from_arguments(options), watch=screen.reading_bar
+    )
     screen.say(f"layout: {contents.kind}")
     for line in contents.said:
         screen.say(line)

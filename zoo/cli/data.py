@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.cli import screen
 from zoo.cli.files import CommandError
 from zoo.data import reading, scaling
 from zoo.data.contents import Description
@@ -131,7 +132,9 @@ def load(path: Path, task: str, options: reading.Options | None = None, **settin
     options = options or reading.Options(**settings)
     images_alone = dict.fromkeys(_IMAGES_ALONE, "images")
     read = {"segmentation": "masks", **images_alone}.get(task, "labels")
-    contents = reading.read(path, options, only=("train", "validation"), needed=read)
+    contents = reading.read(
+        path, options, only=("train", "validation"), needed=read, watch=screen.reading_bar
+    )
     is_from_files = contents.kind not in ("npz", "table")
     if task == "segmentation" and contents.num_mask_classes == 0:
         raise CommandError(

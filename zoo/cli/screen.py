@@ -23,10 +23,13 @@ def paragraph(text: str) -> None:
 
 
 @contextlib.contextmanager
-def bar(title: str, total: int):
+def bar(title: str, total: int, stays: bool = True):
     """Yields `advance(number, note)`, which moves a progress bar on.
 
     Where nobody looks, in a pipe or a log, each note is a line.
+
+    Args:
+        stays: Whether the bar is there still at its end.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -43,7 +46,7 @@ def bar(title: str, total: int):
     if not terminal.is_terminal:
         yield lambda number=1, note=None: note and say(note)
         return
-    with Progress(*columns, console=terminal) as progress:
+    with Progress(*columns, console=terminal, transient=not stays) as progress:
         task = progress.add_task(title, total=total, note="")
 
         def advance(number: int = 1, note: str | None = None) -> None:
@@ -51,6 +54,11 @@ def bar(title: str, total: int):
             progress.update(task, advance=number, **fields)
 
         yield advance
+
+
+def reading_bar(total: int):
+    """Returns the bar of image files that are read, gone when they are."""
+    return bar("reading", total, stays=False)
 
 
 def training_bar(advance):

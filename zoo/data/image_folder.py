@@ -1,5 +1,6 @@
 """A folder of images becomes arrays: by its layout (`layouts`), and the rule of masks."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from zoo.data.layouts import Layout
 from zoo.data.reader import Reader, ragged
 
 
-def read(path: Path, options: Options, only, needed) -> Contents:
+def read(path: Path, options: Options, only, needed, watch=None) -> Contents:
     """Reads a folder: see `zoo.data.reading.read`."""
     layout = layouts.recognise(path, options.layout)
     wanted = [split for split in layout.images if only is None or split in only]
@@ -28,7 +29,8 @@ def read(path: Path, options: Options, only, needed) -> Contents:
         pairs = {split: _mask_files(layout, split, listings[split].files) for split in wanted}
     # All splits at once: one size, one number of channels, one scale.
     files = [file for split in wanted for file in listings[split].files]
-    kept, images = reader.all(files)
+    with contextlib.nullcontext() if watch is None else watch(len(files)) as advance:
+        kept, images = reader.all(files, advance)
     masks, num_mask_classes = _masks(layout, pairs, kept, images, options)
     notes = reader.notes()
     if masks and layout.kind == "inspection":

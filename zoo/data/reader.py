@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -45,17 +45,20 @@ class Reader:
             if kept:
                 yield kept, np.stack(images)
 
-    def all(self, files) -> tuple[list[Path], np.ndarray]:
+    def all(self, files, advance: Callable[[], None] | None = None):
         """Returns the files that could be read, and their images as one array.
 
         With `keep_sizes` it is an array of objects, `(n,)`: the images.
+
+        Args:
+            advance: Called after each file.
 
         Raises:
             ValueError: if sizes differ, no file could be read, bytes hold 0 and 1 alone, or the
                 array would not fit into memory.
         """
         self._check_memory(files)
-        kept, images = self._read(files)
+        kept, images = self._read(files, advance)
         if not kept:
             raise ValueError(f"none of {len(files)} files can be read. {self.skipped[0]}")
         for file, image in zip(kept, images, strict=True):
@@ -133,7 +136,7 @@ class Reader:
                 "black when divided by 255. Say what is white: --range 0..1."
             )
 
-    def _read(self, files) -> tuple[list[Path], list[np.ndarray]]:
+    def _read(self, files, advance=None) -> tuple[list[Path], list[np.ndarray]]:
         kept, images = [], []
         for file in files:
             try:
@@ -154,6 +157,8 @@ class Reader:
                 self._facts[file] = facts
                 kept.append(file)
                 images.append(_compact(image) if self.keep_sizes else image)
+            if advance is not None:
+                advance()
         return kept, images
 
 

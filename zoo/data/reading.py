@@ -4,6 +4,8 @@ Folders are read by `image_folder`, the keys of an `.npz` by `npz`, tables by `z
 is white is in `scaling`.
 """
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from zoo.data import files, image_folder, npz, scaling
@@ -21,6 +23,7 @@ def read(
     *,
     only: tuple[str, ...] | None = None,
     needed: str | None = None,
+    watch: Callable[[int], AbstractContextManager] | None = None,
 ) -> Contents:
     """Reads a folder of images, an `.npz` file or a table.
 
@@ -30,6 +33,8 @@ def read(
         only: Splits to read; None: all. What is not read is said.
         needed: `"images"`, `"labels"` or `"masks"`: what is read beside images; None: all that is
             there.
+        watch: Gets the number of image files, and gives a context whose value is called after
+            each; None: nobody looks.
 
     Raises:
         ValueError: if something cannot be read or understood; the text names file and remedy.
@@ -39,7 +44,7 @@ def read(
     is_file = path.is_file()
     _check_fits(path, options)
     if path.is_dir():
-        contents = image_folder.read(path, options, only, needed)
+        contents = image_folder.read(path, options, only, needed, watch)
     elif npz.is_npz(path) and is_file:
         contents = _npz(path, options, only, needed)
     elif tables.is_table(path) and is_file:

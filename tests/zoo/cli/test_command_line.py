@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import keras
@@ -17,7 +18,7 @@ from PIL import Image
 
 import zoo
 from zoo.__main__ import main
-from zoo.cli import create, data, files, models
+from zoo.cli import create, data, files, models, screen
 from zoo.data import images
 from zoo.data.reader import Reader
 
@@ -974,6 +975,16 @@ def test_a_label_is_a_name_or_a_number_where_no_name_is_one(conditional, names, 
         return
     with pytest.raises(files.CommandError, match=f"--label must be .*Received: {text}"):
         models._label(model, text)
+
+
+def test_who_reads_many_files_shows_a_bar(photos, monkeypatch):
+    totals = []
+    monkeypatch.setattr(
+        screen, "bar", lambda title, total, stays=True: totals.append(total) or nullcontext()
+    )
+    assert run("check", photos) == 0
+    data.load(photos, "conditional")
+    assert totals == [NUM_IMAGES, NUM_IMAGES]
 
 
 def test_train_leaves_the_test_split_alone(photos, tmp_path, capsys):

@@ -1,5 +1,7 @@
 """The one reader: layouts, `.npz` files, and what is said of them."""
 
+import contextlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -358,6 +360,22 @@ def test_wrong_arrays_are_named(tmp_path, arrays, message):
     np.savez(tmp_path / "x.npz", **arrays)
     with pytest.raises(ValueError, match=message):
         npz.class_numbers("x", npz.read(tmp_path / "x.npz"))
+
+
+def test_each_file_that_is_read_is_told(tmp_path):
+    fill(tmp_path, "train", num=2)
+    fill(tmp_path, "val", num=1)
+    (tmp_path / "train" / "bad.png").write_bytes(b"no image")
+    seen = []
+
+    @contextlib.contextmanager
+    def watch(total):
+        seen.append(total)
+        yield lambda: seen.append("one")
+
+    read = reading.read(tmp_path, reading.Options(skip_unreadable=True), watch=watch)
+    assert seen == [4, "one", "one", "one", "one"]
+    assert sum(len(part.images) for part in read.parts.values()) == 3
 
 
 def test_an_npz_in_capitals_is_one(tmp_path):
