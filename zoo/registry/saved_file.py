@@ -118,6 +118,14 @@ def first_line(error: BaseException) -> str:
 
 
 def _foreign(path: Path | str, header: dict) -> ValueError:
+    name, config = header.get("class_name"), header.get("config")
+    if isinstance(config, dict) and "card" in config:
+        return ValueError(
+            f"load: {path} holds {header.get('module')}.{name}, a model of your own that is not "
+            "registered. Write @zoo.register(NAME, paper=ADDRESS) above the class, and save the "
+            "model again; or load this file with keras.saving.load_model(path, "
+            f"custom_objects={{'{name}': {name}}})."
+        )
     return ValueError(
         f"load: {path} must hold a model of the zoo. Received: {header.get('module')}."
         f"{header.get('class_name')}. Use keras.saving.load_model for other models."

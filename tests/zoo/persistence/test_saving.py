@@ -258,6 +258,17 @@ def test_a_foreign_model_is_named(tmp_path):
         zoo.load(tmp_path / "foreign.keras")
 
 
+def test_a_model_of_ones_own_that_is_not_registered_is_named(tmp_path):
+    class Mine(zoo.models.Autoencoder):
+        """Copies."""
+
+    path = tmp_path / "mine.keras"
+    Mine((8, 8, 1), widths=()).save(path)
+    with pytest.raises(ValueError, match=r"holds .*\.Mine, a model of your own.*@zoo\.register"):
+        zoo.load(path)
+    assert isinstance(keras.saving.load_model(path, custom_objects={"Mine": Mine}), Mine)
+
+
 def test_an_unknown_model_of_a_zoo_is_named(file, tmp_path):
     config = header(file) | {
         "registered_name": "zoo>Mine",
