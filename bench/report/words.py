@@ -175,7 +175,10 @@ def _more_epochs(row: Row) -> str:
 def short_name(row: Row) -> str:
     """Returns the name of a row for a sentence: a long list of settings is cut."""
     name = row.name
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 2]}…)"
+    if len(name) <= _LONGEST_NAME:
+        return name
+    kept = name[: _LONGEST_NAME - 2]
+    return f"{kept}…)" if kept.count("(") > kept.count(")") else f"{kept}…"
 
 
 def _floor_name(row: Row) -> str:

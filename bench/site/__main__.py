@@ -9,10 +9,10 @@ from pathlib import Path
 from bench.errors import BenchError
 from zoo.parser import exit_code, program
 
-DESCRIPTION = """Builds the documentation as a site that needs no network: the guides, a page for
-each model, the leaderboard of all committed records, the API reference, and the guides as
-notebooks. Nothing of it is written by hand twice: it is read from docs/, docstrings, the registry
-and bench/results each time.
+DESCRIPTION = """Builds the documentation as a site that needs no network: the guides, a page
+for each model, the leaderboard of all committed records, the API reference, and
+the guides as notebooks. Nothing of it is written by hand twice: it is read from
+docs/, docstrings, the registry and bench/results each time.
 """
 EXAMPLES = """examples:
   pip install -e ".[docs]"                     Sphinx and what it needs

@@ -5,11 +5,12 @@ from zoo.version import __version__
 project = "keras-autoencoder-zoo"
 version = release = __version__
 copyright = "the authors of keras-autoencoder-zoo"  # noqa: A001
-extensions = ["myst_parser", "sphinx_copybutton"]
+extensions = ["myst_parser", "sphinx_copybutton", "bench.site.cells"]
 root_doc = "index"
 language = "en"
 default_role = "code"
 nitpicky = False
+smartquotes = False  # else --models in a table is shown with a dash that no shell knows
 
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 4

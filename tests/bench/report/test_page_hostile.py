@@ -30,10 +30,16 @@ HOSTILE = {
     "60 rows": {f"model_{n}": 0.01 * 1.03**n for n in range(60)},
     "equal values": dict.fromkeys(USUAL, 0.0172),
     "long names": LONG,
+    "long presets": USUAL,
+    "endless names": {"autoencoder_" + "x" * 90: 0.0172},
     "failures only": {},
 }
+PRESETS = {
+    "long presets": "small_of_my_own widths=[8,16,32,62] hidden_units=[512,256] latent_dim=32",
+    "endless names": "x" * 90,
+}
 # Where values differ, models are spread over this part of a chart's height at least.
-SPREAD = dict.fromkeys(HOSTILE, 0.25) | {"one row": 0, "equal values": 0}
+SPREAD = dict.fromkeys(HOSTILE, 0.25) | {"one row": 0, "equal values": 0, "endless names": 0}
 SCRIPT = """
   const all = selector => [...document.querySelectorAll(selector)];
   const seen = item => item.checkVisibility() && item.getClientRects().length > 0;
@@ -84,7 +90,7 @@ AXE_SCRIPT = """
 """
 
 
-def make_records(values, num_seeds=2):
+def make_records(values, num_seeds=2, preset="small"):
     """A record of each model and seed, and of two floors; without models all have failed."""
     generator = np.random.default_rng(0)
     records = []
@@ -95,7 +101,7 @@ def make_records(values, num_seeds=2):
             {
                 "kind": "model",
                 "model": model,
-                "preset": "small",
+                "preset": preset,
                 "seed": seed,
                 "test_mse": value * (1 + 0.01 * generator.normal()),
                 "params_total": 20_000 * (1 + number),
@@ -119,14 +125,17 @@ def make_records(values, num_seeds=2):
     ]
 
 
-def make_page(folder, values):
-    records = make_records(values)
+def make_page(folder, values, preset="small"):
+    records = make_records(values, preset=preset)
     return str(page.page(folder, records, leaderboard_rows.rows(records)))
 
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    return {name: make_page(tmp_path_factory.mktemp("run"), v) for name, v in HOSTILE.items()}
+    return {
+        name: make_page(tmp_path_factory.mktemp("run"), values, PRESETS.get(name, "small"))
+        for name, values in HOSTILE.items()
+    }
 
 
 @pytest.fixture(scope="module")

@@ -123,3 +123,6 @@ def test_a_long_list_of_settings_is_cut_in_a_sentence():
     ]
     best, *_ = say([r | {"job_id": str(n)} for n, r in enumerate(long)])
     assert len(best) < 100
+    assert best.count("(") == best.count(")")
+    best, *_ = say(make_records("good", [0.01, 0.0101], preset="small_" * 20))
+    assert best.count("(") == best.count(")")
