@@ -15,6 +15,7 @@ from rich.markup import escape
 from bench.compare import comparison, saved_files
 from bench.compare.comparison import Outcome, Request, Row
 from bench.errors import BenchError
+from bench.records import store
 from bench.stats import paired
 from zoo import aligned
 
@@ -94,6 +95,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def command(options: argparse.Namespace) -> int:
     """Compares, prints the table, and returns the exit code: 1 when B is slower, else 0."""
+    if options.json is not None:
+        _check_json(options.json)
     if saved_files.are_files((options.a, options.b, *options.files)):
         return _compare_files(options)
     if options.files:
@@ -128,8 +131,10 @@ def _compare_files(options: argparse.Namespace) -> int:
     from bench.runs import suites
 
     console = Console()
+    is_named = options.dataset.partition("/")[0] in catalog.names()
+    how = {} if is_named or not Path(options.dataset).is_dir() else saved_files.reading(paths)
     with console.status("loading data"):
-        dataset = catalog.load(options.dataset)
+        dataset = catalog.load(options.dataset, **how)
     images = np.ascontiguousarray(dataset.test.images[: saved_files.MOST_IMAGES], "float32")
     batch_size = options.batch_size or suites.default_batch_size(dataset.num_train)
     rows = saved_files.compare(paths, images, batch_size, options.pairs, console)
@@ -241,6 +246,16 @@ def write_json(path: Path, outcome: Outcome) -> None:
         BenchError: if it cannot be written.
     """
     _write(path, json.dumps(to_json(outcome), indent=1) + "\n")
+
+
+def _check_json(path: Path) -> None:
+    """Refuses a place that cannot be written before minutes are measured."""
+    if path.is_dir():
+        raise BenchError(f"--json must be a file. Received: the folder {path}.")
+    try:
+        store.check_writable(path.parent)
+    except BenchError as error:
+        raise BenchError(str(error).replace("--output", "--json")) from error
 
 
 def _write(path: Path, text: str) -> None:

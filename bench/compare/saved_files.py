@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from bench.execution.contender_process import ContenderError, ContenderProcess
 from bench.stats import intervals
 from zoo import aligned
 from zoo.persistence import running
-from zoo.registry import pretrained
+from zoo.registry import pretrained, saved_file
 
 MOST_IMAGES = 512
 _SINGLES = 16  # images of a turn that come one by one
@@ -82,6 +82,33 @@ def check(texts: Sequence[str]) -> list[Path]:
     return paths
 
 
+def reading(paths: Sequence[Path]) -> dict[str, Any]:
+    """Returns how a folder of images is read: as the first model that tells takes them.
+
+    Exported files do not tell: with these alone a folder is read in its own size and colours.
+
+    Raises:
+        BenchError: if a `.keras` file cannot be read, or holds no model of the zoo.
+    """
+    for path in paths:
+        if _weights(path) is None and path.suffix != ".keras":
+            continue
+        found = _weights(path)
+        try:
+            config = (saved_file.header(path) if found is None else found.header())["config"]
+        except ValueError as error:
+            raise BenchError(str(error)) from error
+        shape, card = config.get("image_shape") or (), config.get("card") or {}
+        if len(shape) == 3 and shape[-1] in (1, 3):
+            scale = card.get("value_range")
+            return {
+                "resize": tuple(shape[:2]),
+                "color": card.get("color") or {1: "grey", 3: "rgb"}[shape[-1]],
+                "value_range": None if scale is None else tuple(scale),
+            }
+    return {}
+
+
 def compare(
     paths: Sequence[Path],
     images: np.ndarray,
@@ -103,24 +130,30 @@ def compare(
     rows = [Row(path, _size(path)) for path in paths]
     with contextlib.ExitStack() as stack, console.status("starting") as status:
         workers: dict[int, ContenderProcess] = {}
+        told: dict[int, bool | None] = {}
+        outputs: dict[int, np.ndarray] = {}
         for number, row in enumerate(rows):
             place = row.path.resolve() if _weights(row.path) is None else row.path
             worker = ContenderProcess(context, row.path.name, serve, place, images, batch_size)
             stack.callback(worker.close)
             try:
                 worker.answer()
-                row.fidelity = worker.ask("outputs")
+                told[number], outputs[number] = worker.ask("outputs")
             except ContenderError as error:
-                row.error = error.args[1]
+                row.error = error.args[1].removeprefix("ValueError: ")
             else:
                 workers[number] = worker
         if rows[0].error is not None:
             raise BenchError(f"{rows[0].path} cannot be run: {rows[0].error}")
-        reference = rows[0].fidelity
-        for row in rows:
-            if row.error is None:
-                row.fidelity = running.fidelity(images, row.fidelity, reference)
-        rows[0].fidelity = None
+        makes_masks = next((kind for kind in told.values() if kind is not None), None)
+        for number in list(workers)[1:]:
+            try:
+                rows[number].fidelity = running.fidelity(
+                    images, outputs[number], outputs[0], makes_masks
+                )
+            except ValueError as error:
+                rows[number].error = str(error).removeprefix("fidelity: ")
+                workers.pop(number)
         for turn in range(num_turns):
             status.update(f"turn {turn + 1} of {num_turns}")
             order = list(workers) if turn % 2 == 0 else list(workers)[::-1]
@@ -153,15 +186,15 @@ def to_json(rows: Sequence[Row], **about: Any) -> str:
 
 
 def serve(connection, path: Path, images: np.ndarray, batch_size: int) -> None:
-    """Answers `"outputs"` with arrays, `"batches"` and `"single"` with seconds."""
+    """Answers `"outputs"` with kind and array, `"batches"` and `"single"` with seconds."""
     made = []
 
     def build() -> None:
-        made.append(running.load(path) if _weights(path) is None else _of_weights(path))
+        made.append((running.load if _weights(path) is None else running.of_keras)(path))
 
-    def outputs() -> np.ndarray:
+    def outputs() -> tuple[bool | None, np.ndarray]:
         parts = np.array_split(images, -(-len(images) // batch_size))
-        return np.concatenate([made[0](part) for part in parts])
+        return made[0].makes_masks, np.concatenate([made[0](part) for part in parts])
 
     def batches() -> float:
         parts = _parts(images, batch_size)
@@ -185,16 +218,6 @@ def serve(connection, path: Path, images: np.ndarray, batch_size: int) -> None:
 
 def _weights(path: Path) -> pretrained.Weights | None:
     return pretrained.pretrained().get(path.as_posix())
-
-
-def _of_weights(name: Path) -> Callable[[np.ndarray], np.ndarray]:
-    """Returns what `running.load` does, for weights of the package."""
-    from zoo.persistence import saving
-
-    model = saving.load(name)
-    return lambda images: np.asarray(
-        model.predict(images, batch_size=len(images), verbose=0), "float32"
-    )
 
 
 def _parts(images: np.ndarray, batch_size: int) -> list[np.ndarray]:
@@ -229,4 +252,8 @@ def _cells(row: Row, num_images: int) -> tuple[str, ...]:
 
 
 def _interval(gain: intervals.MedianInterval) -> str:
-    return f"{gain.median:.2f} ({gain.low:.2f}-{gain.high:.2f})"
+    return f"{_ratio(gain.median)} ({_ratio(gain.low)}-{_ratio(gain.high)})"
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.2f}" if value < 10 else f"{value:,.0f}"

@@ -168,7 +168,8 @@ def _tell_quality(model, path: Path, held_out: np.ndarray, num_calibrated: int) 
     from zoo.persistence import running
 
     predicted = running.load(path)(held_out)
-    found = running.fidelity(held_out, predicted, model.predict(held_out, verbose=0))
+    reference = model.predict(held_out, verbose=0)
+    found = running.fidelity(held_out, predicted, reference, model.task == "segmentation")
     screen.say(f"8 bits, calibrated with {num_calibrated} images.")
     screen.say(f"On {found.num_images} others: {found.text}.")
 

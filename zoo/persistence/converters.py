@@ -1,8 +1,6 @@
 """A SavedModel folder as a TFLite or an OpenVINO file, and float32 as whole numbers of 8 bits."""
 
-import contextlib
 import importlib.util
-import os
 import shutil
 import tempfile
 import warnings
@@ -14,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.files import new_file
+from zoo.persistence.running import silent
 
 # Of the images of a calibration so many are used, evenly spread.
 MOST_IMAGES = 256
@@ -51,7 +50,7 @@ def to_tflite(folder: Path, path: Path, calibration=None) -> None:
             tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
             tf.lite.OpsSet.TFLITE_BUILTINS,
         ]
-    with _silent(), warnings.catch_warnings():
+    with silent(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         content = converter.convert()
     with new_file(path) as temporary:
@@ -84,18 +83,3 @@ def _rows(calibration) -> Iterator:
             lambda part, row=row: np.asarray(part[row : row + 1]), calibration
         )
         yield batch if isinstance(batch, dict) else [batch.astype("float32")]
-
-
-@contextlib.contextmanager
-def _silent() -> Iterator[None]:
-    """Keeps what the converter's C++ code writes to standard error out of the terminal."""
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "w") as nothing:
-            os.dup2(nothing.fileno(), 2)
-            try:
-                yield
-            finally:
-                os.dup2(kept, 2)
-    finally:
-        os.close(kept)

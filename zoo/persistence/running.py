@@ -5,7 +5,7 @@ import dataclasses
 import importlib.util
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +16,34 @@ SUFFIXES = (".keras", ".onnx", ".tflite", ".xml")
 _NEEDS = {".onnx": "onnxruntime", ".xml": "openvino"}
 
 
-def load(path, num_threads: int | None = None) -> Callable[[np.ndarray], np.ndarray]:
-    """Returns a function from images `(n, height, width, channels)` to a file's predictions.
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """A file that is ready to run: called with images, it gives their predictions.
+
+    Attributes:
+        run: From images `(n, height, width, channels)`, float32, to predictions.
+        makes_masks: Whether predictions are probabilities of classes, pixel by pixel; None where
+            the file does not tell, as exported ones.
+    """
+
+    run: Callable[[np.ndarray], np.ndarray]
+    makes_masks: bool | None = None
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        return self.run(images)
+
+
+def load(path, num_threads: int | None = None) -> Loaded:
+    """Returns what runs a file on images `(n, height, width, channels)`.
+
+    Called with images of another shape than the model takes, it raises ValueError.
 
     Args:
         path: `.keras`, `.onnx`, `.tflite`, or the `.xml` of OpenVINO.
         num_threads: Of an operation; None: as many as there are cores.
 
     Raises:
-        ValueError: for another suffix.
+        ValueError: for another suffix, or a model that does not take images alone.
         ImportError: if what runs it is not installed.
     """
     path = Path(path)
@@ -39,13 +58,51 @@ def load(path, num_threads: int | None = None) -> Callable[[np.ndarray], np.ndar
     return _LOADERS[path.suffix](path, num_threads)
 
 
-def _of_keras(path: Path, num_threads: int):
+def of_keras(path, num_threads: int | None = None) -> Loaded:
+    """Returns what `load` does, for a `.keras` file or the name of trained weights."""
     from zoo.persistence import saving
 
     model = saving.load(path)
-    return lambda images: np.asarray(
-        model.predict(images, batch_size=len(images), verbose=0), "float32"
+    example = model.example_inputs()
+    _check_alone(path, list(example) if isinstance(example, dict) else ["image"])
+    return Loaded(
+        lambda images: np.asarray(
+            model.predict(images, batch_size=len(images), verbose=0), "float32"
+        ),
+        makes_masks=model.task == "segmentation",
     )
+
+
+def _check_alone(path, names: Sequence[str]) -> None:
+    if len(names) != 1:
+        raise ValueError(
+            f"{path} must take images alone. Received: a model of {' and '.join(names)}. "
+            "Run it by its own library."
+        )
+
+
+def _checked(path, shape: Sequence, run: Callable[[np.ndarray], np.ndarray]) -> Loaded:
+    """Returns what runs a file, and refuses images of another shape than that of its input.
+
+    TFLite would run on them all the same, and give numbers that mean nothing.
+
+    Args:
+        shape: Of the input; the parts that are no number above 0 are free.
+    """
+    free = [n if isinstance(n, int | np.integer) and n > 0 else None for n in shape[1:]]
+
+    def checked(images: np.ndarray) -> np.ndarray:
+        fits = len(free) == images.ndim - 1 and all(
+            wanted in (None, given) for wanted, given in zip(free, images.shape[1:], strict=True)
+        )
+        if not fits:
+            wanted = ", ".join("any" if n is None else str(n) for n in free)
+            raise ValueError(
+                f"{path} must be given images of shape ({wanted}). Received: {images.shape[1:]}."
+            )
+        return run(images)
+
+    return Loaded(checked)
 
 
 def _of_onnx(path: Path, num_threads: int):
@@ -56,27 +113,31 @@ def _of_onnx(path: Path, num_threads: int):
     session = onnxruntime.InferenceSession(
         str(path), options, providers=onnxruntime.get_available_providers()
     )
+    _check_alone(path, [part.name for part in session.get_inputs()])
     (given,) = session.get_inputs()
-    return lambda images: session.run(None, {given.name: images})[0]
+    return _checked(path, given.shape, lambda images: session.run(None, {given.name: images})[0])
 
 
 def _of_tflite(path: Path, num_threads: int):
-    with warnings.catch_warnings():
+    made_by = _interpreter()
+    with silent(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        interpreter = _interpreter()(model_path=str(path), num_threads=num_threads)
+        interpreter = made_by(model_path=str(path), num_threads=num_threads)
+    _check_alone(path, [part["name"] for part in interpreter.get_input_details()])
     given, put_out = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     shapes: list[tuple[int, ...]] = []
 
     def run(images):
         if shapes != [images.shape]:
-            interpreter.resize_tensor_input(given["index"], images.shape)
-            interpreter.allocate_tensors()
+            with silent():
+                interpreter.resize_tensor_input(given["index"], images.shape)
+                interpreter.allocate_tensors()
             shapes[:] = [images.shape]
         interpreter.set_tensor(given["index"], images)
         interpreter.invoke()
         return interpreter.get_tensor(put_out["index"])
 
-    return run
+    return _checked(path, given["shape_signature"], run)
 
 
 def _interpreter():
@@ -98,15 +159,33 @@ def _of_openvino(path: Path, num_threads: int):
         "PERFORMANCE_HINT": "LATENCY",
     }
     compiled = openvino.compile_model(str(path), "CPU", settings)
-    return lambda images: compiled(images)[0]
+    _check_alone(path, [next(iter(part.get_names()), "an input") for part in compiled.inputs])
+    shape = compiled.inputs[0].get_partial_shape()
+    free = [None if part.is_dynamic else part.get_length() for part in shape]
+    return _checked(path, free, lambda images: compiled(images)[0])
 
 
 _LOADERS = {
-    ".keras": _of_keras,
+    ".keras": of_keras,
     ".onnx": _of_onnx,
     ".tflite": _of_tflite,
     ".xml": _of_openvino,
 }
+
+
+@contextlib.contextmanager
+def silent() -> Iterator[None]:
+    """Keeps what C++ code writes to standard error out of the terminal."""
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nothing:
+            os.dup2(nothing.fileno(), 2)
+            try:
+                yield
+            finally:
+                os.dup2(kept, 2)
+    finally:
+        os.close(kept)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,16 +226,32 @@ class Fidelity:
         return f"squared error {self.value:.4g}, {change} that of the model: {verdict}"
 
 
-def fidelity(images: np.ndarray, predicted: np.ndarray, reference: np.ndarray) -> Fidelity:
+def fidelity(
+    images: np.ndarray,
+    predicted: np.ndarray,
+    reference: np.ndarray,
+    makes_masks: bool | None = None,
+) -> Fidelity:
     """Compares predictions of a file with those of its model.
 
     Args:
         images: What both were given.
-        predicted, reference: Of the file and of the model, `(n, ...)`. Where they have the shape of
-            the images, they are reconstructions: the squared error counts. Else they are
-            probabilities of classes: those of one channel are cut at 0.5.
+        predicted, reference: Of the file and of the model, `(n, ...)`: reconstructions, whose
+            squared error counts, or probabilities of classes; those of one channel are cut at 0.5.
+        makes_masks: Whether they are probabilities, as `Loaded` tells. None: where they have not
+            the shape of the images.
+
+    Raises:
+        ValueError: if the predictions of the file and the model have different shapes.
     """
-    if reference.shape == images.shape:
+    if predicted.shape != reference.shape:
+        raise ValueError(
+            f"fidelity: predicted must have shape {reference.shape}, as those of the model. "
+            f"Received: {predicted.shape}. They are of different models."
+        )
+    if makes_masks is None:
+        makes_masks = reference.shape != images.shape
+    if not makes_masks:
         of_file, of_model = (
             float(np.mean((np.asarray(part, "float64") - images) ** 2))
             for part in (predicted, reference)

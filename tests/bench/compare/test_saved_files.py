@@ -10,6 +10,7 @@ from rich.console import Console
 import zoo
 from bench.__main__ import main
 from bench.compare import saved_files
+from zoo.data.images import write_png
 from zoo.persistence.export import export
 
 IMAGES = np.random.default_rng(0).random((20, 8, 8, 1), "float32")
@@ -80,9 +81,37 @@ def test_weights_of_the_package_stand_for_their_file(tmp_path):
         (("fashion_mnist/vae", "fashion_mnist/vea"), "or names of trained weights"),
         (("vae", "vae@jit", "sparse"), "A and B must be two"),
         (("m.keras", "m.tflite", "--pairs", "0"), "--pairs must be at least 1"),
+        (("m.keras", "m.tflite", "--json", "."), "--json must be a file"),
+        (("m.keras", "m.tflite", "--json", "m.keras/x.json"), "Choose another --json"),
     ],
 )
 def test_wrong_use_is_told(words, message, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     assert main(["compare", *words]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_masks_count_by_their_pixels_wherever_the_model_stands(tmp_path):
+    """Of grey images and one class, whose predictions have the shape of the images."""
+    unet = zoo.create("unet", (8, 8, 1), preset="tiny", seed=0)
+    unet.save(tmp_path / "u.keras")
+    export(unet, tmp_path / "u.tflite")
+    export(zoo.create("unet", (8, 8, 1), preset="tiny", num_classes=3), tmp_path / "other.tflite")
+    paths = [tmp_path / name for name in ("u.tflite", "u.keras", "other.tflite")]
+    _, keras_file, other = saved_files.compare(paths, IMAGES, 8, 1)
+    assert keras_file.fidelity.measure == "changed pixels"
+    assert "predicted must have shape (20, 8, 8, 1)" in other.error
+    assert not other.batch_seconds
+
+
+def test_a_folder_is_read_as_the_model_takes_it(folder, tmp_path, capsys):
+    """Colour photos of mixed sizes, and a model of 8 x 8 grey pixels."""
+    generator = np.random.default_rng(0)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(30):
+        photo = generator.random((9 + number % 3, 12, 3), "float32")
+        write_png(photos / f"{number}.png", photo)
+    files = [str(folder / name) for name in ("m.tflite", "m.keras")]
+    assert main(["compare", *files, "--dataset", str(photos), "--pairs", "1"]) == 0
+    assert "m.keras: squared error" in capsys.readouterr().out

@@ -99,3 +99,46 @@ def test_masks_answer_by_their_pixels():
     classes = np.eye(3)[np.array([[[0, 1], [2, 2]]])]
     other = np.eye(3)[np.array([[[0, 1], [2, 1]]])]
     assert running.fidelity(np.zeros((1, 2, 2, 1)), other, classes).value == 0.25
+
+
+def test_masks_in_the_shape_of_the_images_are_masks(tmp_path):
+    """Grey images and one class: probabilities, which no squared error against images judges."""
+    images = np.full((1, 10, 100, 1), 0.45)
+    model, file = np.full((1, 10, 100, 1), 0.4), np.full((1, 10, 100, 1), 0.4)
+    file[0, 0, :20] = 0.6
+    found = running.fidelity(images, file, model, makes_masks=True)
+    assert (found.measure, found.value, found.is_as_good) == ("changed pixels", 0.02, False)
+    assert running.fidelity(images, file, model).measure == "squared error"
+    with pytest.raises(ValueError, match=r"shape \(1, 10, 100, 1\).*Received: \(1, 10, 100, 3\)"):
+        running.fidelity(images, np.zeros((1, 10, 100, 3)), model)
+
+
+@pytest.mark.parametrize(("name", "is_mask"), [("unet", True), ("autoencoder", False)])
+def test_a_saved_model_tells_whether_it_makes_masks(name, is_mask, tmp_path):
+    zoo.create(name, SHAPE, preset="tiny").save(tmp_path / "m.keras")
+    assert running.load(tmp_path / "m.keras").makes_masks is is_mask
+
+
+@pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
+def test_images_of_another_shape_are_refused(suffix, tmp_path, capfd):
+    """TFLite takes one channel for three, and gives numbers that mean nothing."""
+    if suffix == ".onnx":
+        pytest.importorskip("tf2onnx")
+    made = zoo.create("unet", (16, 16, 3), preset="tiny")
+    run = running.load(export(made, tmp_path / f"m{suffix}"))
+    assert run(np.zeros((2, 16, 16, 3), "float32")).shape == (2, 16, 16, 1)
+    for shape in ((2, 16, 16, 1), (2, 8, 8, 3), (16, 16, 3)):
+        with pytest.raises(ValueError, match=r"images of shape \(16, 16, 3\)"):
+            run(np.zeros(shape, "float32"))
+    assert "XNNPACK" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".tflite", ".onnx"])
+def test_a_model_that_takes_more_than_images_is_refused(suffix, tmp_path):
+    if suffix == ".onnx":
+        pytest.importorskip("tf2onnx")
+    made = zoo.create("conditional_vae", SHAPE, preset="tiny", num_classes=3)
+    path = tmp_path / f"m{suffix}"
+    made.save(path) if suffix == ".keras" else export(made, path)
+    with pytest.raises(ValueError, match=r"must take images alone.*image.* and .*label"):
+        running.load(path)
