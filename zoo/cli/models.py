@@ -132,14 +132,16 @@ def export(options) -> int:
         raise CommandError(
             f"--calibrate is for whole numbers of 8 bits in a .tflite file. Received: {path}."
         )
+    if options.calibrate is not None and options.method != "call":
+        raise CommandError(
+            "--calibrate is for whole models. Received: --method "
+            f"{options.method} too. Leave one of them out."
+        )
     check_new(path, options.overwrite)
     saved_file.header(options.model)
     files = [] if options.calibrate is None else images.find(options.calibrate)
-    if options.calibrate is not None and len(files) < FEWEST_TO_CALIBRATE:
-        raise CommandError(
-            f"--calibrate must be a folder of at least {FEWEST_TO_CALIBRATE} images, such as those "
-            f"of the training. Received: {len(files)} in {options.calibrate}."
-        )
+    if options.calibrate is not None:
+        _check_enough(len(files), options.calibrate)
     model = zoo.load(options.model)
     from zoo.persistence.export import export as write
 
@@ -151,17 +153,35 @@ def export(options) -> int:
         )
     if files:
         # Each fifth image is not calibrated with: on these it is told what was lost.
-        pixels = reader_of(model, options.model, False).all(files)[1]
+        reader = reader_of(model, options.model, options.skip_unreadable)
+        pixels = reader.all(files)[1]
+        for line in reader.skipped:
+            screen.say(f"skipped: {line}")
+        _check_enough(len(pixels), options.calibrate)
         is_held_out = np.arange(len(pixels)) % 5 == 4
         calibration, held_out = pixels[~is_held_out], pixels[is_held_out]
     try:
-        write(model, path, calibration=calibration, overwrite=options.overwrite)
+        write(
+            model,
+            path,
+            method=options.method,
+            calibration=calibration,
+            overwrite=options.overwrite,
+        )
     except (ImportError, TypeError) as error:  # the converter is missing, or cannot do the model
         raise CommandError(str(error)) from error
     screen.say(f"exported: {path}")
     if held_out is not None:
         _tell_quality(model, path, held_out[:MOST_TO_COMPARE], len(calibration))
     return 0
+
+
+def _check_enough(num: int, folder: Path) -> None:
+    if num < FEWEST_TO_CALIBRATE:
+        raise CommandError(
+            f"--calibrate must be a folder of at least {FEWEST_TO_CALIBRATE} images, such as those "
+            f"of the training. Received: {num} in {folder}."
+        )
 
 
 def _tell_quality(model, path: Path, held_out: np.ndarray, num_calibrated: int) -> None:
@@ -222,6 +242,7 @@ def add_parsers(commands) -> None:
             "examples:\n"
             "  python -m zoo export vae.keras exported/\n"
             "  python -m zoo export vae.keras vae.onnx\n"
+            "  python -m zoo export vae.keras scores.onnx --method anomaly_score\n"
             "  python -m zoo export vae.keras vae.xml                  OpenVINO\n"
             "  python -m zoo export vae.keras vae_int8.tflite --calibrate photos/\n"
         ),
@@ -234,9 +255,15 @@ def add_parsers(commands) -> None:
         help="folder, or file ending in .onnx, .tflite or .xml (OpenVINO)",
     )
     parser.add_argument(
+        "--method",
+        default="call",
+        help="what to write: encode, decode, anomaly_score, ...; default: call, the prediction",
+    )
+    parser.add_argument(
         "--calibrate",
         type=Path,
         metavar="FOLDER",
         help="images by which a .tflite file becomes one of 8 bits; what is lost is told",
     )
+    parser.add_argument("--skip-unreadable", action="store_true", help="leave damaged files out")
     parser.add_argument("--overwrite", action="store_true", help="replace what is there")

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from zoo.layers.gradients import sum_over_replicas
+from zoo.layers.largest import place_of_largest
 
 CODEBOOKS = ("ema", "gradient")
 
@@ -97,9 +98,13 @@ class VectorQuantizer(keras.layers.Layer):
         counts = sum_over_replicas(ops.sum(choice, axis=0))  # (num_embeddings,)
         if training:
             self._update(vectors, choice, counts)
+        # The value is the entry itself, to the last bit; the gradient is that of x.
+        quantized = ops.stop_gradient(embedding) + (x - ops.stop_gradient(x))
+        if None not in x.shape[1:]:
+            # A converter to ONNX loses the size here, and then moves what is upsampled by a pixel.
+            quantized = ops.reshape(quantized, (-1, *x.shape[1:]))
         return {
-            # The value is the entry itself, to the last bit; the gradient is that of x.
-            "quantized": ops.stop_gradient(embedding) + (x - ops.stop_gradient(x)),
+            "quantized": quantized,
             "embedding": embedding,
             "index": index,
             "perplexity": perplexity(counts),
@@ -123,7 +128,7 @@ class VectorQuantizer(keras.layers.Layer):
         entries = ops.convert_to_tensor(self.embeddings)
         # ||x - e||^2 less ||x||^2, which is the same for all entries.
         distance = ops.sum(ops.square(entries), axis=-1) - 2 * ops.matmul(x, ops.transpose(entries))
-        return ops.cast(ops.argmin(distance, axis=-1), "int32")
+        return place_of_largest(-distance)
 
     def look_up(self, index):
         """Returns the entries of indices: `(batch, ..., embedding_dim)`."""

@@ -6,6 +6,7 @@ from keras import ops
 from zoo import checks, losses
 from zoo.inputs import arrays, labels
 from zoo.inputs.batching import batched
+from zoo.layers.largest import place_of_largest
 from zoo.models.vae import VAE
 from zoo.training.fitting import OURS_IN_FIT
 from zoo.training.image_to_image import check_images
@@ -112,7 +113,7 @@ class ClassifyingVAE(VAE):
 
     def predicted_labels(self, outputs):
         """Returns the likeliest class of each row, int32 `(batch,)`."""
-        return ops.cast(ops.argmax(outputs["class_logits"], axis=-1), "int32")
+        return place_of_largest(outputs["class_logits"])
 
     def track(self, target, outputs, sample_weight):
         has_label = ops.cast(target["label"] != labels.UNLABELLED, "float32")

@@ -9,6 +9,7 @@ from zoo import checks, losses
 from zoo.inputs import labels
 from zoo.inputs.batching import batched
 from zoo.layers import row_noise
+from zoo.layers.largest import place_of_largest
 from zoo.models.semi_supervised_vae import SemiSupervisedVAE
 from zoo.registry.entries import listed
 from zoo.training.image_to_image import check_images
@@ -105,7 +106,7 @@ class SemiSupervisedM2(LabelledDecoder, SemiSupervisedVAE):
     def encoder_heads(self, x, training=False):
         """Returns the code of the likeliest class, and that class as `"label"`."""
         features, class_logits = self._features(x, training)
-        label = ops.argmax(class_logits, axis=-1)
+        label = place_of_largest(class_logits)
         code = self.posterior([features, labels.one_hot(label, self.num_classes)])
         return {**code, "class_logits": class_logits, "label": label}
 
@@ -121,7 +122,7 @@ class SemiSupervisedM2(LabelledDecoder, SemiSupervisedVAE):
 
     def forward(self, x, training=False):
         outputs = self._with_each_class(x, training)
-        best = labels.one_hot(ops.argmax(outputs["class_logits"], axis=-1), self.num_classes)
+        best = labels.one_hot(place_of_largest(outputs["class_logits"]), self.num_classes)
         logits = ops.reshape(outputs["logits"], (-1, self.num_classes, *self.image_shape))
         logits = ops.einsum("bk,bk...->b...", best, logits)
         return {**outputs, "prediction": self.to_pixels(logits)}

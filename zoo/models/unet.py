@@ -7,6 +7,7 @@ from keras import ops
 from zoo import checks, losses
 from zoo.inputs import masks, sources
 from zoo.inputs.batching import BATCH_SIZE, batched
+from zoo.layers.largest import place_of_largest
 from zoo.losses import mask_weights
 from zoo.models._unet_family import UNetFamily
 from zoo.networks import encoders
@@ -279,4 +280,4 @@ class UNet(PixelWeights, UNetFamily):
         """Returns the masks, uint8, that `segment` makes of probabilities `(..., num_classes)`."""
         if self.num_classes == 1:
             return ops.cast(probabilities[..., 0] > threshold, "uint8")
-        return ops.cast(ops.argmax(probabilities, axis=-1), "uint8")
+        return ops.cast(place_of_largest(probabilities), "uint8")

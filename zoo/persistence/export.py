@@ -1,8 +1,8 @@
 """Models for other programs: SavedModel, ONNX, TFLite and OpenVINO files that need no zoo."""
 
 import contextlib
-import importlib.util
 import logging
+import re
 import tempfile
 import warnings
 from pathlib import Path
@@ -17,7 +17,6 @@ from zoo.training.model import ZooModel
 
 FORMATS = ("saved_model", "onnx", "tflite", "openvino")
 _SUFFIXES = {"saved_model": "", "onnx": ".onnx", "tflite": ".tflite", "openvino": ".xml"}
-_ONNX_NEEDS = ("onnx", "tf2onnx")
 # What is worth exporting where a model has it, for error messages.
 _METHODS = (
     "call",
@@ -46,11 +45,13 @@ def export(
     The file maps images to predictions, as `model.predict` does, for batches of any size. It
     cannot be trained further: `model.save("name.keras")` keeps a model for that.
 
-    - `saved_model`: a folder. `tf.saved_model.load(path).serve(images)`, or TensorFlow Serving.
+    - `saved_model`: a folder. `loaded = tf.saved_model.load(path)`, then `loaded.serve(images)`; or
+      TensorFlow Serving.
     - `onnx`: one file. `onnxruntime.InferenceSession(path).run(None, {"image": images})`. Writing
       needs `pip install "keras-autoencoder-zoo[onnx]"`; running needs `onnxruntime` alone.
-    - `tflite`: one file for `ai_edge_litert.interpreter.Interpreter`, made for small devices. With
-      `calibration` it computes on whole numbers of 8 bits, and its weights take a quarter.
+    - `tflite`: one file for `ai_edge_litert.interpreter.Interpreter`, made for small devices:
+      `Interpreter(path).get_signature_runner("serve")(image=images)`. With `calibration` it
+      computes on whole numbers of 8 bits, and its weights take a quarter.
     - `openvino`: a pair of files, `.xml` and `.bin`. `openvino.compile_model(path)(images)`.
       Writing needs `pip install "keras-autoencoder-zoo[openvino]"`.
 
@@ -78,7 +79,8 @@ def export(
 
     Raises:
         ValueError: for an unknown format or method, a path whose suffix is of another format, or
-            a calibration of another format than TFLite.
+            a calibration of another format than TFLite; also where the method fails with the
+            example, or is not made of `keras.ops`.
         FileExistsError: if there is a file, or a folder that is not empty, and no `overwrite`.
         TypeError: if `model` is no model of the zoo, or the method does not take the example.
         ImportError: if the converter of the format is not installed.
@@ -97,6 +99,7 @@ def export(
             f"Received: {type(model).__name__}. Use keras.Model.export for others."
         )
     path = Path(path)
+    example, calibration = _as_arrays("example", example), _as_arrays("calibration", calibration)
     format = _format_of(path) if format is None else format  # noqa: A001
     checks.one_of("export", format=(format, FORMATS))
     _check_path(path, format)
@@ -114,8 +117,6 @@ def export(
                 f"Received: format={format!r}, method={method!r}. Use a path that ends in .tflite."
             )
         model.check_inputs(calibration, "calibration")
-    if format == "onnx":
-        _check_converter()
     converters.check_installed(format)
     if format != "saved_model":
         model = _in_float32(model)
@@ -123,16 +124,17 @@ def export(
     endpoint = _Endpoint(model, method, is_named=format == "onnx")
     try:
         endpoint(example)
-    except TypeError as error:
-        raise TypeError(
+    except Exception as error:  # of the model's layers, or of a method of the user's
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
             f"export: method must take one batch. Received: method={method!r}, which fails with: "
-            f"{str(error).strip().splitlines()[0]} Give a batch of what it takes as example=..."
+            f"{_reason(error)}. Give a batch of what it takes as example=..."
         ) from error
     signature = [_signature(example, "code" if method == "decode" else "image")]
     if format == "onnx":
         with new_file(path) as temporary:
             _write(endpoint, temporary, signature, "onnx")
-            _finish_onnx(temporary)
+            converters.finish_onnx(temporary)
     elif format == "saved_model":
         with new_folder(path) as temporary:
             _write(endpoint, temporary, signature)
@@ -140,15 +142,52 @@ def export(
         with tempfile.TemporaryDirectory(prefix="zoo-export-") as scratch:
             _write(endpoint, Path(scratch), signature)
             if format == "tflite":
-                converters.to_tflite(Path(scratch), path, calibration)
+                converters.to_tflite(Path(scratch), path, calibration, example)
             else:
                 converters.to_openvino(Path(scratch), path)
     return path
 
 
 def _write(endpoint, path: Path, signature, keras_format: str = "tf_saved_model") -> None:
-    with _quiet_converter():
-        endpoint.export(str(path), keras_format, input_signature=signature, verbose=False)
+    try:
+        with _quiet_converter():
+            endpoint.export(str(path), keras_format, input_signature=signature, verbose=False)
+    except OSError:
+        raise
+    except Exception as error:  # of whatever the method does
+        raise ValueError(
+            "export: method must be made of keras.ops, for batches of any size. "
+            f"Received: method={endpoint.method!r}, which fails with: {_reason(error)}."
+        ) from error
+
+
+def _as_arrays(name: str, batch):
+    """Returns a batch as arrays of numbers, whatever it came as."""
+
+    def array(part):
+        part = np.asarray(keras.ops.convert_to_numpy(part) if keras.ops.is_tensor(part) else part)
+        if part.dtype.kind not in "biuf" and part.dtype.name != "bfloat16":
+            raise TypeError(
+                f"export: {name} must be an array of numbers, or a dict of arrays. "
+                f"Received: {part.dtype} of shape {part.shape}."
+            )
+        return part
+
+    if batch is None:
+        return None
+    return (
+        {key: array(part) for key, part in batch.items()}
+        if isinstance(batch, dict)
+        else array(batch)
+    )
+
+
+def _reason(error: Exception) -> str:
+    """Returns the line of an error of Keras or TensorFlow that says what went wrong."""
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()
+    told = [line.strip() for line in lines if line.strip()]
+    told = told[1:] if told[1:] and told[0].startswith("Exception encountered") else told
+    return told[0].rstrip(". ") if told else type(error).__name__
 
 
 class _Endpoint(keras.Model):
@@ -188,7 +227,12 @@ def _format_of(path: Path) -> str:
 
 def _check_path(path: Path, format: str) -> None:  # noqa: A002
     suffix = _SUFFIXES[format]
-    if suffix and (path.suffix != suffix or path.is_dir()):
+    if suffix and path.suffix == suffix and path.is_dir():
+        raise ValueError(
+            f"export: path must be a file name for {format!r}. Received: path={str(path)!r}, which "
+            "is a folder. Choose another name."
+        )
+    if suffix and path.suffix != suffix:
         raise ValueError(
             f"export: path must be a file name ending in {suffix} for {format!r}. "
             f"Received: path={str(path)!r}. For example '{path.with_suffix(suffix).name}'."
@@ -203,19 +247,12 @@ def _check_path(path: Path, format: str) -> None:  # noqa: A002
 def _check_method(model: ZooModel, method: str) -> None:
     known = [name for name in _METHODS if callable(getattr(model, name, None))]
     is_public = isinstance(method, str) and not method.startswith("_")
-    if not is_public or not callable(getattr(model, method, None)):
+    # `fit`, `predict` or `save` would do what they do, here and now.
+    is_of_keras = method != "call" and is_public and hasattr(keras.Model, method)
+    if not is_public or is_of_keras or not callable(getattr(model, method, None)):
         raise ValueError(
             f"export: method must be a method of {model.owner}, such as {', '.join(known)}. "
             f"Received: method={method!r}.{checks.suggestion(method, known)}"
-        )
-
-
-def _check_converter() -> None:
-    missing = [name for name in _ONNX_NEEDS if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ImportError(
-            f"export: format 'onnx' needs {' and '.join(missing)}. "
-            'Run: pip install "keras-autoencoder-zoo[onnx]"'
         )
 
 
@@ -262,7 +299,7 @@ def _signature(example, name: str):
 
 @contextlib.contextmanager
 def _quiet_converter():
-    """Silences the converter's log, whose errors `_finish_onnx` finds, and its numpy warning."""
+    """Silences the converter's log, whose errors `finish_onnx` finds, and its numpy warning."""
     logger = logging.getLogger("tf2onnx")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -272,41 +309,3 @@ def _quiet_converter():
             yield
     finally:
         logger.setLevel(level)
-
-
-def _finish_onnx(path: Path) -> None:
-    """Rewrites what the converter leaves undone, names the batch axis and checks the file."""
-    import onnx
-
-    file = onnx.load(path)
-    nodes = [part for node in file.graph.node for part in _known_nodes(onnx.helper, node)]
-    del file.graph.node[:]
-    file.graph.node.extend(nodes)
-    for value in (*file.graph.input, *file.graph.output):
-        if value.type.tensor_type.shape.dim:
-            value.type.tensor_type.shape.dim[0].dim_param = "batch"
-    try:
-        onnx.checker.check_model(file)
-    except onnx.checker.ValidationError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(
-            f"export: the model must be made of operations that ONNX has. Received: {reason} "
-            "Use format='saved_model', or other layers or activations."
-        ) from error
-    onnx.save(file, path)
-
-
-def _known_nodes(helper, node) -> list:
-    """Returns the nodes that do what one does, without `Erfc`, the exact GELU's, unknown to ONNX.
-
-    `erfc(x) = 1 - erf(x)`
-    """
-    if node.op_type != "Erfc":
-        return [node]
-    name, (output,) = node.name, node.output
-    one = helper.make_tensor(f"{name}_one", 1, [], [1.0])
-    return [
-        helper.make_node("Constant", [], [f"{name}_one"], value=one),
-        helper.make_node("Erf", node.input, [f"{name}_erf"], name=f"{name}_erf"),
-        helper.make_node("Sub", [f"{name}_one", f"{name}_erf"], [output], name=name),
-    ]

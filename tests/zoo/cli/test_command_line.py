@@ -883,6 +883,34 @@ def test_export_writes_what_runs_without_the_zoo(vae, photos, tmp_path, fails):
     assert "suffix" in fails("export", vae, tmp_path / "model.pb")
 
 
+def test_export_writes_any_method(vae, photos, tmp_path, fails):
+    tf.config.run_functions_eagerly(False)
+    assert run("export", vae, tmp_path / "codes", "--method", "encode") == 0
+    tf.config.run_functions_eagerly(True)
+    image = images.read(images.find(photos)[0])[None]
+    exported = tf.saved_model.load(str(tmp_path / "codes"))
+    np.testing.assert_allclose(exported.serve(image), zoo.load(vae).encode(image), atol=1e-5)
+    assert "such as call, encode" in fails("export", vae, tmp_path / "m", "--method", "fit")
+    calibrated = ("--method", "encode", "--calibrate", photos)
+    assert "--method encode too" in fails("export", vae, tmp_path / "m.tflite", *calibrated)
+
+
+def test_a_u_net_of_8_bits_is_judged_by_its_masks(tmp_path, capsys):
+    """Grey images and one class: masks have the shape of the images."""
+    tf.config.run_functions_eagerly(False)
+    zoo.create("unet", (16, 16, 1), preset="tiny").save(tmp_path / "u.keras")
+    (tmp_path / "photos").mkdir()
+    for number, photo in enumerate(np.random.default_rng(0).random((12, 16, 16, 1), "float32")):
+        images.write_png(tmp_path / f"photos/{number}.png", photo)
+    (tmp_path / "photos/damaged.png").write_bytes(b"no image")
+    words = ("export", tmp_path / "u.keras", tmp_path / "u.tflite", "--calibrate")
+    assert run(*words, tmp_path / "photos", "--skip-unreadable") == 0
+    tf.config.run_functions_eagerly(True)
+    said = capsys.readouterr().out
+    assert "of pixels change their class" in said
+    assert "skipped" in said
+
+
 @pytest.mark.parametrize("command", ["reconstruct", "score", "segment"])
 def test_models_that_cannot_be_loaded(fails, photos, tmp_path, command):
     output = ("--output", tmp_path / ("out.csv" if command == "score" else "out"))

@@ -8,8 +8,10 @@ import textwrap
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import zoo
+from zoo.layers.largest import place_of_largest
 from zoo.persistence.export import export
 
 SHAPE = (8, 8, 1)
@@ -93,6 +95,9 @@ def test_onnx_files_run_without_tensorflow(cases, tmp_path):
     cases = {
         **cases,
         "score": (make("top_k_sparse"), "anomaly_score", IMAGES, None),
+        # They take the largest of several; `keras.ops.argmax` does it by an operation ONNX lacks.
+        "codebook": (make("vq_vae"), "call", IMAGES, None),
+        "classes": (make("semi_supervised_m2"), "call", IMAGES, None),
         "transformer": (transformer, "encode", IMAGES, None),
     }
     for name, (model, method, inputs, example) in cases.items():
@@ -157,6 +162,85 @@ def test_an_operation_that_onnx_lacks_leaves_no_broken_file(tmp_path):
     assert not (tmp_path / "model.onnx").exists()
 
 
+class Own(zoo.ZooModel):
+    """A model whose methods are no batch of operations, or give several arrays."""
+
+    def build_networks(self):
+        self.scale = self.add_weight(name="scale", shape=())
+
+    def forward(self, x, training=False):
+        return {"prediction": keras.ops.fft2((x, x))[0] * self.scale}
+
+    def looks_at_values(self, x):
+        return x if float(x[0, 0, 0, 0]) > 0 else x + 1
+
+    def both(self, x):
+        return {"half": x / 2, "mean": keras.ops.mean(x, axis=(1, 2, 3))}
+
+
+class LooksUp(zoo.ZooModel):
+    """Rows of a table, then a transposed convolution: the converter loses the size between."""
+
+    def build_networks(self):
+        self.table = self.add_weight(name="table", shape=(4, 3), initializer="random_normal")
+        self.up = keras.layers.Conv2DTranspose(1, 3, strides=2, padding="same")
+        self.up.build((None, 4, 4, 3))
+
+    def forward(self, x, training=False):
+        distance = keras.ops.matmul(x[:, ::2, ::2], keras.ops.ones((1, 3)))
+        distance = keras.ops.matmul(distance, keras.ops.transpose(self.table))
+        rows = keras.ops.take(self.table, place_of_largest(distance), axis=0)
+        return {"prediction": self.up(rows)}
+
+
+def test_onnx_crops_a_transposed_convolution_where_tensorflow_does(tmp_path):
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("tf2onnx")
+    model = LooksUp(SHAPE)
+    path = export(model, tmp_path / "m.onnx")
+    (found,) = runtime.InferenceSession(path).run(None, {"image": IMAGES})
+    np.testing.assert_allclose(found, model.predict(IMAGES, verbose=0), atol=1e-5)
+
+
+def test_what_cannot_be_converted_is_told_in_a_line(tmp_path):
+    for path, method, message in (
+        ("m.tflite", "call", r"operations that TFLite has\. Received: tf\.\w+.*saved_model'"),
+        ("m", "looks_at_values", r"method must be made of keras\.ops.*'looks_at_values'"),
+    ):
+        with pytest.raises(ValueError, match=message) as caught:
+            export(Own(SHAPE), tmp_path / path, method=method)
+        assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_dict_has_its_names_in_tflite(tmp_path):
+    path = export(Own(SHAPE), tmp_path / "m.tflite", method="both")
+    run = tf.lite.Interpreter(str(path)).get_signature_runner("serve")
+    found = run(image=IMAGES)
+    assert found.keys() == {"half", "mean"}
+    np.testing.assert_allclose(found["half"], IMAGES / 2)
+
+
+def test_a_calibration_is_taken_in_any_kind_of_numbers(cases, tmp_path):
+    """Labels of NumPy are int64, and a list holds none of it."""
+    model = cases["labelled"][0]
+    labelled = {"image": IMAGES.astype("float64"), "label": LABELS.astype("int64")}
+    assert export(model, tmp_path / "labelled.tflite", calibration=labelled).is_file()
+    export(cases["call"][0], tmp_path / "list.tflite", calibration=IMAGES.tolist())
+    export(cases["call"][0], tmp_path / "array.tflite", calibration=IMAGES)
+    lists, arrays = ((tmp_path / f"{name}.tflite").read_bytes() for name in ("list", "array"))
+    assert len(lists) == len(arrays)
+    with pytest.raises(TypeError, match=r"calibration must be an array of numbers.*<U5"):
+        export(model, tmp_path / "m.tflite", calibration=np.array(["a.png"]))
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".tflite", ".xml"])
+def test_a_folder_in_the_place_of_a_file_is_named(suffix, tmp_path):
+    (tmp_path / f"m{suffix}").mkdir()
+    with pytest.raises(ValueError, match=r"which is a folder\. Choose another name"):
+        export(zoo.create("autoencoder", SHAPE, preset="tiny"), tmp_path / f"m{suffix}")
+
+
 def test_missing_converter_is_named_with_its_command(monkeypatch, tmp_path):
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(
@@ -183,6 +267,13 @@ def test_missing_converter_is_named_with_its_command(monkeypatch, tmp_path):
         ),
         ("model", {"format": "torch"}, r"format must be one of 'saved_model', 'onnx', 'tflite'"),
         ("model", {"method": "encod"}, r"method must be a method of Autoencoder.*mean 'encode'\?"),
+        ("model", {"method": "fit"}, r"method must be a method of Autoencoder, such as call"),
+        ("model", {"method": "summary"}, r"method must be a method of Autoencoder, such as call"),
+        (
+            "model",
+            {"example": np.zeros((1, 4, 4, 1))},
+            r"take one batch.*method='call', which fails with: Input 0[^\n]*Give a batch",
+        ),
         ("model", {"method": "_plain"}, r"method must be a method of Autoencoder, such as call"),
     ],
 )

@@ -147,6 +147,22 @@ def test_keras_exports_in_its_formats(way, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["vq_vae", "semi_supervised_m2"])
+def test_keras_exports_models_that_choose_the_largest_as_onnx(name, tmp_path):
+    """`keras.ops.argmax` takes an operation that ONNX lacks; a lost size moves the image."""
+    pytest.importorskip("tf2onnx")
+    model = zoo.create(name, SHAPE, preset="tiny")
+    images = np.random.default_rng(1).random((3, *SHAPE), "float32")
+    model.set_weights(
+        [w + 0.05 * np.sin(np.arange(w.size).reshape(w.shape)) for w in model.get_weights()]
+    )
+    model.export(str(tmp_path / "m.onnx"), format="onnx", verbose=False)
+    session = pytest.importorskip("onnxruntime").InferenceSession(tmp_path / "m.onnx")
+    (found,) = session.run(None, {session.get_inputs()[0].name: images})
+    np.testing.assert_allclose(found, model.predict(images, verbose=0), atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_tflite_converts_a_model():
     model = small()
     expected = model.predict(IMAGES, verbose=0)
