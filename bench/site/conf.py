@@ -25,10 +25,11 @@ html_theme = "furo"
 html_title = "keras-autoencoder-zoo"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_show_sphinx = False
 html_copy_source = False
 html_show_copyright = False
-pygments_style = "friendly"
+pygments_style = "a11y-light"  # comes with Furo; others are too pale to be read
 pygments_dark_style = "github-dark"
 
 copybutton_prompt_text = r">>> |\.\.\. "

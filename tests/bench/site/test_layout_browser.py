@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from importlib import resources
 
 import browser
 import pytest
@@ -19,8 +20,13 @@ PAGE = f"""# Start
 | `semi_supervised_vae` | {"Learns classes from a few labels. " * 3} | {" | ".join(NUMBERS)} |
 | give --models | a name | 1 | 2 | 3 | 4 |
 
+```python
+import numpy as np  # a comment
+print(np.zeros((2, 3)), "text", None, True, lambda x: x + 1)
+```
+
 ```bash
-python -m bench run {"--an-option-of-many " * 20}
+python -m bench run --limit 64 {"--an-option-of-many " * 20}
 ```
 """
 SCRIPT = """
@@ -37,6 +43,11 @@ SCRIPT = """
   };
   found.text = document.querySelector('article').textContent;
   found.lines = cells.map(cell => [cell.textContent.trim(), lines(cell)]);
+  const rules = ['scrollable-region-focusable', 'color-contrast'];
+  const report = await axe.run('article', {runOnly: {type: 'rule', values: rules}});
+  found.passes = report.passes.map(rule => rule.id);
+  found.violations = report.violations.map(rule =>
+    [rule.id, ...rule.nodes.map(node => node.html.slice(0, 80))]);
   found.width = document.documentElement.scrollWidth;
 """
 
@@ -55,8 +66,13 @@ def seen(tmp_path_factory):
 
     page = (folder / "html/index.html").read_text()
     page = re.sub(r'<link rel="stylesheet"[^>]* href="(_static/[^"?]*)[^>]*>', style, page)
-    frames = [browser.Frame(re.sub(r"<script src=[^>]*>", "<script>", page), w) for w in WIDTHS]
-    found, _ = browser.look(folder / "look", frames, SCRIPT)
+    own = f"<script>{(folder / 'html/_static/site.js').read_text()}</script>"
+    page = re.sub(r'<script src="_static/site\.js[^>]*></script>', lambda _: own, page)
+    page = re.sub(r"<script src=[^>]*>", "<script>", page)
+    axe = pytest.importorskip("axe_core_python", reason="the extra [test] has axe-core")
+    library = (resources.files(axe) / "axe.min.js").read_text(encoding="utf-8")
+    page = page.replace("</body>", f"<script>{library}</script></body>")
+    found, _ = browser.look(folder / "look", [browser.Frame(page, w) for w in WIDTHS], SCRIPT)
     return dict(zip(WIDTHS, found, strict=True))
 
 
@@ -67,6 +83,14 @@ def test_numbers_stay_on_a_line_and_the_page_does_not_scroll(seen, width):
     (words,) = (num for text, num in lines.items() if text.startswith("Learns classes"))
     assert words < 6  # of 102 characters
     assert seen[width]["width"] == width
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_what_scrolls_is_reached_by_keyboard_and_code_can_be_read(seen, width):
+    assert seen[width]["violations"] == []
+    assert "color-contrast" in seen[width]["passes"]
+    if width == 390:
+        assert "scrollable-region-focusable" in seen[width]["passes"]
 
 
 def test_an_option_is_shown_as_it_is_typed(seen):
