@@ -2,8 +2,6 @@
 
 import argparse
 import difflib
-import functools
-import inspect
 import numbers
 import re
 
@@ -23,34 +21,6 @@ def suggestion(value, allowed) -> str:
     """Returns `" Did you mean 'x'?"` for the nearest allowed name, or an empty string."""
     near = difflib.get_close_matches(str(value), [str(name) for name in allowed], n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
-
-
-def bound(owner: str, function, args: tuple, kwargs: dict, others: tuple[str, ...] = ()) -> dict:
-    """Returns the arguments of a call by name.
-
-    Args:
-        owner: Class name for the message.
-        function: What is called; of a method the first argument is `self`.
-        others: Names of arguments that may be given beside its own, and were taken out.
-
-    Raises:
-        TypeError: for arguments that it does not have, or has twice.
-    """
-    signature = _signature(function)
-    try:
-        return dict(signature.bind_partial(*args, **kwargs).arguments)
-    except TypeError as error:
-        known = [*(name for name in signature.parameters if name != "self"), *others]
-        unknown = [name for name in kwargs if name not in known]
-        if not unknown:
-            raise TypeError(f"{owner}.{function.__name__}: {error}.") from None
-        raise TypeError(
-            f"{owner}.{function.__name__}: unknown argument {unknown[0]!r}."
-            f"{suggestion(unknown[0], known)} Its arguments: {', '.join(known)}."
-        ) from None
-
-
-_signature = functools.cache(inspect.signature)
 
 
 class TextError(ValueError, argparse.ArgumentTypeError):

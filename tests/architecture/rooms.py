@@ -33,10 +33,9 @@ ROOMS: dict[str, tuple[Room, ...]] = {
     "zoo": (
         Room(
             "(root)",
-            "arguments, hooks, files, version, watching layer calls, command lines, tables in a "
-            "terminal",
+            "arguments, files, version, watching layer calls, command lines, tables in a terminal",
             without_keras=True,
-            modules=("checks", "hooks", "files", "version", "inspection", "parser", "aligned"),
+            modules=("checks", "files", "version", "inspection", "parser", "aligned"),
         ),
         Room("losses", "terms of losses, no model"),
         Room("layers", "Keras layers and operations"),
@@ -66,6 +65,7 @@ ROOMS: dict[str, tuple[Room, ...]] = {
             without_keras=True,
         ),
         Room("registry", "names, sizes, published presets, model cards", without_keras=True),
+        Room("optimizers", "the optimizer that a model is compiled with, and its learning rate"),
         Room("training", "ZooModel with the one train_step, and what makes it fast"),
         Room("tuning", "how a model runs fastest on this machine: measured, and kept"),
         Room("diagnostics", "what a training shows about itself"),

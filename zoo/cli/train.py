@@ -171,14 +171,14 @@ def _resumed(options):
         )
     import keras
 
-    from zoo.training import optimizers
+    from zoo.optimizers import learning_rates
 
     model = zoo.load(options.resume)
     if not model.compiled:
         model.compile(keras.optimizers.Adam(options.learning_rate or checks.DEFAULT_LEARNING_RATE))
     elif options.learning_rate is not None:
-        optimizers.set_rate(model.optimizer, options.learning_rate)
-    elif optimizers.has_ended(model.optimizer):
+        learning_rates.set_rate(model.optimizer, options.learning_rate)
+    elif learning_rates.has_ended(model.optimizer):
         raise CommandError(
             f"{options.resume}: its learning rate has come to 0 by its schedule, so nothing would "
             f"be learnt. Give another: --learning-rate {checks.DEFAULT_LEARNING_RATE:g}."

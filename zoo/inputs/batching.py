@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import checks, inspection
-from zoo.inputs import arrays, checking, sources
+from zoo.inputs import arrays, calls, checking, sources
 
 BATCH_SIZE = 256
 
@@ -40,7 +40,7 @@ def batched(check):
                 check(self, arrays.values_of(x))
                 with inside():
                     return method(self, x, *args, **kwargs)
-            checks.bound(self.owner, wrapper, (self, x, *args), kwargs)
+            calls.bound(self.owner, wrapper, (self, x, *args), kwargs)
             checks.positive_int(self.owner, batch_size=batch_size)
             function = _compiled(self, method)
             parts = []

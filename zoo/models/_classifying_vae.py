@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from zoo import checks, losses
-from zoo.inputs import arrays, labels
+from zoo.inputs import arrays, calls, labels
 from zoo.inputs.batching import batched
 from zoo.layers.largest import place_of_largest
 from zoo.models.vae import VAE
@@ -72,7 +72,7 @@ class ClassifyingVAE(VAE):
         """
         ours = {name: kwargs.pop(name) for name in OURS_IN_FIT if name in kwargs}
         args = (self, x, y, *args)
-        given = checks.bound(self.owner, keras.Model.fit, args, kwargs, OURS_IN_FIT) | ours
+        given = calls.bound(self.owner, keras.Model.fit, args, kwargs, OURS_IN_FIT) | ours
         del given["self"]
         asks_for_rows = given.get("shuffle", True) is not True or any(
             given.get(name) is not None for name in ("sample_weight", "class_weight")

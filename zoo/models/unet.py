@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from zoo import checks, losses
-from zoo.inputs import masks, sources
+from zoo.inputs import calls, masks, sources
 from zoo.inputs.batching import BATCH_SIZE, batched
 from zoo.layers.largest import place_of_largest
 from zoo.losses import mask_weights
@@ -221,7 +221,7 @@ class UNet(PixelWeights, UNetFamily):
 
     def compile(self, *args, **kwargs):
         """Compiles as `ZooModel.compile` does; a metric may read masks one-hot or as numbers."""
-        given = checks.bound(self.owner, keras.Model.compile, (self, *args), kwargs)
+        given = calls.bound(self.owner, keras.Model.compile, (self, *args), kwargs)
         del given["self"]
         for name in ("metrics", "weighted_metrics"):
             if name in given:

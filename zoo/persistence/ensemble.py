@@ -8,10 +8,10 @@ import numpy as np
 
 from zoo import checks
 from zoo.files import new_file
+from zoo.optimizers import reading
 from zoo.persistence.saving import load, save
 from zoo.registry import entries
 from zoo.registry.model_card import ModelCard
-from zoo.training import optimizers
 from zoo.training.model_card import HasThresholds
 
 _CARD = "ensemble.json"
@@ -72,7 +72,7 @@ class Ensemble(HasThresholds):
 
     def compile(self, optimizer="adam", **arguments) -> None:
         """Compiles each member, with an optimizer of its own of the same settings."""
-        config = keras.optimizers.serialize(optimizers.read("Ensemble", optimizer))
+        config = keras.optimizers.serialize(reading.read("Ensemble", optimizer))
         for member in self.members:
             member.compile(keras.optimizers.deserialize(config), **arguments)
 

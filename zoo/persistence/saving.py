@@ -7,8 +7,8 @@ from pathlib import Path
 import keras
 
 from zoo.files import new_file
+from zoo.optimizers import learning_rates
 from zoo.registry import keras_start, pretrained, saved_file
-from zoo.training import optimizers
 from zoo.training.model import ZooModel
 
 
@@ -69,7 +69,7 @@ def from_arrays(arrays: dict, what: str) -> ZooModel:
     try:
         header = json.loads(arrays.pop(pretrained.HEADER).tobytes())
         compiled = header.get("compile_config")
-        header["compile_config"] = optimizers.without_schedules(compiled)
+        header["compile_config"] = learning_rates.without_schedules(compiled)
         model = keras.saving.deserialize_keras_object(header)
         for variable, value in zip(model.weights, arrays.values(), strict=True):
             variable.assign(value.astype(variable.dtype))

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo import checks
-from zoo.inputs import arrays, checking, graph_check, pipeline
+from zoo.inputs import arrays, calls, checking, graph_check, pipeline
 from zoo.inputs.order import Source, orders_of_rows
-from zoo.training import adam, compilation, device_data, keras_contract, optimizers
+from zoo.optimizers import learning_rates, reading
+from zoo.training import adam, compilation, device_data, keras_contract
 from zoo.training import predict as prediction
 from zoo.training.data_checks import DataChecks, as_validation
 
@@ -64,9 +64,9 @@ class Fitting(DataChecks, keras.Model):
             ValueError: for data that do not fit the model, or `resident=True` where it cannot be.
         """
         self._check_compiled()
-        optimizers.warn_where_ended(self.optimizer, self.owner)
+        learning_rates.warn_where_ended(self.optimizer, self.owner)
         args = (self, x, y, *args)
-        kwargs = checks.bound(self.owner, keras.Model.fit, args, kwargs, OURS_IN_FIT)
+        kwargs = calls.bound(self.owner, keras.Model.fit, args, kwargs, OURS_IN_FIT)
         for name in ("self", "x", "y"):
             kwargs.pop(name, None)
         self._check_class_weight(kwargs.get("class_weight"))
@@ -204,10 +204,10 @@ class Fitting(DataChecks, keras.Model):
                     f"{', '.join(self.term_weights)}: choose them in the constructor, and pass "
                     "extra measures as metrics=[...]."
                 )
-        given = checks.bound(
+        given = calls.bound(
             self.owner, keras.Model.compile, (self, None, None, None, *args), kwargs
         )
-        super().compile(optimizers.read(self.owner, optimizer), None, None, *args, **kwargs)
+        super().compile(reading.read(self.owner, optimizer), None, None, *args, **kwargs)
         self.is_jit_auto = given.get("jit_compile", "auto") == "auto"
         self._updates_before = 0
         self.num_compilations += 1
@@ -249,7 +249,7 @@ class Fitting(DataChecks, keras.Model):
         self._check_compiled()
         if keras_contract.is_validation_of_fit(kwargs):  # `fit` has checked its data
             return super().evaluate(x, y, *args, **kwargs)
-        given = checks.bound(self.owner, keras.Model.evaluate, (self, x, y, *args), kwargs)
+        given = calls.bound(self.owner, keras.Model.evaluate, (self, x, y, *args), kwargs)
         del given["self"]
         self._check_numbers(given)
         x, y, sample_weight = self._checked_arrays(x, y, given.pop("sample_weight", None))
@@ -268,7 +268,7 @@ class Fitting(DataChecks, keras.Model):
 
         Those of `zoo.batches` are in the order of its rows, of images that `augment` left alone.
         """
-        given = checks.bound(self.owner, keras.Model.predict, (self, x, *args), kwargs)
+        given = calls.bound(self.owner, keras.Model.predict, (self, x, *args), kwargs)
         del given["self"]
         self._check_numbers(given)
         x = arrays.to_arrays(self.owner, x, "x")

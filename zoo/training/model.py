@@ -1,6 +1,5 @@
 """The base class of the zoo: hooks for what a model is, and the one training step."""
 
-import functools
 import inspect
 import os
 from pathlib import Path
@@ -10,11 +9,11 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from zoo import checks, files, hooks
+from zoo import checks, files
 from zoo.inputs import batching, checking
 from zoo.layers.row_noise import RowNoise
 from zoo.registry.model_card import ModelCard
-from zoo.training import adam, keras_contract
+from zoo.training import adam, hooks, keras_contract
 from zoo.training.fitting import Fitting
 from zoo.training.large import LargeImages
 from zoo.training.model_card import HasModelCard
@@ -30,20 +29,6 @@ TASKS = (
 )
 _OF_KERAS = ("name", "dtype", "trainable")  # arguments of `keras.Model`
 _NOISE_STATE = "noise_state"  # Keras does not save seed generators; training goes on with it
-
-
-def _then_build(model_class, init):
-    """Wraps a constructor so that the outermost one checks flags, and builds the model."""
-
-    @functools.wraps(init)
-    def constructor(self, *args, **kwargs):
-        if type(self) is model_class:
-            hooks.check_flags(model_class, kwargs)
-        init(self, *args, **kwargs)
-        if type(self) is model_class:
-            self._build_from_arguments()
-
-    return constructor
 
 
 class ZooModel(HasModelCard, LargeImages, Fitting):
@@ -100,7 +85,7 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        cls.__init__ = _then_build(cls, cls.__init__)
+        cls.__init__ = hooks.then_build(cls, cls.__init__)
 
     # --- hooks ------------------------------------------------------------------------------
 
@@ -219,7 +204,7 @@ class ZooModel(HasModelCard, LargeImages, Fitting):
         """Class name, as error messages give it."""
         return type(self).__name__
 
-    def _build_from_arguments(self) -> None:
+    def build_from_arguments(self) -> None:
         hooks.check_constructed(self)
         self.build_networks()
         terms = [*self.term_weights, *(["regularization"] if self.losses else [])]

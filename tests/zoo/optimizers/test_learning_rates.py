@@ -8,7 +8,7 @@ import pytest
 
 import zoo
 from bench.data import catalog
-from zoo.training import optimizers
+from zoo.optimizers import learning_rates
 
 
 def cosine(steps):
@@ -29,7 +29,7 @@ def test_a_rate_takes_the_place_of_any_other(optimizer):
     for _ in range(2):
         optimizer.apply([keras.ops.ones(3)], [variable])
     state = [each.numpy() for each in optimizer.variables if "learning_rate" not in each.path]
-    optimizers.set_rate(optimizer, 0.25)
+    learning_rates.set_rate(optimizer, 0.25)
     assert float(optimizer.learning_rate) == 0.25
     kept = [each.numpy() for each in optimizer.variables if "learning_rate" not in each.path]
     for before, after in zip(state, kept, strict=True):
@@ -37,7 +37,7 @@ def test_a_rate_takes_the_place_of_any_other(optimizer):
     for _ in range(9):  # beyond the schedule's end
         optimizer.apply([keras.ops.ones(3)], [variable])
     assert float(optimizer.learning_rate) == 0.25
-    optimizers.set_rate(optimizer, 0.5)
+    learning_rates.set_rate(optimizer, 0.5)
     assert float(optimizer.learning_rate) == 0.5
 
 
@@ -49,7 +49,7 @@ def test_only_a_schedule_ends():
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)
             model.fit(images, batch_size=16, verbose=0)  # two updates
-        assert optimizers.has_ended(model.optimizer) is has_ended
+        assert learning_rates.has_ended(model.optimizer) is has_ended
     model.compile(keras.optimizers.Adam(cosine(2)))
     model.fit(images, batch_size=16, verbose=0)
     with pytest.warns(
@@ -65,7 +65,7 @@ def test_shipped_weights_learn_on_at_a_constant_rate():
     for name, weights in zoo.pretrained().items():
         assert "CosineDecay" in str(weights.header()), name  # as it was trained
         model = zoo.load(name)
-        assert not optimizers.is_scheduled(model.optimizer), name
+        assert not learning_rates.is_scheduled(model.optimizer), name
         assert float(model.optimizer.learning_rate) == pytest.approx(1e-3), name
     model = zoo.load("fashion_mnist/vae")
     before = [weight.numpy() for weight in model.trainable_weights]

@@ -1,5 +1,6 @@
 """What a model's constructor and hooks give, checked: an error names the argument or the hook."""
 
+import functools
 import inspect
 
 import numpy as np
@@ -9,6 +10,20 @@ HOOKS = {
     "forward": "return a dict of tensors, with 'prediction' among them",
     "loss_terms": "return a dict of the loss terms, each of shape (batch,)",
 }
+
+
+def then_build(model_class, init):
+    """Wraps a constructor so that the outermost one checks flags, and builds the model."""
+
+    @functools.wraps(init)
+    def constructor(self, *args, **kwargs):
+        if type(self) is model_class:
+            check_flags(model_class, kwargs)
+        init(self, *args, **kwargs)
+        if type(self) is model_class:
+            self.build_from_arguments()
+
+    return constructor
 
 
 def missing(owner: str, hook: str) -> NotImplementedError:

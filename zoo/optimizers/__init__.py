@@ -1,0 +1,1 @@
+"""The optimizer that a model is compiled with, and its learning rate."""
