@@ -27,6 +27,14 @@ def parse_arguments(pairs: list[str]) -> dict:
     return arguments
 
 
+def as_text(value) -> str:
+    """Returns a value as `--set` takes it."""
+    if isinstance(value, str):
+        return value
+    text = repr(value).replace(" ", "")
+    return text[1:-1] if isinstance(value, tuple) and value else text
+
+
 def check_arguments(options) -> None:
     """Raises an error for a preset or an argument that the model does not have."""
     if options.preset is not None:

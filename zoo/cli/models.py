@@ -1,12 +1,13 @@
 """`python -m zoo list | sample | export`: what models there are, and what one makes."""
 
+import shlex
 from pathlib import Path
 
 import numpy as np
 
 import zoo
 from zoo import aligned, checks
-from zoo.cli import screen
+from zoo.cli import create, screen
 from zoo.cli.files import CommandError, check_file, check_folder, check_new, finite
 from zoo.cli.use import check_can, reader_of
 from zoo.data import images
@@ -15,6 +16,7 @@ from zoo.parser import new_command
 from zoo.registry import entries, presets, saved_file
 from zoo.registry.pretrained import MODEL_HELP
 
+_OF_SIZES = "this project: shared size"
 FEWEST_TO_CALIBRATE, MOST_TO_COMPARE = 10, 256
 
 
@@ -30,34 +32,60 @@ def list_models(options) -> int:
     if options.presets:
         _show_presets(console, names)
     elif names == [options.pattern]:
-        (name,) = names
-        screen.say(f"{name}: {entries.get(name).summary}")
-        screen.say(f"paper: {entries.get(name).paper}")
-        _show_presets(console, names)
+        _show_one(console, options.pattern)
     else:
         aligned.show(console, ("model", "what it does"), entries.by_task(names))
     return 0
 
 
 def _show_presets(console, names: list[str]) -> None:
-    """Prints the presets of models, a line for each; of one alone, their whole sources below."""
-    parts: dict[str, list[tuple[str, ...]]] = {name: [] for name in names}
+    """Prints the presets of models with their sources, a line for each."""
+    parts: dict[str, list[tuple[str, ...]]] = {}
     for name in names:
-        for preset in presets.names(name):
-            known = None if preset in presets.SIZES else presets.get(name, preset)
-            source = known.source if known else "this project: shared size"
-            number = f"{known.num_parameters:,}" if known and known.num_parameters else ""
-            parts[name].append((preset, number, source))
-    if len(names) > 1:
-        head = ("preset", "parameters", "source")
-        aligned.show(console, head, parts, numeric=("parameters",))
-        return
-    rows = parts[names[0]]
-    head = ("preset", "parameters")
-    aligned.show(console, head, [row[:2] for row in rows], numeric=("parameters",))
-    for preset, _, source in rows:
-        if preset not in presets.SIZES:
+        parts[name] = [
+            (
+                preset,
+                _parameters(name, preset),
+                _source(name, preset) or "this project: shared size",
+            )
+            for preset in presets.names(name)
+        ]
+    aligned.show(console, ("preset", "parameters", "source"), parts, numeric=("parameters",))
+
+
+def _show_one(console, name: str) -> None:
+    """Prints what a model does, its presets with their arguments and whole sources, and its use."""
+    entry = entries.get(name)
+    screen.say(f"{name}: {entry.summary}")
+    screen.say(f"paper: {entry.paper}")
+    rows = [
+        (preset, _parameters(name, preset), _arguments(name, preset))
+        for preset in presets.names(name)
+    ]
+    head: tuple[str, ...] = ("preset", "parameters", "arguments")
+    if not any(number for _, number, _ in rows):  # they follow from the size of the images
+        head, rows = ("preset", "arguments"), [(preset, last) for preset, _, last in rows]
+    aligned.show(console, head, rows, numeric=("parameters",))
+    for preset in presets.names(name):
+        if source := _source(name, preset):
             screen.paragraph(f"{preset}: {source}")
+    screen.say(f"train it: python -m zoo train {name} IMAGES/ --output my.keras")
+
+
+def _source(name: str, preset: str) -> str:
+    return "" if preset in presets.SIZES else presets.get(name, preset).source
+
+
+def _parameters(name: str, preset: str) -> str:
+    """Returns the published number; of the sizes it follows from the images."""
+    number = None if preset in presets.SIZES else presets.get(name, preset).num_parameters
+    return f"{number:,}" if number else ""
+
+
+def _arguments(name: str, preset: str) -> str:
+    """Returns the words that `--set` would take in its place."""
+    given = presets.config(name, preset)
+    return " ".join(f"{key}={shlex.quote(create.as_text(each))}" for key, each in given.items())
 
 
 def sample(options) -> int:

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from zoo.__main__ import main
 from zoo.cli import create, data, files, models, screen
 from zoo.data import images
 from zoo.data.reader import Reader
+from zoo.registry import presets
 
 pytestmark = pytest.mark.filterwarnings("ignore:Even though the .*run_functions_eagerly")
 NUM_IMAGES = 24
@@ -135,6 +137,20 @@ def test_list_shows_presets_with_their_sources(capsys):
     assert "101,200" in shown
     assert "tf_tutorial_dense" in shown
     assert "denoising" not in shown
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_list_of_one_model_shows_presets_as_set_takes_them(name, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "1000")
+    assert run("list", name) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for preset in presets.names(name):
+        (words,) = [shlex.split(line) for line in lines if line.split(" ")[0] == preset]
+        shown = create.parse_arguments([word for word in words[1:] if "=" in word])
+        assert shown == presets.config(name, preset)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run("list", name) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
 
 
 def test_list_of_nothing(fails):
