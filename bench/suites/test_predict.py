@@ -1,4 +1,4 @@
-"""What each part of `predict` and `predict_on_batch` gains.
+"""What each part of `predict`, `predict_on_batch` and `evaluate` gains.
 
 Two ways take turns in the order A B B A, the first that of the package. `ratio` is the time of the
 second by that of the first, with its 95 % interval over turns; `cpu_ratio` the same of the
@@ -118,6 +118,21 @@ def test_without_xla(name, benchmark, monkeypatch):
             lambda each=each: each.predict(images, batch_size=128, verbose=0)
             for each in (model, by_xla)
         ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "batch_size"), [("dense", 32), ("dense", 128), ("vae", 32), ("vae", 128)]
+)
+def test_evaluation(name, batch_size, benchmark):
+    """Beside that of Keras."""
+    model, images = _build(name)
+    how = {"batch_size": batch_size, "verbose": 0}
+    _compare(
+        benchmark,
+        lambda: np.array(model.evaluate(images, **how)),
+        lambda: np.array(keras.Model.evaluate(model, images, **how)),
+        tolerance=1e-2,  # of some 500 nats
     )
 
 

@@ -29,6 +29,7 @@ _MOST_SHARE = 0.25  # of a GPU's memory
 _SAFE_BYTES = 2**30  # on a GPU whose memory is not known
 _MOST_GRAPHS = 4  # of a model that are kept
 _HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+_HOOKS_OF_TESTS = ("on_test_batch_begin", "on_test_batch_end")
 # Of these, the hooks that see batches do nothing while `save_freq` is "epoch".
 _BY_EPOCH = (keras.callbacks.ModelCheckpoint, keras.callbacks.BackupAndRestore)
 
@@ -117,15 +118,20 @@ def _listed(callbacks: Any) -> list:
     return [callback for callback in listed if callback is not None]
 
 
-def _looks_at_batches(callback) -> bool:
+def looked_at_in_tests(callbacks: Any) -> bool:
+    """Tells whether a callback looks at single batches of `evaluate`."""
+    return any(_looks_at_batches(callback, _HOOKS_OF_TESTS) for callback in _listed(callbacks))
+
+
+def _looks_at_batches(callback, hooks: tuple[str, ...] = _HOOKS) -> bool:
     if type(callback) in (keras.callbacks.History, keras.callbacks.ProgbarLogger):
         return False
     if getattr(callback, "looks_at_batches", True) is False:
         return False
     if isinstance(callback, _BY_EPOCH) and type(callback) in _BY_EPOCH:
         return not keras_contract.saves_by_epoch(callback)
-    hooks = ((getattr(callback, name), getattr(keras.callbacks.Callback, name)) for name in _HOOKS)
-    return any(getattr(own, "__func__", own) is not usual for own, usual in hooks)
+    pairs = ((getattr(callback, name), getattr(keras.callbacks.Callback, name)) for name in hooks)
+    return any(getattr(own, "__func__", own) is not usual for own, usual in pairs)
 
 
 def _macs_per_image(model) -> int:
@@ -237,7 +243,8 @@ class TrainingSteps:
         self.data = _tensors(data)
         num_rows = len(keras.tree.flatten(data)[0])
         self.order = tf.constant(np.resize(np.arange(num_rows), MOST_STEPS * batch_size))
-        self.graphs = _Graphs(model, batch_size, bool(model.jit_compile))
+        by_xla = bool(model.jit_compile)
+        self.graphs = _Graphs(model.train_step, batch_size, by_xla, by_xla)
 
     def __call__(self, count: int) -> dict[str, float]:
         """Does so many updates, and returns what `fit` shows of them."""
@@ -250,19 +257,21 @@ def _tensors(data: Any):
 
 
 class _Graphs:
-    """The graphs of a model's updates, for data of any length.
+    """The graphs of a model's updates, or of its evaluation, for data of any length.
 
     XLA compiles the whole loop: the start of a compiled program costs as much as a small update.
 
     Args:
+        step: `train_step` or `test_step` of the model.
         batch_size: Rows of an update.
+        by_xla: Whether XLA compiles the loop.
+        rest_by_xla: Whether it compiles the batch that is left over at the end of an epoch, which
+            by rule would not be worth a compilation of its own.
         forms: See `Source`.
-        by_xla: Whether XLA compiles the loop. The batch that is left over at the end of an epoch is
-            compiled as the model is: by rule it would not be worth a compilation of its own.
     """
 
-    def __init__(self, model, batch_size: int, by_xla: bool, forms: tuple = ()):
-        step = tf.function(model.train_step, autograph=False)
+    def __init__(self, step, batch_size: int, by_xla: bool, rest_by_xla: bool, forms: tuple = ()):
+        step = tf.function(step, autograph=False)
         # A constant of the graph would be turned into a product by its reciprocal.
         divisors = [None if divisor is None else tf.constant(divisor) for _, divisor in forms]
 
@@ -294,17 +303,27 @@ class _Graphs:
             return tf.function(function, autograph=False, **settings)
 
         self.run = compiled(run, by_xla)
-        self.batch = compiled(batch, bool(model.jit_compile))
+        self.batch = compiled(batch, rest_by_xla)
 
 
 def _graphs(model, source: Source, by_xla: bool | None) -> _Graphs:
     """Returns the graphs of a model as it is compiled now, traced once for many calls of `fit`."""
+    rest_by_xla = bool(model.jit_compile)
+    by_xla = rest_by_xla if by_xla is None else by_xla
+    return _kept_graphs(model, "train_step", source.batch_size, by_xla, rest_by_xla, source.forms)
+
+
+def evaluation_graphs(model, batch_size: int, by_xla: bool) -> _Graphs:
+    """Returns the graphs of a model's evaluation, traced once for many calls of `evaluate`."""
+    return _kept_graphs(model, "test_step", batch_size, by_xla, by_xla)
+
+
+def _kept_graphs(model, step: str, *settings) -> _Graphs:
     state = (inspection.variables_of(model), model.optimizer, *model.metrics)
-    by_xla = bool(model.jit_compile) if by_xla is None else by_xla
-    key = (source.batch_size, source.forms, bool(model.jit_compile), by_xla)
     kept = inspection.cached_while(model, _KEPT, state)
+    key = step, *settings
     if key not in kept:
         if len(kept) == _MOST_GRAPHS:
             del kept[next(iter(kept))]
-        kept[key] = _Graphs(model, source.batch_size, by_xla, source.forms)
+        kept[key] = _Graphs(getattr(model, step), *settings)
     return kept[key]

@@ -247,14 +247,18 @@ class Fitting(DataChecks, keras.Model):
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """Returns the loss terms and metrics, as `keras.Model.evaluate` does."""
         self._check_compiled()
-        if keras_contract.is_validation_of_fit(kwargs):  # `fit` has checked its data
-            return super().evaluate(x, y, *args, **kwargs)
         given = calls.bound(self.owner, keras.Model.evaluate, (self, x, y, *args), kwargs)
         del given["self"]
-        self._check_numbers(given)
-        x, y, sample_weight = self._checked_arrays(x, y, given.pop("sample_weight", None))
-        x = self._checked_source(x, given.get("steps"))
+        x, y, sample_weight = (given.pop(name, None) for name in ("x", "y", "sample_weight"))
+        if not keras_contract.is_validation_of_fit(kwargs):  # `fit` has checked its data
+            self._check_numbers(given)
+            x, y, sample_weight = self._checked_arrays(x, y, sample_weight)
+            x = self._checked_source(x, given.get("steps"))
         data = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
+        if prediction.evaluates(self, data, given):
+            how = {name: given.get(name) for name in ("callbacks", "return_dict")}
+            verbose, batch_size = given.get("verbose", "auto"), given.get("batch_size") or 32
+            return prediction.evaluate(self, data, batch_size, verbose=verbose, **how)
         if pipeline.is_mapped(data):
             x = pipeline.from_mapped(data, given.pop("batch_size", None))
             y = sample_weight = None

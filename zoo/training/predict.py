@@ -1,9 +1,10 @@
-"""`predict` on arrays, without an iterator: small batches together, and one batch by a call alone.
+"""`predict` and `evaluate` on arrays, without an iterator: many batches by one call.
 
 bench/suites/test_predict.py measures what each part is worth.
 """
 
 import contextlib
+import math
 from typing import Any
 
 import keras
@@ -36,10 +37,84 @@ def rows_per_call(model, x: Any, batch_size: int, arguments: dict[str, Any]) -> 
         return 0
     if not _rows_are_apart(model):
         return batch_size
-    bytes_of_row = sum(4 * leaf[:1].size for leaf in keras.tree.flatten(x))
     bytes_of_layer = 4 * device_data.largest_output(model)
-    most = min(_BYTES_OF_IMAGES // max(1, bytes_of_row), _BYTES_OF_LAYER // max(1, bytes_of_layer))
+    most = min(_BYTES_OF_IMAGES // _bytes_of_row(x), _BYTES_OF_LAYER // max(1, bytes_of_layer))
     return batch_size * min(max(1, most // batch_size), device_data.batches_of(model, batch_size))
+
+
+def evaluates(model, data: Any, arguments: dict[str, Any]) -> bool:
+    """Tells whether `evaluate` is done here; else Keras does it.
+
+    Args:
+        data: What `evaluate` packs.
+        arguments: Its other arguments, by name.
+    """
+    if not arrays.is_array(data) or arguments.get("steps"):
+        return False
+    if device_data.looked_at_in_tests(arguments.get("callbacks")):
+        return False
+    return device_data.reason_model_unsupported(model) is None
+
+
+def evaluate(model, data: Any, batch_size: int, callbacks, verbose, return_dict: bool) -> Any:
+    """Returns what `keras.Model.evaluate` does, of the same batches.
+
+    Callbacks see the last batch of each call.
+    """
+    total, num_batches = arrays.num_rows(data), -(-arrays.num_rows(data) // batch_size)
+    if not isinstance(callbacks, keras.callbacks.CallbackList):
+        shown = {"add_progbar": verbose != 0, "verbose": verbose, "epochs": 1}
+        callbacks = keras.callbacks.CallbackList(callbacks, steps=num_batches, model=model, **shown)
+    graphs = device_data.evaluation_graphs(model, batch_size, _is_by_xla(model))
+    most = max(1, _BYTES_OF_IMAGES // _bytes_of_row(data) // batch_size)
+    most = min(most, device_data.batches_of(model, batch_size))
+    order = tf.range(most * batch_size, dtype=tf.int64)
+    model.stop_evaluating = False
+    callbacks.on_test_begin()
+    model.reset_metrics()
+    for first in range(0, num_batches, most):
+        rows = slice(first * batch_size, (first + most) * batch_size)
+        tensors = _tensors(keras.tree.map_structure(lambda part, rows=rows: part[rows], data))
+        num_rows = min(rows.stop, total) - rows.start
+        num_full, num_left = divmod(num_rows, batch_size)
+        callbacks.on_test_batch_begin(first)
+        if num_full:
+            logs = graphs.run(tensors, order, *map(tf.constant, (0, num_full)))
+        if num_left:
+            logs = graphs.batch(tensors, order[num_full * batch_size : num_rows])
+        callbacks.on_test_batch_end(min(first + most, num_batches) - 1, logs)
+        if model.stop_evaluating:
+            break
+    of_metrics = model.get_metrics_result()  # a step of your own may return something else
+    logs = _numbers(of_metrics if set(of_metrics) == set(logs) else logs)
+    callbacks.on_test_end(logs)
+    return logs if return_dict else _listed(model, logs)
+
+
+def _listed(model, logs: dict[str, Any]) -> Any:
+    """Returns logs in the order of the metrics, which Keras's `evaluate` gives; of one, its value.
+
+    Those of `compile` are one metric that holds others.
+    """
+    names = [each.name for one in model.metrics for each in getattr(one, "metrics", (one,))]
+    values = [logs[name] for name in names if name in logs]
+    values += [logs[name] for name in sorted(logs) if name not in names]
+    return values[0] if len(values) == 1 else values
+
+
+def _numbers(logs: dict[str, Any]) -> dict[str, Any]:
+    """Returns logs as Keras shows them: by name, tensors of one value as floats."""
+    found = {}
+    for name, value in sorted(logs.items()):
+        try:
+            found[name] = float(value)
+        except (TypeError, ValueError):
+            found[name] = value
+    return found
+
+
+def _bytes_of_row(data: Any) -> int:
+    return max(1, sum(4 * math.prod(leaf.shape[1:]) for leaf in keras.tree.flatten(data)))
 
 
 def _rows_are_apart(model) -> bool:
