@@ -360,11 +360,11 @@ def repository(tmp_path, monkeypatch):
     text = base.read_text()
     slow = "tf.raw_ops.Conv2D(input=tf.ones((4, 64, 64, 32)), filter=tf.ones((5, 5, 32, 32)), "
     slow += 'strides=[1] * 4, padding="SAME")'
+    after_forward = "        sample_weight = self._per_sample_weight(sample_weight)\n"
     changed = text.replace(
-        "        outputs = self.forward(inputs, training=training)\n",
-        "        outputs = self.forward(inputs, training=training)\n"
+        after_forward,
         f"        waste = tf.reduce_max({slow.replace('tf.ones((4', 'tf.random.uniform((16')})\n"
-        '        outputs["prediction"] += 1e-9 * waste\n',
+        f'        outputs["prediction"] += 1e-9 * waste\n{after_forward}',
     )
     assert changed != text
     base.write_text(changed)
