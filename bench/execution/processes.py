@@ -5,6 +5,7 @@ import inspect
 import multiprocessing
 import multiprocessing.connection
 import multiprocessing.forkserver
+import multiprocessing.resource_tracker
 import os
 import signal
 import sys
@@ -22,7 +23,8 @@ _END_SECONDS = 5.0
 def forkserver(preload: Sequence[str]):
     """Returns a `multiprocessing` context that forks each process from a preloaded server.
 
-    The server begins to import the modules at once, while the caller goes on.
+    The server begins to import the modules at once, while the caller goes on. Ctrl-C, which reaches
+    all processes of a terminal, is for the caller alone.
 
     Args:
         preload: Modules that the server imports. A server that runs already imports no more.
@@ -37,7 +39,12 @@ def forkserver(preload: Sequence[str]):
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(preload))
-    multiprocessing.forkserver.ensure_running()
+    multiprocessing.resource_tracker.ensure_running()  # ends with SIGINT unblocked
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # its processes inherit it
+    try:
+        multiprocessing.forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     return context
 
 

@@ -1,6 +1,9 @@
 """Cases in processes of this machine: one or several at a time, pinned, ended in time."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +12,7 @@ from bench.execution import engine, local, processes, session
 from bench.records import store
 from zoo.registry import quiet as quiet_start
 
+ROOT = Path(__file__).parents[3]
 HAS_TWO_CORES = hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) > 1
 
 
@@ -70,3 +74,34 @@ def test_a_dead_process_is_told_from_a_failed_one():
 
 def test_processes_are_marked_as_programs_of_ours():
     assert engine.ENVIRONMENT[quiet_start.MARK] == "1"
+
+
+INTERRUPTED = """
+import os, signal, time
+from bench.execution import processes
+heard = []
+signal.signal(signal.SIGINT, lambda *_: heard.append(True))
+context = processes.forkserver(("slow_import",))
+while not os.path.exists("imports"):
+    time.sleep(0.01)
+os.killpg(0, signal.SIGINT)  # as a terminal does
+job = context.Process(target=time.sleep, args=(0,))
+job.start()
+job.join()
+assert heard and job.exitcode == 0, (heard, job.exitcode)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="no groups of processes")
+def test_an_interrupt_while_the_server_imports_is_for_the_caller_alone(tmp_path):
+    (tmp_path / "slow_import.py").write_text("import time\nopen('imports', 'w')\ntime.sleep(1)\n")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)])}
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED],
+        cwd=tmp_path,
+        env=environment,
+        start_new_session=True,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
