@@ -310,7 +310,7 @@ def _place(record: Record) -> tuple[Any, ...]:
 def _ranked(table: list[Row], metric: str) -> list[Row]:
     known = [row for row in table if metric in row.quality and not row.below_budget]
     lower = metric not in HIGHER_IS_BETTER
-    ranks = intervals.shared_ranks([_rank_interval(row, metric) for row in known], lower)
+    ranks = intervals.shared_ranks([rank_interval(row, metric) for row in known], lower)
     ranked = [dataclasses.replace(row, rank=int(k)) for row, k in zip(known, ranks, strict=True)]
     sign = 1 if lower else -1
     ranked.sort(key=lambda row: (row.rank, sign * row.quality[metric].mean))
@@ -318,8 +318,11 @@ def _ranked(table: list[Row], metric: str) -> list[Row]:
     return ranked + sorted(others, key=lambda row: metric not in row.quality)
 
 
-def _rank_interval(row: Row, metric: str) -> intervals.Interval:
-    """A baseline, or a saved model as it is, has no seeds: its interval is the value itself."""
+def rank_interval(row: Row, metric: str) -> intervals.Interval:
+    """Returns the interval that a row is ranked by.
+
+    A baseline, or a saved model as it is, has no seeds: its interval is the value itself.
+    """
     quality = row.quality[metric]
     if (row.baseline or (row.is_as_it_is and row.num_seeds == 1)) and not row.num_folds:
         return dataclasses.replace(quality, low=quality.mean, high=quality.mean)

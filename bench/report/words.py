@@ -12,6 +12,7 @@ from bench.leaderboard import categories, floors, grouping, robustness
 from bench.leaderboard import rows as leaderboard_rows
 from bench.leaderboard.rows import METRICS, Row
 from bench.report import anomaly_words, tables
+from bench.stats import intervals
 
 _MOST_NAMES = 3
 _LONGEST_NAME = 48  # characters
@@ -64,6 +65,7 @@ class _Writer:
         self.metric = self.winner.ranked_by
         self.higher = self.metric in leaderboard_rows.HIGHER_IS_BETTER
         column = next(c for c in tables.columns(list(members)) if c.key == self.metric)
+        self.level_with_winner = self._level_models()
         self.text: Callable[[Row], str] = lambda row: column.text(row).removesuffix(" †")
         self.below_chance = anomaly_words.all_below_chance(self.models)
         of_model = {id(row): floors.floor_of(row, members) for row in self.models}
@@ -91,8 +93,8 @@ class _Writer:
         winner, others = self.winner, self.models[1:]
         if not others:
             return "No other model was measured beside it."
-        level = [row for row in others if row.rank == winner.rank]
-        behind = [row for row in others if row.rank != winner.rank]
+        level = self.level_with_winner[1:]
+        behind = others[len(level) :]
         follows = f"{short_name(behind[0])} ({self.text(behind[0])})" if behind else ""
         if level:
             text = (
@@ -133,8 +135,7 @@ class _Writer:
                 f"leave out {_names(self.below)}, or find out why {have} learned no more than "
                 "a closed form"
             )
-        level = [row for row in self.models if row.rank == winner.rank]
-        sized = [row for row in level if row.record.model.params_total]
+        sized = [row for row in self.level_with_winner if row.record.model.params_total]
         if len(sized) > 1:
             small = min(sized, key=lambda row: row.record.model.params_total)
             size = tables.short_number(small.record.model.params_total)
@@ -143,6 +144,16 @@ class _Writer:
                 f"more seeds to tell them apart (--seeds {3 * len(winner.seeds)})"
             )
         return f"search for better settings of it: python -m tuner search {winner['model']}"
+
+    def _level_models(self) -> list[Row]:
+        """Returns the best model and those level with it, were no floors in the table.
+
+        A floor may stand first in the group of the best model, or between two models whose
+        intervals overlap: their ranks in the table then differ.
+        """
+        found = [leaderboard_rows.rank_interval(row, self.metric) for row in self.models]
+        ranks = intervals.shared_ranks(found, not self.higher)
+        return [row for row, rank in zip(self.models, ranks, strict=True) if rank == 1]
 
     def _beats(self, row: Row, other: Row) -> bool:
         low, high = self._ends(row)

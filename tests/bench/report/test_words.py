@@ -59,6 +59,16 @@ def test_what_is_level_and_what_follows_is_said():
     assert say(GOOD)[1] == "No other model was measured beside it."
 
 
+@pytest.mark.parametrize("value", [0.001, 0.02, 0.035, 0.057, 0.08])
+def test_what_is_level_does_not_depend_on_where_a_floor_stands(value):
+    """The intervals of the two, 0.03 +- 0.025 and 0.06 +- 0.015, overlap; the third's does not."""
+    wide = make_records("wide", [0.02, 0.03, 0.04])
+    near = make_records("near", [0.054, 0.06, 0.066])
+    far = make_records("far", [0.089, 0.09, 0.091])
+    _, level, _ = say(wide, near, far, floor(value))
+    assert "intervals over seeds: near; then comes far" in level
+
+
 def test_a_floor_that_wins_is_said_first_and_is_the_advice():
     best, _, advice = say(GOOD, floor(0.005))
     assert best.startswith("No model beats the floor pca of 4 numbers (0.00500)")
