@@ -16,7 +16,7 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.leaderboard import folds, one_class
-from bench.leaderboard.settings import model_settings, run_settings
+from bench.leaderboard.settings import TOLD_BY_THE_JOB, model_settings, run_settings
 from bench.records import metrics, store
 from bench.records.schema import Record
 from bench.stats import intervals
@@ -332,7 +332,8 @@ def rank_interval(row: Row, metric: str) -> intervals.Interval:
 def _told_apart(rows: list[Row]) -> list[Row]:
     """Gives rows of one model, preset and dataset a detail: the settings in which they differ.
 
-    Failures are told from each other, and by the arguments asked for from what did not fail.
+    Failures are told from each other, and by the arguments asked for from what did not fail; not
+    by what only some of them had told before they ended.
     """
     namesakes: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     asked: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
@@ -344,6 +345,8 @@ def _told_apart(rows: list[Row]) -> list[Row]:
         same, own = namesakes[row.failed, row.name, row.table], _settings(row)
         differing = [key for key in own if any(own[key] != other.get(key) for other in same)]
         if row.failed:
+            unknown = [k for k in TOLD_BY_THE_JOB if any(other.get(k) is None for other in same)]
+            differing = [key for key in differing if key not in unknown]
             arguments, others = row.record.model.arguments or {}, asked[row.name, row.table]
             more = [k for k in arguments if any(arguments[k] != other.get(k) for other in others)]
             differing = list(dict.fromkeys([*differing, *more]))

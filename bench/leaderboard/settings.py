@@ -6,6 +6,9 @@ from bench.records import options
 from bench.records.config import AUTO
 from bench.records.schema import Record
 
+# Known of a job only after it ran a while: one whose process was ended lacks them.
+TOLD_BY_THE_JOB = ("latent_size", "task", "jit_compile", "device", "cpu_model")
+
 
 def run_settings(record: Record) -> dict[str, Any]:
     """Returns in what the records of a row do not differ, beside the arguments of the model."""

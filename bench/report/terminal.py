@@ -88,7 +88,8 @@ class _Terminal:
         for group in categories.groups(self.rows):
             yield from _group_lines(group, options.max_width, signs)
         for name, seeds, error in failures(self.rows):
-            yield Text(f"failed: {name}, seeds {seeds}: {error}", style="red")
+            many = "s" * ("," in seeds)
+            yield Text(f"failed: {name}, seed{many} {seeds}: {error}", style="red")
         for note in _notes(self.rows):
             yield Text(note, style="dim")
 

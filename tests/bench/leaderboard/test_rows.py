@@ -203,6 +203,23 @@ def test_a_failure_is_named_with_the_arguments_that_tell_it_apart():
     assert [row.name for row in rows] == ["vae small", "vae small"]
 
 
+def test_failures_are_not_told_apart_by_what_an_ended_process_could_not_say():
+    """A job that was ended, by its limit or for memory, says no more than what was asked for."""
+    told = {"model_config": None, "device": "CPU", "cpu_model": "Xeon", "jit_compile": False}
+    raised = make_records("vae", [None], **FAILURE, **told)
+    unknown = {"task": None, "model_config": None}
+    ended = make_records("vae", [None], **FAILURE | unknown | {"error": "took over 2 seconds"})
+    asked = make_records("vae", [None], **FAILURE | unknown, epochs=50)
+    names = [row.name for row in leaderboard_rows.rows(raised + ended)]
+    assert names == ["vae small", "vae small"]
+    assert "failed: vae small, seed 0: took" in shown(leaderboard_rows.rows(ended), 80)
+    names = {row.name for row in leaderboard_rows.rows(raised + ended + asked)}
+    assert names == {"vae small (epochs=None)", "vae small (epochs=50)"}
+    gpu = make_records("vae", [None], **FAILURE, **told | {"device": "GPU"})
+    names = [row.name for row in leaderboard_rows.rows(raised + gpu)]
+    assert names == ["vae small (device=CPU)", "vae small (device=GPU)"]
+
+
 def test_a_seed_in_the_configuration_is_a_seed():
     both = [
         record | {"model_config": {"seed": record["seed"]}}
