@@ -57,7 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("b", metavar="B", help="model, git:REVISION, folder or file in question")
     parser.add_argument(
-        "files", nargs="*", metavar="FILE", help="more files, where A and B are saved or exported"
+        "files",
+        nargs="*",
+        default=[],  # else it is told to be required where B is missing
+        metavar="FILE",
+        help="more files, where A and B are saved or exported",
     )
     parser.add_argument(
         "--models", nargs="+", help="of two checkouts: wildcards (default: the core suite)"

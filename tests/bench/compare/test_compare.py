@@ -290,6 +290,13 @@ def test_help_has_examples(capsys):
     assert "exit code" in text
 
 
+def test_only_what_must_be_given_is_told_to_be_missing(capsys):
+    with pytest.raises(SystemExit) as caught:
+        command_line.main(["compare", "vae"])
+    assert caught.value.code == 2
+    assert "arguments are required: B. See" in capsys.readouterr().err
+
+
 # --- real processes -------------------------------------------------------------------------
 
 
