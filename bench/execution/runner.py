@@ -15,7 +15,7 @@ from bench.execution.tracking import Tracking
 from bench.leaderboard import time_to_quality
 from bench.records import store
 from bench.records.schema import Record
-from bench.runs.job import Job
+from bench.runs.job import Job, names_apart
 from zoo.aligned import WHOLE_WORDS
 
 OnRecord = Callable[[int, int], None]
@@ -86,7 +86,7 @@ class Runner:
         self._counted.update(job.id for job in wanted)
         if kept:
             self.console.print(
-                f"{len(kept)} of {len(wanted)} jobs are finished already and kept "
+                f"{len(kept)} of {len(wanted)} {_what(wanted)} are finished already and kept "
                 "(--fresh runs them again)"
             )
         for job in done:
@@ -97,17 +97,17 @@ class Runner:
             return
         with self._progress() as progress:
             total = progress.add_task("all jobs", total=len(wanted), completed=len(done), info="")
-            bars: dict[Job, Any] = {}
+            names, bars = names_apart(wanted), {}
             while waiting or self.engine.num_running:
                 while waiting and self.engine.has_room:
                     job = waiting.popleft()
                     epochs = job.config.epochs if job.is_trained else 1
-                    title = job.name
-                    bars[job] = progress.add_task(title, total=epochs, info="starting")
+                    bars[job] = progress.add_task(job.name, total=epochs, info="starting")
                     self.engine.start(job)
                 for job, kind, content in self.engine.messages():
                     self._take(job, kind, content, progress, bars[job], target)
                     if kind == "record":
+                        progress.console.print(result_line(names[job], self.latest[job.id]))
                         progress.remove_task(bars.pop(job))
                         progress.advance(total)
                         self._tell(wanted)
@@ -131,7 +131,6 @@ class Runner:
             self.num_run += 1
             if self.tracking is not None:
                 self.tracking.ended(job, self.latest[job.id])
-            progress.console.print(result_line(job, record))
 
     def _tell(self, wanted: list[Job]) -> None:
         if self.on_record is not None:
@@ -175,9 +174,18 @@ class Runner:
             (self.output / "traces" / f"{job.id}.txt").write_text(trace)
 
 
-def result_line(job: Job, record: Record) -> str:
-    """Returns what is said of a job at its end, in the markup of rich."""
-    title = escape(job.name)
+def _what(wanted: list[Job]) -> str:
+    """Returns what jobs of one kind are called; only floors have no training."""
+    return "jobs" if any(job.kind == "model" for job in wanted) else "floors"
+
+
+def result_line(name: str, record: Record) -> str:
+    """Returns what is said of a job at its end, in the markup of rich.
+
+    Args:
+        name: Of the job, that tells it from the others of its run.
+    """
+    title = escape(name)
     if not record.is_ok:
         return f"[red]failed[/] {title}: {escape(record.error or 'no error given')}"
     seconds = record.training.seconds

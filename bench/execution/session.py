@@ -311,7 +311,7 @@ def _headline(request: Request, configs: list[RunConfig], dataset, num_models: i
     settings = f" x {num_settings} settings" if num_settings > 1 else ""
     settings += f" x {request.folds} folds" if request.folds else ""
     num_images = request.images_per_epoch(dataset)
-    budgets = dict.fromkeys(_budget(config, num_images) for config in configs)
+    budgets = dict.fromkeys(budget(config, num_images) for config in configs)
     num_seeds = len(request.seed_list)
     sizes = (
         f"{dataset.num_train:,} train, {dataset.num_validation:,} validate, "
@@ -329,11 +329,12 @@ def _headline(request: Request, configs: list[RunConfig], dataset, num_models: i
     return "\n".join([name, sizes, jobs, *map(escape, dataset.notes)])
 
 
-def _budget(config: RunConfig, num_images: int) -> str:
+def budget(config: RunConfig, num_images: int) -> str:
+    """Returns how long a training is, in words."""
     updates = config.epochs * math.ceil(num_images / config.batch_size)
     epochs = f"{config.epochs} epoch{'s' * (config.epochs > 1)}"
     most = "" if config.patience is None else "at most "
-    return f"{most}{updates:,} updates ({epochs} of batch {config.batch_size})"
+    return f"{most}{updates:,} update{'s' * (updates > 1)} ({epochs} of batch {config.batch_size})"
 
 
 # --- models ---------------------------------------------------------------------------------

@@ -134,6 +134,23 @@ class Job:
         return " ".join((self.title, *parts))
 
 
+def names_apart(jobs: Sequence[Job]) -> dict[Job, str]:
+    """Returns the name of each job, with the settings in which it differs from its namesakes."""
+    namesakes: dict[str, list[Job]] = {}
+    for job in jobs:
+        namesakes.setdefault(job.name, []).append(job)
+    names = {}
+    for name, same in namesakes.items():
+        for job in same:
+            parts = [name]
+            for option in options.declared_by(job.config):
+                value = getattr(job.config, option.name)
+                if any(getattr(other.config, option.name) != value for other in same):
+                    parts.append(f"{option.name.replace('_', ' ')} {value}")
+            names[job] = " ".join(parts)
+    return names
+
+
 def model_jobs(
     configs: list[RunConfig],
     checksum: str,
