@@ -256,10 +256,7 @@ def _check_json(path: Path) -> None:
     """Refuses a place that cannot be written before minutes are measured."""
     if path.is_dir():
         raise BenchError(f"--json must be a file. Received: the folder {path}.")
-    try:
-        store.check_writable(path.parent)
-    except BenchError as error:
-        raise BenchError(str(error).replace("--output", "--json")) from error
+    store.check_writable(path.parent, "Choose another --json.")
 
 
 def _write(path: Path, text: str) -> None:

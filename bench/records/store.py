@@ -211,11 +211,12 @@ def job_id(identity: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def check_writable(output: str | Path) -> None:
+def check_writable(output: str | Path, remedy: str = "Choose another --output.") -> None:
     """Makes the output folder and writes to it once, so that long work does not end in an error.
 
     Args:
         output: The folder of a run.
+        remedy: Ends the error: what the caller's command can do about it.
 
     Raises:
         BenchError: if a file is in the place, or the folder or its record file is read-only.
@@ -230,13 +231,10 @@ def check_writable(output: str | Path) -> None:
                 pass
     except (FileExistsError, NotADirectoryError) as error:
         raise BenchError(
-            f"cannot write to {output}: a file is in the place of the folder. "
-            "Choose another --output."
+            f"cannot write to {output}: a file is in the place of the folder. {remedy}"
         ) from error
     except OSError as error:
-        raise BenchError(
-            f"cannot write to {output}: {error.strerror}. Choose another --output."
-        ) from error
+        raise BenchError(f"cannot write to {output}: {error.strerror}. {remedy}") from error
 
 
 @contextlib.contextmanager

@@ -80,7 +80,8 @@ def write(
     """
     output = Path(output_folder)
     records, warnings = reading.read(output / record_store.FILE_NAME, warn)
-    record_store.check_writable(output / "plots")
+    remedy = "A report stands beside its records: copy the folder to where it can be written."
+    record_store.check_writable(output / "plots", remedy)
     kept = record_store.latest(records)
     rows = leaderboard_rows.rows(kept)
     plane = {"method": codes, "perplexity": perplexity}

@@ -297,6 +297,13 @@ def test_only_what_must_be_given_is_told_to_be_missing(capsys):
     assert "arguments are required: B. See" in capsys.readouterr().err
 
 
+def test_a_place_without_a_folder_names_the_option_of_the_file(capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    file = str(tmp_path / "file" / "found.json")
+    assert command_line.main(["compare", "vae", "beta_vae", "--json", file]) == 2
+    assert "a file is in the place of the folder. Choose another --json." in capsys.readouterr().err
+
+
 # --- real processes -------------------------------------------------------------------------
 
 

@@ -263,6 +263,14 @@ def test_each_model_has_a_card_and_the_failure_its_error(page):
     assert "records.jsonl line 16: cut off or not JSON; left out." in page.texts
 
 
+def test_where_a_report_cannot_stand_no_option_is_named_that_it_lacks(tmp_path):
+    write_run(tmp_path)
+    (tmp_path / "plots").write_text("a file in the place of the folder")
+    with pytest.raises(BenchError, match=r"cannot write to .*plots: .* copy the folder") as caught:
+        write.write(tmp_path)
+    assert "--output" not in str(caught.value)
+
+
 def test_text_from_a_record_is_never_markup(tmp_path):
     evil = make_record("vae", dataset="<b>d</b>", paper="javascript:alert(1)")
     evil |= {"model": '<script>alert("x")</script>', "cpu_model": "<img src=x>", "history": None}
