@@ -39,9 +39,9 @@ def test_first_call_and_warm_up_are_apart():
 
 
 def test_what_does_not_settle_is_flagged():
-    durations = itertools.count(1)  # each call a tenth longer than the one before
+    durations = itertools.count(1)  # each call longer than the one before
     found = timing.measure(
-        lambda: time.sleep(0.002 * 1.1 ** min(next(durations), 40)),
+        lambda: time.sleep(0.002 * 1.3 ** min(next(durations), 25)),
         images_per_call=1,
         min_samples=5,
         min_seconds=0.0,
