@@ -7,6 +7,8 @@ derived from both files. A folder continues its own search only: same data, same
 """
 
 import json
+import math
+import shlex
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,6 +23,10 @@ RUNNING = "running"
 SCHEMA_VERSION = 1
 # What a continued search may change.
 _MAY_DIFFER = ("max_trials",)
+ENDS = ("ok", "over_budget", "refused", "diverged", "failed")  # status of a trial that has ended
+# What is read of every search, and of each trial that has ended.
+_OF_SEARCH = ("model", "dataset", "space", "defaults", "objective", "direction", "epochs")
+_OF_END = ("values", "arguments", "training", "epochs")
 
 
 class Project:
@@ -196,9 +202,13 @@ def _read_identity(folder: Path) -> dict[str, Any]:
         identity = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(identity, dict) or identity.get("schema_version") != SCHEMA_VERSION:
             raise ValueError("not of this version")
+        missing = [name for name in _OF_SEARCH if name not in identity]
+        if missing:
+            raise ValueError(f"{missing[0]} is missing")
     except (FileNotFoundError, NotADirectoryError) as error:
         raise BenchError(
-            f"no search in {folder}. Start one: python -m tuner search vae --output {folder}"
+            f"no search in {folder}. Start one: python -m tuner search vae --output "
+            f"{shlex.quote(str(folder))}"
         ) from error
     except (OSError, ValueError) as error:
         raise BenchError(f"cannot read {path}: {error}.") from error
@@ -239,8 +249,23 @@ def _read_events(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
-            events.append(record | {"number": int(record["number"]), "status": record["status"]})
+            events.append(_event(json.loads(line)))
         except (ValueError, TypeError, KeyError):
             warnings.append(f"{path.name} line {place}: cut off or not a trial; left out")
     return events, warnings
+
+
+def _event(record: dict[str, Any]) -> dict[str, Any]:
+    """Returns the start or the end of a trial that a line holds.
+
+    Raises:
+        ValueError, TypeError or KeyError: if the line holds neither.
+    """
+    status, is_whole = record["status"], isinstance(record["hyperparameters"], dict)
+    if status != RUNNING:
+        is_whole &= status in ENDS and all(name in record for name in _OF_END)
+    if status == "ok":
+        is_whole &= bool(record["scores"]) and math.isfinite(record["score"])
+    if not is_whole:
+        raise ValueError("not whole")
+    return record | {"number": int(record["number"])}

@@ -1,5 +1,6 @@
 """A search that an earlier version wrote goes on, and is shown, reported and re-evaluated."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from tiny_search import quiet
 
+from bench.errors import BenchError
 from tuner import __main__ as command_line
 from tuner.algorithms import oracles
 from tuner.commands import report
@@ -18,7 +20,7 @@ from tuner.space import ready
 from tuner.space.space import narrow
 from tuner.trials.data import Data
 from tuner.trials.objectives import OBJECTIVES
-from tuner.trials.store import TRIALS_FILE, Project
+from tuner.trials.store import SEARCH_FILE, TRIALS_FILE, Project
 
 STORED = Path(__file__).parents[3] / "bench/results/search_autoencoder_fashion_mnist"
 
@@ -89,3 +91,34 @@ def test_show_has_the_best_trials_a_line_each(folder, more, num_shown, capsys, m
     assert numbers == (sorted(numbers) if more == ("--all",) else ranked[:num_shown])
     assert ("--all shows them" in told) == (more != ("--all",))
     assert "all of these: depth=1" in told or more == ("--all",)
+
+
+def test_a_line_that_lacks_a_part_is_told_and_left_out(folder, capsys):
+    """Whatever part of an end is gone or is no such thing, the other trials are shown."""
+    path = folder / TRIALS_FILE
+    whole = path.read_text()
+    end = json.loads(next(line for line in whole.splitlines() if '"status": "ok"' in line))
+    needed = ("number", "status", "hyperparameters", "values", "arguments", "training", "epochs")
+    damaged = [
+        {name: value for name, value in end.items() if name != gone}
+        for gone in (*needed, "score", "scores")
+    ]
+    changes = [("status", "weird"), ("status", ["ok"]), ("score", None), ("score", float("nan"))]
+    damaged += [end | {name: value} for name, value in (*changes, ("scores", []))]
+    lines = [*map(json.dumps, damaged), "[1, 2]", "7", '{"number": 3, "sta']
+    path.write_text("\n".join([*lines, whole]))
+    project = Project.open(folder)
+    assert len(project.trials) == 42
+    first = f"{TRIALS_FILE} line 1: cut off or not a trial; left out"
+    assert project.warnings[0] == first and len(project.warnings) == len(lines)
+    assert command_line.main(["show", str(folder)]) == 0
+    assert f"note: {first}" in capsys.readouterr().out
+
+
+def test_what_says_too_little_of_a_search_is_one_line(folder):
+    path = folder / SEARCH_FILE
+    identity = json.loads(path.read_text())
+    for name in ("model", "objective", "direction", "defaults"):
+        path.write_text(json.dumps({key: identity[key] for key in identity if key != name}))
+        with pytest.raises(BenchError, match=f"cannot read .*{SEARCH_FILE}: {name} is missing"):
+            Project.open(folder)
