@@ -213,7 +213,7 @@ def _request(options: argparse.Namespace):
 
 def _end(project, options: argparse.Namespace, console) -> int:
     from tuner.commands.output import print_plain, print_sentence
-    from tuner.report import write
+    from tuner.report import text, write
     from tuner.search import confirm, table
 
     if not console.is_terminal:
@@ -223,13 +223,12 @@ def _end(project, options: argparse.Namespace, console) -> int:
         return 1
     if project.identity.get("costs"):
         console.print(table.front_table(project))
-    folder = project.folder
     confirmed = None
     if options.confirm:
         confirmed = confirm.confirm(project, options.confirm, console)
         print_sentence(console, confirmed.sentence)
     page = write.write(project, confirmed)
     print_plain(console, f"a report:            {page}, with the winner in Python")
-    print_plain(console, f"its model:           python -m tuner export {folder} model.keras")
+    print_plain(console, f"its model:           {text.export_command(project)}")
     print_plain(console, f"on the test split:   {confirm.bench_command(project)}")
     return 0

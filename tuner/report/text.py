@@ -168,9 +168,14 @@ def commands(project: Project) -> list[str]:
         from tuner.search.confirm import bench_command
 
         lines.append(f"python -m tuner confirm {folder}")
-        lines.append(f"python -m tuner export {folder} model.keras")
+        lines.append(export_command(project))
         lines.append(bench_command(project))
     return lines
+
+
+def export_command(project: Project) -> str:
+    """Returns the command that copies the winner's model."""
+    return f"python -m tuner export {shlex.quote(str(project.folder))} model.keras"
 
 
 def snippet(project: Project) -> str:

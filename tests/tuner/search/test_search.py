@@ -1,6 +1,7 @@
 """The search: what is kept, how it goes on after an interruption, and its command line."""
 
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -319,10 +320,12 @@ def test_what_is_read_and_left_out_is_said_before_the_first_trial(tmp_path, pret
 
 
 def test_the_command_line_searches_and_writes_a_report(tmp_path, pretend, capsys):
-    folder = tmp_path / "search"
+    folder = tmp_path / "my search's folder"
     arguments = ["search", "autoencoder", "--limit", "128", "--epochs", "1", "--max-trials", "2"]
     arguments += ["--in-process", "--confirm", "0", "--output", str(folder)]
     assert command_line.main([*arguments, "--set", "latent_dim=4,8"]) == 0
     told = capsys.readouterr().out
+    words = shlex.split(told.partition("its model:")[2].splitlines()[0])
+    assert words == ["python", "-m", "tuner", "export", str(folder), "model.keras"]
     assert "on the test split:   python -m bench run --dataset fashion_mnist_small" in told
     assert (folder / "report.html").exists()
