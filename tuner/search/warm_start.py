@@ -48,6 +48,11 @@ def enqueued(texts: Iterable[str], space: Space) -> list[dict[str, Any]]:
                     f"--enqueue {name} is not searched.{checks.suggestion(name, space.free)} "
                     f"It varies {', '.join(space.free)}."
                 )
+            if name in values:
+                raise BenchError(
+                    f"--enqueue {name} is given twice in {text!r}. Settings of their own stand "
+                    f"apart: {name}={values[name]} {name}={value}."
+                )
             values[name] = kinds.parse(value)
         found.append(_as_tuned(space, values, f"--enqueue {text}"))
     return found

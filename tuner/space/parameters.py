@@ -237,9 +237,11 @@ def _bounds(name: str, parameter: Parameter, wanted: Any) -> tuple | None:
 
 
 def _converted(parameter: Parameter, value: Any) -> Any:
-    """Returns 1.0 for 1 where floats are meant, and tuples for the lists of files."""
+    """Returns 1.0 for 1 where floats are meant, tuples for the lists of files, None for "none"."""
     if isinstance(value, list):
         value = tuple(value)
+    if isinstance(parameter, Choice) and isinstance(value, str) and value in parameter.labels:
+        return parameter.value_of(value)
     floats = isinstance(parameter, Choice) and all(type(each) is float for each in parameter.values)
     if (isinstance(parameter, Float) or floats) and isinstance(value, int):
         return value if isinstance(value, bool) else float(value)

@@ -7,6 +7,7 @@ from typing import Any
 import zoo
 from bench.errors import BenchError
 from bench.records import store
+from bench.runs import yaml_file
 from tuner.space import parameters as kinds
 from tuner.space.parameters import Choice, Fixed, Parameter, is_active
 from zoo import checks
@@ -150,29 +151,28 @@ def parse_settings(texts: list[str]) -> dict[str, Any]:
 def read_settings(path: str | Path) -> dict[str, Any]:
     """Reads settings from a YAML file: a mapping of names to values, lists or ranges.
 
+    A text means what it means to `parse_settings`: `none` is None, `1e-3` a number, `4,8` two
+    values.
+
     Raises:
-        BenchError: if the file is missing, or no such mapping.
+        BenchError: if the file is missing, or no such mapping, or has a name twice.
     """
     try:
-        import yaml
-    except ImportError as error:
-        raise BenchError(
-            "--space needs PyYAML. Install it with: pip install 'keras-autoencoder-zoo[tuner]'"
-        ) from error
-    try:
-        settings = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise BenchError(f"cannot read --space {path}: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise BenchError(f"--space {path} is no text file in UTF-8.") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = path if mark is None else f"{path}:{mark.line + 1}"
-        text = getattr(error, "problem", None) or checks.one_line(error, with_kind=False)
-        raise BenchError(f"--space {place} is no YAML: {text}.") from error
-    if not isinstance(settings, dict) or not all(isinstance(name, str) for name in settings):
+    settings = yaml_file.read(f"--space {path}", text).content
+    if not isinstance(settings, dict):
         raise BenchError(
             f"--space {path} must hold lines such as 'latent_dim: [4, 8]'. "
-            f"Received: {type(settings).__name__}."
+            f"Received: {yaml_file.shown(settings)}."
         )
-    return settings
+    return {name: _parsed(value) for name, value in settings.items()}
+
+
+def _parsed(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_parsed(member) for member in value]
+    return kinds.parse(value) if isinstance(value, str) else value

@@ -44,6 +44,7 @@ def test_settings_are_read_as_the_search_has_them_the_rest_at_its_defaults():
         ("latent_dim=9", r"latent_dim must be among 2\.\.64\. Received: latent_dim=9"),
         ("normalization=layer", "normalization must be among none, batch"),
         ("level=0.5", "level counts only with noise of True"),
+        ("latent_dim=8,latent_dim=4", "latent_dim is given twice .*: latent_dim=8 latent_dim=4"),
     ],
 )
 def test_settings_that_the_search_would_not_try_are_refused(text, error):

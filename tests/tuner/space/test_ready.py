@@ -289,8 +289,55 @@ def test_settings_that_cannot_be_read(texts):
         parse_settings(texts)
 
 
+@pytest.mark.parametrize("model", sorted(ready.SPACES))
+def test_every_value_may_be_given_by_the_name_that_is_shown(model):
+    """`tuner space` shows `none`, which is a text in YAML and in a program."""
+    space = ready.get(model)
+    for name, parameter in space.parameters.items():
+        if isinstance(parameter, Choice):
+            assert narrow(space, {name: list(parameter.labels)}).parameters[name] == parameter
+
+
+@pytest.mark.parametrize(
+    ("name", "in_yaml", "on_the_command_line"),
+    [
+        ("normalization", "[none, batch]", "none,batch"),
+        ("normalization", "none", "none"),
+        ("normalization", "[null, layer]", "none,layer"),
+        ("learning_rate", "1e-3", "1e-3"),
+        ("learning_rate", "[1e-3, 0.01]", "1e-3,0.01"),
+        ("learning_rate", "1e-3..1e-2", "1e-3..1e-2"),
+        ("latent_dim", "4, 8", "4,8"),
+        ("widths", "[[8, 16], [16]]", "(8,16),(16,)"),
+        ("latent_activation", "none", "none"),
+        ("activation", "[relu, gelu]", "relu,gelu"),
+    ],
+)
+def test_a_file_means_what_the_command_line_means(name, in_yaml, on_the_command_line, tmp_path):
+    path = tmp_path / "space.yaml"
+    path.write_text(f"{name}: {in_yaml}\n")
+    space = ready.get("autoencoder")
+    of_file = narrow(space, read_settings(path))
+    assert of_file == narrow(space, parse_settings([f"{name}={on_the_command_line}"]))
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        ("latent_dim: 4\nbeta: 1\nlatent_dim: 8\n", r":3: key 'latent_dim' is there already, on"),
+        ("latent_dim: [4\n", r"space\.yaml:2: no YAML"),
+        ("", "must hold lines such as .* Received: nothing"),
+        ("- beta\n", "must hold lines such as .* Received: a list"),
+    ],
+)
+def test_files_that_hold_no_settings(content, error, tmp_path):
+    path = tmp_path / "space.yaml"
+    path.write_text(content)
+    with pytest.raises(BenchError, match=error):
+        read_settings(path)
+
+
 def test_settings_of_a_file(tmp_path):
-    pytest.importorskip("yaml")
     path = tmp_path / "space.yaml"
     path.write_text(
         "latent_dim: [4, 8]\nbeta: 1.0\nlearning_rate: 0.001..0.002\nwidths: [[8, 16]]\n"
@@ -299,9 +346,6 @@ def test_settings_of_a_file(tmp_path):
     assert found.parameters["latent_dim"] == Choice((4, 8), 4)
     assert found.parameters["learning_rate"].high == 2e-3
     assert found.parameters["widths"] == Fixed((8, 16))
-    path.write_text("- beta\n")
-    with pytest.raises(BenchError, match="must hold lines"):
-        read_settings(path)
     with pytest.raises(BenchError, match="cannot read"):
         read_settings(tmp_path / "missing.yaml")
 
