@@ -71,6 +71,7 @@ def title_of(project: Project) -> str:
 def headline(project: Project) -> str:
     """Returns the result of the search in one sentence, and a caution in another."""
     record, best, default = project.winner, project.best, table.default_trial(project)
+    defaults = table.defaults_name(project)
     if record is None:
         return f"No trial of {len(project.trials)} has a score yet."
     count = len(project.ranked)
@@ -84,13 +85,11 @@ def headline(project: Project) -> str:
         size, score = _parameters(record), amount(project, record)
         sentence = f"the best of {scored} is trial {record['number']}: {score}{size}"
     elif record["number"] == default["number"]:
-        sentence = f"no setting of {scored} beats the defaults, {amount(project, default)}"
+        sentence = f"no setting of {scored} beats {defaults}, {amount(project, default)}"
     else:
         gain = abs(record["score"] - default["score"])
         way = "lower" if record["score"] < default["score"] else "higher"
-        than = (
-            f"{with_unit(project, gain, 3)} {way} than the defaults" if gain else "as the defaults"
-        )
+        than = f"{with_unit(project, gain, 3)} {way} than {defaults}" if gain else f"as {defaults}"
         sentence = (
             f"trial {record['number']} has {amount(project, record)}, {than}"
             f"{_ratio(record, default)}"
@@ -105,12 +104,13 @@ def tiles(project: Project) -> list[tuple[str, int, str, str]]:
     winner, best, default = project.winner, project.best, table.default_trial(project)
     if best is None:
         return []
+    defaults = table.defaults_name(project)
     label = "Lowest" if project.identity["direction"] == "min" else "Highest"
     trials = [(f"{label} {project.identity['objective']}", best)]
     if winner["number"] != best["number"]:
-        trials.insert(0, ("Cheapest that the defaults do not beat", winner))
+        trials.insert(0, (f"Cheapest that {defaults} do not beat", winner))
     if default is not None and default["number"] != best["number"]:
-        trials.append(("The defaults", default))
+        trials.append((defaults.capitalize(), default))
     sized = [record for record in project.ranked if record.get("num_parameters")]
     if sized and len(trials) < 4:
         trials.append(("Smallest", min(sized, key=lambda record: record["num_parameters"])))

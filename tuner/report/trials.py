@@ -102,7 +102,7 @@ def _tags(project: Project, number: int, front: set[int]) -> list[tuple[str, str
     elif len(front) > 1 and number in front:
         tags.append(("preset", "front"))
     if default is not None and number == default["number"]:
-        tags.append(("tag", "defaults"))
+        tags.append(("tag", table.defaults_name(project).removeprefix("the ")))
     return tags
 
 

@@ -37,7 +37,8 @@ def rich_table(project: Project, running: str | None = None, limit: int | None =
     table.add_column(identity["objective"], justify="right", no_wrap=True)
     table.add_column("parameters", justify="right", no_wrap=True)
     table.add_column("seconds", justify="right", no_wrap=True)
-    table.add_column("what differs from the defaults", no_wrap=True, overflow="ellipsis", ratio=1)
+    differing = f"what differs from {defaults_name(project)}"
+    table.add_column(differing, no_wrap=True, overflow="ellipsis", ratio=1)
     rows = list(project.trials.values()) if limit is None else project.ranked[:limit]
     digits = _digits(rows)
     shared = _shared(project, rows)
@@ -53,7 +54,7 @@ def rich_table(project: Project, running: str | None = None, limit: int | None =
             score_text(record, digits) if record["status"] == "ok" else _STATUS[record["status"]],
             "" if count is None else f"{count:,}",
             f"{seconds:.1f}" if seconds else "",
-            escape(" ".join(changed) or ("" if shared else _DEFAULTS)),
+            escape(" ".join(changed) or ("" if shared else defaults_name(project))),
             style="bold green" if is_best else "",
         )
     return table
@@ -73,7 +74,8 @@ def front_table(project: Project) -> Table:
             cost.name + (f" ({cost.unit})" if cost.unit else ""), justify="right", no_wrap=True
         )
     table.add_column(identity["objective"], justify="right", no_wrap=True)
-    table.add_column("what differs from the defaults", no_wrap=True, overflow="ellipsis", ratio=1)
+    differing = f"what differs from {defaults_name(project)}"
+    table.add_column(differing, no_wrap=True, overflow="ellipsis", ratio=1)
     winner = project.winner
     digits = _digits(project.front)
     for record in project.front:
@@ -82,7 +84,7 @@ def front_table(project: Project) -> Table:
             str(record["number"]),
             *(cost_text(known[cost.name], cost.unit) for cost in wanted),
             score_text(record, digits),
-            escape(_differences(project, record)),
+            escape(" ".join(_changes(project, record)) or defaults_name(project)),
             style="bold green" if record["number"] == winner["number"] else "",
         )
     return table
@@ -107,9 +109,22 @@ def cost_text(value: float, unit: str) -> str:
 def default_trial(project: Project) -> dict[str, Any] | None:
     """Returns the first trial where it has a score and the defaults of the space, else None."""
     first = project.trials.get(0)
-    if first is None or first["status"] != "ok" or _differences(project, first) != _DEFAULTS:
+    if first is None or first["status"] != "ok" or _changes(project, first):
         return None
     return first
+
+
+def defaults_name(project: Project) -> str:
+    """Returns what the defaults of the space are called.
+
+    Where `--set` leaves out values that the model has by default, they are not those of the model,
+    beside which a winner is confirmed.
+    """
+    first, of_model = default_trial(project), project.identity.get("reference")
+    is_of_model = (
+        not first or not of_model or all(first[name] == of_model[name] for name in of_model)
+    )
+    return "the defaults" if is_of_model else "the narrowed defaults"
 
 
 def reason(record: dict[str, Any]) -> str:
@@ -147,7 +162,7 @@ def _caption(project: Project, running: str | None, digits: int) -> str:
         default = default_trial(project)
         lines.append(f"* best so far: trial {best['number']}, {score_text(best, digits)}")
         if best["number"] != 0 and default is not None:
-            lines[0] += f"; the defaults have {score_text(default, digits)}"
+            lines[0] += f"; {defaults_name(project)} have {score_text(default, digits)}"
     for status in ("over_budget", "refused", "diverged", "failed"):
         of_status = [each for each in project.trials.values() if each["status"] == status]
         if of_status:
@@ -156,13 +171,6 @@ def _caption(project: Project, running: str | None, digits: int) -> str:
     if running:
         lines.append(running)
     return escape("\n".join(lines))
-
-
-_DEFAULTS = "the defaults"
-
-
-def _differences(project: Project, record: dict[str, Any]) -> str:
-    return " ".join(_changes(project, record)) or _DEFAULTS
 
 
 def _shared(project: Project, rows: list[dict[str, Any]]) -> list[str]:

@@ -15,6 +15,8 @@ import pytest
 
 pytest.importorskip("keras_tuner")
 
+from tiny_search import quiet
+
 from tuner import __main__ as command_line
 from tuner.report import confirmed as report_confirmed
 from tuner.report import live, write
@@ -196,6 +198,30 @@ def test_the_headline_says_gain_and_size(project):
         "(1,000 of 4,000). "
     )
     assert "validation" in text
+
+
+@pytest.mark.parametrize("is_narrowed", [False, True])
+def test_only_the_defaults_of_the_model_are_called_so(is_narrowed, tmp_path):
+    """The first trial of `--set latent_dim=4,8` is not what a winner is confirmed beside."""
+    first = TRIALS[0]
+    arguments = first["arguments"] | ({"latent_dim": 999} if is_narrowed else {})
+    reference = {"arguments": arguments, "training": first["training"]}
+    project = make_project(tmp_path, TRIALS, reference=reference)
+    console = quiet(width=200)
+    console.print(table.rich_table(project))
+    shown = (
+        console.file.getvalue(),
+        report_text.headline(project),
+        str(report_text.tiles(project)).lower(),
+        str(report_trials.board(project, {}, None)),
+        str(report_pareto.charts(project)),
+    )
+    name = table.defaults_name(project)
+    assert name == ("the narrowed defaults" if is_narrowed else "the defaults")
+    for text in shown[:3]:
+        assert name in text
+    for text in shown:
+        assert ("narrowed defaults" in text) == is_narrowed
 
 
 def test_a_lower_error_is_a_gain(tmp_path):

@@ -102,7 +102,7 @@ def _names(project: Project, line: list[int]) -> dict[int, str]:
     if len(of_all) <= _NUMBERED:
         names |= {number: str(number) for number in of_all}
     for kind, record in (
-        ("defaults", table.default_trial(project)),
+        (table.defaults_name(project).removeprefix("the "), table.default_trial(project)),
         ("winner", project.winner),
         ("best", project.best),
     ):
