@@ -7,6 +7,8 @@ import numbers
 import re
 from typing import Any
 
+import numpy as np
+
 from bench.errors import BenchError
 from zoo import checks
 
@@ -237,7 +239,13 @@ def _bounds(name: str, parameter: Parameter, wanted: Any) -> tuple | None:
 
 
 def _converted(parameter: Parameter, value: Any) -> Any:
-    """Returns 1.0 for 1 where floats are meant, tuples for the lists of files, None for "none"."""
+    """Returns a value as the parameter has it.
+
+    1.0 for 1 where floats are meant, tuples for the lists of files, None for "none", and plain
+    numbers for those of NumPy.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, list):
         value = tuple(value)
     if isinstance(parameter, Choice) and isinstance(value, str) and value in parameter.labels:

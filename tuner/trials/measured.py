@@ -9,12 +9,17 @@ import numpy as np
 
 import zoo
 from bench.data.dataset import Split
-from bench.errors import BenchError
+from bench.errors import BenchError, user_errors
+from bench.records.config import PRECISIONS
 from tuner.space import ready
 from tuner.space.hypermodel import ZooHyperModel
 from tuner.space.space import narrow
 from tuner.trials import objectives
 from zoo import checks
+
+_OWNER = "tuner.hypermodel"
+_NAMED = ("name", "image_shape", "objective", "space", "num_train", "num_classes")
+_SETTINGS = ("precision", "seed", "max_parameters", "max_macs")
 
 
 class MeasuredHyperModel(ZooHyperModel):
@@ -42,12 +47,12 @@ class MeasuredHyperModel(ZooHyperModel):
                 not evaluate them beside.
 
         Raises:
-            ValueError: without validation data.
+            ValueError: without validation data, or for a tuple of more than two.
         """
         if validation_data is None:
             raise ValueError(
-                "tuner.hypermodel: validation_data must be given, as the objective is measured on "
-                "it. Received: None. Write tuner.search(x, validation_data=x_validation)."
+                f"{_OWNER}: validation_data must be given, as the objective is measured on it. "
+                "Received: None. Write tuner.search(x, validation_data=x_validation)."
             )
         measured = _Measured(self.measure, _split(model.task, validation_data))
         return super().fit(hp, model, *args, callbacks=[measured, *callbacks], **kwargs)
@@ -67,7 +72,13 @@ class _Measured(keras.callbacks.Callback):
 
 
 def _split(task: str, data: Any) -> Split:
-    x, y = data if isinstance(data, tuple) else (data, None)
+    parts = data if isinstance(data, tuple) else (data,)
+    if len(parts) not in (1, 2):
+        raise ValueError(
+            f"{_OWNER}: validation_data must be images, or (images, targets or labels). "
+            f"Received: a tuple of {len(parts)}."
+        )
+    x, y = (*parts, None)[:2]
     if isinstance(x, Mapping):  # of conditional models
         return Split(np.asarray(x["image"]), np.asarray(x["label"]))
     if y is None:
@@ -99,16 +110,33 @@ def measured(
         **settings: Of `ZooHyperModel`: `precision`, `seed`, `max_parameters`, `max_macs`.
 
     Raises:
-        BenchError: for a name, an objective or a setting that is unknown or does not fit.
+        BenchError: for a name, an objective or a setting that is unknown or does not fit, and for
+            a shape or a number out of range.
+        TypeError: for an argument that there is not.
     """
-    whole = ready.for_data(ready.get(name), tuple(image_shape), num_train)
+    checks.known_arguments(_OWNER, settings, _SETTINGS, _NAMED)
+    with user_errors():
+        shape = checks.image_shape(_OWNER, image_shape)
+        _check_numbers({"num_train": num_train, "num_classes": num_classes, **settings})
+    if not isinstance(space, Mapping | None):
+        raise BenchError(
+            f"{_OWNER}: space must be a dict such as {{'latent_dim': [4, 8]}}. "
+            f"Received: space={space!r}."
+        )
+    whole = ready.for_data(ready.get(name), shape, num_train)
     given = dict(space or {})
     measure = _objective(objective or objectives.default_name(name), name)
     part, _ = objectives.hold_fixed(narrow(whole, given), measure, given)
     arguments = {} if num_classes is None else {"num_classes": num_classes}
-    return MeasuredHyperModel(
-        part, tuple(image_shape), arguments=arguments, measure=measure, **settings
-    )
+    return MeasuredHyperModel(part, shape, arguments=arguments, measure=measure, **settings)
+
+
+def _check_numbers(given: Mapping[str, Any]) -> None:
+    for name in ("num_train", "num_classes", "max_parameters", "max_macs"):
+        if given.get(name) is not None:
+            checks.positive_int(_OWNER, **{name: given[name]})
+    checks.seed_number(_OWNER, given.get("seed"))
+    checks.one_of(_OWNER, precision=(given.get("precision", PRECISIONS[0]), PRECISIONS))
 
 
 def _objective(name: str, model: str) -> objectives.Objective:
@@ -116,7 +144,7 @@ def _objective(name: str, model: str) -> objectives.Objective:
     known = [each.name for each in objectives.OBJECTIVES.values() if each.kind == kind]
     if name not in known:
         raise BenchError(
-            f"tuner.hypermodel: objective must be one of {', '.join(known)} for {model!r}. "
+            f"{_OWNER}: objective must be one of {', '.join(known)} for {model!r}. "
             f"Received: objective={name!r}.{checks.suggestion(name, known)}"
         )
     return objectives.OBJECTIVES[name]

@@ -71,6 +71,49 @@ def test_masks_have_objectives_of_their_own():
         tuner.hypermodel("unet", (8, 8, 1), objective="psnr")
 
 
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"image_shape": 8.5}, r"image_shape must be .* Received: image_shape=8\.5"),
+        ({"image_shape": ("a", 8, 1)}, "image_shape must be"),
+        ({"image_shape": (8.5, 8, 1)}, "image_shape must be"),
+        ({"image_shape": (8, -8, 1)}, "image_shape must be"),
+        ({"space": 5}, r"space must be a dict such as .* Received: space=5"),
+        ({"num_train": 0}, "num_train must be an int >= 1"),
+        ({"num_classes": -1}, "num_classes must be an int >= 1"),
+        ({"max_parameters": "0.5x"}, "max_parameters must be an int >= 1"),
+        ({"max_macs": 0}, "max_macs must be an int >= 1"),
+        ({"seed": -1}, "seed must be an int from 0"),
+        ({"precision": "float8"}, "precision must be one of 'float32'"),
+    ],
+)
+def test_what_no_model_could_be_built_with_is_refused_at_once(changes, error):
+    arguments = {"image_shape": (8, 8, 1)} | changes
+    with pytest.raises(BenchError, match=f"tuner.hypermodel: {error}"):
+        tuner.hypermodel("vae", **arguments)
+
+
+def test_an_unknown_argument_is_named_with_the_nearest_one():
+    with pytest.raises(TypeError, match=r"'max_parameter'\. Did you mean 'max_parameters'"):
+        small(max_parameter=5)
+
+
+@pytest.mark.parametrize("value", [np.int64(4), np.array([4, 8])[0], 4])
+def test_numbers_of_numpy_are_those_of_python(value):
+    assert small(space={"latent_dim": value}).space == small(space={"latent_dim": 4}).space
+    found = small(space={"latent_dim": value}).space.parameters["latent_dim"].value
+    assert type(found) is int
+
+
+def test_a_tuple_of_images_alone_is_images_and_one_of_three_is_refused(digits):
+    model, hp = small(), keras_tuner.HyperParameters()
+    built = model.build(hp)
+    history = model.fit(hp, built, digits[:8], validation_data=(digits[8:12],), verbose=0)
+    assert "val_psnr" in history.history
+    with pytest.raises(ValueError, match="Received: a tuple of 3"):
+        model.fit(hp, built, digits[:8], validation_data=(digits[8:12],) * 3)
+
+
 def test_validation_data_are_asked_for(digits):
     model = small()
     hp = keras_tuner.HyperParameters()
