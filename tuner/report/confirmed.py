@@ -19,6 +19,9 @@ def confirmed_section(project: Project, confirmed: Any) -> Markup:
     Args:
         confirmed: See `tuner.search.confirm.Confirmation`.
     """
+    if confirmed.is_default:
+        text = confirmed.sentence
+        return Markup("<p>{}.</p>").format(text[0].upper() + text[1:])
     scores = [*confirmed.winner, *confirmed.default]
     place = _scale(min(scores), max(scores))
     rows = (

@@ -35,6 +35,7 @@ class Confirmation:
         difference: Mean of winner - default over the seeds.
         interval: The 95 % interval of that mean, by Student's t over the pairs.
         number: Trial of the winner.
+        is_default: Whether the winner has the defaults, so that there is nothing to compare.
     """
 
     metric: str
@@ -46,6 +47,7 @@ class Confirmation:
     winner_parameters: int
     default_parameters: int
     number: int
+    is_default: bool = False
 
     @property
     def _paired(self) -> intervals.Interval:
@@ -82,11 +84,15 @@ class Confirmation:
         means = (sum(values) / len(values) for values in (self.winner, self.default))
         of_winner, of_default = (f"{mean:.{digits}f}" for mean in means)
         difference, low, high = (f"{x:+.{digits}f}" for x in (self.difference, low, high))
-        return (
+        found = (
             f"on {len(self.seeds)} fresh seeds, test {self.metric}: trial {self.number} "
-            f"{of_winner}{unit} with {self.winner_parameters:,} parameters, the defaults "
-            f"{of_default}{unit} with {self.default_parameters:,}: {self.verdict} "
-            f"({difference}, 95 % interval {low} to {high})"
+            f"{of_winner}{unit} with {self.winner_parameters:,} parameters"
+        )
+        if self.is_default:
+            return f"{found}; it has the defaults of the model: there is nothing to compare it with"
+        return (
+            f"{found}, the defaults {of_default}{unit} with {self.default_parameters:,}: "
+            f"{self.verdict} ({difference}, 95 % interval {low} to {high})"
         )
 
 
@@ -169,6 +175,7 @@ def read(project: Project) -> Confirmation | None:
         winner_parameters=winner[0].model.params_total,
         default_parameters=default[0].model.params_total,
         number=roles["number"],
+        is_default=roles["winner"] == roles["default"],
     )
 
 

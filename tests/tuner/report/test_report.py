@@ -102,6 +102,7 @@ def make_confirmed(**changes):
         "higher_is_better": True,
         "verdict": "better",
         "number": 1,
+        "is_default": False,
     }
     return types.SimpleNamespace(**(base | changes))
 

@@ -13,6 +13,7 @@ import zoo
 from bench.errors import BenchError
 from bench.records import store
 from tuner import __main__ as command_line
+from tuner.report import write
 from tuner.search import confirm
 from tuner.trials.store import Project
 
@@ -80,6 +81,22 @@ def test_a_gain_is_one_whose_interval_leaves_out_zero(winner, higher_is_better, 
         "psnr", "dB", higher_is_better, [0, 1, 2], winner, [1.0, 1.0, 1.0], 10, 20, 4
     )
     assert confirmation.verdict == verdict
+
+
+def test_a_winner_that_has_the_defaults_is_compared_with_nothing(confirmed, project, tmp_path):
+    """Its records would stand on both sides: a difference of 0 with an interval of 0."""
+    folder = shutil.copytree(project.folder, tmp_path / "search")
+    path = folder / confirm.FOLDER / "confirmation.json"
+    roles = json.loads(path.read_text())
+    path.write_text(json.dumps(roles | {"winner": roles["default"], "number": 0}))
+    found = confirm.read(Project.open(folder))
+    assert found.is_default and not confirmed.is_default
+    assert f"trial 0 {np.mean(found.winner):.4f} dB" in found.sentence
+    page = write.html(Project.open(folder), found)
+    for text in (found.sentence, page):
+        assert "it has the defaults of the model: there is nothing to compare it with" in text
+        assert "interval" not in text.partition('id="pictures"')[0]
+    assert confirmed.sentence.endswith(")")
 
 
 def test_a_second_call_runs_nothing_and_writes_the_report(confirmed, project, capsys):
