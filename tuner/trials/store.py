@@ -23,6 +23,8 @@ RUNNING = "running"
 SCHEMA_VERSION = 1
 # What a continued search may change.
 _MAY_DIFFER = ("max_trials",)
+# What differs where something else does, which says it better.
+_FOLLOWS = {"dataset_checksum": "dataset", "space_checksum": "space", "defaults": "space"}
 ENDS = ("ok", "over_budget", "refused", "diverged", "failed")  # status of a trial that has ended
 # What is read of every search, and of each trial that has ended.
 _OF_SEARCH = ("model", "dataset", "space", "defaults", "objective", "direction", "epochs")
@@ -220,9 +222,9 @@ def _check_same(folder: Path, there: dict[str, Any], here: dict[str, Any]) -> No
     differing = [key for key in keys if there.get(key) != here.get(key)]
     if not differing:
         return
-    # The space's checksum says that it differs, its parameters where.
+    told = [key for key in differing if _FOLLOWS.get(key) not in differing]
     parts = []
-    for key in differing:
+    for key in told:
         then, now = there.get(key), here.get(key)
         if isinstance(then, dict) and isinstance(now, dict):
             parts += [

@@ -122,3 +122,22 @@ def test_what_says_too_little_of_a_search_is_one_line(folder):
         path.write_text(json.dumps({key: identity[key] for key in identity if key != name}))
         with pytest.raises(BenchError, match=f"cannot read .*{SEARCH_FILE}: {name} is missing"):
             Project.open(folder)
+
+
+def test_in_what_two_searches_differ_is_said_once(folder):
+    identity = Project.open(folder).identity
+    other = identity | {
+        "dataset": "digits",
+        "dataset_checksum": "0",
+        "space": identity["space"] | {"latent_dim": "8"},
+        "space_checksum": "0",
+        "defaults": identity["defaults"] | {"latent_dim": 8},
+    }
+    with pytest.raises(BenchError) as caught:
+        Project.prepared(folder, other)
+    assert str(caught.value) == (
+        f"{folder} holds another search: dataset was fashion_mnist, now digits; latent_dim was 16, "
+        "now 8. Choose another --output, or --fresh."
+    )
+    with pytest.raises(BenchError, match=r"search: dataset_checksum was .*, now 0\."):
+        Project.prepared(folder, identity | {"dataset_checksum": "0"})
