@@ -189,6 +189,9 @@ def snippet(project: Project) -> str:
     if task in _CLASSES:
         arguments["num_classes"] = _CLASSES[task]
     arguments |= {name: repr(_plain(value)) for name, value in record["arguments"].items()}
+    precision = project.identity.get("precision")
+    if precision not in (None, _COMMAND_DEFAULTS["precision"]):
+        arguments["dtype"] = repr(precision)
     lines = [
         "import keras",
         "",

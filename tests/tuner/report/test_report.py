@@ -389,6 +389,17 @@ def test_the_program_of_the_winner_runs_and_makes_it(
     assert (tmp_path / "model.keras").exists()
 
 
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_the_program_of_the_winner_has_its_precision(precision, tmp_path, digits, monkeypatch):
+    trial = make_trial(0, 20.0) | {"arguments": {"latent_dim": 3, "widths": [4]}}
+    code = report_text.snippet(make_project(tmp_path, [trial], precision=precision))
+    assert ("dtype" in code) == (precision != "float32")
+    monkeypatch.chdir(tmp_path)
+    names = {"x_train": digits[:32]}
+    exec(code, names)
+    assert names["model"].dtype_policy.name == precision
+
+
 def test_a_live_page_is_loaded_again_and_the_last_one_is_not(project, monkeypatch):
     moments = iter([0.0, 1.0, 2.0, 5.0, 13.0, 14.0])
     monkeypatch.setattr(live.time, "monotonic", lambda: next(moments))
