@@ -244,8 +244,14 @@ def get(model: str) -> Space:
             raise BenchError(
                 f"{model!r} has no search space. Add its line to SPACES in tuner/space/ready.py."
             )
+        stem, colon, _ = model.partition(":")
+        if stem not in SPACES and (colon or model.endswith((".py", ".keras"))):
+            raise BenchError(
+                f"{model!r} has no search space: only models of the zoo have one. "
+                "python -m bench run --models measures a model of your own."
+            )
         raise BenchError(
-            f"unknown model {model!r}.{checks.suggestion(model, SPACES)} "
+            f"unknown model {model!r}.{checks.suggestion(stem, SPACES)} "
             "See python -m tuner space for all models."
         )
     # The wider stages of a U-Net go on doubling; those of an autoencoder stop.

@@ -182,6 +182,14 @@ def test_an_unknown_model_is_answered_with_the_nearest():
         ready.get("autoencodr")
 
 
+@pytest.mark.parametrize("model", ["mine.py:build", "my_module:build", "mine.keras", "mine.py"])
+def test_a_model_of_your_own_is_told_where_it_is_measured(model):
+    with pytest.raises(BenchError, match=f"'{model}' has no search space: .* bench run --models"):
+        ready.get(model)
+    with pytest.raises(BenchError, match=r"unknown model 'vae:small'\. Did you mean 'vae'"):
+        ready.get("vae:small")
+
+
 def test_the_checksum_names_the_content():
     space = ready.get("vae")
     assert space.checksum == ready.get("vae").checksum
