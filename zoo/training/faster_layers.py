@@ -117,7 +117,7 @@ def _by_convolution(layer, x):
     zeros_left, borders_left = _of_direction(width, wide)
     kernel = ops.pad(layer.kernel, (zeros_above, zeros_left, (0, 0), (0, 0)))
     shape = (sum(borders_above) + 1, high, sum(borders_left) + 1, wide, after, before)
-    kernel = ops.transpose(ops.flip(ops.reshape(kernel, shape), (0, 2)), (0, 2, 5, 1, 3, 4))
+    kernel = ops.transpose(tf.reverse(ops.reshape(kernel, shape), (0, 2)), (0, 2, 5, 1, 3, 4))
     kernel = ops.reshape(kernel, (*kernel.shape[:3], high * wide * after))
     borders = ((0, 0), borders_above, borders_left, (0, 0))
     y = tf.nn.conv2d(x, kernel, strides=1, padding=borders)
