@@ -41,16 +41,19 @@ def cut(text: str, places: int, more: str = "…") -> str:
     return set_cell_size(text, places - 1).rstrip() + more
 
 
+def wrapped(text: str, places: int, **indents: str) -> list[str]:
+    """Returns a text in lines of so many places; words and addresses stay whole, to be copied.
+
+    Args:
+        **indents: `initial_indent` and `subsequent_indent`, as `textwrap` takes them.
+    """
+    return textwrap.wrap(text, places, break_long_words=False, break_on_hyphens=False, **indents)
+
+
 def paragraph(text: str, places: int, indent: str = "") -> str:
-    """Returns a text in lines of so many places, all but the first set in; addresses stay whole."""
-    return textwrap.fill(
-        text,
-        places,
-        initial_indent=indent,
-        subsequent_indent=f"{indent}  ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    """Returns a text in lines of so many places, all but the first set in, as `wrapped` does."""
+    lines = wrapped(text, places, initial_indent=indent, subsequent_indent=f"{indent}  ")
+    return "\n".join(lines)
 
 
 def show(

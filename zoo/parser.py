@@ -6,7 +6,6 @@ import importlib
 import re
 import shutil
 import sys
-import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -41,7 +40,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         super().add_usage(usage, actions, groups, prefix)
 
     def _split_lines(self, text, width):
-        return _wrapped(text, width)
+        return aligned.wrapped(" ".join(text.split()), width)
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -115,17 +114,11 @@ def _fitted(line: str, places: int) -> str:
     if not example.startswith(("python ", "pip ", *SCRIPTS)):
         if len(indent) > places // 2:  # a remark's second line
             indent = " " * 6
-        return "\n".join(indent + part for part in _wrapped(text, places - len(indent)))
+        lines = aligned.wrapped(" ".join(text.split()), places - len(indent))
+        return "\n".join(indent + part for part in lines)
     parts = aligned.paragraph(example, places - 2, indent).splitlines()
     below = [aligned.paragraph(remark.strip(), places, f"{indent}    ")] if remark else []
     return "\n".join([" \\\n".join(parts), *below])
-
-
-def _wrapped(text: str, places: int) -> list[str]:
-    """Returns a text in lines of so many places; a word stays whole, to be copied."""
-    return textwrap.wrap(
-        " ".join(text.split()), places, break_long_words=False, break_on_hyphens=False
-    )
 
 
 def _in_words(message: str) -> str:

@@ -43,11 +43,7 @@ def _show_presets(console, names: list[str]) -> None:
     parts: dict[str, list[tuple[str, ...]]] = {}
     for name in names:
         parts[name] = [
-            (
-                preset,
-                _parameters(name, preset),
-                _source(name, preset) or "this project: shared size",
-            )
+            (preset, _parameters(name, preset), _source(name, preset) or _OF_SIZES)
             for preset in presets.names(name)
         ]
     aligned.show(console, ("preset", "parameters", "source"), parts, numeric=("parameters",))
